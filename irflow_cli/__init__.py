@@ -1,0 +1,24 @@
+"""irflow: restore photographs with rectified flows.
+
+>>> from irflow_cli import load_checkpoint, restore
+>>> clean = restore(picture, task="derain")          # PIL image or numpy array in, the same out
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "load_checkpoint", "restore"]
+
+if TYPE_CHECKING:
+    from irflow_cli.api import load_checkpoint, restore
+
+
+def __getattr__(name: str) -> Any:
+    """Import the public functions when first asked for, so that `irflow --help` never loads torch."""
+    if name in ("restore", "load_checkpoint"):
+        from irflow_cli import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

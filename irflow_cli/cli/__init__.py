@@ -1,0 +1,1 @@
+"""The terminal: options in, lines out. Only `console` prints; torch is imported inside commands."""

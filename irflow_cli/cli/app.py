@@ -1,0 +1,73 @@
+"""The `irflow` command: its subcommands, and how errors become one line and an exit code."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+import irflow_cli
+from irflow_cli.cli.bench import bench
+from irflow_cli.cli.console import Console
+from irflow_cli.cli.degrade import degrade
+from irflow_cli.cli.models import models
+from irflow_cli.cli.restore import restore
+from irflow_cli.cli.train import train
+from irflow_cli.errors import IrflowError
+
+app = typer.Typer(
+    name="irflow",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (restore, degrade, train, bench):
+    app.command()(command)
+app.add_typer(models, name="models")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        Console().result(f"irflow {irflow_cli.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version.")) -> None:
+    """Restore photographs with rectified flows.
+
+    Example: irflow restore rainy.jpg --task derain
+
+    Exit codes: 0 done, 1 some pictures failed, 2 usage, 3 nothing to do, 4 checkpoint, 5 device or memory, 130 and 143
+    interrupted.
+    """
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line and return its exit code. Errors are printed as one line."""
+    try:
+        return app(arguments, prog_name="irflow", standalone_mode=False) or 0
+    except IrflowError as error:
+        Console().error(str(error))
+        return error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        Console().error("interrupted")
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 141
+    except Exception as error:
+        # Usage errors of typer, or of the click below it, whichever version is installed.
+        if not hasattr(error, "format_message"):
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            Console().note(error.format_message())  # type: ignore[attr-defined]
+            return 2
+        Console().error(f"{error.format_message().rstrip('.')}; try `irflow --help`")  # type: ignore[attr-defined]
+        return 2

@@ -1,0 +1,51 @@
+"""The only place that prints. Results go to stdout, one a line; everything else goes to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+SCHEMA = 1  # of the JSON lines
+
+
+class Console:
+    """Printer of one command. quiet: nothing but results and errors. as_json: results as JSON Lines."""
+
+    def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
+        self.quiet, self.as_json = quiet, as_json
+
+    def result(self, text: str, **values: Any) -> None:
+        """Print one result: `text`, or as JSON the values."""
+        line = json.dumps({"schema": SCHEMA, **values}, default=str) if self.as_json else text
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    def note(self, text: str) -> None:
+        """Say something that is worth knowing."""
+        if not self.quiet:
+            sys.stderr.write(text + "\n")
+
+    def error(self, text: str) -> None:
+        """Say what is wrong, in one line."""
+        sys.stderr.write(f"irflow: {' '.join(str(text).split())}\n")
+
+    @contextmanager
+    def progress(self, label: str, total: float) -> Iterator[Any]:
+        """Show a bar with time left on a terminal, nothing elsewhere; yields a function that sets how much is done."""
+        if self.quiet or not sys.stderr.isatty():
+            yield lambda done, note="": None
+            return
+        from rich.console import Console as Rich
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+        with Progress(*columns, TimeRemainingColumn(), console=Rich(stderr=True), transient=True) as bar:
+            task = bar.add_task(label, total=total)
+
+            def update(done: float, note: str = "") -> None:
+                bar.update(task, completed=done, description=note or label)
+
+            yield update

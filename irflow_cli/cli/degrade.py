@@ -1,0 +1,40 @@
+"""`irflow degrade`: clean pictures in, spoiled pictures out, for tests and benchmarks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from irflow_cli.cli.console import Console
+from irflow_cli.cli.options import AsJson, Overwrite, Quiet, Seed
+from irflow_cli.cli.restore import report_outcomes
+
+# ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
+
+
+def degrade(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.", show_default=False)],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="File or folder for the results.", show_default=False)],
+    kind: Annotated[str, typer.Option(help="noise, poisson, camera, rain, raindrops or jpeg.", show_default=False)],
+    severity: Annotated[
+        Optional[float], typer.Option(help="How strongly; 0 changes nothing.", show_default="the kind's usual one")
+    ] = None,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> int:
+    """Add noise, rain, raindrops or JPEG artefacts to clean photographs.
+
+    Severity of noise, poisson and camera: standard deviation, 0 to 75. Of rain and raindrops: 0 to 1. Of jpeg: 100 minus
+    the quality.
+
+    Example: irflow degrade clean.png noisy.png --kind noise --severity 25 --seed 1
+    """
+    from irflow_cli.services.degrade import DegradeRequest, degrade_files
+
+    request = DegradeRequest((source,), target, kind, severity, seed, overwrite)
+    outcomes = list(degrade_files(request))
+    return report_outcomes(Console(quiet=quiet, as_json=as_json), len(outcomes), lambda show: iter(outcomes))

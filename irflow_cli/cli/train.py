@@ -1,0 +1,88 @@
+"""`irflow train`: a folder of clean pictures in, a checkpoint out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from irflow_cli.cli.console import Console
+from irflow_cli.cli.options import Device, Precision, Quiet, Seed
+
+# ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
+
+
+def train(
+    data: Annotated[Path, typer.Argument(help="Folder of clean pictures, or of clean/ and degraded/.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.", show_default=False)],
+    task: Annotated[str, typer.Option(help="derain, denoise, deraindrop or all-in-one.", show_default=False)],
+    minutes: Annotated[Optional[float], typer.Option(help="Time limit.", show_default=False)] = None,
+    iterations: Annotated[Optional[int], typer.Option(help="Limit of iterations.", show_default=False)] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = False,
+    init: Annotated[Optional[str], typer.Option(help="Checkpoint to start from.", show_default="fresh weights")] = None,
+    size: Annotated[str, typer.Option(help="base or small.")] = "base",
+    rain_layers: Annotated[Optional[Path], typer.Option(help="Folder of rain layers.", show_default="synthetic")] = None,
+    batch: Annotated[int, typer.Option(help="Crops an iteration.")] = 16,
+    crop: Annotated[int, typer.Option(help="Pixels of a crop's side.")] = 128,
+    rate: Annotated[float, typer.Option(help="Learning rate of AdamW; Muon takes three times it.")] = 1e-3,
+    warmup: Annotated[int, typer.Option(help="Iterations in which the rate rises.")] = 200,
+    decay: Annotated[float, typer.Option(help="Last share of the run in which the rate falls to 0; 0 never.")] = 0.0,
+    distance: Annotated[str, typer.Option(help="charbonnier or mse.")] = "charbonnier",
+    optimiser: Annotated[str, typer.Option(help="muon or adamw.")] = "muon",
+    consistency: Annotated[float, typer.Option(help="Weight of the multi-step consistency; 0 is without.")] = 0.3,
+    validate_every: Annotated[int, typer.Option(help="Iterations between validations.")] = 500,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    compile_net: Annotated[bool, typer.Option("--compile", help="Compile the network with torch.compile.")] = False,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> int:
+    """Train a network for a task.
+
+    One picture in twenty is kept for validation. The run's folder holds best.safetensors (the averaged weights, for
+    --checkpoint), state.safetensors (for --resume) and log.jsonl. Ctrl-C saves and ends.
+
+    Example: irflow train photos/ -o runs/derain --task derain --minutes 60
+    """
+    from irflow_cli.services.training import TrainProgress, TrainRequest
+    from irflow_cli.services.training import train as run
+
+    request = TrainRequest(
+        data=data,
+        out=output,
+        task=task,
+        size=size,
+        init=init,
+        rain_layers=rain_layers,
+        minutes=minutes,
+        iterations=iterations,
+        batch=batch,
+        crop=crop,
+        rate=rate,
+        warmup=warmup,
+        decay=decay,
+        distance=distance,
+        optimiser=optimiser,
+        consistency=consistency,
+        validate_every=validate_every,
+        seed=seed,
+        device=device,
+        precision=precision,
+        compile=compile_net,
+        resume=resume,
+    )
+    console = Console(quiet=quiet)
+    with console.progress("training", 1) as show:
+
+        def report(progress: TrainProgress) -> None:
+            score = "" if progress.psnr is None else f"  PSNR {progress.psnr:.2f} dB"
+            line = f"{progress.iteration}  loss {progress.loss:.4f}  {progress.rate:.1f} pictures/s{score}"
+            show(progress.share, line)
+            if progress.psnr is not None:
+                console.note(f"{line}  {progress.eta / 60:.0f} min left")
+
+        result = run(request, report)
+    console.note(f"best validation PSNR {result.psnr:.2f} dB after {result.iterations} iterations")
+    console.result(str(result.checkpoint))
+    return 128 + result.interrupted if result.interrupted else 0

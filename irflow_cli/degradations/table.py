@@ -1,0 +1,49 @@
+"""The table of degradations: what can be done to a picture, how strongly, and in which unit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from irflow_cli.degradations.jpeg import jpeg
+from irflow_cli.degradations.noise import camera, gaussian, poisson
+from irflow_cli.degradations.rain import streaks
+from irflow_cli.degradations.raindrops import raindrops
+from irflow_cli.tensors import check_image
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """One way to spoil a picture. `apply(clean, severity (B,), generator)` returns the same shape; 0 is the identity."""
+
+    apply: Callable[[Tensor, Tensor, torch.Generator], Tensor]
+    largest: float
+    usual: float
+    unit: str
+
+
+DEGRADATIONS: dict[str, Degradation] = {
+    "noise": Degradation(gaussian, 75, 25, "standard deviation on the 0-255 scale"),
+    "poisson": Degradation(poisson, 75, 25, "standard deviation in the middle grey, 0-255 scale"),
+    "camera": Degradation(camera, 75, 25, "standard deviation in the middle grey, 0-255 scale"),
+    "rain": Degradation(streaks, 1, 0.6, "0 dry to 1 downpour"),
+    "raindrops": Degradation(raindrops, 1, 0.6, "0 dry to 1 nearly half covered"),
+    "jpeg": Degradation(jpeg, 99, 70, "100 minus the JPEG quality"),
+}
+
+
+def degrade(clean: Tensor, kind: str, severity: float | Tensor, *, generator: torch.Generator) -> Tensor:
+    """Return `clean` (B, 1 or 3, H, W) in [0, 1] spoiled by an entry of DEGRADATIONS.
+
+    severity: one number or (B,), in the unit of the entry. The same generator state gives the same result. Noise is
+    not clipped. Raises KeyError for an unknown kind, ValueError for a severity out of range.
+    """
+    check_image(clean)
+    entry = DEGRADATIONS[kind]
+    severity = torch.as_tensor(severity, dtype=torch.float32).expand(clean.shape[0]).to(clean.device)
+    if bool((severity < 0).any()) or bool((severity > entry.largest).any()):
+        raise ValueError(f"severity of {kind} goes from 0 to {entry.largest:g} ({entry.unit})")
+    return entry.apply(clean, severity, generator)

@@ -1,0 +1,43 @@
+"""Every error irflow raises on purpose. Each class knows the exit code of the command line.
+
+    IrflowError           1   anything below, and nothing else, is printed as one line
+    ├── ImageError        1   one picture cannot be read or written; the batch goes on
+    ├── UsageError        2   the request makes no sense, found before any work
+    ├── NothingToDo       3   no picture to work on
+    ├── CheckpointError   4   missing, damaged, or made for something else
+    └── DeviceError       5   a named device is missing, or its memory is spent
+"""
+
+
+class IrflowError(Exception):
+    """One clear line that says what is wrong and what to do next."""
+
+    exit_code = 1
+
+
+class ImageError(IrflowError):
+    """A picture that cannot be read or written."""
+
+
+class UsageError(IrflowError):
+    """A request that cannot be carried out as given."""
+
+    exit_code = 2
+
+
+class NothingToDo(IrflowError):
+    """The inputs hold no picture."""
+
+    exit_code = 3
+
+
+class CheckpointError(IrflowError):
+    """A checkpoint that is missing, damaged, or of another task."""
+
+    exit_code = 4
+
+
+class DeviceError(IrflowError):
+    """A device that is not there, or has no memory left."""
+
+    exit_code = 5

@@ -1,0 +1,43 @@
+"""Grids of times: N + 1 values from the start of a walk to 1, both ends included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+# IR-Flow's released few-step grids, written there as tau = 1 - t: {1, .2, 0}, {1, .2, .1, 0}, {1, .5, .25, .05, 0}.
+RELEASED = {2: (0.0, 0.8, 1.0), 3: (0.0, 0.8, 0.9, 1.0), 4: (0.0, 0.5, 0.75, 0.95, 1.0)}
+
+
+def uniform(steps: int) -> Tensor:
+    """Return `steps` equal intervals of [0, 1] as float64 times of shape (steps + 1,)."""
+    return torch.linspace(0, 1, steps + 1, dtype=torch.float64)
+
+
+def released(steps: int) -> Tensor:
+    """Return IR-Flow's grid for 2, 3 and 4 steps and the uniform one otherwise, shape (steps + 1,).
+
+    Source: the sampling settings published with arXiv 2604.19680, turned round to our direction of time.
+    """
+    return torch.tensor(RELEASED[steps], dtype=torch.float64) if steps in RELEASED else uniform(steps)
+
+
+GRIDS: dict[str, Callable[[int], Tensor]] = {"released": released, "uniform": uniform}
+
+
+def make_times(grid: str, steps: int, start: Tensor | float = 0.0) -> Tensor:
+    """Return the times of a walk of `steps` intervals from `start` to 1.
+
+    Shape (steps + 1,) for a number, (steps + 1, B) when every sample has its own `start` (B,) in [0, 1).
+    Raises ValueError for fewer than one step and KeyError for an unknown grid.
+    """
+    if steps < 1:
+        raise ValueError(f"a walk needs at least one step, got {steps}")
+    unit = GRIDS[grid](steps)
+    start = torch.as_tensor(start, dtype=unit.dtype)
+    unit = unit.reshape(-1, *[1] * start.ndim).to(start.device)
+    times = start + (1 - start) * unit
+    times[-1] = 1.0
+    return times

@@ -1,0 +1,95 @@
+"""The time-conditioned U-Net that predicts the residual x_t - x_1."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from irflow_cli.nets.blocks import BLOCKS
+
+
+class TimeEmbedding(nn.Module):
+    """Sines and cosines of t in [0, 1] through a two-layer perceptron: (B,) -> (B, width)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        frequencies = torch.exp(torch.linspace(0, math.log(100.0), width // 2)) * math.pi / 2
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+
+    def forward(self, t: Tensor) -> Tensor:
+        angles = t[:, None] * self.get_buffer("frequencies")  # (B, width / 2)
+        return self.mlp(torch.cat([angles.sin(), angles.cos()], dim=1))
+
+
+class UNet(nn.Module):
+    """A U-Net of residual blocks behind an optional pixel-unshuffle.
+
+    widths: channels of each level, finest first; depths: blocks of each level, on the way down and again on the way
+    up (once at the bottom). With `condition` the degraded picture is a second input beside x_t. Pictures of any height
+    and width work: they are mirrored up to a multiple of `multiple` and cut back.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        widths: tuple[int, ...],
+        depths: tuple[int, ...],
+        unshuffle: int,
+        block: str,
+        condition: bool,
+        embedding: int,
+    ) -> None:
+        super().__init__()
+        self.unshuffle, self.condition = unshuffle, condition
+        self.multiple = unshuffle * 2 ** (len(widths) - 1)
+        make = BLOCKS[block]
+
+        def stage(level: int) -> nn.ModuleList:
+            return nn.ModuleList(make(widths[level], embedding) for _ in range(depths[level]))
+
+        cells = channels * unshuffle**2
+        self.time = TimeEmbedding(embedding)
+        self.entry = nn.Conv2d(cells * (2 if condition else 1), widths[0], 3, padding=1)
+        self.exit = nn.Conv2d(widths[0], cells, 3, padding=1)
+        self.encoder = nn.ModuleList(stage(level) for level in range(len(widths)))
+        self.decoder = nn.ModuleList(stage(level) for level in range(len(widths) - 1))
+        steps = list(zip(widths, widths[1:], strict=False))
+        self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in steps)
+        self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in steps)
+        nn.init.zeros_(self.exit.weight)
+        nn.init.zeros_(self.exit.bias)  # type: ignore[arg-type]
+
+    def forward(self, x_t: Tensor, t: Tensor, degraded: Tensor | None = None) -> Tensor:
+        """Return the predicted residual x_t - x_1, shaped as x_t (B, C, H, W); t is (B,), values on [0, 1]."""
+        height, width = x_t.shape[-2:]
+        if self.condition:
+            x_t = torch.cat([x_t, x_t if degraded is None else degraded], dim=1)
+        features = self.entry(F.pixel_unshuffle(mirror_up(x_t, self.multiple), self.unshuffle))
+        time, skips = self.time(t), []
+        for level, stage in enumerate(self.encoder):
+            for block in stage:  # type: ignore[attr-defined]
+                features = block(features, time)
+            if level < len(self.down):
+                skips.append(features)
+                features = self.down[level](features)
+        for level in reversed(range(len(self.decoder))):
+            features = self.up[level](features) + skips.pop()
+            for block in self.decoder[level]:  # type: ignore[attr-defined]
+                features = block(features, time)
+        return F.pixel_shuffle(self.exit(features), self.unshuffle)[..., :height, :width]
+
+
+def mirror_up(image: Tensor, multiple: int) -> Tensor:
+    """Return `image` (B, C, H, W) extended below and to the right to multiples of `multiple`: mirrored, or where it is
+    too small for that, repeated from its edge."""
+    height, width = image.shape[-2:]
+    below, right = -height % multiple, -width % multiple
+    if not below and not right:
+        return image
+    mode = "reflect" if below < height and right < width else "replicate"
+    return F.pad(image, (0, right, 0, below), mode=mode)

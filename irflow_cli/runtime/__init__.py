@@ -1,0 +1,1 @@
+"""The machine: pictures in files, devices, checkpoints, tiles."""

@@ -1,0 +1,156 @@
+"""Checkpoints: one .safetensors file that says all of itself in its header. No pickle anywhere.
+
+The header's entry `irflow` is JSON: schema, task, predicts (always "residual" so far), range, spec (of the network),
+sigma_max, trained (pictures, recipe, iterations, ...), scores, licence, irflow (version).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+import irflow_cli
+from irflow_cli.errors import CheckpointError
+from irflow_cli.nets import NetSpec, UNet, build
+from irflow_cli.runtime.images import write_atomically
+from irflow_cli.tasks import TASKS
+
+SCHEMA = 1
+NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a checkpoint says of itself."""
+
+    task: str
+    spec: NetSpec
+    sigma_max: float | None = None
+    predicts: str = "residual"
+    range: tuple[float, float] = (0.0, 1.0)
+    trained: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, Any] = field(default_factory=dict)
+    licence: str = "Apache-2.0"
+    irflow: str = irflow_cli.__version__
+    schema: int = SCHEMA
+
+    def to_json(self) -> str:
+        """Return the header's text."""
+        return json.dumps({**asdict(self), "spec": self.spec.to_dict()}, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Card:
+        """Return the card of a header's text. Raises ValueError that names what is wrong."""
+        values = json.loads(text)
+        if not isinstance(values, dict) or values.get("schema") != SCHEMA:
+            raise ValueError(f"header schema is not {SCHEMA}; it was written by another version of irflow")
+        missing = {"task", "spec", "predicts", "range"} - set(values)
+        unknown = set(values) - set(cls.__dataclass_fields__)
+        if missing or unknown:
+            raise ValueError(f"header lacks {sorted(missing)}" if missing else f"header has unknown {sorted(unknown)}")
+        if values["task"] not in TASKS or values["predicts"] != "residual" or list(values["range"]) != [0.0, 1.0]:
+            raise ValueError(f"task {values['task']!r}, predicts {values['predicts']!r}, range {values['range']} is not known")
+        values |= {"spec": NetSpec.from_dict(values["spec"]), "range": (0.0, 1.0)}
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network with its weights, ready to run, and its card."""
+
+    net: UNet
+    card: Card
+    path: Path
+
+
+def shipped_folder() -> Path:
+    """Return the folder of the checkpoints that ship: inside the installed package, or `weights/` of a source tree."""
+    package = Path(irflow_cli.__file__).parent
+    inside = package / "weights"
+    return inside if inside.is_dir() else package.parent / "weights"
+
+
+def cache_folder() -> Path:
+    """Return the user's checkpoint cache: `IRFLOW_CACHE_DIR`, or the platform's cache folder."""
+    chosen = os.environ.get("IRFLOW_CACHE_DIR")
+    return (Path(chosen) if chosen else Path(platformdirs.user_cache_dir("irflow"))) / "checkpoints"
+
+
+def resolve(name: str) -> Path:
+    """Return the file of a checkpoint: a path that exists, the name of a shipped one, or of one in the cache.
+
+    Raises CheckpointError that says where it looked.
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    if not NAME.fullmatch(name.removesuffix(".safetensors")):
+        raise CheckpointError(f"checkpoint {name} does not exist; give a .safetensors file or a name from `irflow models`")
+    places = [folder / f"{name.removesuffix('.safetensors')}.safetensors" for folder in (shipped_folder(), cache_folder())]
+    for place in places:
+        if place.is_file():
+            return place
+    raise CheckpointError(
+        f"checkpoint {name} is neither a file, nor shipped, nor in {places[-1].parent}; `irflow models` lists those there are"
+    )
+
+
+def known_checkpoints() -> list[Path]:
+    """Return the shipped and cached checkpoint files, sorted by place and name."""
+    return [path for folder in (shipped_folder(), cache_folder()) for path in sorted(folder.glob("*.safetensors"))]
+
+
+def read_card(path: Path) -> Card:
+    """Return the card in the header of a checkpoint file, without reading its weights. Raises CheckpointError."""
+    return _read(path, weights=False)[0]
+
+
+def load_checkpoint(name: str | Path) -> Checkpoint:
+    """Return the checkpoint called `name` (see `resolve`), its network in float32, in evaluation mode, on the CPU.
+
+    Raises CheckpointError when the file is damaged, its header does not fit the schema, or its tensors do not fit the
+    network that the header describes.
+    """
+    path = resolve(str(name))
+    card, weights = _read(path, weights=True)
+    net = build(card.spec)
+    expected = {key: tensor.shape for key, tensor in net.state_dict().items()}
+    found = {key: tensor.shape for key, tensor in weights.items()}
+    wrong = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise CheckpointError(f"{path}: tensor {wrong[0]}{more} is missing or does not fit the network in the header")
+    net.load_state_dict({key: tensor.float() for key, tensor in weights.items()})
+    return Checkpoint(net.eval().requires_grad_(False), card, path)
+
+
+def _read(path: Path, *, weights: bool) -> tuple[Card, dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = (file.metadata() or {}).get("irflow")
+            if header is None:
+                raise CheckpointError(f"{path} was not made by irflow: its header has no entry `irflow`")
+            card = Card.from_json(header)
+            return card, {key: file.get_tensor(key) for key in file.keys()} if weights else {}  # noqa: SIM118
+    except SafetensorError as error:
+        raise CheckpointError(f"{path} is damaged or no safetensors file ({error}); get it again") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror or error}") from None
+    except (ValueError, TypeError) as error:
+        raise CheckpointError(f"{path}: {error}") from None
+
+
+def save_checkpoint(path: Path, weights: dict[str, Tensor], card: Card, dtype: torch.dtype = torch.float16) -> None:
+    """Write weights, stored as `dtype`, and card to one file, atomically; a file already there is replaced."""
+    stored = {key: tensor.detach().to("cpu", dtype).contiguous() for key, tensor in weights.items()}
+    write_atomically(path, save(stored, {"irflow": card.to_json()}), overwrite=True)

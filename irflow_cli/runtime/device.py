@@ -1,0 +1,51 @@
+"""Which processor works, and in which precision."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from contextlib import AbstractContextManager
+
+import torch
+
+from irflow_cli.errors import DeviceError, UsageError
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """Return the device called `name`: auto, cpu, cuda, cuda:N or mps.
+
+    auto means `IRFLOW_DEVICE` if set, else CUDA, MPS, CPU, the first that is there. Raises DeviceError for a named
+    device that is missing and UsageError for a name that is none.
+    """
+    if name == "auto":
+        name = os.environ.get("IRFLOW_DEVICE", "auto")
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise UsageError(f"no device is called {name!r}; use auto, cpu, cuda, cuda:N or mps") from None
+    there = {
+        "cpu": True,
+        "cuda": (device.index or 0) < torch.cuda.device_count(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if device.type not in there:
+        raise UsageError(f"irflow does not run on {name!r}; use auto, cpu, cuda, cuda:N or mps")
+    if not there[device.type]:
+        raise DeviceError(f"device {name} is not available on this machine; use --device auto or --device cpu")
+    return device
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """Return the arithmetic of the network: auto is bfloat16 on CUDA devices that have it, float32 elsewhere."""
+    if name != "auto":
+        return PRECISIONS[name]
+    return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+
+
+def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:
+    """Return the context in which a network runs in `dtype`."""
+    return contextlib.nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)

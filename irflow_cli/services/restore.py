@@ -1,0 +1,216 @@
+"""Restoration: picture in, picture out. File -> array -> tiles -> velocity field -> walk -> array -> file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from irflow_cli.degradations.draw import noise_like
+from irflow_cli.degradations.estimate import estimate_sigma
+from irflow_cli.errors import CheckpointError, UsageError
+from irflow_cli.flow.samplers import SAMPLERS
+from irflow_cli.flow.times import GRIDS, make_times
+from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
+from irflow_cli.runtime.device import PRECISIONS, autocast, choose_device, choose_precision
+from irflow_cli.runtime.fields import velocity_of
+from irflow_cli.runtime.images import Picture
+from irflow_cli.runtime.tiling import tiled
+from irflow_cli.services.batch import Job, Outcome, plan, work_through
+from irflow_cli.tasks import TASKS
+
+AUTO_TILE = 1024  # pixels; about 0.4 GiB of working memory for the base network in float32
+
+
+@dataclass(frozen=True)
+class RestoreSettings:
+    """How to restore. None means the task's own default.
+
+    sigma: noise of the picture on the 0-255 scale (denoise; None: estimated). strength: 0 the input, 1 the result.
+    source_noise: noise added to the picture before the walk, 0-255 scale, drawn from `seed`. ensemble: mean over the
+    eight mirrorings and turns, at eight times the cost. tile: pixels, 0 for the whole picture at once, None for auto.
+    """
+
+    task: str
+    steps: int | None = None
+    grid: str | None = None
+    sampler: str | None = None
+    sigma: float | None = None
+    strength: float = 1.0
+    source_noise: float = 0.0
+    ensemble: bool = False
+    tile: int | None = None
+    overlap: int = 32
+    device: str = "auto"
+    precision: str = "auto"
+    seed: int = 0
+    checkpoint: str | None = None
+
+    def check(self) -> None:
+        """Raise UsageError, in one line, for the first setting that makes no sense."""
+        if self.task not in TASKS:
+            raise UsageError(f"unknown task {self.task!r}; there are {', '.join(TASKS)}")
+        limit = TASKS[self.task].sigma_max
+        tile = self.tile or AUTO_TILE
+        rules = {
+            f"--steps must be at least 1, got {self.steps}": self.steps is None or self.steps >= 1,
+            f"unknown grid {self.grid!r}; there are {', '.join(GRIDS)}": self.grid is None or self.grid in GRIDS,
+            f"unknown sampler {self.sampler!r}; there are {', '.join(SAMPLERS)}": (self.sampler or "euler") in SAMPLERS,
+            f"--sigma has no meaning for {self.task}; leave it out": self.sigma is None or limit is not None,
+            f"--sigma goes from 0 to {limit}, got {self.sigma}": self.sigma is None or 0 <= self.sigma <= (limit or 0),
+            f"--strength goes from 0 to 1, got {self.strength}": 0 <= self.strength <= 1,
+            f"--source-noise goes from 0 to 50, got {self.source_noise}": 0 <= self.source_noise <= 50,
+            f"--tile must be 0 or at least 64, got {self.tile}": self.tile in (None, 0) or tile >= 64,
+            f"--overlap must be from 0 to half of the tile of {tile}, got {self.overlap}": 0 <= 2 * self.overlap <= tile,
+            f"unknown precision {self.precision!r}; there are auto, {', '.join(PRECISIONS)}": self.precision
+            in ("auto", *PRECISIONS),
+            f"task {self.task} has no shipped checkpoint; give --checkpoint": bool(
+                self.checkpoint or TASKS[self.task].checkpoint
+            ),
+        }
+        for message, holds in rules.items():
+            if not holds:
+                raise UsageError(message)
+
+
+@dataclass(frozen=True)
+class RestoreRequest:
+    """Pictures to restore and where to put them (see `services.batch.plan`)."""
+
+    inputs: tuple[Path, ...]
+    settings: RestoreSettings
+    output: Path | None = None
+    suffix: str | None = None
+    overwrite: bool = False
+
+    def plan(self) -> list[Job]:
+        """Return the jobs; raises UsageError and NothingToDo before any work is done."""
+        self.settings.check()
+        suffix = self.suffix if self.suffix is not None else f".{self.settings.task}"
+        return plan(list(self.inputs), self.output, suffix, overwrite=self.overwrite)
+
+
+class Restorer:
+    """A network, loaded once, and the settings it is used with."""
+
+    def __init__(self, settings: RestoreSettings, checkpoint: Checkpoint | None = None) -> None:
+        settings.check()
+        self.settings, self.task = settings, TASKS[settings.task]
+        self.device = choose_device(settings.device)
+        self.dtype = choose_precision(settings.precision, self.device)
+        self.checkpoint = checkpoint or load_checkpoint(settings.checkpoint or str(self.task.checkpoint))
+        if self.checkpoint.card.task not in (settings.task, "all-in-one"):
+            raise CheckpointError(
+                f"{self.checkpoint.path} was trained for {self.checkpoint.card.task}, not for {settings.task}"
+            )
+        self.net = self.checkpoint.net.to(self.device)
+        self.steps = settings.steps or self.task.steps
+        self.walk = SAMPLERS[settings.sampler or self.task.sampler]
+        self.grid = settings.grid or self.task.grid
+
+    def restore(
+        self, picture: Picture, progress: Callable[[float], None] = lambda share: None
+    ) -> tuple[Picture, tuple[str, ...]]:
+        """Return the restored picture and notes for the user. Grey stays grey, 16 bits stay 16, alpha is carried through.
+
+        The pixels of `picture` are written over where the memory allows it. `progress` gets the share that is done.
+        """
+        sigma, notes = self.sigma_of(picture)
+        pixels = picture.pixels if picture.pixels.flags.writeable else picture.pixels.copy()
+        for top, band in self.bands(pixels, sigma):
+            pixels[top : top + band.shape[0]] = band
+            progress((top + band.shape[0]) / pixels.shape[0])
+        return picture.with_pixels(pixels), notes
+
+    def sigma_of(self, picture: Picture) -> tuple[float | None, tuple[str, ...]]:
+        """Return the noise (0-255 scale) to take out, given or estimated, and what to tell the user about it."""
+        limit = self.task.sigma_max
+        if limit is None or self.settings.sigma is not None:
+            return self.settings.sigma, ()
+        found = 255 * estimate_sigma(_to_tensor(_middle(picture.pixels)))
+        if found > limit:
+            return limit, (f"estimated noise sigma {found:.1f} is more than this network knows; using {limit:g}",)
+        return found, (f"estimated noise sigma {found:.1f}",)
+
+    def bands(self, pixels: np.ndarray, sigma: float | None) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first row, restored rows) of pixels (H, W) or (H, W, 3), in their own type, top to bottom."""
+        height, width = pixels.shape[:2]
+        tile = AUTO_TILE if self.settings.tile is None else self.settings.tile or max(height, width, 2 * self.settings.overlap)
+        overlap = self.settings.overlap
+        top_value = np.iinfo(pixels.dtype).max
+        generator = torch.Generator().manual_seed(self.settings.seed)
+
+        def read(top: int, bottom: int, left: int, right: int) -> Tensor:
+            return _to_tensor(pixels[top:bottom, left:right])
+
+        def work(part: Tensor) -> Tensor:
+            return self.restore_tensor(part, sigma, generator)
+
+        for top, band in tiled(work, read, height, width, tile, overlap, self.net.multiple):
+            values = band[0].clamp_(0, 1).mul_(top_value).round_().to(torch.int32)
+            array = values.permute(1, 2, 0).numpy().astype(pixels.dtype)
+            yield top, array if pixels.ndim == 3 else array[..., 0]
+
+    @torch.inference_mode()
+    def restore_tensor(self, degraded: Tensor, sigma: float | None, generator: torch.Generator) -> Tensor:
+        """Return the restored (1, 1 or 3, H, W) float32 picture, not clipped, on the CPU. Cost: the walk's calls, times
+        eight with `ensemble`."""
+        source, level = degraded, sigma
+        if self.settings.source_noise:
+            extra = self.settings.source_noise
+            source = degraded + extra / 255 * noise_like(degraded, generator)
+            level = None if sigma is None else (sigma**2 + extra**2) ** 0.5
+        colour = source.expand(-1, 3, -1, -1).to(self.device)
+        views = range(8) if self.settings.ensemble else range(1)
+        total = torch.zeros_like(colour)
+        for view in views:
+            total += _unturned(self._walk(_turned(colour, view), level), view)
+        restored = (total / len(views)).cpu()
+        if degraded.shape[1] == 1:
+            restored = restored.mean(1, keepdim=True)
+        return degraded + self.settings.strength * (restored - degraded)
+
+    def _walk(self, source: Tensor, sigma: float | None) -> Tensor:
+        if self.task.sigma_max is not None and sigma is not None and sigma <= 0:
+            return source
+        source = source.contiguous(memory_format=torch.channels_last)
+        times = make_times(self.grid, self.steps, self.task.start(sigma)).to(self.device, torch.float32)
+        with autocast(self.device, self.dtype):
+            return self.walk(velocity_of(self.net, source), source, times).state.float()
+
+
+def restore_files(
+    request: RestoreRequest, progress: Callable[[float], None] = lambda share: None
+) -> Iterator[Outcome]:
+    """Restore every picture of a request and yield what became of each. Raises before any work if it makes no sense."""
+    jobs = request.plan()
+    restorer = Restorer(request.settings)
+    return work_through(jobs, lambda picture: restorer.restore(picture, progress), overwrite=request.overwrite)
+
+
+def _to_tensor(pixels: np.ndarray) -> Tensor:
+    """Return (H, W) or (H, W, 3) integer pixels as (1, C, H, W) float32 in [0, 1]."""
+    pixels = pixels if pixels.ndim == 3 else pixels[..., None]
+    array = pixels.astype(np.float32) * np.float32(1 / np.iinfo(pixels.dtype).max)
+    return torch.from_numpy(array).permute(2, 0, 1)[None]
+
+
+def _middle(pixels: np.ndarray, size: int = 1024) -> np.ndarray:
+    """Return at most the middle `size` x `size` pixels."""
+    top, left = (max(0, (side - size) // 2) for side in pixels.shape[:2])
+    return pixels[top : top + size, left : left + size]
+
+
+def _turned(image: Tensor, view: int) -> Tensor:
+    """Return one of eight views: mirrored for odd numbers, then turned by quarters."""
+    return torch.rot90(image.flip(3) if view % 2 else image, view // 2, (2, 3))
+
+
+def _unturned(image: Tensor, view: int) -> Tensor:
+    """Undo `_turned`."""
+    image = torch.rot90(image, -(view // 2), (2, 3))
+    return image.flip(3) if view % 2 else image

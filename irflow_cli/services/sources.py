@@ -1,0 +1,81 @@
+"""Training sources: what each task draws its degraded pictures from. One table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from irflow_cli.degradations import DEGRADATIONS
+from irflow_cli.degradations.draw import uniform
+from irflow_cli.degradations.rain import from_layers
+from irflow_cli.tasks import TASKS
+
+
+@dataclass(frozen=True)
+class Part:
+    """A share of a task's training pictures: a degradation and the range its severity is drawn from."""
+
+    kind: str
+    share: float
+    low: float
+    high: float
+
+
+class Source(NamedTuple):
+    """Degraded pictures (B, C, H, W) and the times (B,) at which they stand on their paths, as a user would know them."""
+
+    degraded: Tensor
+    start: Tensor
+
+
+NOISE = (Part("noise", 0.86, 0, 55), Part("camera", 0.07, 0, 40), Part("poisson", 0.07, 0, 40))
+RAIN = (Part("rain-layers", 0.5, 0.35, 1.15), Part("rain", 0.5, 0.05, 1))
+DROPS = (Part("raindrops", 1.0, 0.2, 1),)
+
+
+def _shared(parts: tuple[Part, ...], share: float) -> tuple[Part, ...]:
+    return tuple(Part(part.kind, part.share * share, part.low, part.high) for part in parts)
+
+
+PARTS: dict[str, tuple[Part, ...]] = {
+    "derain": RAIN,
+    "denoise": NOISE,
+    "deraindrop": DROPS,
+    "all-in-one": _shared(NOISE, 0.35) + _shared(RAIN, 0.45) + _shared(DROPS, 0.2),
+}
+NOISES = {"noise", "camera", "poisson"}
+
+
+def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layers: Tensor | None = None) -> Source:
+    """Return degraded versions of `clean` (B, 3, H, W) as the task's table of parts says, rounded to 8 bits.
+
+    rain_layers (N, 1, H, W) in [0, 1] are rain from files; without them their share falls to synthetic rain. Noise
+    levels are told with an error of about 8 %, since a user, or an estimate, does not know them better.
+    """
+    parts = [part for part in PARTS[task] if part.kind != "rain-layers" or rain_layers is not None]
+    count, device = clean.shape[0], generator.device
+    shares = torch.tensor([part.share for part in parts], device=device)
+    chosen = torch.multinomial(shares, count, replacement=True, generator=generator)
+    degraded, start = clean.clone(), torch.zeros(count, device=device)
+    for index, part in enumerate(parts):
+        rows = (chosen == index).nonzero()[:, 0]
+        if not len(rows):
+            continue
+        severity = uniform(part.low, part.high, len(rows), generator)
+        degraded[rows] = _applier(part.kind, rain_layers)(clean[rows], severity, generator)
+        if part.kind in NOISES:
+            told = severity * (1 + 0.08 * torch.randn(len(rows), generator=generator, device=device))
+            start[rows] = (1 - told / TASKS[task].sigma_max).clamp(0, 0.98)  # type: ignore[operator]
+    return Source((degraded.clamp(0, 1) * 255).round() / 255, start.to(clean.device))
+
+
+def _applier(kind: str, rain_layers: Tensor | None) -> Callable[[Tensor, Tensor, torch.Generator], Tensor]:
+    if kind == "rain-layers":
+        assert rain_layers is not None
+        return partial(from_layers, layers=rain_layers)
+    return DEGRADATIONS[kind].apply

@@ -1,0 +1,385 @@
+"""Training of a residual flow (IR-Flow, arXiv 2604.19680), read top to bottom."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from irflow_cli.errors import CheckpointError, UsageError
+from irflow_cli.flow.losses import DISTANCES, consistency_loss, residual_loss
+from irflow_cli.flow.samplers import euler
+from irflow_cli.flow.times import make_times
+from irflow_cli.metrics import psnr, rounded
+from irflow_cli.nets import SIZES, NetSpec, UNet, build
+from irflow_cli.runtime.checkpoints import Card, load_checkpoint, save_checkpoint
+from irflow_cli.runtime.corpus import Corpus, load_corpus, load_rain_layers, validation_crops
+from irflow_cli.runtime.device import autocast, choose_device, choose_precision
+from irflow_cli.runtime.fields import velocity_of
+from irflow_cli.runtime.images import write_atomically
+from irflow_cli.services.muon import Muon
+from irflow_cli.services.sources import Source, draw_source
+from irflow_cli.tasks import TASKS
+
+STATE = "state.safetensors"  # all that is needed to go on
+BEST = "best.safetensors"  # the averaged weights with the best validation so far: what ships
+LOG = "log.jsonl"
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """A training run. Times in minutes, `rate` is AdamW's (Muon's is three times it), `decay` the share of the run in which the rate falls to zero."""
+
+    data: Path
+    out: Path
+    task: str
+    size: str = "base"
+    spec: NetSpec | None = None
+    init: str | None = None
+    rain_layers: Path | None = None
+    minutes: float | None = None
+    iterations: int | None = None
+    batch: int = 16
+    crop: int = 128
+    rate: float = 1e-3
+    warmup: int = 200
+    decay: float = 0.0
+    distance: str = "charbonnier"
+    optimiser: str = "muon"
+    at_start: float = 0.5
+    consistency: float = 0.3
+    consistency_every: int = 8
+    validate_every: int = 1000
+    save_minutes: float = 2.0
+    seed: int = 0
+    device: str = "auto"
+    precision: str = "auto"
+    compile: bool = False
+    resume: bool = False
+
+
+@dataclass(frozen=True)
+class TrainProgress:
+    """Where a run stands. rate: pictures per second since the last report; eta: seconds left by the nearer limit."""
+
+    iteration: int
+    share: float
+    loss: float
+    rate: float
+    eta: float
+    psnr: float | None
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a run came to. `interrupted` is the signal's number when one ended it."""
+
+    checkpoint: Path
+    iterations: int
+    psnr: float
+    interrupted: int | None
+
+
+class Run:
+    """The moving parts of a training run, and how they are written and read."""
+
+    def __init__(self, request: TrainRequest, device: torch.device) -> None:
+        torch.manual_seed(request.seed)
+        if request.init:
+            start = load_checkpoint(request.init)
+            self.spec, self.net = start.card.spec, start.net.train().requires_grad_(True)
+        else:
+            self.spec = request.spec or SIZES[request.size]
+            self.net = build(self.spec)
+        self.net.to(device)
+        self.average = AveragedModel(self.net, multi_avg_fn=_average, use_buffers=False)
+        self.optimisers = make_optimisers(self.net, request)
+        self.iteration, self.seconds, self.best = 0, 0.0, float("-inf")
+
+    @property
+    def averaged(self) -> UNet:
+        """The network whose weights are the running average of the trained one's."""
+        return self.average.module  # type: ignore[return-value]
+
+    def save(self, path: Path, card: Card) -> None:
+        """Write everything that the next iteration depends on."""
+        tensors = {f"net.{key}": value for key, value in self.net.state_dict().items()}
+        tensors |= {f"average.{key}": value for key, value in self.averaged.state_dict().items()}
+        for name, parameter in self.net.named_parameters():
+            for optimiser in self.optimisers:
+                for key, value in optimiser.state.get(parameter, {}).items():
+                    tensors[f"optimiser.{key}.{name}"] = value
+        note = {"iteration": self.iteration, "seconds": self.seconds, "best": self.best}
+        contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+        data = save(contiguous, {"irflow": card.to_json(), "run": json.dumps(note)})
+        write_atomically(path, data, overwrite=True)
+
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote. Raises CheckpointError when it is damaged or of another network."""
+        try:
+            with safe_open(path, framework="pt") as file:
+                note = json.loads(file.metadata()["run"])
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            self.net.load_state_dict(_below(tensors, "net."))
+            self.averaged.load_state_dict(_below(tensors, "average."))
+            owner = {p: o for o in self.optimisers for group in o.param_groups for p in group["params"]}
+            for name, parameter in self.net.named_parameters():
+                for key in ("step", "exp_avg", "exp_avg_sq", "momentum"):
+                    value = tensors.get(f"optimiser.{key}.{name}")
+                    if value is not None:
+                        moved = value.to(parameter.device)
+                        like = torch.empty_like(parameter) if moved.ndim else moved
+                        owner[parameter].state[parameter][key] = like.copy_(moved)
+        except (SafetensorError, KeyError, RuntimeError, OSError) as error:
+            raise CheckpointError(f"{path} cannot be resumed: {str(error).splitlines()[0]}") from None
+        self.iteration, self.seconds, self.best = note["iteration"], note["seconds"], note["best"]
+        self.average.n_averaged.fill_(self.iteration)
+
+
+def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambda progress: None) -> TrainResult:
+    """Train a network for a task and return what came of it; files go to `request.out` (STATE, BEST, LOG).
+
+    Every iteration's data depend on the seed and its number alone, so a run that is interrupted and resumed ends with
+    the same bits on the CPU as one that was not. SIGINT and SIGTERM save and end the run. Raises UsageError for limits
+    that make no sense, NothingToDo without pictures, CheckpointError for a state or start that does not fit.
+    """
+    check(request)
+    device = choose_device(request.device)
+    dtype = choose_precision(request.precision, device)
+    state = request.out / STATE
+    if state.exists() and not request.resume:
+        raise UsageError(f"{request.out} already holds a run; use --resume to go on or another --output")
+    torch.set_flush_denormal(True)
+    training, held_out = load_corpus(request.data, request.crop, device)
+    layers = load_rain_layers(request.rain_layers).to(device) if request.rain_layers else None
+    validation = validation_pairs(request, held_out, layers)
+
+    run = Run(request, device)
+    if request.resume:
+        run.load(state)
+    request.out.mkdir(parents=True, exist_ok=True)
+    forward = torch.compile(run.net) if request.compile else run.net
+    distance = DISTANCES[request.distance]
+    saved = reported = time.monotonic()
+    since, losses, score = run.iteration, torch.zeros((), device=device), None
+    began = time.monotonic() - run.seconds
+
+    with _signals() as caught:
+        while (share := _share(request, run)) < 1 and not caught:
+            for optimiser in run.optimisers:
+                for group in optimiser.param_groups:
+                    group["lr"] = group["peak"] * factor(share, run.iteration, request)
+            generator = torch.Generator(device).manual_seed(_mixed(request.seed, run.iteration))
+            source, clean = draw_batch(request, training, layers, generator)
+            clean, degraded = clean.contiguous(memory_format=torch.channels_last), source.degraded
+
+            def residual(x: Tensor, t: Tensor, degraded: Tensor = degraded) -> Tensor:
+                with autocast(device, dtype):
+                    return forward(x, t, degraded).float()
+
+            t = draw_times(source.start, request.at_start, generator)
+            loss = residual_loss(residual, degraded, source.start, clean, t, distance)
+            losses += loss.detach()
+            if request.consistency and run.iteration % request.consistency_every == 0:
+                walk_steps = 2 + run.iteration // request.consistency_every % 3
+                times = make_times("released", walk_steps, source.start)
+                term = consistency_loss(residual, degraded, times, clean, distance)
+                loss = loss + request.consistency * term
+            run.net.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(run.net.parameters(), 1.0)
+            for optimiser in run.optimisers:
+                optimiser.step()
+            run.average.update_parameters(run.net)
+            run.iteration += 1
+            run.seconds = time.monotonic() - began
+
+            if run.iteration % request.validate_every == 0:
+                score = validate(run.averaged, validation)
+                run.best = _keep_best(request, run, score)
+                run.seconds = time.monotonic() - began
+            if time.monotonic() - saved > 60 * request.save_minutes:
+                run.save(state, _card(request, run, score))
+                saved = time.monotonic()
+            if run.iteration % 50 == 0 or (score is not None and run.iteration % request.validate_every == 0):
+                now, count = time.monotonic(), run.iteration - since
+                progress = TrainProgress(
+                    run.iteration,
+                    share,
+                    float(losses) / count,
+                    count * request.batch / (now - reported),
+                    _eta(request, run),
+                    score if run.iteration % request.validate_every == 0 else None,
+                )
+                _log(request.out, progress)
+                report(progress)
+                reported, since, losses = now, run.iteration, torch.zeros((), device=device)
+
+    score = validate(run.averaged, validation)
+    run.best = _keep_best(request, run, score)
+    run.save(state, _card(request, run, score))
+    return TrainResult(request.out / BEST, run.iteration, run.best, caught[0] if caught else None)
+
+
+def check(request: TrainRequest) -> None:
+    """Raise UsageError for a request that cannot be trained."""
+    rules = {
+        f"unknown task {request.task!r}; there are {', '.join(TASKS)}": request.task in TASKS,
+        "give --minutes or --iterations": request.minutes is not None or request.iterations is not None,
+        "--minutes must be above 0": request.minutes is None or request.minutes > 0,
+        "--iterations must be above 0": request.iterations is None or request.iterations > 0,
+        "--batch and --crop must be above 0 (crops at least 16)": request.batch > 0 and request.crop >= 16,
+        f"--distance is one of {', '.join(DISTANCES)}": request.distance in DISTANCES,
+        "--optimiser is muon or adamw": request.optimiser in ("muon", "adamw"),
+        f"--size is one of {', '.join(SIZES)}": request.size in SIZES,
+        "--decay is a share between 0 and 1": 0 <= request.decay <= 1,
+        f"there is no folder {request.data}": request.data.is_dir(),
+    }
+    for message, holds in rules.items():
+        if not holds:
+            raise UsageError(message)
+
+
+def make_optimisers(net: UNet, request: TrainRequest) -> tuple[torch.optim.Optimizer, ...]:
+    """Return the optimisers of a run: Muon for the inner convolutions and AdamW for the rest, or AdamW for all."""
+    inner = [p for name, p in net.named_parameters() if p.ndim == 4 and not name.startswith(("entry", "exit"))]
+    inner = inner if request.optimiser == "muon" else []
+    others = [p for p in net.parameters() if all(p is not q for q in inner)]
+    adamw = torch.optim.AdamW(others, lr=request.rate, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
+    optimisers = (adamw, Muon(inner, lr=3 * request.rate)) if inner else (adamw,)
+    for optimiser in optimisers:
+        for group in optimiser.param_groups:
+            group["peak"] = group["lr"]
+    return optimisers
+
+
+def draw_batch(
+    request: TrainRequest, corpus: Corpus, layers: Tensor | None, generator: torch.Generator
+) -> tuple[Source, Tensor]:
+    """Return (source, clean) of one iteration: pairs from the files, or clean crops degraded by the task's table."""
+    pick = torch.Generator().manual_seed(generator.initial_seed())
+    crops = corpus.batch(request.batch, request.crop, pick)
+    clean = crops[:, :3]
+    if corpus.paired:
+        return Source(crops[:, 3:], torch.zeros(len(crops), device=crops.device)), clean
+    return draw_source(request.task, clean, generator, layers), clean
+
+
+def draw_times(start: Tensor, at_start: float, generator: torch.Generator) -> Tensor:
+    """Return times (B,): a share `at_start` of them at `start`, the others uniform between there and 1."""
+    draws = torch.rand((2, len(start)), generator=generator, device=generator.device).to(start.device)
+    return torch.where(draws[0] < at_start, start, start + (1 - start) * draws[1] * 0.98)
+
+
+def factor(share: float, iteration: int, request: TrainRequest) -> float:
+    """Return the factor of the learning rate: warm-up, then constant, then down to zero in the last `decay` of the run.
+
+    Without decay the rate is constant, so a run can be continued for ever.
+    """
+    warm = min(1.0, (iteration + 1) / max(1, request.warmup))
+    return warm * (min(1.0, (1 - share) / request.decay) if request.decay else 1.0)
+
+
+def validation_pairs(request: TrainRequest, corpus: Corpus, layers: Tensor | None) -> list[tuple[Source, Tensor]]:
+    """Return (source, clean) pairs of the held-out pictures, three degraded versions a picture, the same in every run."""
+    device = corpus.pictures[0].device
+    pairs = []
+    for index, crop in enumerate(validation_crops(corpus, 192)):
+        clean = crop[:, :3]
+        if corpus.paired:
+            pairs.append((Source(crop[:, 3:], torch.zeros(1, device=device)), clean))
+            continue
+        clean = clean.expand(3, -1, -1, -1)
+        generator = torch.Generator(device).manual_seed(_mixed(20, index))
+        pairs.append((draw_source(request.task, clean, generator, layers), clean))
+    return pairs
+
+
+@torch.inference_mode()
+def validate(net: UNet, pairs: list[tuple[Source, Tensor]]) -> float:
+    """Return the mean PSNR in dB of one step from each pair's degraded picture, rounded to 8 bits."""
+    scores = []
+    for source, clean in pairs:
+        times = make_times("uniform", 1, source.start.cpu()).to(clean.device)
+        restored = euler(velocity_of(net, source.degraded), source.degraded, times).state
+        scores.append(psnr(rounded(restored), clean).clamp(max=60).cpu())
+    return float(torch.cat(scores).mean())
+
+
+def _average(averaged: Any, current: Any, count: Any) -> None:
+    """Move the average by 1/1000 of the way, faster in the beginning."""
+    weight = max(1e-3, 1 / (1 + float(count) / 9)) if float(count) < 9000 else 1e-3
+    torch._foreach_lerp_(list(averaged), list(current), weight)
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _mixed(seed: int, number: int) -> int:
+    """Return a well-spread seed for a numbered draw of a seeded run."""
+    value = (seed * 0x9E3779B97F4A7C15 + number * 0xBF58476D1CE4E5B9 + 0x94D049BB133111EB) % 2**64
+    return (value ^ (value >> 31)) % 2**63
+
+
+def _share(request: TrainRequest, run: Run) -> float:
+    by_time = run.seconds / 60 / request.minutes if request.minutes else 0.0
+    by_count = run.iteration / request.iterations if request.iterations else 0.0
+    return max(by_time, by_count)
+
+
+def _eta(request: TrainRequest, run: Run) -> float:
+    share = _share(request, run)
+    return run.seconds * (1 - share) / share if share else float("inf")
+
+
+def _keep_best(request: TrainRequest, run: Run, score: float) -> float:
+    if score >= run.best:
+        save_checkpoint(request.out / BEST, run.averaged.state_dict(), _card(request, run, score))
+    return max(score, run.best)
+
+
+def _card(request: TrainRequest, run: Run, score: float | None) -> Card:
+    recipe = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(request).items()}
+    for private in ("data", "out", "rain_layers", "init", "resume", "spec", "device"):
+        recipe.pop(private)
+    trained = {
+        "data": request.data.name,
+        "rain_layers": request.rain_layers is not None,
+        "started_from": Path(request.init).name if request.init else None,
+        "iterations": run.iteration,
+        "minutes": round(run.seconds / 60, 1),
+        "recipe": recipe,
+    }
+    scores = {} if score is None else {"validation_psnr": round(score, 3)}
+    return Card(request.task, run.spec, TASKS[request.task].sigma_max, trained=trained, scores=scores)
+
+
+def _log(folder: Path, progress: TrainProgress) -> None:
+    with (folder / LOG).open("a") as file:
+        file.write(json.dumps(asdict(progress)) + "\n")
+
+
+@contextmanager
+def _signals() -> Iterator[list[int]]:
+    """Collect SIGINT and SIGTERM in a list in place of acting on them."""
+    caught: list[int] = []
+    before = {}
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, lambda received, frame: caught.append(received))
+    try:
+        yield caught
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

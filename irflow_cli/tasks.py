@@ -1,0 +1,36 @@
+"""The menu: what irflow can take out of a photograph, and with which settings it does so unless told otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """One entry of the menu.
+
+    checkpoint: name of the checkpoint that ships, None where none does. steps, grid, sampler: defaults of a walk.
+    sigma_max: for noise, the standard deviation on the 0-255 scale at which the path begins (t = 0); a picture with less
+    noise enters at t = 1 - sigma / sigma_max. None for tasks whose inputs all begin at t = 0.
+    """
+
+    summary: str
+    checkpoint: str | None
+    steps: int = 1
+    grid: str = "released"
+    sampler: str = "euler"
+    sigma_max: float | None = None
+
+    def start(self, sigma: float | None) -> float:
+        """Return the time on [0, 1) at which a picture with noise `sigma` (0-255 scale) enters the path."""
+        if self.sigma_max is None or sigma is None:
+            return 0.0
+        return min(max(0.0, 1 - sigma / self.sigma_max), 0.999)
+
+
+TASKS: dict[str, TaskSpec] = {
+    "derain": TaskSpec("rain streaks, light to heavy", "derain"),
+    "denoise": TaskSpec("sensor noise, standard deviation 0 to 55 of 255", "denoise", sigma_max=55.0),
+    "deraindrop": TaskSpec("drops of water on the lens or the window", "deraindrop"),
+    "all-in-one": TaskSpec("the three above at once: a start for training the others", None, sigma_max=55.0),
+}

@@ -1,0 +1,33 @@
+"""Shapes and ranges of tensors, said once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def match_dims(values: Tensor | float, like: Tensor) -> Tensor:
+    """Return `values` shaped so that it multiplies `like` sample by sample.
+
+    A number or a tensor of shape () stays one value; shape (B,) becomes (B, 1, 1, 1) for a `like` of four axes.
+    Raises ValueError when the batch sizes differ.
+    """
+    values = torch.as_tensor(values, dtype=like.dtype, device=like.device)
+    if values.ndim == 0:
+        return values
+    if values.shape != like.shape[:1]:
+        raise ValueError(f"expected one value or {like.shape[0]} values, got shape {tuple(values.shape)}")
+    return values.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def check_image(image: Tensor) -> Tensor:
+    """Return `image` unchanged when it is float, (B, C, H, W) with C 1 or 3; raise ValueError otherwise."""
+    if image.ndim != 4 or image.shape[1] not in (1, 3) or not image.is_floating_point():
+        raise ValueError(f"expected a float image (B, 1 or 3, H, W), got {image.dtype} {tuple(image.shape)}")
+    return image
+
+
+def luma(image: Tensor) -> Tensor:
+    """Return BT.601 luma in video range, (B, 1, H, W) in [16/255, 235/255], of RGB in [0, 1], as deraining papers do."""
+    red, green, blue = image.unbind(1)
+    return ((65.481 * red + 128.553 * green + 24.966 * blue + 16.0) / 255.0).unsqueeze(1)

@@ -1,0 +1,246 @@
+"""`irflow restore` from end to end, on a network of random weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from drawn import scene
+from irflow_cli.runtime.images import read_picture
+
+
+@pytest.fixture
+def derain(tiny_checkpoint, irflow) -> Callable:
+    """Return `irflow restore --task derain` with the tiny checkpoint."""
+    return lambda *arguments: irflow("restore", "--task", "derain", "--checkpoint", tiny_checkpoint("derain"), *arguments)
+
+
+def test_the_result_lies_beside_the_input_and_its_path_is_printed(derain, picture_file) -> None:
+    source = picture_file("rainy.png")
+    done = derain(source)
+    assert (done.code, done.out) == (0, f"{source.with_name('rainy.derain.png')}\n")
+    before, after = read_picture(source).pixels, read_picture(source.with_name("rainy.derain.png")).pixels
+    assert after.shape == before.shape
+    assert not np.array_equal(before, after)
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif", "a.bmp"])
+def test_the_format_is_kept(derain, picture_file, name: str) -> None:
+    source = picture_file(name)
+    done = derain(source, "-q")
+    assert done.code == 0
+    with Image.open(source) as one, Image.open(done.out.strip()) as other:
+        assert one.format == other.format
+
+
+def test_grey_stays_grey_and_alpha_is_untouched(derain, picture_file, tmp_path: Path) -> None:
+    grey = picture_file("grey.png", mode="L")
+    assert derain(grey).code == 0
+    assert read_picture(tmp_path / "grey.derain.png").pixels.ndim == 2
+    alpha = np.arange(48 * 64, dtype=np.uint8).reshape(48, 64)
+    clear = tmp_path / "clear.png"
+    Image.fromarray(np.dstack([scene(48, 64), alpha])).save(clear)
+    assert derain(clear).code == 0
+    assert np.array_equal(np.asarray(read_picture(tmp_path / "clear.derain.png").alpha), alpha)
+
+
+def test_sixteen_bits_stay_sixteen(derain, tmp_path: Path) -> None:
+    source = tmp_path / "deep.png"
+    deep = (scene(40, 50).astype(np.uint16) << 8) + 77
+    cv2.imwrite(str(source), deep)
+    assert derain(source).code == 0
+    restored = read_picture(tmp_path / "deep.derain.png").pixels
+    assert restored.dtype == np.uint16
+    assert len(np.unique(restored & 255)) > 50
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 17)])
+def test_pictures_of_odd_sizes_work(derain, picture_file, size: tuple[int, int], tmp_path: Path) -> None:
+    source = picture_file("odd.png", *size)
+    assert derain(source).code == 0
+    assert read_picture(tmp_path / "odd.derain.png").pixels.shape == (*size, 3)
+
+
+def test_exif_orientation_is_honoured(derain, picture_file, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    source = picture_file("turned.jpg", 40, 60, exif=exif)
+    assert derain(source).code == 0
+    with Image.open(tmp_path / "turned.derain.jpg") as image:
+        assert image.size == (40, 60)
+        assert image.getexif().get(0x0112, 1) == 1
+
+
+def test_tiles_show_no_seam(derain, picture_file, tmp_path: Path) -> None:
+    source = picture_file("large.png", 200, 260)
+    assert derain(source, "-o", tmp_path / "whole.png", "--tile", 0).code == 0
+    assert derain(source, "-o", tmp_path / "tiled.png", "--tile", 96, "--overlap", 32).code == 0
+    whole, tiled = (read_picture(tmp_path / name).pixels.astype(int) for name in ("whole.png", "tiled.png"))
+    assert np.abs(whole - tiled).mean() < 0.5
+    step = np.abs(np.diff(tiled - whole, axis=1)).mean((0, 2))  # a seam is a column where the difference jumps
+    assert step.max() < 1.5
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (("--steps", 1), ("--steps", 3)),
+        (("--steps", 4, "--grid", "released"), ("--steps", 4, "--grid", "uniform")),
+        (("--steps", 3, "--sampler", "euler"), ("--steps", 3, "--sampler", "heun")),
+        (("--strength", 1), ("--strength", 0.5)),
+        ((), ("--ensemble",)),
+        ((), ("--source-noise", 10)),
+        (("--source-noise", 10, "--seed", 1), ("--source-noise", 10, "--seed", 2)),
+        (("--precision", "fp32"), ("--precision", "bf16")),
+        (("--tile", 64, "--overlap", 0), ("--tile", 64, "--overlap", 30)),
+    ],
+)
+def test_every_option_does_something(derain, picture_file, tmp_path: Path, first: tuple, second: tuple) -> None:
+    source = picture_file("in.png", 90, 110)
+    for name, options in (("first.png", first), ("again.png", first), ("second.png", second)):
+        assert derain(source, "-o", tmp_path / name, *options).code == 0
+    one, same, other = (read_picture(tmp_path / name).pixels for name in ("first.png", "again.png", "second.png"))
+    assert np.array_equal(one, same)
+    assert not np.array_equal(one, other)
+
+
+def test_strength_zero_changes_nothing(derain, picture_file, tmp_path: Path) -> None:
+    source = picture_file("in.png")
+    assert derain(source, "--strength", 0).code == 0
+    assert np.array_equal(read_picture(source).pixels, read_picture(tmp_path / "in.derain.png").pixels)
+
+
+def test_denoise_estimates_sigma_and_says_so(irflow, tiny_checkpoint, picture_file, tmp_path: Path) -> None:
+    source = picture_file("noisy.png", 80, 80)
+    base = ("restore", source, "--task", "denoise", "--checkpoint", tiny_checkpoint("denoise"))
+    done = irflow(*base)
+    assert done.code == 0
+    assert "estimated noise sigma" in done.err
+    told = irflow(*base, "--sigma", 40, "-o", tmp_path / "told.png")
+    assert "estimated" not in told.err
+    assert not np.array_equal(
+        read_picture(tmp_path / "told.png").pixels, read_picture(tmp_path / "noisy.denoise.png").pixels
+    )
+
+
+def test_a_folder_keeps_its_tree_and_a_broken_picture_does_not_stop_it(derain, picture_file, tmp_path: Path) -> None:
+    picture_file("in/one.png")
+    picture_file("in/deep/two.jpg")
+    (tmp_path / "in" / "broken.png").write_text("not a picture")
+    done = derain(tmp_path / "in", "-o", tmp_path / "out", "--json")
+    assert done.code == 1
+    lines = [json.loads(line) for line in done.out.splitlines()]
+    assert {Path(line["input"]).name: line["error"] is None for line in lines} == {
+        "broken.png": False, "one.png": True, "two.jpg": True,
+    }
+    found = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*"))
+    assert found == ["deep/two.jpg", "one.png"]
+    assert "1 of 3 pictures failed" in done.err
+
+
+def test_own_outputs_are_not_read_again(derain, picture_file, tmp_path: Path) -> None:
+    picture_file("in/one.png")
+    assert derain(tmp_path / "in").code == 0
+    again = derain(tmp_path / "in", "--overwrite")
+    assert again.out.splitlines() == [str(tmp_path / "in" / "one.derain.png")]
+
+
+def _no_output(folder: Path) -> bool:
+    return not [path for path in folder.rglob("*") if ".derain" in path.name or path.name.endswith(".part")]
+
+
+CHECKS: dict[str, tuple[tuple[str, ...], int, str]] = {
+    "missing file": (("none.png",), 1, "No such file"),
+    "folder without pictures": (("empty",), 3, "no pictures"),
+    "text named png": (("text.png",), 1, "not a picture"),
+    "truncated JPEG": (("cut.jpg",), 1, "damaged or incomplete"),
+    "0-byte file": (("zero.png",), 1, "empty"),
+    "steps 0": (("good.png", "--steps", "0"), 2, "--steps"),
+    "unknown grid": (("good.png", "--grid", "cubic"), 2, "released"),
+    "unknown sampler": (("good.png", "--sampler", "rk4"), 2, "euler"),
+    "unknown precision": (("good.png", "--precision", "int8"), 2, "bf16"),
+    "sigma without noise": (("good.png", "--sigma", "10"), 2, "--sigma"),
+    "strength": (("good.png", "--strength", "2"), 2, "--strength"),
+    "tile": (("good.png", "--tile", "small"), 2, "--tile"),
+    "tiny tile": (("good.png", "--tile", "8"), 2, "--tile"),
+    "overlap": (("good.png", "--tile", "64", "--overlap", "40"), 2, "--overlap"),
+    "unknown option": (("good.png", "--colour"), 2, "--colour"),
+    "not a number": (("good.png", "--steps", "two"), 2, "--steps"),
+    "unknown device": (("good.png", "--device", "abacus"), 2, "abacus"),
+    "input as output": (("good.png", "-o", "good.png", "--overwrite"), 2, "input"),
+    "two into one": (("good.png", "folder/good.png", "-o", "out"), 2, "both"),
+    "many into a file": (("good.png", "folder/good.png", "-o", "out.png"), 2, "folder"),
+    "unwritable output": (("good.png", "-o", "text.png/out.png"), 1, "cannot write"),
+}
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_bad_input_is_one_line_with_the_right_code(name: str, derain, picture_file, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    picture_file("good.png")
+    picture_file("folder/good.png")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.png").write_text("not a picture")
+    (tmp_path / "zero.png").touch()
+    (tmp_path / "cut.jpg").write_bytes(picture_file("whole.jpg", 64, 64).read_bytes()[:500])
+    arguments, code, message = CHECKS[name]
+    done = derain(*arguments)
+    assert (done.code, done.out) == (code, "")
+    assert message in done.err
+    assert len(done.err.splitlines()) == 1
+    assert _no_output(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("task", "checkpoint", "code", "message"),
+    [
+        ("paint", None, 2, "unknown task"),
+        ("all-in-one", None, 2, "--checkpoint"),
+        ("derain", "denoise", 4, "trained for denoise"),
+        ("derain", "missing", 4, "neither"),
+        ("derain", "text", 4, "damaged"),
+    ],
+)
+def test_tasks_and_checkpoints_must_fit(task, checkpoint, code, message, irflow, tiny_checkpoint, picture_file) -> None:
+    source = picture_file("in.png")
+    text = source.with_name("text.safetensors")
+    text.write_text("not a checkpoint at all")
+    files = {"denoise": tiny_checkpoint("denoise"), "missing": "missing", "text": text}
+    options = () if checkpoint is None else ("--checkpoint", files[checkpoint])
+    done = irflow("restore", source, "--task", task, *options)
+    assert done.code == code
+    assert message in done.err
+    assert len(done.err.splitlines()) == 1
+    assert _no_output(source.parent)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
+def test_a_named_device_that_is_missing_is_an_error(derain, picture_file) -> None:
+    done = derain(picture_file("in.png"), "--device", "cuda")
+    assert (done.code, done.out) == (5, "")
+    assert "--device auto" in done.err
+
+
+def test_existing_results_are_kept(derain, picture_file, tmp_path: Path) -> None:
+    source = picture_file("in.png")
+    (tmp_path / "in.derain.png").write_text("mine")
+    done = derain(source)
+    assert done.code == 2
+    assert "--overwrite" in done.err
+    assert (tmp_path / "in.derain.png").read_text() == "mine"
+    assert derain(source, "--overwrite").code == 0
+
+
+def test_an_animated_file_is_refused(derain, tmp_path: Path) -> None:
+    frames = [Image.fromarray(scene(20, 20, seed)) for seed in range(2)]
+    frames[0].save(tmp_path / "moving.webp", save_all=True, append_images=frames[1:])
+    done = derain(tmp_path / "moving.webp")
+    assert done.code == 1
+    assert "2 frames" in done.err

@@ -1,0 +1,50 @@
+"""Pictures in files and checkpoints of random weights, for every test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+
+from drawn import TINY, scene
+from irflow_cli.nets import build
+from irflow_cli.runtime.checkpoints import Card, save_checkpoint
+from irflow_cli.tasks import TASKS
+
+@pytest.fixture(scope="session", autouse=True)
+def _two_threads() -> None:
+    torch.set_num_threads(2)
+
+
+@pytest.fixture
+def picture_file(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a scene to a file and returns its path."""
+
+    def write(name: str, height: int = 48, width: int = 64, mode: str = "RGB", **options: object) -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(scene(height, width)).convert(mode).save(path, **options)
+        return path
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return a function that gives a checkpoint of random weights, for a task, small enough for any test."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+
+    def make(task: str) -> Path:
+        path = folder / f"tiny-{task}.safetensors"
+        if not path.exists():
+            torch.manual_seed(1)
+            net = build(TINY)
+            for parameter in net.exit.parameters():
+                torch.nn.init.normal_(parameter, std=0.02)
+            save_checkpoint(path, net.state_dict(), Card(task, TINY, TASKS[task].sigma_max))
+        return path
+
+    return make

@@ -1,0 +1,20 @@
+"""What the tests work on: drawn pictures, and a network small enough for any test."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from irflow_cli.nets import NetSpec
+
+TINY = NetSpec(widths=(8, 12), depths=(1, 1), embedding=8)
+
+
+def scene(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """Return a drawn scene (H, W, 3) uint8: a sky, hills, a wall with bricks."""
+    rows, columns = np.mgrid[0:height, 0:width] / max(height, width)
+    noise = np.random.default_rng(seed)
+    hill = 0.5 + 0.15 * np.sin(columns * 9 + seed) > rows
+    sky = np.stack([0.4 + 0.3 * rows, 0.55 + 0.2 * rows, 0.9 - 0.2 * rows], axis=-1)
+    bricks = 0.35 + 0.25 * ((np.floor(rows * 40) + np.floor(columns * 25)) % 2)[..., None] * np.array([1.0, 0.6, 0.4])
+    picture = np.where(hill[..., None], sky, bricks) + 0.01 * noise.standard_normal((height, width, 1))
+    return (picture.clip(0, 1) * 255).round().astype(np.uint8)

@@ -1,0 +1,49 @@
+"""Metrics against scikit-image's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from drawn import scene
+from irflow_cli import metrics
+
+
+def pair() -> tuple[np.ndarray, np.ndarray]:
+    clean = scene(60, 70) / 255
+    return clean, (clean + 0.05 * np.random.default_rng(1).standard_normal(clean.shape)).clip(0, 1)
+
+
+def tensor(array: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(array).permute(2, 0, 1)[None]
+
+
+def test_psnr_agrees() -> None:
+    clean, noisy = pair()
+    ours = float(metrics.psnr(tensor(noisy), tensor(clean)))
+    assert ours == pytest.approx(peak_signal_noise_ratio(clean, noisy, data_range=1), abs=1e-4)
+
+
+def test_ssim_agrees() -> None:
+    clean, noisy = pair()
+    theirs = structural_similarity(
+        clean, noisy, data_range=1, channel_axis=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+        win_size=11,
+    )
+    assert float(metrics.ssim(tensor(noisy), tensor(clean))) == pytest.approx(theirs, abs=1e-4)
+
+
+def test_luma_is_the_one_of_the_deraining_papers() -> None:
+    white, black = torch.ones(1, 3, 1, 1), torch.zeros(1, 3, 1, 1)
+    assert float(metrics.luma(white) * 255) == pytest.approx(235, abs=1e-3)
+    assert float(metrics.luma(black) * 255) == pytest.approx(16, abs=1e-3)
+
+
+def test_equal_pictures_are_perfect_and_a_shift_is_seen() -> None:
+    picture = tensor(scene(40, 40) / 255)
+    assert float(metrics.psnr(picture, picture)) == float("inf")
+    assert float(metrics.ssim_y(picture, picture)) == pytest.approx(1)
+    assert float(metrics.psnr_y(picture.roll(1, 3), picture)) < 30
+    assert float(metrics.ssim(picture.roll(1, 3), picture)) < 0.9

@@ -1,0 +1,85 @@
+"""Tiles: every pixel once, no seams, bands that may be written over their input."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from irflow_cli.errors import DeviceError
+from irflow_cli.runtime.tiling import spans, tiled, weights
+
+SIZES = st.integers(1, 150)
+TILES = st.tuples(st.integers(9, 64), st.floats(0, 0.9), st.integers(1, 8)).map(
+    lambda draw: (draw[0], int((draw[0] - draw[2]) * draw[1]), draw[2])
+)  # tile, overlap, align
+
+
+@settings(max_examples=200, derandomize=True)
+@given(length=SIZES, tile=TILES)
+def test_weights_sum_to_one_and_tiles_keep_their_size(length: int, tile: tuple[int, int, int]) -> None:
+    parts, total = spans(length, *tile), torch.zeros(length)
+    for (start, stop), weight in zip(parts, weights(parts, tile[1]), strict=True):
+        assert stop - start <= tile[0]
+        assert start % tile[2] == 0
+        assert bool((weight > 0).all())
+        total[start:stop] += weight
+    assert torch.allclose(total, torch.ones(length), atol=1e-5)
+    assert all(stop >= after + tile[1] for (_, stop), (after, _) in zip(parts, parts[1:], strict=False))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(height=SIZES, width=SIZES, tile=TILES)
+def test_tiled_identity_is_the_identity_even_in_place(height: int, width: int, tile: tuple[int, int, int]) -> None:
+    picture = torch.rand((1, 2, height, width), generator=torch.Generator().manual_seed(0))
+    canvas = picture.clone()
+
+    def read(top: int, bottom: int, left: int, right: int) -> Tensor:
+        return canvas[..., top:bottom, left:right].clone()
+
+    for top, band in tiled(lambda part: part.clone(), read, height, width, *tile):
+        canvas[..., top : top + band.shape[2], :] = band
+        canvas[..., top : top + band.shape[2], :] += 5  # finished rows are never read again
+    assert torch.allclose(canvas, picture + 5, atol=1e-5)
+
+
+def _read(picture: Tensor):
+    return lambda top, bottom, left, right: picture[..., top:bottom, left:right]
+
+
+def test_a_tile_that_does_not_fit_memory_is_halved() -> None:
+    picture, sizes = torch.rand(1, 1, 300, 200), []
+
+    def work(part: Tensor) -> Tensor:
+        sizes.append(max(part.shape[-2:]))
+        if sizes[-1] > 128:
+            raise torch.OutOfMemoryError("no room")
+        return part.clone()
+
+    bands = [band for _, band in tiled(work, _read(picture), 300, 200, 400, 16)]
+    assert torch.allclose(torch.cat(bands, 2), picture, atol=1e-6)
+    assert max(sizes) > 128 >= sizes[-1]
+
+
+def test_memory_that_never_suffices_is_a_device_error() -> None:
+    def work(part: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("no room")
+
+    with pytest.raises(DeviceError, match="out of memory"):
+        list(tiled(work, _read(torch.rand(1, 1, 300, 200)), 300, 200, 400, 16))
+
+
+def test_other_errors_are_not_swallowed() -> None:
+    def work(part: Tensor) -> Tensor:
+        raise RuntimeError("a defect")
+
+    with pytest.raises(RuntimeError, match="a defect"):
+        list(tiled(work, _read(torch.rand(1, 1, 30, 20)), 30, 20, 40, 4))
+
+
+@pytest.mark.parametrize(("tile", "overlap"), [(10, 10), (10, -1), (0, 0)])
+def test_an_overlap_that_does_not_fit_is_refused(tile: int, overlap: int) -> None:
+    with pytest.raises(ValueError, match="overlap"):
+        spans(100, tile, overlap)

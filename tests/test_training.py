@@ -1,0 +1,165 @@
+"""Training: it learns, it resumes to the same bits, it ends cleanly."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from drawn import TINY, scene
+from irflow_cli.errors import CheckpointError, NothingToDo, UsageError
+from irflow_cli.runtime.checkpoints import load_checkpoint
+from irflow_cli.runtime.corpus import load_corpus, load_rain_layers
+from irflow_cli.services.sources import PARTS, draw_source
+from irflow_cli.services.training import LOG, STATE, TrainRequest, factor, train
+from irflow_cli.tasks import TASKS
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photographs")
+    for seed in range(14):
+        Image.fromarray(scene(72, 80, seed)).save(folder / f"{seed}.png")
+    return folder
+
+
+@pytest.fixture
+def request_(photographs: Path, tmp_path: Path) -> TrainRequest:
+    return TrainRequest(
+        photographs, tmp_path / "run", "denoise", spec=TINY, iterations=12, batch=4, crop=24, validate_every=6,
+        consistency_every=3, device="cpu", warmup=4,
+    )
+
+
+@pytest.mark.parametrize("optimiser", ["muon", "adamw"])
+def test_a_resumed_run_ends_with_the_same_bits(request_: TrainRequest, tmp_path: Path, optimiser: str) -> None:
+    request_ = replace(request_, optimiser=optimiser)
+    whole = train(request_)
+    broken = replace(request_, out=tmp_path / "broken")
+    train(replace(broken, iterations=5))
+    result = train(replace(broken, resume=True))
+    assert result.iterations == whole.iterations == 12
+    assert result.psnr == whole.psnr
+    ours, theirs = (load_file(out / STATE) for out in (request_.out, broken.out))
+    assert ours.keys() == theirs.keys()
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_it_learns_and_ships_the_average(request_: TrainRequest) -> None:
+    result = train(replace(request_, iterations=120, validate_every=40))
+    log = [json.loads(line) for line in (request_.out / LOG).read_text().splitlines()]
+    scores = [entry["psnr"] for entry in log if entry["psnr"] is not None]
+    assert scores[-1] > scores[0] + 0.5
+    assert all(entry["rate"] > 0 and entry["loss"] > 0 for entry in log)
+    shipped, state = load_file(result.checkpoint), load_file(request_.out / STATE)
+    assert torch.equal(shipped["exit.weight"], state["average.exit.weight"].half())
+    assert not torch.equal(shipped["exit.weight"], state["net.exit.weight"].half())
+    card = load_checkpoint(result.checkpoint).card
+    assert (card.task, card.trained["iterations"]) == ("denoise", 120)
+    assert card.scores["validation_psnr"] == pytest.approx(result.psnr, abs=1e-3)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_ends(request_: TrainRequest, number: int) -> None:
+    def interrupt(progress: object) -> None:
+        os.kill(os.getpid(), number)
+
+    result = train(replace(request_, iterations=10_000), interrupt)
+    assert result.interrupted == number
+    assert 6 <= result.iterations < 10_000
+    assert (request_.out / STATE).exists()
+    assert result.checkpoint.exists()
+
+
+def test_every_task_has_a_source(photographs: Path) -> None:
+    corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
+    clean = corpus.batch(8, 24, torch.Generator().manual_seed(0))
+    assert PARTS.keys() == TASKS.keys()
+    for task in TASKS:
+        source = draw_source(task, clean, torch.Generator().manual_seed(1))
+        assert source.degraded.shape == clean.shape
+        assert not torch.equal(source.degraded, clean)
+        assert bool(((source.start >= 0) & (source.start < 1)).all())
+        assert bool((source.start > 0).any()) == (TASKS[task].sigma_max is not None)
+
+
+def test_held_out_pictures_are_never_trained_on(photographs: Path) -> None:
+    training, held_out = load_corpus(photographs, 24, torch.device("cpu"))
+    assert held_out.pictures
+    whole = {picture.numpy().tobytes() for picture in training.pictures}
+    assert not any(picture.numpy().tobytes() in whole for picture in held_out.pictures)
+
+
+def test_pairs_are_cut_alike(tmp_path: Path) -> None:
+    for seed in range(3):
+        for name, pixels in (("clean", scene(40, 50, seed)), ("degraded", 255 - scene(40, 50, seed))):
+            (tmp_path / name).mkdir(exist_ok=True)
+            Image.fromarray(pixels).save(tmp_path / name / f"{seed}.png")
+    corpus, _ = load_corpus(tmp_path, 16, torch.device("cpu"))
+    crops = corpus.batch(6, 16, torch.Generator().manual_seed(0))
+    assert crops.shape == (6, 6, 16, 16)
+    assert torch.allclose(crops[:, :3] + crops[:, 3:], torch.ones(()))
+    train(TrainRequest(tmp_path, tmp_path / "run", "derain", spec=TINY, iterations=2, batch=2, crop=16, device="cpu"))
+    (tmp_path / "degraded" / "1.png").unlink()
+    with pytest.raises(UsageError, match=r"1\.png has 0 partners"):
+        load_corpus(tmp_path, 16, torch.device("cpu"))
+
+
+def test_holes_of_rain_layers_are_filled(tmp_path: Path) -> None:
+    layer = scene(60, 90)[..., 0]
+    layer[20:40, 30:50] = 0
+    Image.fromarray(layer).save(tmp_path / "layer.png")
+    known = layer * 0 + 255
+    known[20:40, 30:50] = 0
+    Image.fromarray(known).save(tmp_path / "layer.known.png")
+    layers = load_rain_layers(tmp_path, 80)
+    assert layers.shape == (1, 1, 80, 80)
+    assert float(layers[0, 0, 24:36, 34:46].mean()) > 0.2
+
+
+def test_the_rate_warms_up_stays_and_falls(request_: TrainRequest) -> None:
+    stable, decaying = request_, replace(request_, decay=0.5)
+    assert factor(0.0, 0, stable) == 0.25
+    assert factor(0.9, 1000, stable) == factor(0.4, 1000, decaying) == 1
+    assert factor(0.75, 1000, decaying) == pytest.approx(0.5)
+    assert factor(1.0, 1000, decaying) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"task": "paint"}, "unknown task"),
+        ({"iterations": None}, "--minutes"),
+        ({"minutes": 0.0}, "--minutes"),
+        ({"iterations": 0}, "--iterations"),
+        ({"batch": 0}, "--batch"),
+        ({"decay": 1.5}, "--decay"),
+        ({"crop": 512}, "--crop"),
+        ({"distance": "huber"}, "--distance"),
+        ({"optimiser": "sgd"}, "--optimiser"),
+        ({"size": "huge"}, "--size"),
+        ({"data": Path("none")}, "no folder"),
+    ],
+)
+def test_requests_that_make_no_sense_are_refused(request_: TrainRequest, change: dict, match: str) -> None:
+    with pytest.raises(UsageError, match=match):
+        train(replace(request_, **change))
+    assert not request_.out.exists()
+
+
+def test_a_run_is_not_overwritten_and_a_missing_one_not_resumed(request_: TrainRequest, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="resume"):
+        train(replace(request_, resume=True))
+    train(replace(request_, iterations=1))
+    with pytest.raises(UsageError, match="--resume"):
+        train(request_)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(NothingToDo):
+        train(replace(request_, data=tmp_path / "empty", out=tmp_path / "new"))
