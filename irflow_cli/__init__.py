@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -18,7 +19,5 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     """Import the public functions when first asked for, so that `irflow --help` never loads torch."""
     if name in ("restore", "load_checkpoint"):
-        from irflow_cli import api
-
-        return getattr(api, name)
+        return getattr(import_module("irflow_cli.api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,11 +1,11 @@
 """Every error irflow raises on purpose. Each class knows the exit code of the command line.
 
-    IrflowError           1   anything below, and nothing else, is printed as one line
-    ├── ImageError        1   one picture cannot be read or written; the batch goes on
-    ├── UsageError        2   the request makes no sense, found before any work
-    ├── NothingToDo       3   no picture to work on
-    ├── CheckpointError   4   missing, damaged, or made for something else
-    └── DeviceError       5   a named device is missing, or its memory is spent
+IrflowError           1   anything below, and nothing else, is printed as one line
+├── ImageError        1   one picture cannot be read or written; the batch goes on
+├── UsageError        2   the request makes no sense, found before any work
+├── NothingToDo       3   no picture to work on
+├── CheckpointError   4   missing, damaged, or made for something else
+└── DeviceError       5   a named device is missing, or its memory is spent
 """
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from drawn import TINY, scene
 from PIL import Image
 
-from drawn import TINY, scene
 from irflow_cli.nets import build
 from irflow_cli.runtime.checkpoints import Card, save_checkpoint
 from irflow_cli.tasks import TASKS
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _two_threads() -> None:

@@ -49,6 +49,15 @@ def test_a_truncated_or_altered_file_is_refused(good: Path, tmp_path: Path) -> N
             load_checkpoint(damaged)
 
 
+def test_a_flipped_bit_in_the_weights_is_seen(good: Path, tmp_path: Path) -> None:
+    data = bytearray(good.read_bytes())
+    data[-200] ^= 4
+    path = tmp_path / "flipped.safetensors"
+    path.write_bytes(data)
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_checkpoint(path)
+
+
 def test_pickle_is_never_opened(tmp_path: Path) -> None:
     class Bomb:
         def __reduce__(self) -> tuple[object, ...]:
@@ -65,7 +74,11 @@ def _changed(good: Path, tmp_path: Path, change: dict[str, object]) -> Path:
     loaded = load_checkpoint(good)
     header = {**json.loads(loaded.card.to_json()), **change}
     path = tmp_path / "changed.safetensors"
-    save_file({key: value.contiguous() for key, value in loaded.net.state_dict().items()}, path, {"irflow": json.dumps(header)})
+    save_file(
+        {key: value.contiguous() for key, value in loaded.net.state_dict().items()},
+        path,
+        {"irflow": json.dumps(header)},
+    )
     return path
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from drawn import scene
 from PIL import Image, ImageOps
 
-from drawn import scene
 from irflow_cli.errors import ImageError
 from irflow_cli.runtime.images import Picture, encode_picture, find_pictures, read_picture, write_atomically
 
@@ -119,10 +119,13 @@ def test_decompression_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
         read_picture(path)
 
 
-@pytest.mark.parametrize(("kind", "picture"), [
-    ("JPEG", Picture(scene(4, 4), np.full((4, 4), 9, np.uint8), "PNG")),
-    ("JPEG", Picture(np.zeros((4, 4, 3), np.uint16), None, "PNG")),
-])
+@pytest.mark.parametrize(
+    ("kind", "picture"),
+    [
+        ("JPEG", Picture(scene(4, 4), np.full((4, 4), 9, np.uint8), "PNG")),
+        ("JPEG", Picture(np.zeros((4, 4, 3), np.uint16), None, "PNG")),
+    ],
+)
 def test_what_a_format_cannot_hold_is_said(kind: str, picture: Picture) -> None:
     with pytest.raises(ImageError, match="cannot hold"):
         encode_picture(picture, kind)

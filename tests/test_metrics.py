@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from drawn import scene
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from drawn import scene
 from irflow_cli import metrics
 
 
@@ -29,7 +29,13 @@ def test_psnr_agrees() -> None:
 def test_ssim_agrees() -> None:
     clean, noisy = pair()
     theirs = structural_similarity(
-        clean, noisy, data_range=1, channel_axis=2, gaussian_weights=True, sigma=1.5, use_sample_covariance=False,
+        clean,
+        noisy,
+        data_range=1,
+        channel_axis=2,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
         win_size=11,
     )
     assert float(metrics.ssim(tensor(noisy), tensor(clean))) == pytest.approx(theirs, abs=1e-4)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -27,7 +29,7 @@ def test_weights_sum_to_one_and_tiles_keep_their_size(length: int, tile: tuple[i
         assert bool((weight > 0).all())
         total[start:stop] += weight
     assert torch.allclose(total, torch.ones(length), atol=1e-5)
-    assert all(stop >= after + tile[1] for (_, stop), (after, _) in zip(parts, parts[1:], strict=False))
+    assert all(stop >= after + tile[1] for (_, stop), (after, _) in itertools.pairwise(parts))
 
 
 @settings(max_examples=60, deadline=None, derandomize=True)

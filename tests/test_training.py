@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from drawn import TINY, scene
 from PIL import Image
 from safetensors.torch import load_file
 
-from drawn import TINY, scene
 from irflow_cli.errors import CheckpointError, NothingToDo, UsageError
 from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.runtime.corpus import load_corpus, load_rain_layers
@@ -33,8 +33,17 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def request_(photographs: Path, tmp_path: Path) -> TrainRequest:
     return TrainRequest(
-        photographs, tmp_path / "run", "denoise", spec=TINY, iterations=12, batch=4, crop=24, validate_every=6,
-        consistency_every=3, device="cpu", warmup=4,
+        photographs,
+        tmp_path / "run",
+        "denoise",
+        spec=TINY,
+        iterations=12,
+        batch=4,
+        crop=24,
+        validate_every=6,
+        consistency_every=3,
+        device="cpu",
+        warmup=4,
     )
 
 

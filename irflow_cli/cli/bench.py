@@ -19,7 +19,8 @@ def bench(
     task: Annotated[str, typer.Option(help="derain, denoise or deraindrop.", show_default=False)],
     steps: Annotated[str, typer.Option(help="Numbers of steps, such as 1,2,4.")] = "1",
     degrade: Annotated[
-        Optional[str], typer.Option(help="KIND:SEVERITY to make from clean pictures, such as noise:25.", show_default=False)
+        Optional[str],
+        typer.Option(help="KIND:SEVERITY to make from clean pictures, such as noise:25.", show_default=False),
     ] = None,
     checkpoint: Annotated[Optional[str], typer.Option(help="A file or a name.", show_default="shipped")] = None,
     sigma: Annotated[Optional[float], typer.Option(help="Noise told to denoise.", show_default="estimated")] = None,

@@ -9,7 +9,7 @@ import typer
 
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson, Overwrite, Quiet, Seed
-from irflow_cli.cli.restore import report_outcomes
+from irflow_cli.cli.outcomes import report_outcomes
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson, Device, Inputs, Output, Overwrite, Precision, Quiet, Seed, parse_tile
+from irflow_cli.cli.outcomes import report_outcomes
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
@@ -26,9 +26,7 @@ def restore(
     strength: Annotated[float, typer.Option(help="0 leaves the picture alone, 1 restores it wholly.")] = 1.0,
     source_noise: Annotated[float, typer.Option(help="Noise added before the walk, 0-255 scale, from --seed.")] = 0.0,
     ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns; 8 times slower.")] = False,
-    checkpoint: Annotated[
-        Optional[str], typer.Option(help="A .safetensors file or a name.", show_default="shipped")
-    ] = None,
+    checkpoint: Annotated[Optional[str], typer.Option(help="A .safetensors file or a name.", show_default="shipped")] = None,
     suffix: Annotated[Optional[str], typer.Option(help="Added to the name.", show_default=".TASK")] = None,
     overwrite: Overwrite = False,
     tile: Annotated[str, typer.Option(help="auto, pixels, or 0 for the whole picture at once.")] = "auto",
@@ -66,24 +64,3 @@ def restore(
     request = RestoreRequest(tuple(inputs), settings, output, suffix, overwrite)
     jobs = request.plan()
     return report_outcomes(Console(quiet=quiet, as_json=as_json), len(jobs), lambda show: restore_files(request, show))
-
-
-def report_outcomes(console: Console, total: int, outcomes) -> int:  # noqa: ANN001 - a function of a progress callback
-    """Print every outcome as it comes, the failures once more at the end, and return the exit code."""
-    failed = done = 0
-    with console.progress("irflow", total) as show:
-        for outcome in outcomes(lambda share: show(done + share)):
-            done += 1
-            show(done)
-            for note in outcome.notes:
-                console.note(f"{outcome.job.source}: {note}")
-            if outcome.error:
-                failed += 1
-                console.error(outcome.error)
-                if console.as_json:
-                    console.result("", input=outcome.job.source, output=None, error=outcome.error)
-            else:
-                console.result(str(outcome.job.target), input=outcome.job.source, output=outcome.job.target, error=None)
-    if failed and total > 1:
-        console.error(f"{failed} of {total} pictures failed")
-    return 1 if failed else 0

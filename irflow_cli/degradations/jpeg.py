@@ -20,6 +20,6 @@ def jpeg(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
             continue
         pixels = (image.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()  # (H, W, C)
         _, data = cv2.imencode(".jpg", np.ascontiguousarray(pixels[..., ::-1]), [cv2.IMWRITE_JPEG_QUALITY, round(100 - loss)])
-        back = cv2.imdecode(data, cv2.IMREAD_UNCHANGED).reshape(pixels.shape)[..., ::-1].copy()
+        back = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED)).reshape(pixels.shape)[..., ::-1].copy()
         results.append(torch.from_numpy(back).permute(2, 0, 1).to(image) / 255)
     return torch.stack(results)

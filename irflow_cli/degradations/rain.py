@@ -39,7 +39,7 @@ def streaks(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tens
     """Return rain of one to three directions: sparse thin lines at severity 0.2, a downpour at 1.
 
     Direction, length, width, density and brightness differ from picture to picture; one in four is mixed in as a
-    translucent cover instead of added light, one in four lies behind a veil of haze. The result is clipped to [0, 1].
+    translucent cover instead of added light, one in eight lies behind a veil of haze. The result is clipped to [0, 1].
     """
     count, _, height, width = clean.shape
     strength = severity.to(generator.device)
@@ -60,7 +60,7 @@ def streaks(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tens
         layers = layers + match_dims(present * uniform(0.25, 1.0, count, generator), layers) * layer
     layers = (layers * match_dims(strength.clamp(max=1).sqrt(), layers)).clamp(max=1).to(clean)
     cover = match_dims(chance(0.25, count, generator).to(clean), clean)
-    veil = chance(0.25, count, generator) * uniform(0.0, 0.4, count, generator) * strength.clamp(0, 1)
+    veil = chance(0.125, count, generator) * uniform(0.0, 0.3, count, generator) * strength.clamp(0, 1)
     veil, air = match_dims(veil.to(clean), clean), match_dims(uniform(0.6, 0.95, count, generator).to(clean), clean)
     hazy = clean + veil * (air - clean)
     rainy = torch.where(cover > 0, hazy + layers * (0.95 - hazy), hazy + layers)

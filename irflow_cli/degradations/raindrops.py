@@ -18,9 +18,9 @@ def raindrops(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Te
 
     Drops have many sizes, uneven outlines and edges from crisp to far out of focus; some run down as streaks. Inside,
     the scene is turned about the drop's centre, shrunk and blurred, brighter or darker than around it, and mixed with
-    what lies behind. A faint film of water blurs parts of the rest.
+    what lies behind. A faint film of water blurs parts of the rest, and stray light veils parts of it.
     """
-    count, _, height, width = clean.shape
+    count, channels, height, width = clean.shape
     device = generator.device
     scene = clean.to(device)
     strength = severity.to(device).clamp(0, 1)
@@ -35,7 +35,7 @@ def raindrops(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Te
     centre_y, centre_x = each(-0.1, 1.1) * height, each(-0.1, 1.1) * width
     streak = 1 + 3 * (each(0, 1) < 0.06).float()
     stretch_y, stretch_x = each(0.8, 1.3) * streak, each(0.8, 1.3) / streak.sqrt()
-    softness = log_uniform(0.05, 0.45, count, generator)[:, None] * each(0.7, 1.4)
+    softness = log_uniform(0.07, 0.5, count, generator)[:, None] * each(0.7, 1.4)
     area = 0.45 * height * width * strength[:, None]  # drops beyond this area stay away
     shown = ((size**2 * 3.1).cumsum(1) <= area) & (strength[:, None] > 0)
     shown[:, 0] |= strength > 0
@@ -57,11 +57,19 @@ def raindrops(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Te
 
     shrink = log_uniform(2.0, 8.0, count, generator)[:, None, None]
     drop_y, drop_x = of_owner(centre_y), of_owner(centre_x)
-    grid = torch.stack([(drop_x - (columns - drop_x) * shrink) / width, (drop_y - (rows - drop_y) * shrink) / height], -1)
+    across = uniform(0, 1, count, generator)[:, None, None]  # 0: a drop shows what is behind it, 1: the opposite side
+    source_y = drop_y + across * (height - 2 * drop_y) - (rows - drop_y) * shrink
+    source_x = drop_x + across * (width - 2 * drop_x) - (columns - drop_x) * shrink
+    grid = torch.stack([source_x / width, source_y / height], dim=-1)
     inside = F.grid_sample(_blurred(scene, 8), grid * 2 - 1, padding_mode="reflection", align_corners=False)
+    grey = uniform(0.2, 0.9, count, generator)[:, None] + 0.06 * torch.randn(
+        (count, channels), generator=generator, device=device
+    )
+    beyond = match_dims(uniform(0, 0.7, count, generator), scene)  # drops also see what lies outside the picture
     overall = scene.mean((2, 3), keepdim=True)
+    overall = overall + beyond * (grey[..., None, None] - overall)
     sky = scene.flatten(2).quantile(0.9, dim=2)[..., None, None]
-    flat = match_dims(uniform(0.1, 0.9, count, generator), scene)
+    flat = match_dims(uniform(0.2, 1.0, count, generator), scene)
     lean = match_dims(uniform(-0.2, 1, count, generator), scene)
     inside = inside + flat * (overall + lean * (sky - overall) - inside)
     glow = 0.06 * torch.tanh(4 * (drop_y - rows) / height)
@@ -71,8 +79,11 @@ def raindrops(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Te
 
     film = torch.sigmoid(wobble[:, 1:] * 2 - 1) * match_dims(uniform(0, 0.5, count, generator) * strength, scene)
     film = film * match_dims(chance(0.6, count, generator), scene)
-    alpha, film, inside = (_resized(layer, height, width) for layer in (alpha, film, inside))
+    glare = torch.sigmoid(_blurred(wobble[:, :1], 8) * 3) * match_dims(uniform(0, 0.4, count, generator) * strength, scene)
+    glare = glare * match_dims(chance(0.6, count, generator), scene)
+    alpha, film, glare, inside = (_resized(layer, height, width) for layer in (alpha, film, glare, inside))
     around = scene + film * (_blurred(scene, 4) - scene)
+    around = around + glare * (overall + lean * (sky - overall) - around)
     wet = around + alpha * (inside - around)
     return torch.where(match_dims(strength, scene) > 0, wet.clamp(0, 1), scene).to(clean)
 

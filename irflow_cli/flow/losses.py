@@ -27,9 +27,7 @@ def charbonnier(error: Tensor, width: float = 1e-3) -> Tensor:
 DISTANCES: dict[str, Distance] = {"charbonnier": charbonnier, "mse": mean_square}
 
 
-def residual_loss(
-    residual: Residual, x_start: Tensor, start: Tensor, x_1: Tensor, t: Tensor, distance: Distance
-) -> Tensor:
+def residual_loss(residual: Residual, x_start: Tensor, start: Tensor, x_1: Tensor, t: Tensor, distance: Distance) -> Tensor:
     """Return the distance between the predicted and the true residual x_t - x_1 at times t (B,), start <= t < 1.
 
     x_start (B, C, H, W) is the degraded picture at its own time `start` (B,). With start = 0 and `mean_square` it

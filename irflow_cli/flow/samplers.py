@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -26,7 +27,7 @@ def euler(velocity: Velocity, x: Tensor, times: Tensor) -> Walk:
     For IR-Flow's residual r this is x_s = x_t - (s - t) / (1 - t) r (arXiv 2604.19680, few-step sampling).
     Cost: one call an interval. The field is never asked at t = 1.
     """
-    for t, s in zip(times[:-1], times[1:], strict=True):
+    for t, s in itertools.pairwise(times):
         x = x + match_dims(s - t, x) * velocity(x, t)
     steps = len(times) - 1
     return Walk(x, steps, steps)
@@ -40,7 +41,7 @@ def heun(velocity: Velocity, x: Tensor, times: Tensor) -> Walk:
     residual carries no velocity; it is an Euler step. Cost: two calls an interval, one in the last.
     """
     steps, nfe = len(times) - 1, 0
-    for index, (t, s) in enumerate(zip(times[:-1], times[1:], strict=True)):
+    for index, (t, s) in enumerate(itertools.pairwise(times)):
         width = match_dims(s - t, x)
         slope = velocity(x, t)
         nfe += 1

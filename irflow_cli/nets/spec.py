@@ -32,7 +32,8 @@ class NetSpec:
         known = {field.name: field for field in fields(cls)}
         if set(values) != set(known):
             raise ValueError(f"network spec has {sorted(values)}, expected {sorted(known)}")
-        spec = cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
+        plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+        spec = cls(**plain)
         spec.check()
         return spec
 

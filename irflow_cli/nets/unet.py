@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import torch
@@ -58,7 +59,7 @@ class UNet(nn.Module):
         self.exit = nn.Conv2d(widths[0], cells, 3, padding=1)
         self.encoder = nn.ModuleList(stage(level) for level in range(len(widths)))
         self.decoder = nn.ModuleList(stage(level) for level in range(len(widths) - 1))
-        steps = list(zip(widths, widths[1:], strict=False))
+        steps = list(itertools.pairwise(widths))
         self.down = nn.ModuleList(nn.Conv2d(fine, coarse, 2, stride=2) for fine, coarse in steps)
         self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in steps)
         nn.init.zeros_(self.exit.weight)

@@ -1,15 +1,16 @@
 """Checkpoints: one .safetensors file that says all of itself in its header. No pickle anywhere.
 
 The header's entry `irflow` is JSON: schema, task, predicts (always "residual" so far), range, spec (of the network),
-sigma_max, trained (pictures, recipe, iterations, ...), scores, licence, irflow (version).
+sigma_max, trained (pictures, recipe, iterations, ...), scores, licence, irflow (version), digest (sha256 of the tensors).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ class Card:
     scores: dict[str, Any] = field(default_factory=dict)
     licence: str = "Apache-2.0"
     irflow: str = irflow_cli.__version__
+    digest: str = ""
     schema: int = SCHEMA
 
     def to_json(self) -> str:
@@ -141,16 +143,29 @@ def _read(path: Path, *, weights: bool) -> tuple[Card, dict[str, Tensor]]:
             if header is None:
                 raise CheckpointError(f"{path} was not made by irflow: its header has no entry `irflow`")
             card = Card.from_json(header)
-            return card, {key: file.get_tensor(key) for key in file.keys()} if weights else {}  # noqa: SIM118
+            tensors = {key: file.get_tensor(key) for key in file.keys()} if weights else {}  # noqa: SIM118
     except SafetensorError as error:
         raise CheckpointError(f"{path} is damaged or no safetensors file ({error}); get it again") from None
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from None
     except (ValueError, TypeError) as error:
         raise CheckpointError(f"{path}: {error}") from None
+    if weights and card.digest and card.digest != digest_of(tensors):
+        raise CheckpointError(f"{path} is damaged: its weights are not those its header was written for; get it again")
+    return card, tensors
+
+
+def digest_of(tensors: dict[str, Tensor]) -> str:
+    """Return the sha256, in hexadecimal, of the tensors' names and bytes in the order of their names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        digest.update(name.encode())
+        digest.update(tensors[name].flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def save_checkpoint(path: Path, weights: dict[str, Tensor], card: Card, dtype: torch.dtype = torch.float16) -> None:
     """Write weights, stored as `dtype`, and card to one file, atomically; a file already there is replaced."""
     stored = {key: tensor.detach().to("cpu", dtype).contiguous() for key, tensor in weights.items()}
+    card = replace(card, digest=digest_of(stored))
     write_atomically(path, save(stored, {"irflow": card.to_json()}), overwrite=True)

@@ -130,5 +130,3 @@ def validation_crops(corpus: Corpus, size: int, most: int = 12) -> list[Tensor]:
         top, left = (picture.shape[1] - height) // 2, (picture.shape[2] - width) // 2
         crops.append(picture[None, :, top : top + height, left : left + width].float() / 255)
     return crops
-
-

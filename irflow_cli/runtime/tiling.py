@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterator
 
@@ -28,7 +29,7 @@ def spans(length: int, tile: int, overlap: int, align: int = 1) -> list[tuple[in
     inner = length - overlap  # what the tiles' own parts, without the shared ends, add up to
     count = math.ceil(inner / (tile - overlap - align + 1))
     starts = [index * inner // count // align * align for index in range(count)] + [inner]
-    return [(start, stop + overlap) for start, stop in zip(starts, starts[1:], strict=False)]
+    return [(start, stop + overlap) for start, stop in itertools.pairwise(starts)]
 
 
 def weights(parts: list[tuple[int, int]], overlap: int) -> list[Tensor]:

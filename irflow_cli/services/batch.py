@@ -77,15 +77,27 @@ def _check_targets(jobs: list[Job], *, overwrite: bool) -> None:
         raise UsageError(f"{existing[0]}{more} exists; use --overwrite or another output")
 
 
+Progress = Callable[[float], None]  # told how many pictures are done, in fractions
+
+
 def work_through(
-    jobs: list[Job], work: Callable[[Picture], tuple[Picture, tuple[str, ...]]], *, overwrite: bool
+    jobs: list[Job],
+    work: Callable[[Picture, Progress], tuple[Picture, tuple[str, ...]]],
+    *,
+    overwrite: bool,
+    progress: Progress = lambda done: None,
 ) -> Iterator[Outcome]:
     """Yield the outcome of each job; a picture that cannot be read, restored or written does not stop the others."""
-    for job in jobs:
+    for index, job in enumerate(jobs):
+
+        def share(part: float, before: int = index) -> None:
+            progress(before + part)
+
         try:
             kind = SUFFIXES.get(job.target.suffix.lower(), "PNG")
-            picture, notes = work(read_picture(job.source))
+            picture, notes = work(read_picture(job.source), share)
             write_atomically(job.target, encode_picture(picture, kind), overwrite=overwrite)
             yield Outcome(job, notes=notes)
         except ImageError as error:
             yield Outcome(job, error=str(error))
+        progress(index + 1)

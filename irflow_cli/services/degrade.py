@@ -13,7 +13,7 @@ import torch
 from irflow_cli.degradations import DEGRADATIONS, degrade
 from irflow_cli.errors import UsageError
 from irflow_cli.runtime.images import Picture
-from irflow_cli.services.batch import Outcome, plan, work_through
+from irflow_cli.services.batch import Outcome, Progress, plan, work_through
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def degrade_files(request: DegradeRequest) -> Iterator[Outcome]:
         raise UsageError(f"--severity of {request.kind} goes from 0 to {entry.largest:g} ({entry.unit}), got {severity:g}")
     jobs = plan(list(request.inputs), request.output, "", overwrite=request.overwrite)
 
-    def work(picture: Picture) -> tuple[Picture, tuple[str, ...]]:
+    def work(picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         return degrade_picture(picture, request.kind, severity, request.seed), ()
 
     return work_through(jobs, work, overwrite=request.overwrite)

@@ -183,13 +183,11 @@ class Restorer:
             return self.walk(velocity_of(self.net, source), source, times).state.float()
 
 
-def restore_files(
-    request: RestoreRequest, progress: Callable[[float], None] = lambda share: None
-) -> Iterator[Outcome]:
+def restore_files(request: RestoreRequest, progress: Callable[[float], None] = lambda share: None) -> Iterator[Outcome]:
     """Restore every picture of a request and yield what became of each. Raises before any work if it makes no sense."""
     jobs = request.plan()
     restorer = Restorer(request.settings)
-    return work_through(jobs, lambda picture: restorer.restore(picture, progress), overwrite=request.overwrite)
+    return work_through(jobs, restorer.restore, overwrite=request.overwrite, progress=progress)
 
 
 def _to_tensor(pixels: np.ndarray) -> Tensor:

@@ -34,7 +34,7 @@ class Source(NamedTuple):
 
 
 NOISE = (Part("noise", 0.86, 0, 55), Part("camera", 0.07, 0, 40), Part("poisson", 0.07, 0, 40))
-RAIN = (Part("rain-layers", 0.5, 0.35, 1.15), Part("rain", 0.5, 0.05, 1))
+RAIN = (Part("rain-layers", 0.55, 0.5, 1.1), Part("rain", 0.45, 0.05, 1))
 DROPS = (Part("raindrops", 1.0, 0.2, 1),)
 
 

@@ -39,7 +39,8 @@ LOG = "log.jsonl"
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """A training run. Times in minutes, `rate` is AdamW's (Muon's is three times it), `decay` the share of the run in which the rate falls to zero."""
+    """A training run. Times in minutes; `rate` is AdamW's (Muon's is three times it); `decay` is the share of the run in
+    which the rate falls to zero; `at_start` the share of times drawn at the start of the path."""
 
     data: Path
     out: Path
@@ -59,7 +60,7 @@ class TrainRequest:
     optimiser: str = "muon"
     at_start: float = 0.5
     consistency: float = 0.3
-    consistency_every: int = 8
+    consistency_every: int = 16
     validate_every: int = 1000
     save_minutes: float = 2.0
     seed: int = 0
@@ -320,7 +321,8 @@ def validate(net: UNet, pairs: list[tuple[Source, Tensor]]) -> float:
 def _average(averaged: Any, current: Any, count: Any) -> None:
     """Move the average by 1/1000 of the way, faster in the beginning."""
     weight = max(1e-3, 1 / (1 + float(count) / 9)) if float(count) < 9000 else 1e-3
-    torch._foreach_lerp_(list(averaged), list(current), weight)
+    for ours, theirs in zip(averaged, current, strict=True):
+        ours.lerp_(theirs, weight)
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

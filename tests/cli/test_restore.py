@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from drawn import scene
 from PIL import Image
 
-from drawn import scene
 from irflow_cli.runtime.images import read_picture
 
 
@@ -125,9 +125,7 @@ def test_denoise_estimates_sigma_and_says_so(irflow, tiny_checkpoint, picture_fi
     assert "estimated noise sigma" in done.err
     told = irflow(*base, "--sigma", 40, "-o", tmp_path / "told.png")
     assert "estimated" not in told.err
-    assert not np.array_equal(
-        read_picture(tmp_path / "told.png").pixels, read_picture(tmp_path / "noisy.denoise.png").pixels
-    )
+    assert not np.array_equal(read_picture(tmp_path / "told.png").pixels, read_picture(tmp_path / "noisy.denoise.png").pixels)
 
 
 def test_a_folder_keeps_its_tree_and_a_broken_picture_does_not_stop_it(derain, picture_file, tmp_path: Path) -> None:
@@ -138,7 +136,9 @@ def test_a_folder_keeps_its_tree_and_a_broken_picture_does_not_stop_it(derain, p
     assert done.code == 1
     lines = [json.loads(line) for line in done.out.splitlines()]
     assert {Path(line["input"]).name: line["error"] is None for line in lines} == {
-        "broken.png": False, "one.png": True, "two.jpg": True,
+        "broken.png": False,
+        "one.png": True,
+        "two.jpg": True,
     }
     found = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*"))
     assert found == ["deep/two.jpg", "one.png"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-
 from drawn import scene
+
 from irflow_cli.degradations import DEGRADATIONS, degrade
 from irflow_cli.degradations.estimate import estimate_sigma
 from irflow_cli.degradations.rain import from_layers

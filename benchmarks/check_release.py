@@ -1,0 +1,37 @@
+"""What must agree before a release: version and changelog, weights and manifest, sizes. Exits 1 with what does not."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import irflow_cli
+from irflow_cli.runtime.checkpoints import load_checkpoint
+from irflow_cli.tasks import TASKS
+
+sys.path.insert(0, str(Path(__file__).parent))
+import ship
+
+ROOT = Path(__file__).parent.parent
+
+
+def problems() -> list[str]:
+    """Return what is wrong, a line each."""
+    found = []
+    if f"## [{irflow_cli.__version__}]" not in (ROOT / "CHANGELOG.md").read_text():
+        found.append(f"CHANGELOG.md has no entry for {irflow_cli.__version__}")
+    if (ship.WEIGHTS / "manifest.toml").read_text() != ship.manifest():
+        found.append("weights/manifest.toml is not what `python benchmarks/ship.py` writes")
+    size = sum(path.stat().st_size for path in ship.WEIGHTS.iterdir())
+    if size > 16 * 2**20:
+        found.append(f"weights/ holds {size / 2**20:.1f} MiB, over 16")
+    for name, task in TASKS.items():
+        if task.checkpoint and load_checkpoint(ship.WEIGHTS / f"{task.checkpoint}.safetensors").card.task != name:
+            found.append(f"weights/{task.checkpoint}.safetensors is not for {name}")
+    return found
+
+
+if __name__ == "__main__":
+    wrong = problems()
+    print("\n".join(wrong) or "release is consistent")
+    sys.exit(bool(wrong))

@@ -1,0 +1,161 @@
+"""Speed and memory, as ratios measured side by side in one run. Prints a Markdown table.
+
+    python benchmarks/speed.py [--threads 2] [--large] [--data FOLDER]
+
+--large adds the 48 MP picture; --data measures how much of the bare training loop's speed is left with loading.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.flop_counter import FlopCounterMode
+
+from irflow_cli.nets import SIZES, build
+from irflow_cli.runtime.corpus import load_corpus
+from irflow_cli.services.restore import AUTO_TILE, Restorer, RestoreSettings
+from irflow_cli.services.training import TrainRequest, draw_batch
+
+
+def median_seconds(work, repeats: int = 5) -> float:
+    """Return the median time of `work()` after one call to warm up."""
+    work()
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return float(np.median(times))
+
+
+@torch.inference_mode()
+def network(tile: int) -> dict[str, float]:
+    """Return s/MP and GFLOP/s of the default network, and GFLOP/s of a 64 -> 64 convolution, on pictures of a tile."""
+    net = build(SIZES["base"]).eval()
+    picture = torch.rand(1, 3, tile, tile).contiguous(memory_format=torch.channels_last)
+    with FlopCounterMode(display=False) as flops:
+        net(picture, torch.zeros(1))
+    convolution = torch.nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
+    features = torch.rand(1, 64, tile, tile).contiguous(memory_format=torch.channels_last)
+    seconds = median_seconds(lambda: net(picture, torch.zeros(1)))
+    plain = median_seconds(lambda: convolution(features))
+    return {
+        "s/MP": seconds / (tile**2 / 1e6),
+        "GFLOP/s": flops.get_total_flops() / 1e9 / seconds,
+        "convolution GFLOP/s": 2 * 9 * 64 * 64 * tile**2 / 1e9 / plain,
+    }
+
+
+PROBE = """
+import resource, sys, time
+import torch
+torch.set_num_threads(int(sys.argv[1]))
+torch.nn.functional.conv2d(torch.rand(1, 4, 8, 8), torch.rand(4, 4, 3, 3))
+bare = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+began = time.perf_counter()
+from irflow_cli.cli.app import run
+code = run(["restore", sys.argv[2], "--task", "derain", "-o", sys.argv[3], "-q", "--overwrite"])
+print(code, time.perf_counter() - began, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - bare) / 2**10)
+"""
+
+
+def whole_command(width: int, height: int, threads: int, folder: Path) -> tuple[float, float]:
+    """Return (seconds after torch's start-up, peak MiB above the bare interpreter with torch) of `irflow restore`."""
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32) / 97
+    picture = np.stack([np.sin(rows), np.sin(columns), np.sin(rows + columns)], -1) * 90 + 128
+    source, target = folder / f"{width}.jpg", folder / f"{width}-out.jpg"
+    Image.fromarray(picture.astype(np.uint8)).save(source, quality=92)
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, str(threads), str(source), str(target)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    code, seconds, peak = done.stdout.split()[-3:]
+    if code != "0":
+        raise RuntimeError(done.stderr)
+    return float(seconds), float(peak)
+
+
+def network_alone(width: int, height: int) -> float:
+    """Return the seconds the network itself needs for the tiles of a picture, nothing else."""
+    restorer = Restorer(RestoreSettings("derain", device="cpu"))
+    from irflow_cli.runtime.tiling import spans
+
+    align = restorer.net.multiple
+    sizes = [
+        (bottom - top, right - left)
+        for top, bottom in spans(height, AUTO_TILE, 32, align)
+        for left, right in spans(width, AUTO_TILE, 32, align)
+    ]
+    with torch.inference_mode():
+        times = {}
+        for size in set(sizes):
+            part = torch.rand(1, 3, *size).contiguous(memory_format=torch.channels_last)
+            times[size] = median_seconds(lambda part=part: restorer.net(part, torch.zeros(1)), 2)
+    return sum(times[size] for size in sizes)
+
+
+def training_share(data: Path) -> tuple[float, float]:
+    """Return pictures per second of the training loop with loading and degrading, and of the bare loop."""
+    request = TrainRequest(data, Path("unused"), "all-in-one", minutes=1)
+    corpus, _ = load_corpus(data, request.crop, torch.device("cpu"))
+    net = build(SIZES["base"])
+
+    def batch():
+        source, clean = draw_batch(request, corpus, None, torch.Generator().manual_seed(1))
+        return source, clean.contiguous(memory_format=torch.channels_last)
+
+    def learn(source, clean) -> None:
+        net(source.degraded, source.start).sub(clean).square().mean().backward()
+
+    fixed = batch()
+    bare = median_seconds(lambda: learn(*fixed), 7)
+    loaded = median_seconds(lambda: learn(*batch()), 7)
+    return request.batch / loaded, request.batch / bare
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--large", action="store_true")
+    parser.add_argument("--data", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    print(f"| torch {torch.__version__}, {options.threads} threads | |\n|---|---|")
+    for tile in (256, 512, AUTO_TILE):
+        speed = network(tile)
+        share = speed["GFLOP/s"] / speed["convolution GFLOP/s"]
+        print(
+            f"| network, {tile} x {tile} | {speed['s/MP']:.2f} s/MP, {speed['GFLOP/s']:.0f} GFLOP/s, {share:.2f} of the "
+            f"{speed['convolution GFLOP/s']:.0f} of a 64 to 64 convolution |"
+        )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        alone = network_alone(4000, 3000)
+        seconds, peak = whole_command(4000, 3000, options.threads, folder)
+        print(f"| restore, 12 MP JPEG | {seconds:.1f} s, {seconds / alone:.2f} of the network's {alone:.1f} s |")
+        print(f"| its memory above torch | {peak:.0f} MiB |")
+        if options.large:
+            _, larger = whole_command(8000, 6000, options.threads, folder)
+            print(f"| memory at 48 MP | {larger:.0f} MiB, {larger / peak:.2f} of that at 12 MP |")
+    started = median_seconds(
+        lambda: subprocess.run([sys.executable, "-m", "irflow_cli", "--help"], capture_output=True, check=True)
+    )
+    print(f"| `irflow --help` | {started:.2f} s |")
+    if options.data:
+        loaded, bare = training_share(options.data)
+        print(f"| training with loading | {loaded:.1f} pictures/s, {loaded / bare:.2f} of the bare loop's {bare:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
