@@ -61,6 +61,11 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         Console().error("interrupted")
         return 130
+    except ImportError as error:
+        if error.name != "cv2" and "libGL" not in str(error):
+            raise
+        Console().error(f"OpenCV cannot be loaded ({error}); run `pip install --force-reinstall opencv-python-headless`")
+        return 1
     except BrokenPipeError:
         sys.stderr.close()
         return 141

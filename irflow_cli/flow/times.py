@@ -30,14 +30,15 @@ GRIDS: dict[str, Callable[[int], Tensor]] = {"released": released, "uniform": un
 def make_times(grid: str, steps: int, start: Tensor | float = 0.0) -> Tensor:
     """Return the times of a walk of `steps` intervals from `start` to 1.
 
-    Shape (steps + 1,) for a number, (steps + 1, B) when every sample has its own `start` (B,) in [0, 1).
+    Shape (steps + 1,), float64, for a number; (steps + 1, B), of its type and device, when every sample has its own
+    `start` (B,) in [0, 1).
     Raises ValueError for fewer than one step and KeyError for an unknown grid.
     """
     if steps < 1:
         raise ValueError(f"a walk needs at least one step, got {steps}")
     unit = GRIDS[grid](steps)
-    start = torch.as_tensor(start, dtype=unit.dtype)
-    unit = unit.reshape(-1, *[1] * start.ndim).to(start.device)
+    start = start if isinstance(start, Tensor) else torch.tensor(start, dtype=unit.dtype)
+    unit = unit.reshape(-1, *[1] * start.ndim).to(start)
     times = start + (1 - start) * unit
     times[-1] = 1.0
     return times

@@ -132,6 +132,8 @@ def load_checkpoint(name: str | Path) -> Checkpoint:
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise CheckpointError(f"{path}: tensor {wrong[0]}{more} is missing or does not fit the network in the header")
+    if card.digest and card.digest != digest_of(weights):
+        raise CheckpointError(f"{path} is damaged: its weights are not those its header was written for; get it again")
     net.load_state_dict({key: tensor.float() for key, tensor in weights.items()})
     return Checkpoint(net.eval().requires_grad_(False), card, path)
 
@@ -150,8 +152,6 @@ def _read(path: Path, *, weights: bool) -> tuple[Card, dict[str, Tensor]]:
         raise CheckpointError(f"{path}: {error.strerror or error}") from None
     except (ValueError, TypeError) as error:
         raise CheckpointError(f"{path}: {error}") from None
-    if weights and card.digest and card.digest != digest_of(tensors):
-        raise CheckpointError(f"{path} is damaged: its weights are not those its header was written for; get it again")
     return card, tensors
 
 

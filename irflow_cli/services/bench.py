@@ -103,18 +103,17 @@ def _maker(request: BenchRequest) -> Callable[[int, Path, np.ndarray], Picture]:
         return read
     kind, _, severity = request.degrade.partition(":")
     try:
-        level = float(severity) if severity else DEGRADATIONS[kind].usual
+        entry = DEGRADATIONS[kind]
+        level = float(severity) if severity else entry.usual
     except (KeyError, ValueError):
-        raise UsageError(
-            f"--degrade is KIND:SEVERITY with a kind of {', '.join(DEGRADATIONS)}, got {request.degrade!r}"
-        ) from None
+        kinds = ", ".join(DEGRADATIONS)
+        raise UsageError(f"--degrade is KIND:SEVERITY with a kind of {kinds}; got {request.degrade!r}") from None
+    if not 0 <= level <= entry.largest:
+        raise UsageError(f"the severity of {kind} goes from 0 to {entry.largest:g} ({entry.unit}), got {level:g}")
 
     def make(index: int, path: Path, clean: np.ndarray) -> Picture:
         generator = torch.Generator().manual_seed(index)
-        try:
-            spoiled = metrics.rounded(degrade(_tensor(clean), kind, level, generator=generator))
-        except ValueError as error:
-            raise UsageError(str(error)) from None
+        spoiled = metrics.rounded(degrade(_tensor(clean), kind, level, generator=generator))
         return Picture((spoiled[0].permute(1, 2, 0) * 255).round().byte().numpy(), None, "PNG")
 
     return make

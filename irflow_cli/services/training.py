@@ -58,7 +58,7 @@ class TrainRequest:
     decay: float = 0.0
     distance: str = "charbonnier"
     optimiser: str = "muon"
-    at_start: float = 0.5
+    at_start: float = 0.7
     consistency: float = 0.3
     consistency_every: int = 16
     validate_every: int = 1000
@@ -312,9 +312,9 @@ def validate(net: UNet, pairs: list[tuple[Source, Tensor]]) -> float:
     """Return the mean PSNR in dB of one step from each pair's degraded picture, rounded to 8 bits."""
     scores = []
     for source, clean in pairs:
-        times = make_times("uniform", 1, source.start.cpu()).to(clean.device)
+        times = make_times("uniform", 1, source.start)
         restored = euler(velocity_of(net, source.degraded), source.degraded, times).state
-        scores.append(psnr(rounded(restored), clean).clamp(max=60).cpu())
+        scores.append(psnr(rounded(restored).cpu(), clean.cpu()).clamp(max=60))
     return float(torch.cat(scores).mean())
 
 

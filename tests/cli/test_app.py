@@ -1,0 +1,152 @@
+"""The command line as a whole: help, versions, the other commands."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn import scene
+from PIL import Image
+
+import irflow_cli
+from irflow_cli.degradations import DEGRADATIONS
+from irflow_cli.runtime.checkpoints import shipped_folder
+from irflow_cli.runtime.images import read_picture
+from irflow_cli.tasks import TASKS
+
+COMMANDS = [("restore",), ("degrade",), ("train",), ("bench",), ("models", "list"), ("models", "show")]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: tuple[str, ...], irflow) -> None:
+    done = irflow(*command, "--help")
+    assert done.code == 0
+    assert f"Example: irflow {' '.join(command)}" in done.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_an_unknown_option_fails(command: tuple[str, ...], irflow) -> None:
+    done = irflow(*command, "--no-such-option")
+    assert (done.code, done.out) == (2, "")
+    assert len(done.err.splitlines()) == 1
+
+
+def test_help_does_not_import_torch() -> None:
+    code = "import sys, irflow_cli.cli.app as a; a.run(['restore', '--help']); sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_the_module_is_the_command() -> None:
+    done = subprocess.run([sys.executable, "-m", "irflow_cli", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout == f"irflow {irflow_cli.__version__}\n"
+
+
+def test_models_are_listed_and_shown(irflow) -> None:
+    listed = irflow("models", "list", "--json")
+    assert listed.code == 0
+    tasks = {json.loads(line)["name"]: json.loads(line)["task"] for line in listed.out.splitlines()}
+    assert {name: tasks.get(name) for name in tasks if name in TASKS} == {n: n for n, t in TASKS.items() if t.checkpoint}
+    shown = irflow("models", "show", "derain")
+    assert json.loads(shown.out)["trained"]["iterations"] > 0
+    assert irflow("models", "show", "nothing").code == 4
+
+
+@pytest.mark.parametrize("task", [name for name, task in TASKS.items() if task.checkpoint])
+def test_shipped_checkpoints_improve_what_they_are_for(task: str, irflow, tmp_path: Path) -> None:
+    clean = tmp_path / "clean.png"
+    Image.fromarray(scene(160, 160)).save(clean)
+    kind = {"derain": "rain", "denoise": "noise", "deraindrop": "raindrops"}[task]
+    degraded, restored = tmp_path / "degraded.png", tmp_path / "restored.png"
+    assert irflow("degrade", clean, degraded, "--kind", kind, "--seed", 3).code == 0
+    assert irflow("restore", degraded, "--task", task, "--steps", 2, "-o", restored).code == 0
+    before, after = (np.abs(read_picture(path).pixels.astype(float) - scene(160, 160)).mean() for path in (degraded, restored))
+    assert after < 0.8 * before
+    assert (shipped_folder() / f"{task}.safetensors").exists()
+
+
+@pytest.mark.parametrize("kind", DEGRADATIONS)
+def test_degrade_is_the_same_for_the_same_seed_and_content(kind: str, irflow, picture_file, tmp_path: Path) -> None:
+    source = picture_file("clean.png")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "other-name.png").write_bytes(source.read_bytes())
+    assert irflow("degrade", source, tmp_path / "one.png", "--kind", kind, "--seed", 5).code == 0
+    assert irflow("degrade", tmp_path / "folder", tmp_path / "out", "--kind", kind, "--seed", 5).code == 0
+    one = read_picture(tmp_path / "one.png").pixels
+    assert np.array_equal(one, read_picture(tmp_path / "out" / "other-name.png").pixels)
+    assert not np.array_equal(one, read_picture(source).pixels)
+    assert irflow("degrade", source, tmp_path / "none.png", "--kind", kind, "--severity", 0).code == 0
+    assert np.array_equal(read_picture(tmp_path / "none.png").pixels, read_picture(source).pixels)
+    if kind != "jpeg":
+        irflow("degrade", source, tmp_path / "two.png", "--kind", kind, "--seed", 6)
+        assert not np.array_equal(one, read_picture(tmp_path / "two.png").pixels)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [(("--kind", "fog"), "unknown kind"), (("--kind", "noise", "--severity", "90"), "--severity")],
+)
+def test_degrade_refuses_what_makes_no_sense(options: tuple[str, ...], message: str, irflow, picture_file) -> None:
+    done = irflow("degrade", picture_file("in.png"), picture_file("in.png").with_name("out.png"), *options)
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert message in done.err
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    for seed in range(2):
+        for name, pixels in (("clean", scene(64, 72, seed)), ("degraded", scene(64, 72, seed) // 2)):
+            (tmp_path / "set" / name).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(tmp_path / "set" / name / f"{seed}.png")
+    return tmp_path / "set"
+
+
+def test_bench_measures_pairs_by_name(pairs: Path, irflow, tiny_checkpoint) -> None:
+    base = ("bench", pairs, "--task", "derain", "--checkpoint", tiny_checkpoint("derain"))
+    table = irflow(*base, "--steps", "1,2")
+    assert table.code == 0
+    assert [line.split("|")[1].strip() for line in table.out.splitlines()[2:]] == ["input", "derain, 1 step", "derain, 2 steps"]
+    rows = [json.loads(line) for line in irflow(*base, "--json").out.splitlines()]
+    assert [(row["picture"], row["method"]) for row in rows] == [
+        ("0", "input"),
+        ("0", "irflow"),
+        ("1", "input"),
+        ("1", "irflow"),
+    ]
+    clean, degraded = scene(64, 72, 0) / 255, (scene(64, 72, 0) // 2) / 255
+    assert rows[0]["psnr"] == pytest.approx(-10 * np.log10(((clean - degraded) ** 2).mean()), abs=1e-4)
+    (pairs / "degraded" / "1.png").rename(pairs / "degraded" / "9.png")
+    missing = irflow(*base)
+    assert missing.code == 2
+    assert "no partner" in missing.err
+
+
+def test_bench_degrades_with_the_pictures_number_as_seed(pairs: Path, irflow, tiny_checkpoint) -> None:
+    base = ("bench", pairs, "--task", "denoise", "--checkpoint", tiny_checkpoint("denoise"), "--degrade")
+    rows = [json.loads(line) for line in irflow(*base, "noise:25", "--json").out.splitlines()]
+    import torch
+
+    clean = torch.from_numpy(scene(64, 72, 1) / 255).permute(2, 0, 1)[None].float()
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
+    noisy = ((clean + 25 / 255 * noise).clamp(0, 1) * 255).round() / 255
+    assert rows[2]["psnr"] == pytest.approx(-10 * float((noisy - clean).square().mean().log10()), abs=1e-3)
+    assert irflow(*base, "fog:1").code == 2
+    assert irflow(*base, "noise:400").code == 2
+
+
+def test_train_prints_its_checkpoint_and_restore_takes_it(irflow, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    for seed in range(3):
+        Image.fromarray(scene(40, 40, seed)).save(tmp_path / "photos" / f"{seed}.png")
+    trained = irflow(
+        *("train", tmp_path / "photos", "-o", tmp_path / "run", "--task", "derain", "--iterations", 2),
+        *("--batch", 2, "--crop", 32, "--size", "small", "--device", "cpu"),
+    )
+    assert trained.code == 0, trained.err
+    checkpoint = Path(trained.out.strip())
+    assert checkpoint == tmp_path / "run" / "best.safetensors"
+    restored = irflow("restore", tmp_path / "photos" / "0.png", "--task", "derain", "--checkpoint", checkpoint)
+    assert restored.code == 0
