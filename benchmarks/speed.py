@@ -22,6 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from irflow_cli.nets import SIZES, build
 from irflow_cli.runtime.corpus import load_corpus
 from irflow_cli.services.restore import AUTO_TILE, Restorer, RestoreSettings
+from irflow_cli.services.sources import Source
 from irflow_cli.services.training import TrainRequest, draw_batch
 
 
@@ -110,12 +111,12 @@ def training_share(data: Path) -> tuple[float, float]:
     corpus, _ = load_corpus(data, request.crop, torch.device("cpu"))
     net = build(SIZES["base"])
 
-    def batch():
-        source, clean = draw_batch(request, corpus, None, torch.Generator().manual_seed(1))
-        return source, clean.contiguous(memory_format=torch.channels_last)
+    def batch() -> Source:
+        degraded, clean, start = draw_batch(request, corpus, None, torch.Generator().manual_seed(1))
+        return Source(degraded, clean.contiguous(memory_format=torch.channels_last), start)
 
-    def learn(source, clean) -> None:
-        net(source.degraded, source.start).sub(clean).square().mean().backward()
+    def learn(degraded: torch.Tensor, clean: torch.Tensor, start: torch.Tensor) -> None:
+        net(degraded, start).sub(clean).square().mean().backward()
 
     fixed = batch()
     bare = median_seconds(lambda: learn(*fixed), 7)

@@ -89,12 +89,15 @@ def test_a_signal_saves_and_ends(request_: TrainRequest, number: int) -> None:
 
 def test_every_task_has_a_source(photographs: Path) -> None:
     corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
-    clean = corpus.batch(8, 24, torch.Generator().manual_seed(0))
+    clean = corpus.batch(48, 24, torch.Generator().manual_seed(0))
     assert PARTS.keys() == TASKS.keys()
     for task in TASKS:
         source = draw_source(task, clean, torch.Generator().manual_seed(1))
         assert source.degraded.shape == clean.shape
         assert not torch.equal(source.degraded, clean)
+        grey = (source.clean == source.clean[:, :1]).all(dim=(1, 2, 3))
+        assert torch.equal(source.clean[~grey], clean[~grey])
+        assert torch.equal(source.degraded[grey], source.degraded[grey][:, :1].expand(-1, 3, -1, -1))
         assert bool(((source.start >= 0) & (source.start < 1)).all())
         assert bool((source.start > 0).any()) == (TASKS[task].sigma_max is not None)
 

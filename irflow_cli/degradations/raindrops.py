@@ -30,12 +30,12 @@ def raindrops(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Te
     def each(low: float, high: float) -> Tensor:
         return uniform(low, high, count * drops, generator).reshape(count, drops)
 
-    size = log_uniform(5, 34, count, generator)[:, None] * log_uniform(0.45, 2.0, count * drops, generator).view(count, -1)
+    size = log_uniform(7, 38, count, generator)[:, None] * log_uniform(0.5, 1.8, count * drops, generator).view(count, -1)
     size = size * scale
     centre_y, centre_x = each(-0.1, 1.1) * height, each(-0.1, 1.1) * width
     streak = 1 + 3 * (each(0, 1) < 0.06).float()
     stretch_y, stretch_x = each(0.8, 1.3) * streak, each(0.8, 1.3) / streak.sqrt()
-    softness = log_uniform(0.07, 0.5, count, generator)[:, None] * each(0.7, 1.4)
+    softness = log_uniform(0.08, 0.6, count, generator)[:, None] * each(0.7, 1.4)
     area = 0.45 * height * width * strength[:, None]  # drops beyond this area stay away
     shown = ((size**2 * 3.1).cumsum(1) <= area) & (strength[:, None] > 0)
     shown[:, 0] |= strength > 0

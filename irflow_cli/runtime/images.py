@@ -116,7 +116,7 @@ def _decode(image: Image.Image, data: bytes, path: Path) -> Picture:
     has_alpha = image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info
     grey = image.mode in ("1", "L", "LA")
     image = image.convert(("LA" if has_alpha else "L") if grey else ("RGBA" if has_alpha else "RGB"))
-    return _split(_upright(np.asarray(image), turn), kind, extras)
+    return _split(_upright(np.array(image), turn), kind, extras)
 
 
 def _is_deep(image: Image.Image, kind: str, data: bytes) -> bool:
@@ -157,8 +157,6 @@ def encode_picture(picture: Picture, kind: str) -> bytes:
         pixels = np.dstack([pixels, alpha])
     extras = {key: value for key, value in picture.extras.items() if kind == picture.format or key in ("icc_profile", "exif")}
     buffer = io.BytesIO()
-    if kind == "GIF":
-        kind = "PNG"
     Image.fromarray(pixels).save(buffer, kind, **extras)
     return buffer.getvalue()
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from irflow_cli.degradations import DEGRADATIONS
-from irflow_cli.degradations.draw import uniform
+from irflow_cli.degradations.draw import chance, uniform
 from irflow_cli.degradations.rain import from_layers
 from irflow_cli.tasks import TASKS
 
@@ -27,12 +27,14 @@ class Part:
 
 
 class Source(NamedTuple):
-    """Degraded pictures (B, C, H, W) and the times (B,) at which they stand on their paths, as a user would know them."""
+    """Degraded and clean pictures (B, 3, H, W), and the times (B,) at which the degraded ones stand on their paths."""
 
     degraded: Tensor
+    clean: Tensor
     start: Tensor
 
 
+GREY = 0.08  # share of pictures whose three channels are one, rain and noise included
 NOISE = (Part("noise", 0.86, 0, 55), Part("camera", 0.07, 0, 40), Part("poisson", 0.07, 0, 40))
 RAIN = (Part("rain-layers", 0.55, 0.5, 1.1), Part("rain", 0.45, 0.05, 1))
 DROPS = (Part("raindrops", 1.0, 0.2, 1),)
@@ -54,24 +56,28 @@ NOISES = {"noise", "camera", "poisson"}
 def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layers: Tensor | None = None) -> Source:
     """Return degraded versions of `clean` (B, 3, H, W) as the task's table of parts says, rounded to 8 bits.
 
-    rain_layers (N, 1, H, W) in [0, 1] are rain from files; without them their share falls to synthetic rain. Noise
+    A share GREY of the pictures is made grey first, so that grey photographs, whose noise is the same in all channels,
+    are known too.     rain_layers (N, 1, H, W) in [0, 1] are rain from files; without them their share falls to synthetic rain. Noise
     levels are told with an error of about 8 %, since a user, or an estimate, does not know them better.
     """
     parts = [part for part in PARTS[task] if part.kind != "rain-layers" or rain_layers is not None]
     count, device = clean.shape[0], generator.device
     shares = torch.tensor([part.share for part in parts], device=device)
     chosen = torch.multinomial(shares, count, replacement=True, generator=generator)
+    grey = chance(GREY, count, generator) > 0
+    clean = torch.where(grey[:, None, None, None].to(clean.device), clean.mean(1, keepdim=True), clean)
     degraded, start = clean.clone(), torch.zeros(count, device=device)
     for index, part in enumerate(parts):
-        rows = (chosen == index).nonzero()[:, 0]
-        if not len(rows):
-            continue
-        severity = uniform(part.low, part.high, len(rows), generator)
-        degraded[rows] = _applier(part.kind, rain_layers)(clean[rows], severity, generator)
-        if part.kind in NOISES:
-            told = severity * (1 + 0.08 * torch.randn(len(rows), generator=generator, device=device))
-            start[rows] = (1 - told / TASKS[task].sigma_max).clamp(0, 0.98)  # type: ignore[operator]
-    return Source((degraded.clamp(0, 1) * 255).round() / 255, start.to(clean.device))
+        for channels, kept in ((3, ~grey), (1, grey)):
+            rows = ((chosen == index) & kept).nonzero()[:, 0]
+            if not len(rows):
+                continue
+            severity = uniform(part.low, part.high, len(rows), generator)
+            degraded[rows] = _applier(part.kind, rain_layers)(clean[rows, :channels], severity, generator)
+            if part.kind in NOISES:
+                told = severity * (1 + 0.08 * torch.randn(len(rows), generator=generator, device=device))
+                start[rows] = (1 - told / TASKS[task].sigma_max).clamp(0, 0.98)  # type: ignore[operator]
+    return Source((degraded.clamp(0, 1) * 255).round() / 255, clean, start.to(clean.device))
 
 
 def _applier(kind: str, rain_layers: Tensor | None) -> Callable[[Tensor, Tensor, torch.Generator], Tensor]:

@@ -182,19 +182,19 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
                 for group in optimiser.param_groups:
                     group["lr"] = group["peak"] * factor(share, run.iteration, request)
             generator = torch.Generator(device).manual_seed(_mixed(request.seed, run.iteration))
-            source, clean = draw_batch(request, training, layers, generator)
-            clean, degraded = clean.contiguous(memory_format=torch.channels_last), source.degraded
+            degraded, clean, start = draw_batch(request, training, layers, generator)
+            clean = clean.contiguous(memory_format=torch.channels_last)
 
             def residual(x: Tensor, t: Tensor, degraded: Tensor = degraded) -> Tensor:
                 with autocast(device, dtype):
                     return forward(x, t, degraded).float()
 
-            t = draw_times(source.start, request.at_start, generator)
-            loss = residual_loss(residual, degraded, source.start, clean, t, distance)
+            t = draw_times(start, request.at_start, generator)
+            loss = residual_loss(residual, degraded, start, clean, t, distance)
             losses += loss.detach()
             if request.consistency and run.iteration % request.consistency_every == 0:
                 walk_steps = 2 + run.iteration // request.consistency_every % 3
-                times = make_times("released", walk_steps, source.start)
+                times = make_times("released", walk_steps, start)
                 term = consistency_loss(residual, degraded, times, clean, distance)
                 loss = loss + request.consistency * term
             run.net.zero_grad(set_to_none=True)
@@ -265,16 +265,12 @@ def make_optimisers(net: UNet, request: TrainRequest) -> tuple[torch.optim.Optim
     return optimisers
 
 
-def draw_batch(
-    request: TrainRequest, corpus: Corpus, layers: Tensor | None, generator: torch.Generator
-) -> tuple[Source, Tensor]:
-    """Return (source, clean) of one iteration: pairs from the files, or clean crops degraded by the task's table."""
-    pick = torch.Generator().manual_seed(generator.initial_seed())
-    crops = corpus.batch(request.batch, request.crop, pick)
-    clean = crops[:, :3]
+def draw_batch(request: TrainRequest, corpus: Corpus, layers: Tensor | None, generator: torch.Generator) -> Source:
+    """Return the pictures of one iteration: pairs from the files, or clean crops degraded by the task's table."""
+    crops = corpus.batch(request.batch, request.crop, torch.Generator().manual_seed(generator.initial_seed()))
     if corpus.paired:
-        return Source(crops[:, 3:], torch.zeros(len(crops), device=crops.device)), clean
-    return draw_source(request.task, clean, generator, layers), clean
+        return Source(crops[:, 3:], crops[:, :3], torch.zeros(len(crops), device=crops.device))
+    return draw_source(request.task, crops, generator, layers)
 
 
 def draw_times(start: Tensor, at_start: float, generator: torch.Generator) -> Tensor:
@@ -292,28 +288,25 @@ def factor(share: float, iteration: int, request: TrainRequest) -> float:
     return warm * (min(1.0, (1 - share) / request.decay) if request.decay else 1.0)
 
 
-def validation_pairs(request: TrainRequest, corpus: Corpus, layers: Tensor | None) -> list[tuple[Source, Tensor]]:
-    """Return (source, clean) pairs of the held-out pictures, three degraded versions a picture, the same in every run."""
+def validation_pairs(request: TrainRequest, corpus: Corpus, layers: Tensor | None) -> list[Source]:
+    """Return the held-out pictures, three degraded versions of each, the same in every run."""
     device = corpus.pictures[0].device
     pairs = []
     for index, crop in enumerate(validation_crops(corpus, 192)):
-        clean = crop[:, :3]
         if corpus.paired:
-            pairs.append((Source(crop[:, 3:], torch.zeros(1, device=device)), clean))
+            pairs.append(Source(crop[:, 3:], crop[:, :3], torch.zeros(1, device=device)))
             continue
-        clean = clean.expand(3, -1, -1, -1)
         generator = torch.Generator(device).manual_seed(_mixed(20, index))
-        pairs.append((draw_source(request.task, clean, generator, layers), clean))
+        pairs.append(draw_source(request.task, crop.expand(3, -1, -1, -1), generator, layers))
     return pairs
 
 
 @torch.inference_mode()
-def validate(net: UNet, pairs: list[tuple[Source, Tensor]]) -> float:
-    """Return the mean PSNR in dB of one step from each pair's degraded picture, rounded to 8 bits."""
+def validate(net: UNet, pairs: list[Source]) -> float:
+    """Return the mean PSNR in dB of one step from each degraded picture, rounded to 8 bits."""
     scores = []
-    for source, clean in pairs:
-        times = make_times("uniform", 1, source.start)
-        restored = euler(velocity_of(net, source.degraded), source.degraded, times).state
+    for degraded, clean, start in pairs:
+        restored = euler(velocity_of(net, degraded), degraded, make_times("uniform", 1, start)).state
         scores.append(psnr(rounded(restored).cpu(), clean.cpu()).clamp(max=60))
     return float(torch.cat(scores).mean())
 

@@ -66,6 +66,7 @@ def test_pictures_of_odd_sizes_work(derain, picture_file, size: tuple[int, int],
     source = picture_file("odd.png", *size)
     assert derain(source).code == 0
     assert read_picture(tmp_path / "odd.derain.png").pixels.shape == (*size, 3)
+    assert derain(source, "--tile", 0, "--overlap", 0, "-o", tmp_path / "whole.png").code == 0
 
 
 def test_exif_orientation_is_honoured(derain, picture_file, tmp_path: Path) -> None:
