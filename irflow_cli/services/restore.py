@@ -139,11 +139,8 @@ class Restorer:
     def bands(self, pixels: np.ndarray, sigma: float | None) -> Iterator[tuple[int, np.ndarray]]:
         """Yield (first row, restored rows) of pixels (H, W) or (H, W, 3), in their own type, top to bottom."""
         height, width = pixels.shape[:2]
-        tile = (
-            AUTO_TILE
-            if self.settings.tile is None
-            else self.settings.tile or max(height, width) + self.settings.overlap + self.net.multiple
-        )
+        whole = max(height, width) + self.settings.overlap + self.net.multiple
+        tile = AUTO_TILE if self.settings.tile is None else self.settings.tile or whole
         overlap = self.settings.overlap
         top_value = np.iinfo(pixels.dtype).max
         generator = torch.Generator().manual_seed(self.settings.seed)

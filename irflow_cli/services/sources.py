@@ -57,8 +57,8 @@ def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layer
     """Return degraded versions of `clean` (B, 3, H, W) as the task's table of parts says, rounded to 8 bits.
 
     A share GREY of the pictures is made grey first, so that grey photographs, whose noise is the same in all channels,
-    are known too.     rain_layers (N, 1, H, W) in [0, 1] are rain from files; without them their share falls to synthetic rain. Noise
-    levels are told with an error of about 8 %, since a user, or an estimate, does not know them better.
+    are known too. rain_layers (N, 1, H, W) in [0, 1] are rain from files; without them their share falls to synthetic rain.
+    Noise levels are told with an error of about 8 %, since a user, or an estimate, does not know them better.
     """
     parts = [part for part in PARTS[task] if part.kind != "rain-layers" or rain_layers is not None]
     count, device = clean.shape[0], generator.device
