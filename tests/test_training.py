@@ -157,6 +157,7 @@ def test_the_rate_warms_up_stays_and_falls(request_: TrainRequest) -> None:
         ({"distance": "huber"}, "--distance"),
         ({"optimiser": "sgd"}, "--optimiser"),
         ({"size": "huge"}, "--size"),
+        ({"precision": "fp16"}, "--precision"),
         ({"data": Path("none")}, "no folder"),
     ],
 )

@@ -40,9 +40,14 @@ def choose_device(name: str = "auto") -> torch.device:
 
 
 def choose_precision(name: str, device: torch.device) -> torch.dtype:
-    """Return the arithmetic of the network: auto is bfloat16 on CUDA devices that have it, float32 elsewhere."""
-    if name != "auto":
+    """Return the arithmetic of the network: auto is bfloat16 on CUDA devices that have it, float32 elsewhere.
+
+    Raises UsageError for a name that is none.
+    """
+    if name in PRECISIONS:
         return PRECISIONS[name]
+    if name != "auto":
+        raise UsageError(f"unknown precision {name!r}; there are auto, {', '.join(PRECISIONS)}")
     return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
 
 

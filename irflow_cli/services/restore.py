@@ -16,7 +16,7 @@ from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import GRIDS, make_times
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
-from irflow_cli.runtime.device import PRECISIONS, autocast, choose_device, choose_precision
+from irflow_cli.runtime.device import autocast, choose_device, choose_precision
 from irflow_cli.runtime.fields import velocity_of
 from irflow_cli.runtime.images import Picture
 from irflow_cli.runtime.tiling import tiled
@@ -66,8 +66,6 @@ class RestoreSettings:
             f"--source-noise goes from 0 to 50, got {self.source_noise}": 0 <= self.source_noise <= 50,
             f"--tile must be 0 or at least 64, got {self.tile}": self.tile in (None, 0) or tile >= 64,
             f"--overlap must be from 0 to half of the tile of {tile}, got {self.overlap}": 0 <= 2 * self.overlap <= tile,
-            f"unknown precision {self.precision!r}; there are auto, {', '.join(PRECISIONS)}": self.precision
-            in ("auto", *PRECISIONS),
             f"task {self.task} has no shipped checkpoint; give --checkpoint": bool(
                 self.checkpoint or TASKS[self.task].checkpoint
             ),
@@ -137,7 +135,7 @@ class Restorer:
         return found, (f"estimated noise sigma {found:.1f}",)
 
     def bands(self, pixels: np.ndarray, sigma: float | None) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (first row, restored rows) of pixels (H, W) or (H, W, 3), in their own type, top to bottom."""
+        """Yield (first row, restored rows) of pixels (H, W) or (H, W, 3), whole numbers in their range, top to bottom."""
         height, width = pixels.shape[:2]
         whole = max(height, width) + self.settings.overlap + self.net.multiple
         tile = AUTO_TILE if self.settings.tile is None else self.settings.tile or whole
@@ -152,9 +150,8 @@ class Restorer:
             return self.restore_tensor(part, sigma, generator)
 
         for top, band in tiled(work, read, height, width, tile, overlap, self.net.multiple):
-            values = band[0].clamp_(0, 1).mul_(top_value).round_().to(torch.int32)
-            array = values.permute(1, 2, 0).numpy().astype(pixels.dtype)
-            yield top, array if pixels.ndim == 3 else array[..., 0]
+            values = band[0].clamp_(0, 1).mul_(top_value).round_().permute(1, 2, 0).numpy()
+            yield top, values if pixels.ndim == 3 else values[..., 0]
 
     @torch.inference_mode()
     def restore_tensor(self, degraded: Tensor, sigma: float | None, generator: torch.Generator) -> Tensor:

@@ -35,6 +35,7 @@ from irflow_cli.tasks import TASKS
 STATE = "state.safetensors"  # all that is needed to go on
 BEST = "best.safetensors"  # the averaged weights with the best validation so far: what ships
 LOG = "log.jsonl"
+Forward = Callable[[Tensor, Tensor, Tensor], Tensor]  # (x_t, t, degraded) -> residual
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,30 @@ class Run:
         """The network whose weights are the running average of the trained one's."""
         return self.average.module  # type: ignore[return-value]
 
+    def learn(self, request: TrainRequest, forward: Forward, batch: Source, generator: torch.Generator, rate: float) -> Tensor:
+        """Take one step on a batch with `rate` times the learning rates, and return its residual loss, without gradient."""
+        degraded, clean, start = batch
+        distance = DISTANCES[request.distance]
+
+        def residual(x: Tensor, t: Tensor) -> Tensor:
+            return forward(x.contiguous(memory_format=torch.channels_last), t, degraded)
+
+        loss = residual_loss(residual, degraded, start, clean, draw_times(start, request.at_start, generator), distance)
+        total, turn = loss, self.iteration // request.consistency_every
+        if request.consistency and self.iteration % request.consistency_every == 0:
+            times = make_times("released", 2 + turn % 3, start)
+            total = loss + request.consistency * consistency_loss(residual, degraded, times, clean, distance)
+        self.net.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = group["peak"] * rate
+            optimiser.step()
+        self.average.update_parameters(self.net)
+        self.iteration += 1
+        return loss.detach()
+
     def save(self, path: Path, card: Card) -> None:
         """Write everything that the next iteration depends on."""
         tensors = {f"net.{key}": value for key, value in self.net.state_dict().items()}
@@ -157,7 +182,6 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     """
     check(request)
     device = choose_device(request.device)
-    dtype = choose_precision(request.precision, device)
     state = request.out / STATE
     if state.exists() and not request.resume:
         raise UsageError(f"{request.out} already holds a run; use --resume to go on or another --output")
@@ -165,64 +189,34 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     training, held_out = load_corpus(request.data, request.crop, device)
     layers = load_rain_layers(request.rain_layers).to(device) if request.rain_layers else None
     validation = validation_pairs(request, held_out, layers)
-
     run = Run(request, device)
     if request.resume:
         run.load(state)
     request.out.mkdir(parents=True, exist_ok=True)
-    forward = torch.compile(run.net) if request.compile else run.net
-    distance = DISTANCES[request.distance]
-    saved = reported = time.monotonic()
-    since, losses, score = run.iteration, torch.zeros((), device=device), None
-    began = time.monotonic() - run.seconds
+    forward = forward_of(request, run.net, device)
 
+    began = saved = reported = time.monotonic()
+    began -= run.seconds
+    since, losses, score = run.iteration, torch.zeros((), device=device), None
     with _signals() as caught:
         while (share := _share(request, run)) < 1 and not caught:
-            for optimiser in run.optimisers:
-                for group in optimiser.param_groups:
-                    group["lr"] = group["peak"] * factor(share, run.iteration, request)
             generator = torch.Generator(device).manual_seed(_mixed(request.seed, run.iteration))
-            degraded, clean, start = draw_batch(request, training, layers, generator)
-            clean = clean.contiguous(memory_format=torch.channels_last)
-
-            def residual(x: Tensor, t: Tensor, degraded: Tensor = degraded) -> Tensor:
-                with autocast(device, dtype):
-                    return forward(x, t, degraded).float()
-
-            t = draw_times(start, request.at_start, generator)
-            loss = residual_loss(residual, degraded, start, clean, t, distance)
-            losses += loss.detach()
-            if request.consistency and run.iteration % request.consistency_every == 0:
-                walk_steps = 2 + run.iteration // request.consistency_every % 3
-                times = make_times("released", walk_steps, start)
-                term = consistency_loss(residual, degraded, times, clean, distance)
-                loss = loss + request.consistency * term
-            run.net.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(run.net.parameters(), 1.0)
-            for optimiser in run.optimisers:
-                optimiser.step()
-            run.average.update_parameters(run.net)
-            run.iteration += 1
-            run.seconds = time.monotonic() - began
-
-            if run.iteration % request.validate_every == 0:
+            batch = draw_batch(request, training, layers, generator)
+            losses += run.learn(request, forward, batch, generator, factor(share, run.iteration, request))
+            validating = run.iteration % request.validate_every == 0
+            if validating:
                 score = validate(run.averaged, validation)
                 run.best = _keep_best(request, run, score)
-                run.seconds = time.monotonic() - began
-            if time.monotonic() - saved > 60 * request.save_minutes:
+            now = time.monotonic()
+            run.seconds = now - began
+            if now - saved > 60 * request.save_minutes:
                 run.save(state, _card(request, run, score))
-                saved = time.monotonic()
-            if run.iteration % 50 == 0 or (score is not None and run.iteration % request.validate_every == 0):
-                now, count = time.monotonic(), run.iteration - since
-                progress = TrainProgress(
-                    run.iteration,
-                    share,
-                    float(losses) / count,
-                    count * request.batch / (now - reported),
-                    _eta(request, run),
-                    score if run.iteration % request.validate_every == 0 else None,
-                )
+                saved = now
+            if validating or run.iteration % 50 == 0:
+                count = run.iteration - since
+                rate = count * request.batch / (now - reported)
+                shown = score if validating else None
+                progress = TrainProgress(run.iteration, share, float(losses) / count, rate, _eta(request, run), shown)
                 _log(request.out, progress)
                 report(progress)
                 reported, since, losses = now, run.iteration, torch.zeros((), device=device)
@@ -231,6 +225,18 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     run.best = _keep_best(request, run, score)
     run.save(state, _card(request, run, score))
     return TrainResult(request.out / BEST, run.iteration, run.best, caught[0] if caught else None)
+
+
+def forward_of(request: TrainRequest, net: UNet, device: torch.device) -> Forward:
+    """Return the network as it is called in training: compiled if asked, in the run's precision, float32 out."""
+    dtype = choose_precision(request.precision, device)
+    called = torch.compile(net) if request.compile else net
+
+    def forward(x: Tensor, t: Tensor, degraded: Tensor) -> Tensor:
+        with autocast(device, dtype):
+            return called(x, t, degraded).float()
+
+    return forward
 
 
 def check(request: TrainRequest) -> None:
@@ -244,6 +250,7 @@ def check(request: TrainRequest) -> None:
         f"--distance is one of {', '.join(DISTANCES)}": request.distance in DISTANCES,
         "--optimiser is muon or adamw": request.optimiser in ("muon", "adamw"),
         f"--size is one of {', '.join(SIZES)}": request.size in SIZES,
+        "--precision of training is auto, fp32 or bf16": request.precision in ("auto", "fp32", "bf16"),
         "--decay is a share between 0 and 1": 0 <= request.decay <= 1,
         f"there is no folder {request.data}": request.data.is_dir(),
     }
