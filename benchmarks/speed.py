@@ -63,7 +63,7 @@ torch.nn.functional.conv2d(torch.rand(1, 4, 8, 8), torch.rand(4, 4, 3, 3))
 bare = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 began = time.perf_counter()
 from irflow_cli.cli.app import run
-code = run(["restore", sys.argv[2], "--task", "derain", "-o", sys.argv[3], "-q", "--overwrite"])
+code = run(["restore", sys.argv[2], "--task", "derain", "--steps", "1", "-o", sys.argv[3], "-q", "--overwrite"])
 print(code, time.perf_counter() - began, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - bare) / 2**10)
 """
 

@@ -29,7 +29,7 @@ class TaskSpec:
 
 
 TASKS: dict[str, TaskSpec] = {
-    "derain": TaskSpec("rain streaks, light to heavy", "derain"),
+    "derain": TaskSpec("rain streaks, light to heavy", "derain", steps=2),
     "denoise": TaskSpec("sensor noise, standard deviation 0 to 55 of 255", "denoise", sigma_max=55.0),
     "deraindrop": TaskSpec("drops of water on the lens or the window", "deraindrop"),
     "all-in-one": TaskSpec("the three above at once: a start for training the others", None, sigma_max=55.0),

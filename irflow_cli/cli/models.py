@@ -24,8 +24,8 @@ def list_models(as_json: AsJson = False) -> int:
             damaged += 1
             console.error(str(known.error))
             continue
-        minutes = known.card.trained.get("minutes")
-        text = f"{known.path.stem}\t{known.card.task}\t{known.path.stat().st_size / 2**20:.1f} MiB\ttrained {minutes} min"
+        score = known.card.scores.get("validation_psnr", float("nan"))
+        text = f"{known.path.stem}\t{known.card.task}\t{known.path.stat().st_size / 2**20:.1f} MiB\tvalidation {score:.2f} dB"
         console.result(text, name=known.path.stem, task=known.card.task, path=known.path)
     return 4 if damaged else 0
 

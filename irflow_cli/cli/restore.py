@@ -17,7 +17,7 @@ def restore(
     inputs: Inputs,
     task: Annotated[str, typer.Option(help="derain, denoise or deraindrop.", show_default=False)],
     output: Output = None,
-    steps: Annotated[Optional[int], typer.Option(help="Steps of the walk, 1 to 5 and more.", show_default="1")] = None,
+    steps: Annotated[Optional[int], typer.Option(help="Steps of the walk, 1 to 5 and more.", show_default="the task's")] = None,
     grid: Annotated[Optional[str], typer.Option(help="released or uniform.", show_default="released")] = None,
     sampler: Annotated[Optional[str], typer.Option(help="euler or heun.", show_default="euler")] = None,
     sigma: Annotated[
