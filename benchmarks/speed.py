@@ -2,7 +2,8 @@
 
     python benchmarks/speed.py [--threads 2] [--large] [--data FOLDER]
 
-Memory is read from /proc, so on Linux only. --large adds the 48 MP picture; --data measures how much of the bare training loop's speed is left with loading.
+Memory is read from /proc, so on Linux only. --large adds the 48 MP picture;
+--data measures how much of the bare training loop's speed is left with loading.
 """
 
 from __future__ import annotations
