@@ -87,6 +87,11 @@ def test_a_signal_saves_and_ends(request_: TrainRequest, number: int) -> None:
     assert result.checkpoint.exists()
 
 
+def test_training_leaves_the_processor_as_it_was(request_: TrainRequest) -> None:
+    train(replace(request_, iterations=1))
+    assert float(torch.tensor(1e-40) * 1) > 0  # a denormal number is still one
+
+
 def test_every_task_has_a_source(photographs: Path) -> None:
     corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
     clean = corpus.batch(48, 24, torch.Generator().manual_seed(0))

@@ -185,7 +185,6 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     state = request.out / STATE
     if state.exists() and not request.resume:
         raise UsageError(f"{request.out} already holds a run; use --resume to go on or another --output")
-    torch.set_flush_denormal(True)
     training, held_out = load_corpus(request.data, request.crop, device)
     layers = load_rain_layers(request.rain_layers).to(device) if request.rain_layers else None
     validation = validation_pairs(request, held_out, layers)
@@ -198,7 +197,7 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     began = saved = reported = time.monotonic()
     began -= run.seconds
     since, losses, score = run.iteration, torch.zeros((), device=device), None
-    with _signals() as caught:
+    with _signals() as caught, _flushed_denormals():
         while (share := _share(request, run)) < 1 and not caught:
             generator = torch.Generator(device).manual_seed(_mixed(request.seed, run.iteration))
             batch = draw_batch(request, training, layers, generator)
@@ -371,6 +370,16 @@ def _card(request: TrainRequest, run: Run, score: float | None) -> Card:
 def _log(folder: Path, progress: TrainProgress) -> None:
     with (folder / LOG).open("a") as file:
         file.write(json.dumps(asdict(progress)) + "\n")
+
+
+@contextmanager
+def _flushed_denormals() -> Iterator[None]:
+    """Treat numbers too small for normal precision as zero: they slow a CPU down. The state is the process's, so it is reset."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 @contextmanager
