@@ -374,7 +374,7 @@ def _log(folder: Path, progress: TrainProgress) -> None:
 
 @contextmanager
 def _flushed_denormals() -> Iterator[None]:
-    """Treat numbers too small for normal precision as zero: they slow a CPU down. The state is the process's, so it is reset."""
+    """Take numbers too small for full precision as zero, for they slow a CPU down; the process is left as it was."""
     torch.set_flush_denormal(True)
     try:
         yield
