@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from drawn import TINY, scene
+from drawn import TINY, lively, scene
 from PIL import Image
 
-from irflow_cli.nets import build
 from irflow_cli.runtime.checkpoints import Card, save_checkpoint
 from irflow_cli.tasks import TASKS
 
@@ -41,11 +40,7 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str],
     def make(task: str) -> Path:
         path = folder / f"tiny-{task}.safetensors"
         if not path.exists():
-            torch.manual_seed(1)
-            net = build(TINY)
-            for parameter in net.exit.parameters():
-                torch.nn.init.normal_(parameter, std=0.02)
-            save_checkpoint(path, net.state_dict(), Card(task, TINY, TASKS[task].sigma_max))
+            save_checkpoint(path, lively(TINY, seed=1, std=0.02).state_dict(), Card(task, TINY, TASKS[task].sigma_max))
         return path
 
     return make

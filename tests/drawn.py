@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
-from irflow_cli.nets import NetSpec
+from irflow_cli.nets import NetSpec, UNet, build
 
 TINY = NetSpec(widths=(8, 12), depths=(1, 1), embedding=8)
+
+
+def lively(spec: NetSpec, seed: int = 0, std: float = 0.1) -> UNet:
+    """Return a network in which nothing is zero as in a fresh one, so that its output says something."""
+    torch.manual_seed(seed)
+    net = build(spec)
+    for parameter in net.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, std=std)
+    return net.eval().requires_grad_(False)
 
 
 def scene(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -18,7 +18,7 @@ from irflow_cli.errors import CheckpointError, NothingToDo, UsageError
 from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.runtime.corpus import load_corpus, load_rain_layers
 from irflow_cli.services.sources import PARTS, draw_source
-from irflow_cli.services.training import LOG, STATE, TrainRequest, factor, train
+from irflow_cli.services.training import LOG, STATE, Run, TrainRequest, factor, train
 from irflow_cli.tasks import TASKS
 
 
@@ -73,6 +73,25 @@ def test_it_learns_and_ships_the_average(request_: TrainRequest) -> None:
     card = load_checkpoint(result.checkpoint).card
     assert (card.task, card.trained["iterations"]) == ("denoise", 120)
     assert card.scores["validation_psnr"] == pytest.approx(result.psnr, abs=1e-3)
+
+
+def test_a_trained_network_is_the_start_of_a_deeper_one(request_: TrainRequest, tmp_path: Path) -> None:
+    result = train(request_)
+    deeper = replace(TINY, depths=(1, 3))
+    run = Run(replace(request_, init=str(result.checkpoint), spec=deeper), torch.device("cpu"))
+    x, t = torch.rand(2, 3, 16, 16), torch.tensor([0.0, 0.5])
+    assert torch.allclose(run.net(x, t), load_checkpoint(result.checkpoint).net(x, t), atol=1e-6)
+    grown = train(replace(request_, init=str(result.checkpoint), spec=deeper, out=tmp_path / "grown"))
+    assert load_file(grown.checkpoint)["encoder.1.2.second.weight"].any()
+    with pytest.raises(CheckpointError, match="leave --size out"):
+        Run(replace(request_, init=str(result.checkpoint), spec=replace(TINY, widths=(8, 16))), torch.device("cpu"))
+
+
+def test_a_time_limit_counts_over_resumed_parts(request_: TrainRequest) -> None:
+    timed = replace(request_, iterations=None, minutes=0.01)
+    first = train(timed)
+    assert train(replace(timed, resume=True)).iterations == first.iterations
+    assert train(replace(timed, minutes=0.03, resume=True)).iterations > first.iterations
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,4 +1,7 @@
-"""Residual blocks of the U-Net. A block keeps the shape of its features and is steered by a time embedding."""
+"""Residual blocks of the U-Net. A block keeps the shape of its features and is steered by a time embedding.
+
+A fresh block passes its features on unchanged, so that blocks added to a trained network leave it what it is.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ class ConvBlock(nn.Module):
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
         self.modulation = nn.Linear(embedding, 2 * width)
+        _silence(self.second)
 
     def forward(self, features: Tensor, time: Tensor) -> Tensor:
         scale, shift = self.modulation(time)[:, :, None, None].chunk(2, dim=1)
@@ -39,6 +43,8 @@ class NAFBlock(nn.Module):
         self.mlp_in = nn.Conv2d(width, 2 * width, 1)
         self.mlp_out = nn.Conv2d(width, width, 1)
         self.modulation = nn.Linear(embedding, 4 * width)
+        _silence(self.merge)
+        _silence(self.mlp_out)
 
     def forward(self, features: Tensor, time: Tensor) -> Tensor:
         scale_a, shift_a, scale_b, shift_b = self.modulation(time)[:, :, None, None].chunk(4, dim=1)
@@ -47,6 +53,11 @@ class NAFBlock(nn.Module):
         features = features + self.merge(gated * self.attention(gated.mean((2, 3), keepdim=True)))
         left, right = self.mlp_in(self.norms[1](features) * (1 + scale_b) + shift_b).chunk(2, dim=1)
         return features + self.mlp_out(left * right)
+
+
+def _silence(layer: nn.Conv2d) -> None:
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
 
 
 BLOCKS: dict[str, type[ConvBlock] | type[NAFBlock]] = {"conv": ConvBlock, "naf": NAFBlock}

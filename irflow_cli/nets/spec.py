@@ -16,7 +16,7 @@ class NetSpec:
     net: str = "unet"
     channels: int = 3
     widths: tuple[int, ...] = (16, 32, 64, 128)
-    depths: tuple[int, ...] = (2, 2, 2, 2)
+    depths: tuple[int, ...] = (2, 2, 4, 4)
     unshuffle: int = 1
     block: str = "conv"
     condition: bool = False
@@ -56,7 +56,7 @@ class NetSpec:
 NETS = {"unet": UNet}
 
 SIZES: dict[str, NetSpec] = {
-    "small": NetSpec(widths=(32, 64, 120), depths=(1, 2, 2), unshuffle=2),
+    "small": NetSpec(depths=(2, 2, 2, 2)),
     "base": NetSpec(),
 }
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from irflow_cli.errors import NothingToDo, UsageError
 from irflow_cli.runtime.images import find_pictures, read_picture
 
-SCALES = (1.0, 0.7, 0.5)  # every picture is also there smaller, so that texture comes in several sizes
+SCALES = (1.0, 0.6, 0.35)  # every picture is also there smaller, so that texture comes in several sizes
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from irflow_cli.flow.samplers import euler
 from irflow_cli.flow.times import make_times
 from irflow_cli.metrics import psnr, rounded
 from irflow_cli.nets import SIZES, NetSpec, UNet, build
-from irflow_cli.runtime.checkpoints import Card, load_checkpoint, save_checkpoint
+from irflow_cli.runtime.checkpoints import Card, Checkpoint, load_checkpoint, save_checkpoint
 from irflow_cli.runtime.corpus import Corpus, load_corpus, load_rain_layers, validation_crops
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision
 from irflow_cli.runtime.fields import velocity_of
@@ -46,7 +46,7 @@ class TrainRequest:
     data: Path
     out: Path
     task: str
-    size: str = "base"
+    size: str | None = None
     spec: NetSpec | None = None
     init: str | None = None
     rain_layers: Path | None = None
@@ -98,12 +98,12 @@ class Run:
 
     def __init__(self, request: TrainRequest, device: torch.device) -> None:
         torch.manual_seed(request.seed)
-        if request.init:
-            start = load_checkpoint(request.init)
-            self.spec, self.net = start.card.spec, start.net.train().requires_grad_(True)
-        else:
-            self.spec = request.spec or SIZES[request.size]
-            self.net = build(self.spec)
+        start = load_checkpoint(request.init) if request.init else None
+        wanted = request.spec or (SIZES[request.size] if request.size else None)
+        self.spec = wanted or (start.card.spec if start else NetSpec())
+        self.net = build(self.spec)
+        if start:
+            _graft(start, self.net)
         self.net.to(device)
         self.average = AveragedModel(self.net, multi_avg_fn=_average, use_buffers=False)
         self.optimisers = make_optimisers(self.net, request)
@@ -248,7 +248,7 @@ def check(request: TrainRequest) -> None:
         "--batch and --crop must be above 0 (crops at least 16)": request.batch > 0 and request.crop >= 16,
         f"--distance is one of {', '.join(DISTANCES)}": request.distance in DISTANCES,
         "--optimiser is muon or adamw": request.optimiser in ("muon", "adamw"),
-        f"--size is one of {', '.join(SIZES)}": request.size in SIZES,
+        f"--size is one of {', '.join(SIZES)}": request.size is None or request.size in SIZES,
         "--precision of training is auto, fp32 or bf16": request.precision in ("auto", "fp32", "bf16"),
         "--decay is a share between 0 and 1": 0 <= request.decay <= 1,
         f"there is no folder {request.data}": request.data.is_dir(),
@@ -315,6 +315,18 @@ def validate(net: UNet, pairs: list[Source]) -> float:
         restored = euler(velocity_of(net, degraded), degraded, make_times("uniform", 1, start)).state
         scores.append(psnr(rounded(restored).cpu(), clean.cpu()).clamp(max=60))
     return float(torch.cat(scores).mean())
+
+
+def _graft(start: Checkpoint, net: UNet) -> None:
+    """Give `net` every tensor of `start` that fits it; what it has beyond those stays fresh, and new blocks do nothing yet.
+
+    Raises CheckpointError where tensors of one name differ in shape: then the widths are not the same.
+    """
+    ours, theirs = net.state_dict(), start.net.state_dict()
+    unfit = [key for key, value in theirs.items() if key not in ours or ours[key].shape != value.shape]
+    if unfit:
+        raise CheckpointError(f"{start.path} cannot begin a network of this --size: {unfit[0]} does not fit; leave --size out")
+    net.load_state_dict(ours | theirs)
 
 
 def _average(averaged: Any, current: Any, count: Any) -> None:

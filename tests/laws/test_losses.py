@@ -56,5 +56,5 @@ def test_a_perfect_network_has_no_loss(name: str) -> None:
 
 @pytest.mark.parametrize("name", DISTANCES)
 def test_distances_grow_with_the_error(name: str) -> None:
-    small, large = DISTANCES[name](torch.full((4,), 0.01)), DISTANCES[name](torch.full((4,), -0.1))
+    small, large = DISTANCES[name](torch.full((2, 4), 0.01)), DISTANCES[name](torch.full((2, 4), -0.1))
     assert 0 < small < large

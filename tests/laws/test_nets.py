@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from drawn import lively
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irflow_cli.nets import SIZES, NetSpec, UNet, build
+from irflow_cli.nets import SIZES, NetSpec, build
 from irflow_cli.nets.blocks import BLOCKS
 from irflow_cli.runtime.checkpoints import Card, load_checkpoint, save_checkpoint
 
@@ -21,14 +22,6 @@ SPECS = {
     for unshuffle in (1, 2)
     for condition in (False, True)
 }
-
-
-def lively(spec: NetSpec, seed: int = 0) -> UNet:
-    """Return a network whose exit is not zero, so that its output says something."""
-    torch.manual_seed(seed)
-    net = build(spec)
-    torch.nn.init.normal_(net.exit.weight, std=0.1)
-    return net.eval().requires_grad_(False)
 
 
 @pytest.mark.parametrize("name", SPECS)
@@ -48,6 +41,12 @@ def test_file_and_back_gives_equal_outputs(name: str, tmp_path: Path) -> None:
 def test_any_size_works(name: str, height: int, width: int) -> None:
     net = build(SPECS[name])
     assert net(torch.rand(1, 3, height, width), torch.zeros(1)).shape == (1, 3, height, width)
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_fresh_blocks_change_nothing(block: str) -> None:
+    features = torch.rand(2, 8, 6, 5)
+    assert torch.equal(BLOCKS[block](8, 4)(features, torch.rand(2, 4)), features)
 
 
 @pytest.mark.parametrize("name", SPECS)
