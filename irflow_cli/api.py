@@ -21,7 +21,7 @@ def restore(picture: AnyPicture, task: str, *, checkpoint: Checkpoint | str | No
     """Return the restored picture, of the same type, size and depth; the input is not modified.
 
     picture: a Pillow image (L, LA, RGB, RGBA; others are converted to RGB) or an array (H, W), (H, W, 3) or (H, W, 4) of
-    uint8, uint16, or float in [0, 1]. Alpha is carried through. task: derain, denoise or deraindrop. checkpoint: what
+    uint8, uint16, or float with white at 1. Alpha is carried through. task: derain, denoise or deraindrop. checkpoint: what
     `load_checkpoint` returned, or a name or path. settings: the fields of `RestoreSettings` (steps, sigma, tile, ...).
     Raises UsageError for pictures and settings that make no sense, CheckpointError, DeviceError.
 
@@ -38,8 +38,7 @@ def restore(picture: AnyPicture, task: str, *, checkpoint: Checkpoint | str | No
     if not isinstance(picture, np.ndarray):
         raise UsageError(f"expected a Pillow image or a numpy array, got {type(picture).__name__}")
     if picture.dtype.kind == "f":
-        deep = np.round(np.clip(picture, 0, 1) * 65535).astype(np.uint16)
-        return (_restored(deep, restorer) / 65535).astype(picture.dtype)
+        return _restored(picture.astype(np.float32), restorer).astype(picture.dtype)
     if picture.dtype not in (np.uint8, np.uint16):
         raise UsageError(f"expected uint8, uint16 or float pixels, got {picture.dtype}")
     return _restored(picture.copy(), restorer)

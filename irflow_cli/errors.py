@@ -5,7 +5,8 @@ IrflowError           1   anything below, and nothing else, is printed as one li
 ├── UsageError        2   the request makes no sense, found before any work
 ├── NothingToDo       3   no picture to work on
 ├── CheckpointError   4   missing, damaged, or made for something else
-└── DeviceError       5   a named device is missing, or its memory is spent
+├── DeviceError       5   a named device is missing, or its memory is spent
+└── DiskFull          5   no room for the results; the run stops
 """
 
 
@@ -39,5 +40,11 @@ class CheckpointError(IrflowError):
 
 class DeviceError(IrflowError):
     """A device that is not there, or has no memory left."""
+
+    exit_code = 5
+
+
+class DiskFull(IrflowError):
+    """A disk without room for the next result."""
 
     exit_code = 5

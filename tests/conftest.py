@@ -19,6 +19,25 @@ def _two_threads() -> None:
     torch.set_num_threads(2)
 
 
+COUNTS: dict[str, int] = {}
+
+
+@pytest.fixture
+def robustness() -> Callable[[str, int], None]:
+    """Return a function that adds to a count which is told when the tests are done."""
+
+    def count(what: str, number: int) -> None:
+        COUNTS[what] = COUNTS.get(what, 0) + number
+
+    return count
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell how much the robustness tests have tried."""
+    for what, number in COUNTS.items():
+        terminalreporter.write_line(f"robustness: {number} {what}")
+
+
 @pytest.fixture
 def picture_file(tmp_path: Path) -> Callable[..., Path]:
     """Return a function that writes a scene to a file and returns its path."""

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from drawn import scene
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps, JpegImagePlugin
 
-from irflow_cli.errors import ImageError
-from irflow_cli.runtime.images import Picture, encode_picture, find_pictures, read_picture, write_atomically
+from irflow_cli.errors import DiskFull, ImageError
+from irflow_cli.runtime.encoding import FORMATS, Coding, encode_picture
+from irflow_cli.runtime.images import GPS_IFD, Picture, Tags, as_depth, find_pictures, read_picture, write_atomically
 
 
 def stored(tmp_path: Path, data: bytes, name: str = "picture.png") -> Path:
@@ -35,7 +37,7 @@ def test_round_trips_are_exact(kind: str, dtype: type, channels: int, alpha: boo
         rng.integers(0, top + 1, (9, 13)).astype(dtype) if alpha else None,
         kind,
     )
-    back = read_picture(stored(tmp_path, encode_picture(picture, kind)))
+    back = read_picture(stored(tmp_path, encode_picture(picture, kind)[0]))
     grey_became_colour = picture.pixels.ndim == 2 and back.pixels.ndim == 3  # 16-bit grey with alpha has no file format
     expected = np.repeat(picture.pixels[..., None], 3, 2) if grey_became_colour else picture.pixels
     assert grey_became_colour == (channels == 1 and alpha and dtype == np.uint16)
@@ -56,7 +58,7 @@ def test_pictures_stand_upright(turn: int, tmp_path: Path) -> None:
         expected = np.asarray(ImageOps.exif_transpose(image))
     picture = read_picture(path)
     assert np.array_equal(picture.pixels, expected)
-    again = read_picture(stored(tmp_path, encode_picture(picture, "PNG"), "again.png"))
+    again = read_picture(stored(tmp_path, encode_picture(picture, "PNG")[0], "again.png"))
     assert np.array_equal(again.pixels, expected)
 
 
@@ -114,35 +116,155 @@ def test_broken_files_are_one_clear_line(name: str, tmp_path: Path) -> None:
 def test_decompression_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "large.png"
     Image.fromarray(scene(40, 40)).save(path)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
-    with pytest.raises(ImageError, match="bomb"):
-        read_picture(path)
+    with pytest.raises(ImageError, match="--max-pixels"):
+        read_picture(path, max_pixels=1599)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # Pillow's own limit does not stop what ours allows
+    assert read_picture(path, max_pixels=1600).pixels.shape == (40, 40, 3)
 
 
-@pytest.mark.parametrize(
-    ("kind", "picture"),
-    [
-        ("JPEG", Picture(scene(4, 4), np.full((4, 4), 9, np.uint8), "PNG")),
-        ("JPEG", Picture(np.zeros((4, 4, 3), np.uint16), None, "PNG")),
-    ],
-)
-def test_what_a_format_cannot_hold_is_said(kind: str, picture: Picture) -> None:
-    with pytest.raises(ImageError, match="cannot hold"):
-        encode_picture(picture, kind)
+@pytest.fixture(autouse=True)
+def _heic_is_an_extra(request: pytest.FixtureRequest) -> None:
+    if "HEIF" in request.node.name:
+        pytest.importorskip("pillow_heif")
 
 
-def test_icc_and_exif_come_along(tmp_path: Path) -> None:
-    from PIL import ImageCms
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
+def test_depth_that_a_format_cannot_hold_is_rounded_and_said(kind: str, dtype: str, tmp_path: Path) -> None:
+    pixels = as_depth(scene(24, 24), np.dtype(dtype))
+    data, notes = encode_picture(Picture(pixels, None, "PNG"), kind)
+    holds = dtype in FORMATS[kind].dtypes
+    assert any("cannot hold" in note for note in notes) != holds
+    back = read_picture(stored(tmp_path, data)).pixels
+    if holds:
+        assert back.dtype == dtype
+    assert np.abs(as_depth(back, np.dtype("float32")) - as_depth(pixels, np.dtype("float32"))).mean() < 0.03
 
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_transparency_is_kept_or_refused(kind: str, tmp_path: Path) -> None:
+    alpha = np.full((24, 24), 9, np.uint8)
+    picture = Picture(scene(24, 24), alpha, "PNG")
+    if FORMATS[kind].alpha:
+        back = read_picture(stored(tmp_path, encode_picture(picture, kind)[0]))
+        assert back.alpha is not None
+        assert np.abs(back.alpha.astype(int) - 9).max() <= (0 if FORMATS[kind].exact != "never" else 3)
+    else:
+        with pytest.raises(ImageError, match="transparency"):
+            encode_picture(picture, kind)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+@pytest.mark.parametrize("grey", [False, True])
+def test_exact_formats_are_exact_and_the_others_are_close(kind: str, grey: bool, tmp_path: Path) -> None:
+    pixels = scene(32, 32)[..., 0] if grey else scene(32, 32)
+    exact = FORMATS[kind].exact
+    coding = Coding(lossless=exact == "on demand") if exact != "never" else Coding(quality=100)
+    back = read_picture(stored(tmp_path, encode_picture(Picture(pixels, None, "PNG"), kind, coding)[0]))
+    colour = np.repeat(pixels[..., None], 3, 2) if back.pixels.ndim > pixels.ndim else pixels  # WebP and AVIF know no grey
+    difference = np.abs(back.pixels.astype(int) - colour)
+    assert difference.max() == 0 if exact != "never" else difference.mean() < 2
+    if exact == "never":
+        with pytest.raises(ImageError, match="without loss"):
+            encode_picture(Picture(pixels, None, "PNG"), kind, Coding(lossless=True))
+
+
+@pytest.mark.parametrize("sampling", ["4:4:4", "4:2:0"])
+@pytest.mark.parametrize("quality", [60, 93])
+def test_the_coding_of_a_jpeg_is_kept(sampling: str, quality: int, tmp_path: Path) -> None:
+    path = tmp_path / "in.jpg"
+    Image.fromarray(scene(48, 48)).save(path, quality=quality, subsampling=sampling, progressive=True)
+    kept = stored(tmp_path, encode_picture(read_picture(path), "JPEG")[0], "kept.jpg")
+    told = stored(tmp_path, encode_picture(read_picture(path), "JPEG", Coding(quality=10))[0], "told.jpg")
+    with Image.open(path) as one, Image.open(kept) as two, Image.open(told) as three:
+        assert one.quantization == two.quantization != three.quantization
+        assert JpegImagePlugin.get_sampling(one) == JpegImagePlugin.get_sampling(two) == JpegImagePlugin.get_sampling(three)
+        assert two.info.get("progressive")
+
+
+def test_floating_point_pixels_may_lie_beyond_white(tmp_path: Path) -> None:
+    pixels = (np.random.default_rng(0).random((9, 13, 3)) * 3 - 1).astype(np.float32)
+    for alpha in (None, pixels[..., 0].copy()):
+        path = stored(tmp_path, encode_picture(Picture(pixels, alpha, "TIFF"), "TIFF")[0], "float.tif")
+        back = read_picture(path)
+        assert np.array_equal(back.pixels, pixels)
+        assert (back.alpha is None) == (alpha is None)
+    broken = pixels.copy()
+    broken[0, 0, 0] = np.nan
+    with pytest.raises(ImageError, match="no numbers"):
+        read_picture(stored(tmp_path, encode_picture(Picture(broken, None, "TIFF"), "TIFF")[0]))
+
+
+def test_cmyk_goes_through_its_profile(tmp_path: Path) -> None:
+    path = tmp_path / "print.jpg"
+    Image.fromarray(scene(16, 16)).convert("CMYK").save(path)
+    picture = read_picture(path)
+    assert picture.pixels.shape == (16, 16, 3)
+    assert "rule of thumb" in picture.notes[0]
+
+
+def test_the_pictures_inside_a_phones_jpeg_do_not_count_as_frames(tmp_path: Path) -> None:
+    path = tmp_path / "phone.jpg"
+    Image.fromarray(scene(16, 16)).save(path, "MPO", save_all=True, append_images=[Image.fromarray(scene(8, 8))])
+    picture = read_picture(path)
+    assert (picture.format, picture.pixels.shape) == ("JPEG", (16, 16, 3))
+    assert "main one" in picture.notes[0]
+
+
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><place exif:GPSLatitude="1"/></x:xmpmeta>'
+
+
+def tagged(tmp_path: Path, kind: str = "JPEG") -> Path:
+    """Return a file with a colour profile, EXIF with a place in it, and XMP."""
     exif = Image.Exif()
     exif[0x010F] = "maker"
-    path = tmp_path / "tagged.jpg"
-    Image.fromarray(scene(16, 16)).save(path, icc_profile=profile, exif=exif)
-    again = stored(tmp_path, encode_picture(read_picture(path), "JPEG"), "again.jpg")
-    with Image.open(again) as image:
-        assert image.info["icc_profile"] == profile
-        assert image.getexif()[0x010F] == "maker"
+    exif[GPS_IFD] = {1: "N", 2: (1.0, 2.0, 3.0)}
+    tags = Tags(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), exif.tobytes(), XMP)
+    return stored(tmp_path, encode_picture(Picture(scene(16, 16), None, kind, tags), kind)[0], "tagged")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "BMP"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_profile_exif_and_xmp_come_along(kind: str, deep: bool, tmp_path: Path) -> None:
+    picture = read_picture(tagged(tmp_path, kind))
+    if deep and "uint16" not in FORMATS[kind].dtypes:
+        pytest.skip("holds 8 bits only")
+    if deep:
+        picture = picture.with_pixels(as_depth(picture.pixels, np.dtype(np.uint16)))
+    data, notes = encode_picture(picture, kind)
+    back = read_picture(stored(tmp_path, data, "again")).tags
+    assert back.icc == picture.tags.icc is not None
+    assert back.xmp == XMP
+    if kind == "TIFF" and deep:
+        assert "EXIF was left out" in notes[0]
+        return
+    exif = Image.Exif()
+    exif.load(back.exif)
+    assert exif[0x010F] == "maker"
+    assert exif.get_ifd(GPS_IFD)[1] == "N"
+
+
+@pytest.mark.parametrize("policy", ["strip", "no-gps"])
+def test_metadata_can_be_left_out_but_not_the_profile(policy: str, tmp_path: Path) -> None:
+    data, notes = encode_picture(read_picture(tagged(tmp_path)), "JPEG", Coding(metadata=policy))
+    back = read_picture(stored(tmp_path, data, "again")).tags
+    assert back.icc is not None
+    assert back.xmp is None
+    assert b"GPS" not in data
+    if policy == "strip":
+        assert (back.exif, notes) == (None, ())
+    else:
+        exif = Image.Exif()
+        exif.load(back.exif)
+        assert exif[0x010F] == "maker"
+        assert not exif.get_ifd(GPS_IFD)
+        assert "XMP" in notes[0]
+
+
+def test_heic_says_what_it_needs_when_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(ImageError, match="pip install pillow-heif"):
+        read_picture(stored(tmp_path, b"\0\0\0\x18ftypheic" + b"\0" * 40))
 
 
 def test_files_are_replaced_only_when_asked_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +277,7 @@ def test_files_are_replaced_only_when_asked_and_whole(tmp_path: Path, monkeypatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(ImageError, match="No space left"):
+    with pytest.raises(DiskFull, match="make room"):
         write_atomically(path, b"third", overwrite=True)
     assert path.read_bytes() == b"first"
     assert list(path.parent.iterdir()) == [path]

@@ -9,8 +9,10 @@ import typer
 
 import irflow_cli
 from irflow_cli.cli.bench import bench
+from irflow_cli.cli.config import config, merged_defaults
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.degrade import degrade
+from irflow_cli.cli.doctor import doctor
 from irflow_cli.cli.models import models
 from irflow_cli.cli.restore import restore
 from irflow_cli.cli.train import train
@@ -23,9 +25,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (restore, degrade, train, bench):
+for command in (restore, degrade, train, bench, doctor):
     app.command()(command)
 app.add_typer(models, name="models")
+app.add_typer(config, name="config")
 
 
 def _version(asked: bool) -> None:
@@ -36,15 +39,17 @@ def _version(asked: bool) -> None:
 
 @app.callback()
 def root(
+    context: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Restore photographs with rectified flows.
 
     Example: irflow restore rainy.jpg --task derain
 
-    Exit codes: 0 done, 1 some pictures failed, 2 usage, 3 nothing to do, 4 checkpoint, 5 device or memory, 130 and 143
-    interrupted.
+    Exit codes: 0 done, 1 some pictures failed, 2 usage, 3 nothing to do, 4 checkpoint, 5 device, memory or disk, 130 and
+    143 interrupted. Defaults can be set in irflow.toml (see `irflow config show --help`).
     """
+    context.default_map = merged_defaults(context.command)[0]
 
 
 def main() -> None:

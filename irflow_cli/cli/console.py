@@ -12,10 +12,10 @@ SCHEMA = 1  # of the JSON lines
 
 
 class Console:
-    """Printer of one command. quiet: nothing but results and errors. as_json: results as JSON Lines."""
+    """Printer of one command. quiet: nothing but results and errors; verbose: details too; as_json: results as JSON Lines."""
 
-    def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
-        self.quiet, self.as_json = quiet, as_json
+    def __init__(self, *, quiet: bool = False, verbose: bool = False, as_json: bool = False) -> None:
+        self.quiet, self.verbose, self.as_json = quiet, verbose, as_json
 
     def result(self, text: str, **values: Any) -> None:
         """Print one result: `text`, or as JSON the values."""
@@ -27,6 +27,16 @@ class Console:
         """Say something that is worth knowing."""
         if not self.quiet:
             sys.stderr.write(text + "\n")
+
+    def detail(self, text: str) -> None:
+        """Say something that only those who ask for it want to know."""
+        if self.verbose and not self.quiet:
+            sys.stderr.write(text + "\n")
+
+    def data(self, data: bytes) -> None:
+        """Write a result that is bytes, not text."""
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
 
     def error(self, text: str) -> None:
         """Say what is wrong, in one line."""

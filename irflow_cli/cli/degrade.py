@@ -2,29 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Overwrite, Quiet, Seed
-from irflow_cli.cli.outcomes import report_outcomes
+from irflow_cli.cli.options import AsJson, DryRun, Quiet, Seed, Verbose, with_files
+from irflow_cli.cli.outcomes import carry_out
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
 
+@with_files
 def degrade(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.", show_default=False)],
+    source: Annotated[str, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.", show_default=False)],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="File or folder for the results.", show_default=False)],
     kind: Annotated[str, typer.Option(help="noise, poisson, camera, rain, raindrops or jpeg.", show_default=False)],
     severity: Annotated[
         Optional[float], typer.Option(help="How strongly; 0 changes nothing.", show_default="the kind's usual one")
     ] = None,
     seed: Seed = 0,
-    overwrite: Overwrite = False,
+    dry_run: DryRun = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
+    *,
+    files: Callable[..., Any],
 ) -> int:
     """Add noise, rain, raindrops or JPEG artefacts to clean photographs.
 
@@ -35,6 +40,6 @@ def degrade(
     """
     from irflow_cli.services.degrade import DegradeRequest, degrade_files
 
-    request = DegradeRequest((source,), target, kind, severity, seed, overwrite)
-    outcomes = list(degrade_files(request))
-    return report_outcomes(Console(quiet=quiet, as_json=as_json), len(outcomes), lambda show: iter(outcomes))
+    request = DegradeRequest(files([source], target, None), kind, severity, seed)
+    console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
+    return carry_out(console, request, degrade_files, dry_run=dry_run)

@@ -2,24 +2,93 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional, get_type_hints
 
 import typer
 
 from irflow_cli.errors import UsageError
 
-Inputs = Annotated[list[Path], typer.Argument(help="Pictures, or folders of pictures.", show_default=False)]
-Output = Annotated[
-    Optional[Path],  # noqa: UP045 - typer reads this at run time on Python 3.10
-    typer.Option("--output", "-o", help="File or folder for the results.", show_default="beside the input"),
+if TYPE_CHECKING:
+    from irflow_cli.services.planning import Files
+
+# ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
+
+Inputs = Annotated[
+    list[str],
+    typer.Argument(help="Pictures, folders, patterns, @list.txt, or - for standard input.", show_default=False),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")]
+Output = Annotated[
+    Optional[Path],
+    typer.Option("--output", "-o", help="File or folder for the results, or -.", show_default="beside the input"),
+]
+Suffix = Annotated[Optional[str], typer.Option(help="Added to the name beside the input.", show_default=".TASK")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", envvar="IRFLOW_DEVICE")]
 Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell size and time of every picture.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print results as JSON Lines.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be written, and do nothing.")]
+
+# The options of every command that reads and writes pictures: name -> (type and help, default).
+FILE_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "recursive": (Annotated[bool, typer.Option("--recursive", "-r", help="Look below folders too; the tree is kept.")], False),
+    "overwrite": (Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")], False),
+    "skip_existing": (Annotated[bool, typer.Option("--skip-existing", help="Leave results that exist alone.")], False),
+    "resume": (
+        Annotated[bool, typer.Option("--resume", help="Go on with a broken batch; .irflow.jsonl keeps what is done.")],
+        False,
+    ),
+    "fail_fast": (Annotated[bool, typer.Option("--fail-fast", help="Stop at the first picture that fails.")], False),
+    "name_template": (
+        Annotated[Optional[str], typer.Option(help="Of {stem} {suffix} {ext} {index} {parent}.", show_default=False)],
+        None,
+    ),
+    "format": (Annotated[Optional[str], typer.Option(help="png, jpg, webp, tiff, ...", show_default="the input's")], None),
+    "quality": (
+        Annotated[Optional[int], typer.Option(help="1 to 100, for lossy formats.", show_default="the input's")],
+        None,
+    ),
+    "lossless": (Annotated[bool, typer.Option("--lossless", help="Write WebP without loss; refuse lossy formats.")], False),
+    "metadata": (Annotated[str, typer.Option(help="keep, strip or no-gps; for EXIF and XMP.")], "keep"),
+    "max_pixels": (
+        Annotated[int, typer.Option(help="Refuse pictures with more.", envvar="IRFLOW_MAX_PIXELS")],
+        178_956_970,
+    ),
+}
+
+
+def with_files(command: Callable[..., int]) -> Callable[..., int]:
+    """Return the command with FILE_OPTIONS among its own; they reach it as one function, `files(inputs, output, suffix)`."""
+    own = inspect.signature(command)
+    hints = get_type_hints(command, include_extras=True)
+
+    @functools.wraps(command)
+    def spread(**values: Any) -> int:
+        options = {name: values.pop(name) for name in FILE_OPTIONS}
+        coding = {name: options.pop(name) for name in ("quality", "lossless", "metadata")}
+
+        def files(inputs: list[str], output: Path | None, suffix: str | None) -> Files:
+            from irflow_cli.runtime.encoding import Coding
+            from irflow_cli.services.planning import Files
+
+            return Files(tuple(inputs), output, suffix, coding=Coding(**coding), **options)
+
+        return command(**values, files=files)
+
+    kept = [parameter.replace(annotation=hints[name]) for name, parameter in own.parameters.items() if name != "files"]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for name, (kind, default) in FILE_OPTIONS.items()
+    ]
+    spread.__signature__ = inspect.Signature([*kept, *added])  # type: ignore[attr-defined]
+    spread.__annotations__ = {parameter.name: parameter.annotation for parameter in (*kept, *added)}
+    del spread.__wrapped__  # type: ignore[attr-defined]
+    return spread
 
 
 def parse_tile(text: str) -> int | None:

@@ -2,29 +2,95 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from irflow_cli.cli.console import Console
 
 if TYPE_CHECKING:
-    pass
+    from irflow_cli.services.batch import Outcome, Progress
+    from irflow_cli.services.planning import Job
 
 
-def report_outcomes(console: Console, total: int, outcomes) -> int:
-    """Print every outcome as it comes, the failures once more at the end, and return the exit code."""
-    failed = done = 0
-    with console.progress("irflow", total) as show:
-        for outcome in outcomes(show):
-            done += 1
-            for note in outcome.notes:
-                console.note(f"{outcome.job.source}: {note}")
+class Request(Protocol):
+    """Pictures and what to do with them."""
+
+    def plan(self) -> list[Job]:
+        """Return the jobs, or raise before any work."""
+        ...
+
+
+class Perform(Protocol):
+    """Does the work of a request, as `restore_files` does."""
+
+    def __call__(self, request: Request, progress: Progress, stop: threading.Event) -> Iterator[Outcome]:
+        """Yield the outcome of every job."""
+        ...
+
+
+def carry_out(console: Console, request: Request, perform: Perform, *, dry_run: bool) -> int:
+    """Do the work of a request, print every outcome as it comes and the failures once more at the end; return the exit code.
+
+    With `dry_run` only say what would be written.
+    """
+    jobs = request.plan()
+    if dry_run:
+        for job in jobs:
+            console.result(f"{job.source} -> {job.target}", input=job.source, output=job.target, status="planned")
+        return 0
+    failures: list[str] = []
+    with _finishing(console) as stop, console.progress("irflow", len(jobs)) as show:
+        for outcome in perform(request, show, stop):
+            _tell(console, outcome)
             if outcome.error:
-                failed += 1
-                console.error(outcome.error)
-                if console.as_json:
-                    console.result("", input=outcome.job.source, output=None, error=outcome.error)
-            else:
-                console.result(str(outcome.job.target), input=outcome.job.source, output=outcome.job.target, error=None)
-    if failed and total > 1:
-        console.error(f"{failed} of {total} pictures failed")
-    return 1 if failed else 0
+                failures.append(outcome.error)
+    if failures and len(jobs) > 1:
+        console.error(f"{len(failures)} of {len(jobs)} pictures failed")
+        for error in failures if len(failures) > 1 else ():
+            console.error(error)
+    return 130 if stop.is_set() else 1 if failures else 0
+
+
+def _tell(console: Console, outcome: Outcome) -> None:
+    job = outcome.job
+    for note in outcome.notes:
+        console.note(f"{job.source}: {note}")
+    if outcome.error:
+        console.error(outcome.error)
+    if outcome.status == "skipped":
+        console.note(f"{job.target}: already there, skipped")
+    if outcome.seconds:
+        console.detail(f"{job.source}: {outcome.megapixels:.2f} megapixels in {outcome.seconds:.2f} s")
+    if outcome.data is not None:
+        console.data(outcome.data)
+    elif console.as_json:
+        target: Path | None = None if outcome.error else job.target
+        fields = {"status": outcome.status, "error": outcome.error, "notes": outcome.notes, "seconds": outcome.seconds}
+        console.result("", input=job.source, output=target, **fields)
+    elif not outcome.error:
+        console.result(str(job.target))
+
+
+@contextmanager
+def _finishing(console: Console) -> Iterator[threading.Event]:
+    """Turn a first Ctrl-C into a wish to stop after the picture at hand; a second one interrupts at once."""
+    stop = threading.Event()
+
+    def wish(number: int, frame: object) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        console.note("finishing the picture at hand; press Ctrl-C again to stop at once")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = signal.signal(signal.SIGINT, wish)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -2,17 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Optional
+from collections.abc import Callable
+from typing import Annotated, Any, Optional
 
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Device, Inputs, Output, Overwrite, Precision, Quiet, Seed, parse_tile
-from irflow_cli.cli.outcomes import report_outcomes
+from irflow_cli.cli.options import (
+    AsJson,
+    Device,
+    DryRun,
+    Inputs,
+    Output,
+    Precision,
+    Quiet,
+    Seed,
+    Suffix,
+    Verbose,
+    parse_tile,
+    with_files,
+)
+from irflow_cli.cli.outcomes import carry_out
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
 
+@with_files
 def restore(
     inputs: Inputs,
     task: Annotated[str, typer.Option(help="derain, denoise or deraindrop.", show_default=False)],
@@ -27,15 +42,18 @@ def restore(
     source_noise: Annotated[float, typer.Option(help="Noise added before the walk, 0-255 scale, from --seed.")] = 0.0,
     ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns; 8 times slower.")] = False,
     checkpoint: Annotated[Optional[str], typer.Option(help="A .safetensors file or a name.", show_default="shipped")] = None,
-    suffix: Annotated[Optional[str], typer.Option(help="Added to the name.", show_default=".TASK")] = None,
-    overwrite: Overwrite = False,
+    suffix: Suffix = None,
     tile: Annotated[str, typer.Option(help="auto, pixels, or 0 for the whole picture at once.")] = "auto",
     overlap: Annotated[int, typer.Option(help="Pixels that neighbouring tiles share.")] = 32,
     device: Device = "auto",
     precision: Precision = "auto",
     seed: Seed = 0,
+    dry_run: DryRun = False,
     quiet: Quiet = False,
+    verbose: Verbose = False,
     as_json: AsJson = False,
+    *,
+    files: Callable[..., Any],
 ) -> int:
     """Take rain, noise or raindrops out of photographs.
 
@@ -61,6 +79,6 @@ def restore(
         seed=seed,
         checkpoint=checkpoint,
     )
-    request = RestoreRequest(tuple(inputs), settings, output, suffix, overwrite)
-    jobs = request.plan()
-    return report_outcomes(Console(quiet=quiet, as_json=as_json), len(jobs), lambda show: restore_files(request, show))
+    request = RestoreRequest(files(inputs, output, f".{task}" if suffix is None else suffix), settings)
+    console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
+    return carry_out(console, request, restore_files, dry_run=dry_run)

@@ -1,20 +1,22 @@
-"""Pictures in files: found, decoded strictly, written atomically. Content decides the format, not the name."""
+"""Pictures in files: found, decoded strictly, written whole or not at all. Content decides the format, not the name."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import os
 import tempfile
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageCms, JpegImagePlugin, UnidentifiedImageError
 
-from irflow_cli.errors import ImageError
+from irflow_cli.errors import DiskFull, ImageError
 
 SUFFIXES = {
     ".png": "PNG",
@@ -25,114 +27,256 @@ SUFFIXES = {
     ".tif": "TIFF",
     ".tiff": "TIFF",
     ".avif": "AVIF",
+    ".heic": "HEIF",
+    ".heif": "HEIF",
 }
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
+SETS = ("MPO", "HEIF")  # files of one picture and its helpers: gain map, depth, preview
+MAX_PIXELS = 178_956_970  # half a gigabyte of RGB
+ORIENTATION, EXIF_IFD, GPS_IFD, XMP_TAG = 0x0112, 0x8769, 0x8825, 700
+TIFF_TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # description, make, model, software, date, artist, copyright
+
+
+@dataclass(frozen=True)
+class Tags:
+    """What a file says beside its pixels, as bytes: colour profile, EXIF (with its prefix, upright) and XMP."""
+
+    icc: bytes | None = None
+    exif: bytes | None = None
+    xmp: bytes | None = None
 
 
 @dataclass(frozen=True)
 class Picture:
     """A decoded picture, upright.
 
-    pixels: (H, W) grey or (H, W, 3) RGB, uint8 or uint16; alpha: (H, W) of the same type or None; format: Pillow's name of
-    the file's format; extras: what Pillow's `save` takes along (ICC profile, EXIF with orientation reset, quality).
+    pixels: (H, W) grey or (H, W, 3) RGB, uint8, uint16 or float32 (nominally 0 to 1); alpha: (H, W) of the same type or
+    None; format: Pillow's name of the file's format; tags: what came with the pixels; coding: how the file was encoded,
+    as options of Pillow's `save`; notes: what the reader should tell the user.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None
     format: str
-    extras: dict[str, object] = field(default_factory=dict)
+    tags: Tags = field(default_factory=Tags)
+    coding: dict[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def top(self) -> float:
+        """The value of white: 255, 65535, or 1 for float pixels."""
+        return top_of(self.pixels.dtype)
 
     def rgb8(self) -> np.ndarray:
         """Return (H, W, 3) uint8, whatever the picture holds."""
         pixels = self.pixels if self.pixels.ndim == 3 else np.repeat(self.pixels[..., None], 3, axis=2)
-        return pixels if pixels.dtype == np.uint8 else np.round(pixels / 257).astype(np.uint8)
+        return as_depth(pixels, np.dtype(np.uint8))
 
     def unit(self) -> np.ndarray:
         """Return (H, W, 1 or 3) float32 in [0, 1]."""
         pixels = self.pixels if self.pixels.ndim == 3 else self.pixels[..., None]
-        return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
+        return pixels.astype(np.float32) / np.float32(self.top)
 
     def with_pixels(self, pixels: np.ndarray) -> Picture:
-        """Return the same picture, alpha and extras with other pixels of the same shape and type."""
+        """Return the same picture, alpha, tags and coding with other pixels of the same shape and type."""
         return replace(self, pixels=pixels)
 
 
-def find_pictures(folder: Path) -> list[Path]:
-    """Return the files below `folder`, sorted, whose names end like pictures; folders and files that start with a dot
-    are left out."""
-    found = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+def top_of(dtype: np.dtype) -> float:
+    """Return the value of white in pixels of a type."""
+    return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
 
 
-def read_picture(path: Path) -> Picture:
+def as_depth(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return pixels rounded to another type; float values beyond 0 to 1 are clipped. Unchanged when it is theirs."""
+    if pixels.dtype == dtype:
+        return pixels
+    values = pixels.astype(np.float64).clip(0, top_of(pixels.dtype)) * (top_of(dtype) / top_of(pixels.dtype))
+    return (values if dtype.kind == "f" else np.round(values)).astype(dtype)
+
+
+def find_pictures(folder: Path, *, deep: bool = True) -> list[Path]:
+    """Return the files in `folder`, and with `deep` below it, sorted, whose names end like pictures.
+
+    Folders and files that start with a dot are left out; links to folders are not followed, so there are no loops.
+    """
+    found = folder.rglob("*") if deep else folder.glob("*")
+    pictures = (path for path in found if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(path for path in pictures if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+
+
+def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
     """Return the picture in `path`. Raises ImageError, in one line, for everything that is not a whole still picture."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}") from None
+    return decode_picture(data, str(path), max_pixels)
+
+
+def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Picture:
+    """Return the picture that `data` holds; `name` is what errors call it. Raises ImageError as `read_picture` does."""
     if not data:
-        raise ImageError(f"{path}: the file is empty")
+        raise ImageError(f"{name}: the file is empty")
+    heif = data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=READABLE) as image:
-                return _decode(image, data, path)
+        with warnings.catch_warnings(), _pillow_limit(max_pixels):
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            if heif:
+                register_heif(name)
+            with Image.open(io.BytesIO(data), formats=["HEIF"] if heif else READABLE) as image:
+                if image.width * image.height > max_pixels:
+                    raise Image.DecompressionBombError
+                return _decode(image, data, name)
     except UnidentifiedImageError:
-        raise ImageError(f"{path}: not a picture that irflow reads ({', '.join(READABLE)})") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise ImageError(f"{path}: larger than {Image.MAX_IMAGE_PIXELS} pixels; refused as a decompression bomb") from None
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError) as error:
-        raise ImageError(f"{path}: damaged or incomplete ({error})") from None
+        if data[:4] in (b"II*\0", b"MM\0*"):  # Pillow does not know colour TIFFs of floating-point numbers
+            return _split(_opencv(data, name), "TIFF")
+        raise ImageError(f"{name}: not a picture that irflow reads ({', '.join(READABLE)}, HEIC)") from None
+    except Image.DecompressionBombError:
+        raise ImageError(f"{name}: larger than {max_pixels} pixels; --max-pixels raises the limit") from None
+    except ImageError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError, MemoryError) as error:
+        raise ImageError(f"{name}: damaged or incomplete ({error})") from None
 
 
-def _decode(image: Image.Image, data: bytes, path: Path) -> Picture:
-    if getattr(image, "n_frames", 1) > 1:
-        raise ImageError(f"{path}: holds {image.n_frames} frames; irflow works on still pictures")  # type: ignore[attr-defined]
-    kind = image.format or "PNG"
-    extras: dict[str, object] = {key: image.info[key] for key in ("icc_profile",) if image.info.get(key)}
-    if kind == "JPEG":
-        extras |= {"quality": 95, "subsampling": 0}
-    elif kind == "WEBP":
-        extras |= {"lossless": data[12:16] == b"VP8L" or b"VP8L" in data[12:64], "quality": 95}
+@contextlib.contextmanager
+def _pillow_limit(pixels: int) -> Iterator[None]:
+    """Let Pillow's own check, which is global, not stop what ours allows."""
+    before = Image.MAX_IMAGE_PIXELS
+    if before is not None and pixels > 2 * before:
+        Image.MAX_IMAGE_PIXELS = pixels
+    yield
+
+
+def register_heif(name: str) -> None:
+    """Let Pillow read and write HEIC. Raises ImageError that names what is missing."""
+    try:
+        import pillow_heif
+    except ImportError:
+        raise ImageError(f"{name}: HEIC needs pillow-heif; run `pip install pillow-heif`") from None
+    pillow_heif.register_heif_opener()
+
+
+def _decode(image: Image.Image, data: bytes, name: str) -> Picture:
+    kind, frames, notes = image.format or "PNG", getattr(image, "n_frames", 1), []
+    if frames > 1 and kind not in SETS:
+        raise ImageError(f"{name}: holds {frames} frames; irflow works on still pictures, take them apart first")
+    if frames > 1:
+        notes.append(f"holds {frames} pictures; the main one is taken")
+    kind = "JPEG" if kind == "MPO" else kind
     image.load()  # strict: a truncated file raises here
-    exif = image.getexif()
-    turn = exif.get(0x0112, 1)
-    if len(exif):
-        exif[0x0112] = 1
-        extras["exif"] = exif.tobytes()
-    if kind == "TIFF":
-        extras.pop("exif", None)  # Pillow gives the file's own layout as EXIF there
+    exif, turn = image.getexif(), 1
+    if kind != "HEIF":  # whose decoder has turned it already
+        turn = exif.get(ORIENTATION, 1)
+    tags = Tags(image.info.get("icc_profile") or None, _exif_of(exif, kind), _xmp_of(image))
+    coding = _coding_of(image, kind, data)
     if _is_deep(image, kind, data):
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        if pixels is None or pixels.dtype != np.uint16:
-            raise ImageError(f"{path}: 16-bit pixels that cannot be decoded; convert it to a 16-bit PNG")
-        if pixels.ndim == 3:
-            pixels = pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
-        return _split(_upright(pixels, turn), kind, extras)
+        if kind == "TIFF" and image.tag_v2.get(262) == 5:  # type: ignore[attr-defined]
+            raise ImageError(f"{name}: CMYK of more than 8 bits is not read; convert it to RGB")
+        pixels = _opencv(data, name)
+        if kind == "PNG" and data[25] == 4:  # grey with alpha, which OpenCV gives as colour
+            pixels = pixels[..., [0, 3]]
+        return _split(_upright(pixels, turn), kind, tags, coding, tuple(notes))
     if image.mode in ("I", "F"):
-        raise ImageError(f"{path}: {image.mode} pixels are not supported; convert it to 8 or 16 bits")
+        raise ImageError(f"{name}: {image.mode} pixels are not supported; convert it to 8 or 16 bits")
     if image.mode == "CMYK":
-        extras.pop("icc_profile", None)
+        image, note = _from_cmyk(image, tags.icc)
+        notes.append(note)
+        tags = replace(tags, icc=None)
     has_alpha = image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info
     grey = image.mode in ("1", "L", "LA")
     image = image.convert(("LA" if has_alpha else "L") if grey else ("RGBA" if has_alpha else "RGB"))
-    return _split(_upright(np.array(image), turn), kind, extras)
+    return _split(_upright(np.array(image), turn), kind, tags, coding, tuple(notes))
+
+
+def _opencv(data: bytes, name: str) -> np.ndarray:
+    """Return pixels of more than 8 bits, (H, W) or (H, W, 3 or 4) in the order RGBA."""
+    with contextlib.suppress(cv2.error), _silent_opencv():
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        if pixels is not None and pixels.dtype in (np.uint16, np.float32):
+            if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
+                raise ImageError(f"{name}: holds values that are no numbers")
+            return pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
+    raise ImageError(f"{name}: damaged, or of a depth that irflow does not read; convert it to a 16-bit PNG")
+
+
+@contextlib.contextmanager
+def _silent_opencv() -> Iterator[None]:
+    """Keep OpenCV from printing what the caller says in one line."""
+    level = cv2.utils.logging.getLogLevel()
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 def _is_deep(image: Image.Image, kind: str, data: bytes) -> bool:
-    """Return whether the file holds 16 bits a channel, which Pillow cuts to 8 in colour."""
+    """Return whether the file holds more than 8 bits a channel, which Pillow cuts to 8 in colour."""
     if kind == "PNG":
         return data[24] == 16
     bits = image.tag_v2.get(258, (8,)) if kind == "TIFF" else (8,)  # type: ignore[attr-defined]
-    return image.mode.startswith("I;16") or 16 in bits
+    return image.mode.startswith("I;16") or max(bits) > 8
 
 
-def _split(pixels: np.ndarray, kind: str, extras: dict[str, object]) -> Picture:
+def _exif_of(exif: Image.Exif, kind: str) -> bytes | None:
+    """Return the EXIF to take along: upright, and of a TIFF only what does not describe its own layout."""
+    if kind == "TIFF":
+        whole, exif = exif, Image.Exif()
+        for tag in TIFF_TEXTS:
+            if tag in whole:
+                exif[tag] = whole[tag]
+        for tag in (EXIF_IFD, GPS_IFD):
+            if whole.get_ifd(tag):
+                exif[tag] = dict(whole.get_ifd(tag))
+    if ORIENTATION in exif:
+        exif[ORIENTATION] = 1
+    with contextlib.suppress(Exception):  # a damaged EXIF block is not worth the picture
+        return exif.tobytes() if len(exif) else None
+    return None
+
+
+def _xmp_of(image: Image.Image) -> bytes | None:
+    xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
+    if xmp is None and image.format == "TIFF":
+        xmp = image.tag_v2.get(XMP_TAG)  # type: ignore[attr-defined]
+    return xmp.encode() if isinstance(xmp, str) else bytes(xmp) if xmp else None
+
+
+def _coding_of(image: Image.Image, kind: str, data: bytes) -> dict[str, object]:
+    """Return the options with which Pillow writes a file of this kind as the source was written."""
+    if isinstance(image, JpegImagePlugin.JpegImageFile) and image.mode in ("L", "RGB"):
+        sampling = JpegImagePlugin.get_sampling(image)
+        known = {"subsampling": sampling} if sampling >= 0 else {}
+        return {"qtables": image.quantization, "progressive": bool(image.info.get("progressive")), **known}
+    if kind == "WEBP":
+        return {"lossless": b"VP8L" in data[12:64]}
+    if kind == "TIFF":
+        used = image.info.get("compression", "raw")
+        return {"compression": used if used in ("raw", "tiff_lzw", "packbits") else "tiff_adobe_deflate"}
+    return {}
+
+
+def _from_cmyk(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
+    if profile:
+        with contextlib.suppress(ImageCms.PyCMSError, OSError):
+            source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+            converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
+            if converted is not None:
+                return converted, "CMYK was converted to sRGB through its profile"
+    return image.convert("RGB"), "CMYK without a usable profile was converted to RGB by rule of thumb"
+
+
+def _split(
+    pixels: np.ndarray, kind: str, tags: Tags | None = None, coding: dict | None = None, notes: tuple[str, ...] = ()
+) -> Picture:
     """Return a picture from (H, W), (H, W, 2 grey + alpha), (H, W, 3) or (H, W, 4) pixels."""
+    alpha = None
     if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
-        colour, alpha = pixels[..., :-1], pixels[..., -1]
-        return Picture(np.ascontiguousarray(colour.squeeze(2) if pixels.shape[2] == 2 else colour), alpha, kind, extras)
-    return Picture(np.ascontiguousarray(pixels), None, kind, extras)
+        pixels, alpha = pixels[..., :-1], np.ascontiguousarray(pixels[..., -1])
+        pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    return Picture(np.ascontiguousarray(pixels), alpha, kind, tags or Tags(), coding or {}, notes)
 
 
 def _upright(pixels: np.ndarray, turn: int) -> np.ndarray:
@@ -146,36 +290,8 @@ def _upright(pixels: np.ndarray, turn: int) -> np.ndarray:
     return pixels
 
 
-def encode_picture(picture: Picture, kind: str) -> bytes:
-    """Return the picture as the bytes of a file of format `kind`. Raises ImageError for what the format cannot hold."""
-    pixels, alpha = picture.pixels, picture.alpha
-    if alpha is not None and kind in ("JPEG", "BMP"):
-        raise ImageError(f"{kind} cannot hold transparency; write PNG or WebP")
-    if pixels.dtype == np.uint16:
-        return _encode_deep(picture, kind)
-    if alpha is not None:
-        pixels = np.dstack([pixels, alpha])
-    extras = {key: value for key, value in picture.extras.items() if kind == picture.format or key in ("icc_profile", "exif")}
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind, **extras)
-    return buffer.getvalue()
-
-
-def _encode_deep(picture: Picture, kind: str) -> bytes:
-    if kind not in ("PNG", "TIFF"):
-        raise ImageError(f"{kind} cannot hold 16 bits a channel; write PNG or TIFF")
-    pixels = picture.pixels if picture.pixels.ndim == 2 else picture.pixels[..., ::-1]
-    if picture.alpha is not None:
-        colour = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, axis=2)
-        pixels = np.dstack([colour, picture.alpha])
-    ok, data = cv2.imencode(f".{kind.lower()}", np.ascontiguousarray(pixels))
-    if not ok:
-        raise ImageError(f"cannot encode {pixels.shape} as {kind}")
-    return data.tobytes()
-
-
 def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
-    """Write `data` to `path`: whole, or not at all. Raises ImageError when it exists or cannot be written."""
+    """Write `data` to `path`: whole, or not at all. Raises ImageError when it exists or cannot be written, DiskFull."""
     if path.exists() and not overwrite:
         raise ImageError(f"{path} exists; use --overwrite or another output")
     temporary = ""
@@ -193,6 +309,8 @@ def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
         if isinstance(error, OSError):
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise DiskFull(f"cannot write {path}: {error.strerror}; make room and run again") from None
             raise ImageError(f"cannot write {path}: {error.strerror or error}") from None
         raise
 

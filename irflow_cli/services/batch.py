@@ -1,103 +1,169 @@
-"""Many pictures, one after another: where each output goes, found before any work, and what became of each."""
+"""Many pictures, one after another: reading, work and writing overlap, and each ends with an outcome."""
 
 from __future__ import annotations
 
+import sys
+import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
-from irflow_cli.errors import ImageError, NothingToDo, UsageError
-from irflow_cli.runtime.images import SUFFIXES, Picture, encode_picture, find_pictures, read_picture, write_atomically
+from irflow_cli.errors import ImageError
+from irflow_cli.runtime.encoding import encode_picture
+from irflow_cli.runtime.images import SUFFIXES, Picture, decode_picture, write_atomically
+from irflow_cli.runtime.manifest import Manifest, sha256
+from irflow_cli.services.planning import STREAM, Files, Job
 
-
-@dataclass(frozen=True)
-class Job:
-    """One picture to read and the file its result goes to."""
-
-    source: Path
-    target: Path
+AHEAD = 1  # pictures read before their turn, and results still being written
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job. `error` is one line when it failed; `notes` are worth telling the user."""
+    """What became of a job. status: done, failed (`error` is one line), or skipped (its result was there already).
+
+    notes are worth telling the user; data are the result's bytes when they go to standard output; megapixels and seconds
+    (of the work alone) are 0 when there was no work.
+    """
 
     job: Job
+    status: str = "done"
     error: str | None = None
     notes: tuple[str, ...] = ()
-
-
-def plan(inputs: list[Path], output: Path | None, suffix: str, *, overwrite: bool) -> list[Job]:
-    """Return the jobs of a request, in order, each picture once.
-
-    Folders are searched, below them too; their own outputs (names that end in `suffix`) are not read again. Without
-    `output` results lie beside the inputs with `suffix` added to the name. With it they go to that folder, keeping a
-    folder's tree and names, or, for one input file and a name that ends like a picture, to that file.
-    Raises NothingToDo without pictures; UsageError for two results in one file, a result that would replace an input,
-    and results that exist unless `overwrite`. A missing input file stays in the plan and fails when its turn comes.
-    """
-    one_file = output is not None and output.suffix.lower() in SUFFIXES and not output.is_dir()
-    if one_file and (len(inputs) != 1 or inputs[0].is_dir()):
-        raise UsageError(f"{output} is one file, but the input is more than one picture; give a folder")
-    jobs: dict[Path, Job] = {}
-    for given in inputs:
-        root = given if given.is_dir() else given.parent
-        found = find_pictures(given) if given.is_dir() else [given]
-        for source in found:
-            if given.is_dir() and output is None and source.stem.endswith(suffix):
-                continue
-            beside = source.with_name(f"{source.stem}{suffix}{_ending(source)}")
-            target = beside if output is None else output if one_file else output / source.relative_to(root)
-            if output is not None and not one_file:
-                target = target.with_suffix(_ending(source))
-            jobs.setdefault(source.absolute(), Job(source, target))
-    if not jobs:
-        raise NothingToDo(f"no pictures in {', '.join(map(str, inputs))}")
-    _check_targets(list(jobs.values()), overwrite=overwrite)
-    return list(jobs.values())
-
-
-def _ending(source: Path) -> str:
-    return source.suffix if source.suffix.lower() in SUFFIXES else ".png"
-
-
-def _check_targets(jobs: list[Job], *, overwrite: bool) -> None:
-    sources = {job.source.resolve() for job in jobs}
-    taken: dict[Path, Path] = {}
-    for job in jobs:
-        target = job.target.resolve()
-        if target in sources:
-            raise UsageError(f"{job.target} is an input; give another output, irflow does not write over its inputs")
-        if target in taken:
-            raise UsageError(f"{taken[target]} and {job.source} would both become {job.target}; work on them one by one")
-        taken[target] = job.source
-    existing = [job.target for job in jobs if job.target.exists()]
-    if existing and not overwrite:
-        more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
-        raise UsageError(f"{existing[0]}{more} exists; use --overwrite or another output")
+    data: bytes | None = None
+    megapixels: float = 0.0
+    seconds: float = 0.0
 
 
 Progress = Callable[[float], None]  # told how many pictures are done, in fractions
+Work = Callable[[Picture, Progress], tuple[Picture, tuple[str, ...]]]
+
+
+class Loaded(NamedTuple):
+    """A picture that was read, and the key of its content and settings; or, without a picture, its outcome."""
+
+    picture: Picture | None
+    key: str = ""
+    outcome: Outcome | None = None
 
 
 def work_through(
     jobs: list[Job],
-    work: Callable[[Picture, Progress], tuple[Picture, tuple[str, ...]]],
+    work: Work,
+    files: Files,
+    identity: str,
     *,
-    overwrite: bool,
     progress: Progress = lambda done: None,
+    stop: threading.Event | None = None,
 ) -> Iterator[Outcome]:
-    """Yield the outcome of each job; a picture that cannot be read, restored or written does not stop the others."""
-    for index, job in enumerate(jobs):
+    """Yield the outcome of each job, in order; a picture that cannot be read, restored or written does not stop the others.
 
-        def share(part: float, before: int = index) -> None:
-            progress(before + part)
-
+    identity: says all that determines results beside the pictures; `files.resume` trusts only what it was made with.
+    When `stop` is set, or at the first failure with `files.fail_fast`, what has begun is finished and no more is done.
+    Raises DiskFull. Memory: up to AHEAD pictures waiting on either side of the one that is worked on.
+    """
+    shelf = _Shelf(files, identity)
+    waiting, writing = deque(jobs), deque[Future[Outcome]]()
+    reading: deque[tuple[Job, Future[Loaded]]] = deque()
+    finished, failed = 0, False
+    with ThreadPoolExecutor(1) as readers, ThreadPoolExecutor(1) as writers:
         try:
-            kind = SUFFIXES.get(job.target.suffix.lower(), "PNG")
-            picture, notes = work(read_picture(job.source), share)
-            write_atomically(job.target, encode_picture(picture, kind), overwrite=overwrite)
-            yield Outcome(job, notes=notes)
+            while waiting or reading or writing:
+                if (stop and stop.is_set()) or (failed and files.fail_fast):
+                    waiting.clear()
+                    reading.clear()
+                while waiting and len(reading) < AHEAD:
+                    job = waiting.popleft()
+                    reading.append((job, readers.submit(shelf.load, job)))
+                if reading:
+                    job, future = reading.popleft()
+                    writing.append(_worked(job, future.result(), work, shelf, writers, progress, finished))
+                    finished += 1
+                    progress(finished)
+                while writing and (len(writing) > AHEAD or not reading or writing[0].done()):
+                    outcome = writing.popleft().result()
+                    failed = failed or outcome.status == "failed"
+                    yield outcome
+        finally:
+            for _, future in reading:
+                future.cancel()
+
+
+def _worked(
+    job: Job, loaded: Loaded, work: Work, shelf: _Shelf, writers: ThreadPoolExecutor, progress: Progress, before: int
+) -> Future[Outcome]:
+    """Do the work of one job here, hand its result to the writers, and return the outcome to come."""
+    known: Future[Outcome] = Future()
+    if loaded.picture is None:
+        known.set_result(loaded.outcome or Outcome(job))
+        return known
+    began = time.perf_counter()
+    try:
+        result, notes = work(loaded.picture, lambda part: progress(before + part))
+    except ImageError as error:
+        known.set_result(Outcome(job, "failed", f"{job.source}: {error}"))
+        return known
+    seconds, megapixels = time.perf_counter() - began, result.pixels.shape[0] * result.pixels.shape[1] / 1e6
+    outcome = Outcome(job, notes=(*loaded.picture.notes, *notes), megapixels=megapixels, seconds=seconds)
+    return writers.submit(shelf.store, outcome, result, loaded.key)
+
+
+class _Shelf:
+    """Where pictures come from and go to: reads, keeps the manifests, writes."""
+
+    def __init__(self, files: Files, identity: str) -> None:
+        self.files, self.identity = files, identity
+        self.manifests: dict[Path, Manifest] = {}
+        self.lock = threading.Lock()
+
+    def load(self, job: Job) -> Loaded:
+        """Return the job's picture, or its outcome when there is nothing to do or nothing that can be done."""
+        try:
+            if self.files.skip_existing and job.exists:
+                return Loaded(None, outcome=Outcome(job, "skipped"))
+            name = "standard input" if job.source == STREAM else str(job.source)
+            try:
+                data = sys.stdin.buffer.read() if job.source == STREAM else job.source.read_bytes()
+            except OSError as error:
+                raise ImageError(f"{name}: {error.strerror or error}") from None
+            key = sha256(f"{sha256(data)} {self.identity} {self.files.coding} {self.files.format}".encode())
+            if self.files.resume and job.target != STREAM:
+                manifest = self._manifest(job.target)
+                if manifest.proves(job.target, key):
+                    return Loaded(None, outcome=Outcome(job, "skipped"))
+                if job.target.exists() and not manifest.knows(job.target):
+                    raise ImageError(
+                        f"{job.target} exists and was not made by a run with --resume; move it, or use --overwrite"
+                    )
+            return Loaded(decode_picture(data, name, self.files.max_pixels), key)
         except ImageError as error:
-            yield Outcome(job, error=str(error))
-        progress(index + 1)
+            return Loaded(None, outcome=Outcome(job, "failed", str(error)))
+
+    def store(self, outcome: Outcome, picture: Picture, key: str) -> Outcome:
+        """Write the picture and return the outcome of it."""
+        job = outcome.job
+        kind = self.files.kind or picture.format if job.target == STREAM else SUFFIXES[job.target.suffix.lower()]
+        try:
+            data, said = encode_picture(picture, kind if kind in SUFFIXES.values() else "PNG", self.files.coding)
+            notes = (*outcome.notes, *said)
+            if job.target == STREAM:
+                return Outcome(job, notes=notes, data=data, megapixels=outcome.megapixels, seconds=outcome.seconds)
+            replace = self.files.overwrite or self.files.resume
+            if self.files.resume:
+                self._manifest(job.target).record(job.target, key, None)
+            write_atomically(job.target, data, overwrite=replace)
+            if self.files.resume:
+                self._manifest(job.target).record(job.target, key, data)
+            return Outcome(job, notes=notes, megapixels=outcome.megapixels, seconds=outcome.seconds)
+        except ImageError as error:
+            text = str(error)
+            return Outcome(job, "failed", text if str(job.target) in text else f"{job.source}: {text}", outcome.notes)
+
+    def _manifest(self, target: Path) -> Manifest:
+        with self.lock:
+            if target.parent not in self.manifests:
+                self.manifests[target.parent] = Manifest.of(target.parent)
+            return self.manifests[target.parent]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+import irflow_cli
 from irflow_cli.degradations.draw import noise_like
 from irflow_cli.degradations.estimate import estimate_sigma
 from irflow_cli.errors import CheckpointError, UsageError
@@ -18,12 +19,14 @@ from irflow_cli.flow.times import GRIDS, make_times
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision
 from irflow_cli.runtime.fields import velocity_of
-from irflow_cli.runtime.images import Picture
+from irflow_cli.runtime.images import Picture, top_of
 from irflow_cli.runtime.tiling import tiled
-from irflow_cli.services.batch import Job, Outcome, plan, work_through
+from irflow_cli.services.batch import Outcome, Progress, work_through
+from irflow_cli.services.planning import Files, Job, plan
 from irflow_cli.tasks import TASKS
 
-AUTO_TILE = 1024  # pixels; about 0.4 GiB of working memory for the base network in float32
+AUTO_TILE = 448  # pixels, on a CPU: its features stay in the cache, and larger tiles are slower
+BYTES_A_PIXEL = 800  # of a tile, that the networks need at most while they work
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class RestoreSettings:
         if self.task not in TASKS:
             raise UsageError(f"unknown task {self.task!r}; there are {', '.join(TASKS)}")
         limit = TASKS[self.task].sigma_max
-        tile = self.tile or AUTO_TILE
+        tile = self.tile or 2 * self.overlap
         rules = {
             f"--steps must be at least 1, got {self.steps}": self.steps is None or self.steps >= 1,
             f"unknown grid {self.grid!r}; there are {', '.join(GRIDS)}": self.grid is None or self.grid in GRIDS,
@@ -64,8 +67,9 @@ class RestoreSettings:
             f"--sigma goes from 0 to {limit}, got {self.sigma}": self.sigma is None or 0 <= self.sigma <= (limit or 0),
             f"--strength goes from 0 to 1, got {self.strength}": 0 <= self.strength <= 1,
             f"--source-noise goes from 0 to 50, got {self.source_noise}": 0 <= self.source_noise <= 50,
-            f"--tile must be 0 or at least 64, got {self.tile}": self.tile in (None, 0) or tile >= 64,
-            f"--overlap must be from 0 to half of the tile of {tile}, got {self.overlap}": 0 <= 2 * self.overlap <= tile,
+            f"--tile must be 0 or at least 64, got {self.tile}": self.tile in (None, 0) or self.tile >= 64,
+            f"--overlap must be from 0 to 128, got {self.overlap}": 0 <= self.overlap <= 128,
+            f"--overlap may be half of --tile at most, got {self.overlap} and {tile}": 2 * self.overlap <= tile,
             f"task {self.task} has no shipped checkpoint; give --checkpoint": bool(
                 self.checkpoint or TASKS[self.task].checkpoint
             ),
@@ -77,19 +81,15 @@ class RestoreSettings:
 
 @dataclass(frozen=True)
 class RestoreRequest:
-    """Pictures to restore and where to put them (see `services.batch.plan`)."""
+    """Pictures to restore, where to put them (see `services.planning`), and how."""
 
-    inputs: tuple[Path, ...]
+    files: Files
     settings: RestoreSettings
-    output: Path | None = None
-    suffix: str | None = None
-    overwrite: bool = False
 
     def plan(self) -> list[Job]:
         """Return the jobs; raises UsageError and NothingToDo before any work is done."""
         self.settings.check()
-        suffix = self.suffix if self.suffix is not None else f".{self.settings.task}"
-        return plan(list(self.inputs), self.output, suffix, overwrite=self.overwrite)
+        return plan(self.files)
 
 
 class Restorer:
@@ -109,6 +109,7 @@ class Restorer:
         self.steps = settings.steps or self.task.steps
         self.walk = SAMPLERS[settings.sampler or self.task.sampler]
         self.grid = settings.grid or self.task.grid
+        self.redone = 0  # tiles of the last picture that were not finite in half precision
 
     def restore(
         self, picture: Picture, progress: Callable[[float], None] = lambda share: None
@@ -119,9 +120,12 @@ class Restorer:
         """
         sigma, notes = self.sigma_of(picture)
         pixels = picture.pixels if picture.pixels.flags.writeable else picture.pixels.copy()
+        self.redone = 0
         for top, band in self.bands(pixels, sigma):
             pixels[top : top + band.shape[0]] = band
             progress((top + band.shape[0]) / pixels.shape[0])
+        if self.redone:
+            notes += (f"{self.redone} tiles overflowed in {self.dtype} and were done again in float32",)
         return picture.with_pixels(pixels), notes
 
     def sigma_of(self, picture: Picture) -> tuple[float | None, tuple[str, ...]]:
@@ -138,9 +142,9 @@ class Restorer:
         """Yield (first row, restored rows) of pixels (H, W) or (H, W, 3), whole numbers in their range, top to bottom."""
         height, width = pixels.shape[:2]
         whole = max(height, width) + self.settings.overlap + self.net.multiple
-        tile = AUTO_TILE if self.settings.tile is None else self.settings.tile or whole
+        tile = auto_tile(self.device) if self.settings.tile is None else self.settings.tile or whole
         overlap = self.settings.overlap
-        top_value = np.iinfo(pixels.dtype).max
+        white = top_of(pixels.dtype)
         generator = torch.Generator().manual_seed(self.settings.seed)
 
         def read(top: int, bottom: int, left: int, right: int) -> Tensor:
@@ -150,7 +154,9 @@ class Restorer:
             return self.restore_tensor(part, sigma, generator)
 
         for top, band in tiled(work, read, height, width, tile, overlap, self.net.multiple):
-            values = band[0].clamp_(0, 1).mul_(top_value).round_().permute(1, 2, 0).numpy()
+            if pixels.dtype.kind != "f":  # floating-point pixels may lie beyond white
+                band = band.clamp_(0, 1).mul_(white).round_()
+            values = band[0].permute(1, 2, 0).numpy()
             yield top, values if pixels.ndim == 3 else values[..., 0]
 
     @torch.inference_mode()
@@ -178,20 +184,35 @@ class Restorer:
         source = source.contiguous(memory_format=torch.channels_last)
         times = make_times(self.grid, self.steps, self.task.start(sigma)).to(self.device, torch.float32)
         with autocast(self.device, self.dtype):
-            return self.walk(velocity_of(self.net, source), source, times).state.float()
+            restored = self.walk(velocity_of(self.net, source), source, times).state.float()
+        if self.dtype != torch.float32 and not restored.isfinite().all():
+            self.redone += 1
+            restored = self.walk(velocity_of(self.net, source), source, times).state
+        return restored
 
 
-def restore_files(request: RestoreRequest, progress: Callable[[float], None] = lambda share: None) -> Iterator[Outcome]:
+def auto_tile(device: torch.device) -> int:
+    """Return the pixels of a tile's side that suit a device: as many as a third of a GPU's free memory holds, up to 2048."""
+    if device.type == "cuda":
+        side = (torch.cuda.mem_get_info(device)[0] / 3 / BYTES_A_PIXEL) ** 0.5
+        return int(min(2048, max(256, side // 64 * 64)))
+    return 1024 if device.type == "mps" else AUTO_TILE
+
+
+def restore_files(
+    request: RestoreRequest, progress: Progress = lambda done: None, stop: threading.Event | None = None
+) -> Iterator[Outcome]:
     """Restore every picture of a request and yield what became of each. Raises before any work if it makes no sense."""
     jobs = request.plan()
     restorer = Restorer(request.settings)
-    return work_through(jobs, restorer.restore, overwrite=request.overwrite, progress=progress)
+    identity = f"{request.settings} {restorer.checkpoint.card.digest} {irflow_cli.__version__}"
+    return work_through(jobs, restorer.restore, request.files, identity, progress=progress, stop=stop)
 
 
 def _to_tensor(pixels: np.ndarray) -> Tensor:
-    """Return (H, W) or (H, W, 3) integer pixels as (1, C, H, W) float32 in [0, 1]."""
+    """Return (H, W) or (H, W, 3) pixels as (1, C, H, W) float32, white at 1."""
     pixels = pixels if pixels.ndim == 3 else pixels[..., None]
-    array = pixels.astype(np.float32) * np.float32(1 / np.iinfo(pixels.dtype).max)
+    array = pixels.astype(np.float32) * np.float32(1 / top_of(pixels.dtype))
     return torch.from_numpy(array).permute(2, 0, 1)[None]
 
 

@@ -139,7 +139,7 @@ def test_a_folder_keeps_its_tree_and_a_broken_picture_does_not_stop_it(derain, p
     picture_file("in/one.png")
     picture_file("in/deep/two.jpg")
     (tmp_path / "in" / "broken.png").write_text("not a picture")
-    done = derain(tmp_path / "in", "-o", tmp_path / "out", "--json")
+    done = derain(tmp_path / "in", "-r", "-o", tmp_path / "out", "--json")
     assert done.code == 1
     lines = [json.loads(line) for line in done.out.splitlines()]
     assert {Path(line["input"]).name: line["error"] is None for line in lines} == {

@@ -1,0 +1,189 @@
+"""Pictures into the bytes of files: what each format can hold, and what is said when it cannot."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image, PngImagePlugin
+
+from irflow_cli.errors import ImageError, UsageError
+from irflow_cli.runtime.images import GPS_IFD, XMP_TAG, Picture, Tags, as_depth, register_heif
+
+
+class Format(NamedTuple):
+    """What a format holds: types of pixels, transparency, and whether it is exact always, on demand, or never."""
+
+    dtypes: tuple[str, ...]
+    alpha: bool
+    exact: str
+
+
+FORMATS = {
+    "PNG": Format(("uint8", "uint16"), True, "always"),
+    "TIFF": Format(("uint8", "uint16", "float32"), True, "always"),
+    "BMP": Format(("uint8",), False, "always"),
+    "WEBP": Format(("uint8",), True, "on demand"),
+    "JPEG": Format(("uint8",), False, "never"),
+    "AVIF": Format(("uint8",), True, "never"),
+    "HEIF": Format(("uint8",), True, "never"),
+}
+METADATA = ("keep", "strip", "no-gps")
+QUALITY = 92  # of lossy files whose source does not say
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How results are written. quality: 1 to 100, None as the source; metadata: keep EXIF and XMP, strip them, or keep
+    all but the place. The colour profile is always kept, for the colours mean nothing without it."""
+
+    quality: int | None = None
+    lossless: bool = False
+    metadata: str = "keep"
+
+    def check(self) -> None:
+        """Raise UsageError for values that make no sense."""
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            raise UsageError(f"--quality goes from 1 to 100, got {self.quality}")
+        if self.metadata not in METADATA:
+            raise UsageError(f"--metadata is one of {', '.join(METADATA)}, got {self.metadata!r}")
+        if self.lossless and self.quality is not None:
+            raise UsageError("--lossless and --quality contradict each other; give one of them")
+
+
+def encode_picture(picture: Picture, kind: str, coding: Coding | None = None) -> tuple[bytes, tuple[str, ...]]:
+    """Return the picture as the bytes of a file of format `kind`, and what got lost on the way, to be said.
+
+    Depth that the format cannot hold is rounded and said. Raises ImageError for transparency that it cannot hold, and
+    for `lossless` where there is no such thing.
+    """
+    coding, form, notes = coding or Coding(), FORMATS[kind], []
+    if picture.alpha is not None and not form.alpha:
+        raise ImageError(f"{kind} cannot hold transparency; write PNG or WebP (--format)")
+    if coding.lossless and form.exact == "never":
+        raise ImageError(f"{kind} cannot be written without loss here; write PNG or WebP (--format)")
+    if picture.pixels.dtype.name not in form.dtypes:
+        dtype = np.dtype(form.dtypes[-1])
+        notes.append(f"{kind} cannot hold {picture.pixels.dtype.name}; written as {dtype.name}")
+        alpha = None if picture.alpha is None else as_depth(picture.alpha, dtype)
+        picture = replace(picture, pixels=as_depth(picture.pixels, dtype), alpha=alpha)
+    tags, said = _tags(picture.tags, coding.metadata)
+    picture = replace(picture, tags=tags)
+    if picture.pixels.dtype == np.uint8:
+        data = _by_pillow(picture, kind, coding)
+    else:
+        data, lost = _deep_tiff(picture) if kind == "TIFF" else _deep_png(picture)
+        said += lost
+    return data, (*notes, *said)
+
+
+def _tags(tags: Tags, policy: str) -> tuple[Tags, tuple[str, ...]]:
+    if policy == "strip":
+        return Tags(tags.icc), ()
+    if policy == "keep":
+        return tags, ()
+    exif, notes = tags.exif, ()
+    if exif:
+        parsed = Image.Exif()
+        parsed.load(exif)
+        if GPS_IFD in parsed:
+            del parsed[GPS_IFD]
+            exif = parsed.tobytes()
+    xmp = tags.xmp
+    if xmp and b"GPS" in xmp:
+        xmp, notes = None, ("its XMP names a place and was left out",)
+    return Tags(tags.icc, exif, xmp), notes
+
+
+def _by_pillow(picture: Picture, kind: str, coding: Coding) -> bytes:
+    tags = picture.tags
+    options: dict[str, Any] = dict(picture.coding) if kind == picture.format else {}
+    if kind in ("JPEG", "WEBP", "AVIF", "HEIF") and (coding.quality is not None or not options):
+        full = {"JPEG": {"subsampling": "4:4:4"}, "AVIF": {"subsampling": "4:4:4"}, "HEIF": {"chroma": 444}}.get(kind, {})
+        options = {name: options.get(name, value) for name, value in full.items()}
+        options["quality"] = QUALITY if coding.quality is None else coding.quality
+    if kind == "WEBP":
+        lossless = coding.lossless or (coding.quality is None and bool(options.get("lossless")))
+        options |= {"lossless": lossless, "exact": lossless}
+        options.setdefault("quality", QUALITY)
+    options |= {"icc_profile": tags.icc} if tags.icc else {}
+    if kind == "TIFF":
+        options["exif"] = Image.Exif()
+        options["exif"].load(tags.exif or b"")
+        options["exif"].update({XMP_TAG: tags.xmp} if tags.xmp else {})
+    elif kind != "BMP":
+        options |= {"exif": tags.exif} if tags.exif else {}
+        options |= _xmp(tags.xmp, kind) if tags.xmp else {}
+    if kind == "HEIF":
+        register_heif("it")
+    pixels = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
+    buffer = io.BytesIO()
+    try:
+        Image.fromarray(pixels).save(buffer, kind, **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise ImageError(f"cannot be written as {kind} ({error})") from None
+    return buffer.getvalue()
+
+
+def _xmp(xmp: bytes, kind: str) -> dict[str, Any]:
+    if kind != "PNG":
+        return {"xmp": xmp}
+    texts = PngImagePlugin.PngInfo()
+    texts.add_itxt("XML:com.adobe.xmp", xmp.decode(errors="replace"))
+    return {"pnginfo": texts}
+
+
+def _channels(picture: Picture) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return (H, W), (H, W, 3) or (H, W, 4) in the order RGBA: all that is widely read at more than 8 bits."""
+    pixels = picture.pixels
+    if picture.alpha is None:
+        return pixels, ()
+    if pixels.ndim == 3:
+        return np.dstack([pixels, picture.alpha]), ()
+    return np.dstack([pixels] * 3 + [picture.alpha]), ("grey with transparency at this depth is written as RGBA",)
+
+
+def _for_opencv(pixels: np.ndarray) -> np.ndarray:
+    return pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
+
+
+def _deep_png(picture: Picture) -> tuple[bytes, tuple[str, ...]]:
+    """Return a 16-bit PNG, which Pillow cannot write in colour."""
+    pixels, notes = _channels(picture)
+    exif = picture.tags.exif and picture.tags.exif.removeprefix(b"Exif\0\0")
+    xmp = picture.tags.xmp and picture.tags.xmp + b"\0"  # OpenCV takes it as a C string
+    named = {"ICCP": picture.tags.icc, "EXIF": exif, "XMP": xmp}
+    present = {name: np.frombuffer(value, np.uint8) for name, value in named.items() if value}
+    if present and hasattr(cv2, "imencodeWithMetadata"):
+        kinds = [getattr(cv2, f"IMAGE_METADATA_{name}") for name in present]
+        return cv2.imencodeWithMetadata(".png", _for_opencv(pixels), kinds, list(present.values()))[1].tobytes(), notes
+    if present:
+        notes += ("colour profile and EXIF of 16-bit PNG need a newer OpenCV (`pip install -U opencv-python`); left out",)
+    return cv2.imencode(".png", _for_opencv(pixels))[1].tobytes(), notes
+
+
+def _deep_tiff(picture: Picture) -> tuple[bytes, tuple[str, ...]]:
+    """Return a TIFF of 16 bits or floating-point numbers: by tifffile, which keeps the profile, or else by OpenCV."""
+    pixels, notes = _channels(picture)
+    tags = picture.tags
+    notes += ("its EXIF was left out, for a TIFF of this depth",) if tags.exif else ()
+    try:
+        import tifffile
+    except ImportError:
+        notes += ("the profile of a TIFF of this depth needs `pip install tifffile`; left out",) if tags.icc or tags.xmp else ()
+        return cv2.imencode(".tiff", _for_opencv(pixels))[1].tobytes(), notes
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        pixels,
+        photometric="rgb" if pixels.ndim == 3 else "minisblack",
+        extrasamples=["unassalpha"] if picture.alpha is not None else None,
+        planarconfig="contig" if pixels.ndim == 3 else None,
+        iccprofile=tags.icc,
+        extratags=[(XMP_TAG, "B", len(tags.xmp), tags.xmp, True)] if tags.xmp else [],
+        metadata=None,
+    )
+    return buffer.getvalue(), notes

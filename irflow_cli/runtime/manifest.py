@@ -1,0 +1,69 @@
+"""What a folder's results were made from, so that a broken batch can go on and trust what it finds."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from irflow_cli.errors import ImageError
+
+NAME = ".irflow.jsonl"
+
+
+@dataclass
+class Manifest:
+    """The record of one folder, a line for each result: its name, the key of what it is made from (source's content,
+    settings, checkpoint), and, once it is whole, the sha256 of its bytes. Lines are only ever added; the last one counts."""
+
+    folder: Path
+    entries: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, folder: Path) -> Manifest:
+        """Return the folder's record, empty when there is none. Lines that were cut off are passed over."""
+        manifest = cls(folder)
+        path = folder / NAME
+        for line in path.read_text(errors="replace").splitlines() if path.exists() else ():
+            try:
+                entry = json.loads(line)
+                manifest.entries[entry["name"]] = {key: str(entry[key]) for key in ("key", "sha256")}
+            except (ValueError, KeyError, TypeError):
+                continue
+        return manifest
+
+    def proves(self, target: Path, key: str) -> bool:
+        """Return whether the file `target` is the whole result of what `key` stands for, to the byte."""
+        entry = self.entries.get(target.name)
+        if entry is None or entry["key"] != key or not target.is_file():
+            return False
+        return entry["sha256"] == sha256(target.read_bytes())
+
+    def knows(self, target: Path) -> bool:
+        """Return whether `target` is a result of an earlier run, whole or begun, and so may be replaced."""
+        return target.name in self.entries
+
+    def record(self, target: Path, key: str, data: bytes | None) -> None:
+        """Note that the result is begun (data None), or the bytes it now holds. Raises ImageError."""
+        entry = {"name": target.name, "key": key, "sha256": "" if data is None else sha256(data)}
+        self.entries[target.name] = entry
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.folder / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+            with os.fdopen(handle, "ab") as file:  # one write of one line, begun anew after a line that was cut off
+                cut = file.tell() and not self._ends_whole()
+                file.write((b"\n" if cut else b"") + json.dumps(entry).encode() + b"\n")
+        except OSError as error:
+            raise ImageError(f"cannot write {self.folder / NAME}: {error.strerror or error}") from None
+
+    def _ends_whole(self) -> bool:
+        with (self.folder / NAME).open("rb") as file:
+            file.seek(-1, os.SEEK_END)
+            return file.read(1) == b"\n"
+
+
+def sha256(data: bytes) -> str:
+    """Return the sha256 of bytes in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()

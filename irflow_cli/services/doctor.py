@@ -1,0 +1,111 @@
+"""What this machine has: versions, devices, memory, folders, a timed tile, and what is missing for what."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+import irflow_cli
+from irflow_cli.errors import CheckpointError
+from irflow_cli.runtime.checkpoints import cache_folder, known_checkpoints, read_card
+from irflow_cli.runtime.config import config_files
+from irflow_cli.runtime.device import choose_device, choose_precision
+from irflow_cli.services.restore import Restorer, RestoreSettings, auto_tile
+
+EXTRAS = {
+    "pillow_heif": "HEIC files (pip install pillow-heif)",
+    "tifffile": "colour profiles of 16-bit TIFF files (pip install tifffile)",
+    "torchmetrics": "MS-SSIM and VIF in `irflow bench` (pip install torchmetrics)",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report. ok: False where something does not work."""
+
+    topic: str
+    text: str
+    ok: bool = True
+
+
+def examine(*, timed: bool = True) -> list[Finding]:
+    """Return what there is to say about this machine; `timed` runs a tile through the network."""
+    system = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    found = [
+        Finding("irflow", f"{irflow_cli.__version__}, {system}"),
+        Finding("libraries", ", ".join(f"{name} {_version(name)}" for name in ("torch", "numpy", "pillow", "safetensors"))),
+        Finding("opencv", _opencv()),
+        Finding("processor", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads in use"),
+    ]
+    found += [_device(), _memory(), _space(cache_folder()), *(_config(path) for path in config_files())]
+    found += [_checkpoint(path) for path in known_checkpoints()]
+    for module, purpose in EXTRAS.items():
+        there = importlib.util.find_spec(module) is not None
+        found.append(Finding("extra", f"{module}: {'there' if there else 'missing; it is for ' + purpose}"))
+    return [*found, _timed_tile()] if timed else found
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "?"
+
+
+def _opencv() -> str:
+    import cv2
+
+    return f"OpenCV {cv2.__version__}"
+
+
+def _device() -> Finding:
+    device = choose_device()
+    names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
+    precision = str(choose_precision("auto", device)).removeprefix("torch.")
+    return Finding("device", f"{device} in {precision}, tiles of {auto_tile(device)}; CUDA: {names or 'none'}")
+
+
+def _memory() -> Finding:
+    path = Path("/proc/meminfo")
+    if not path.exists():
+        return Finding("memory", "not known on this system")
+    kib = dict(line.split(":", 1) for line in path.read_text().splitlines())
+    total, free = (int(kib[name].split()[0]) / 2**20 for name in ("MemTotal", "MemAvailable"))
+    return Finding("memory", f"{free:.1f} of {total:.1f} GiB free", free > 1)
+
+
+def _space(folder: Path) -> Finding:
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    free, writable = shutil.disk_usage(there).free / 2**30, os.access(there, os.W_OK)
+    return Finding("cache", f"{folder}, {free:.1f} GiB free{'' if writable else ', not writable'}", writable)
+
+
+def _config(path: Path) -> Finding:
+    return Finding("config", f"{path}: {'there' if path.is_file() else 'none'}")
+
+
+def _checkpoint(path: Path) -> Finding:
+    try:
+        return Finding("checkpoint", f"{path.stem}: {read_card(path).task}, {path.stat().st_size / 2**20:.1f} MiB")
+    except CheckpointError as error:
+        return Finding("checkpoint", str(error), False)
+
+
+def _timed_tile() -> Finding:
+    restorer = Restorer(RestoreSettings("derain", steps=1))
+    side = min(512, auto_tile(restorer.device))
+    tile = torch.rand(1, 3, side, side)
+    generator = torch.Generator().manual_seed(0)
+    restorer.restore_tensor(tile, None, generator)
+    began = time.perf_counter()
+    restorer.restore_tensor(tile, None, generator)
+    seconds = time.perf_counter() - began
+    return Finding("speed", f"{seconds / (side * side / 1e6):.2f} s a megapixel and step on {restorer.device}")

@@ -1,0 +1,192 @@
+"""Which pictures are worked on and where each result goes, found before any work."""
+
+from __future__ import annotations
+
+import glob
+import re
+import string
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from irflow_cli.errors import NothingToDo, UsageError
+from irflow_cli.runtime.encoding import FORMATS, Coding
+from irflow_cli.runtime.images import MAX_PIXELS, SUFFIXES, find_pictures
+
+STREAM = Path("-")  # standard input as a source, standard output as a target
+ENDINGS = {kind: suffix for suffix, kind in reversed(SUFFIXES.items())}
+FIELDS = ("stem", "suffix", "ext", "index", "parent")  # of --name-template
+SPELLINGS = {suffix[1:]: kind for suffix, kind in SUFFIXES.items()}  # of --format
+
+
+@dataclass(frozen=True)
+class Files:
+    """What is read and written, and how: the part of a request that all commands over pictures share.
+
+    inputs, as typed: files, folders (with `recursive`, all below them), patterns such as `*.jpg`, `@list.txt` with a name
+    a line (or between zero bytes), and `-` for standard input. output: a file, a folder, `-`, or None for beside the input,
+    where `suffix` is added to the name. name_template: of `{stem}`, `{suffix}`, `{ext}`, `{index}`, `{parent}`.
+    """
+
+    inputs: tuple[str, ...]
+    output: Path | None = None
+    suffix: str | None = None
+    name_template: str | None = None
+    format: str | None = None
+    recursive: bool = False
+    overwrite: bool = False
+    skip_existing: bool = False
+    resume: bool = False
+    fail_fast: bool = False
+    max_pixels: int = MAX_PIXELS
+    coding: Coding = field(default_factory=Coding)
+
+    def check(self) -> None:
+        """Raise UsageError, in one line, for what makes no sense whatever the pictures are."""
+        self.coding.check()
+        chosen = [name for name in ("overwrite", "skip_existing", "resume") if getattr(self, name)]
+        names = " and ".join(f"--{name.replace('_', '-')}" for name in chosen)
+        rules = {
+            f"--format is one of {', '.join(SPELLINGS)}; got {self.format!r}": self.format is None or self.kind is not None,
+            f"{names} contradict each other; give one of them": len(chosen) < 2,
+            f"--max-pixels must be above 0, got {self.max_pixels}": self.max_pixels > 0,
+            "--name-template names files in a folder; it cannot go with one output file": not (
+                self.name_template and self._one_file
+            ),
+        }
+        for message, holds in rules.items():
+            if not holds:
+                raise UsageError(message)
+        if self.name_template is not None:
+            self.named(Path("a.png"), 0, ".png")
+
+    @property
+    def kind(self) -> str | None:
+        """The format asked for, by Pillow's name, or None for that of each source."""
+        return SPELLINGS.get(self.format.lower()) if self.format else None
+
+    @property
+    def _one_file(self) -> bool:
+        return self.output is not None and (self.output == STREAM or _is_picture_name(self.output))
+
+    def named(self, source: Path, index: int, ext: str) -> Path:
+        """Return the name of a result, which may hold folders, from the template."""
+        values = {"stem": source.stem, "suffix": self.suffix or "", "ext": ext, "index": index, "parent": source.parent.name}
+        template = self.name_template or ("{stem}{suffix}{ext}" if self.output is None else "{stem}{ext}")
+        try:
+            unknown = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None} - values.keys()
+            name = "" if unknown else template.format(**values)
+        except (ValueError, IndexError) as error:
+            raise UsageError(f"--name-template {template!r} is not understood: {error}") from None
+        if unknown:
+            known = ", ".join(f"{{{name}}}" for name in FIELDS)
+            raise UsageError(f"--name-template knows {known}; not {{{sorted(unknown)[0]}}}")
+        path = Path(name)
+        if not name.strip("./") or path.is_absolute() or ".." in path.parts:
+            raise UsageError(f"--name-template {template!r} does not give a name inside the output folder")
+        return path
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to read and the file its result goes to; STREAM is standard input or output."""
+
+    source: Path
+    target: Path
+    exists: bool = False
+
+
+def plan(files: Files) -> list[Job]:
+    """Return the jobs of a request, in order, each picture once.
+
+    Without `output` results lie beside the inputs; a folder's own outputs (names that end in `suffix`) are not read
+    again. With it they go to that folder, keeping a folder's tree, or, for one input file and a name that ends like a
+    picture, to that file. Raises NothingToDo without pictures; UsageError for two results in one file, a result that would
+    replace an input, and results that exist unless one of overwrite, skip_existing and resume is set. A missing input
+    stays in the plan and fails when its turn comes.
+    """
+    files.check()
+    sources = _sources(files)
+    if not sources:
+        deeper = not files.recursive and any(Path(name).is_dir() for name in files.inputs)
+        hint = "; -r looks into the folders below, too" if deeper else ""
+        raise NothingToDo(f"no pictures in {', '.join(files.inputs)}{hint}")
+    if files._one_file and (len(sources) != 1 or (files.output != STREAM and Path(files.inputs[0]).is_dir())):
+        raise UsageError(f"{files.output} is one file, but the input is more than one picture; give a folder")
+    if any(source == STREAM for source, _ in sources) and len(sources) > 1:
+        raise UsageError("standard input (-) is one picture and goes alone")
+    jobs: dict[Path, Job] = {}
+    for source, root in sources:
+        target = _target(files, source, root, len(jobs))
+        jobs.setdefault(source.absolute(), Job(source, target, target != STREAM and target.exists()))
+    _check_targets(list(jobs.values()), files)
+    return list(jobs.values())
+
+
+def _sources(files: Files) -> list[tuple[Path, Path]]:
+    """Return (picture, the folder its place in the tree is counted from), as the inputs say."""
+    names: list[str] = []
+    for given in files.inputs:
+        names += _listed(given[1:]) if given.startswith("@") and not Path(given).exists() else [given]
+    found: list[tuple[Path, Path]] = []
+    for name in names:
+        path = Path(name)
+        if name == "-":
+            found.append((STREAM, STREAM))
+        elif path.is_dir():
+            pictures = find_pictures(path, deep=files.recursive)
+            ours = files.suffix if files.output is None and files.suffix else None
+            found += [(picture, path) for picture in pictures if not (ours and picture.stem.endswith(ours))]
+        elif not path.exists() and glob.has_magic(name):
+            matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207 - ** and absolute
+            found += [(match, match.parent) for match in matches if match.is_file()] or [(path, path.parent)]
+        else:
+            found.append((path, path.parent))
+    return found
+
+
+def _listed(name: str) -> list[str]:
+    try:
+        text = sys.stdin.read() if name == "-" else Path(name).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the list {name} cannot be read: {error}") from None
+    return [line for line in (text.split("\0") if "\0" in text else text.splitlines()) if line.strip()]
+
+
+def _target(files: Files, source: Path, root: Path, index: int) -> Path:
+    if source == STREAM and files.output is None:
+        return STREAM
+    if files._one_file:
+        return files.output or STREAM
+    if files.output and re.fullmatch(r"\.[A-Za-z]\w{1,3}", files.output.suffix) and not files.output.is_dir():
+        known = ", ".join(FORMATS)
+        raise UsageError(f"{files.output.suffix} is none of {known}; if {files.output} is to be a folder, make it first")
+    kept = source.suffix if source.suffix.lower() in SUFFIXES else ".png"
+    ext = ENDINGS[files.kind] if files.kind and SUFFIXES[kept.lower()] != files.kind else kept
+    name = files.named(source, index, ext)
+    if files.output is None:
+        return source.parent / name
+    return files.output / (source.relative_to(root).parent if root != source.parent else Path()) / name
+
+
+def _is_picture_name(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.is_dir()
+
+
+def _check_targets(jobs: list[Job], files: Files) -> None:
+    sources = {job.source.resolve() for job in jobs}
+    taken: dict[Path, Path] = {}
+    for job in jobs:
+        if job.target == STREAM:
+            continue
+        target = job.target.resolve()
+        if target in sources:
+            raise UsageError(f"{job.target} is an input; give another output, irflow does not write over its inputs")
+        if target in taken:
+            both = f"{taken[target]} and {job.source} would both become {job.target}"
+            raise UsageError(f"{both}; give a --name-template, or work on them one by one")
+        taken[target] = job.source
+    existing = [job.target for job in jobs if job.exists]
+    if existing and not (files.overwrite or files.skip_existing or files.resume):
+        more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        raise UsageError(f"{existing[0]}{more} exists; use --overwrite, --skip-existing, --resume or another output")

@@ -1,0 +1,287 @@
+"""Batches as a shell sees them: what is read, where results go, what happens when something goes wrong."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn import scene
+from PIL import Image
+
+from irflow_cli.runtime.images import read_picture
+from irflow_cli.runtime.manifest import NAME
+from irflow_cli.services import batch
+
+
+@pytest.fixture
+def degrade(irflow) -> Callable:
+    """Return `irflow degrade --kind noise`, which needs no network."""
+    return lambda *arguments: irflow("degrade", *arguments, "--kind", "noise")
+
+
+@pytest.fixture
+def restore(irflow, tiny_checkpoint) -> Callable:
+    """Return `irflow restore --task derain` with a tiny checkpoint."""
+    return lambda *arguments: irflow("restore", *arguments, "--task", "derain", "--checkpoint", tiny_checkpoint("derain"))
+
+
+@pytest.fixture
+def album(picture_file, tmp_path: Path) -> Path:
+    """Return a folder of three pictures, one of them in a folder below."""
+    for name in ("album/a.png", "album/b.jpg", "album/below/c.webp"):
+        picture_file(name)
+    return tmp_path / "album"
+
+
+def below(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_folders_are_flat_unless_asked(degrade, album: Path, tmp_path: Path) -> None:
+    assert degrade(album, tmp_path / "flat").code == 0
+    assert below(tmp_path / "flat") == ["a.png", "b.jpg"]
+    assert degrade(album, tmp_path / "deep", "-r").code == 0
+    assert below(tmp_path / "deep") == ["a.png", "b.jpg", "below/c.webp"]
+
+
+def test_a_folder_of_folders_says_how_to_look_below(degrade, picture_file, tmp_path: Path) -> None:
+    picture_file("outer/inner/a.png")
+    done = degrade(tmp_path / "outer", tmp_path / "out")
+    assert (done.code, "-r" in done.err) == (3, True)
+
+
+def test_patterns_and_lists(restore, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert restore("album/*.png", "album/**/c.*", "-o", "globbed").code == 0
+    assert below(tmp_path / "globbed") == ["a.png", "c.webp"]
+    (tmp_path / "list.txt").write_text("album/a.png\n\nalbum/b.jpg\n")
+    (tmp_path / "zero.txt").write_bytes(b"album/a.png\0album/below/c.webp\0")
+    assert restore("@list.txt", "-o", "listed").code == 0
+    assert below(tmp_path / "listed") == ["a.png", "b.jpg"]
+    assert restore("@zero.txt", "-o", "zeros").code == 0
+    assert below(tmp_path / "zeros") == ["a.png", "c.webp"]
+    assert restore("@none.txt").code == 2
+    picture = scene(8, 8)
+    Image.fromarray(picture).save("@real.png")
+    assert restore("@real.png").out == "@real.derain.png\n"
+
+
+def test_pipes(tmp_path: Path, tiny_checkpoint, picture_file) -> None:
+    command = [sys.executable, "-m", "irflow_cli", "restore", "-", "--task", "derain"]
+    command += ["--checkpoint", str(tiny_checkpoint("derain")), "--format", "png"]
+    source = picture_file("in.jpg")
+    done = subprocess.run(command, input=source.read_bytes(), capture_output=True, check=True)
+    with Image.open(io.BytesIO(done.stdout)) as image:
+        assert (image.format, image.size) == ("PNG", (64, 48))
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ("{stem}-clean{ext}", "a-clean.png"),
+        ("{index:03d}_{parent}{suffix}{ext}", "000_album.derain.png"),
+        ("x/{stem}{ext}", "x/a.png"),
+    ],
+)
+def test_names_follow_the_template(restore, album: Path, tmp_path: Path, template: str, expected: str) -> None:
+    assert restore(album / "a.png", "-o", tmp_path / "out", "--name-template", template).code == 0
+    assert below(tmp_path / "out") == [expected]
+
+
+REFUSED = {
+    "unknown field": (("--name-template", "{colour}.png"), "{stem}"),
+    "broken template": (("--name-template", "{stem"), "not understood"),
+    "template that leaves": (("--name-template", "../{stem}{ext}"), "inside the output folder"),
+    "one name for all": (("--name-template", "same{ext}", "--format", "png"), "--name-template"),
+    "unknown format": (("--format", "gif"), "avif"),
+    "quality": (("--quality", "0"), "1 to 100"),
+    "two wishes": (("--quality", "90", "--lossless"), "contradict"),
+    "two more": (("--overwrite", "--resume"), "contradict"),
+    "metadata": (("--metadata", "some"), "no-gps"),
+    "max pixels": (("--max-pixels", "0"), "--max-pixels"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_requests_that_make_no_sense_do_nothing(restore, album: Path, tmp_path: Path, name: str) -> None:
+    options, message = REFUSED[name]
+    done = restore(album, "-o", tmp_path / "out", *options)
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_output_of_an_unknown_format_is_no_folder(restore, album: Path, tmp_path: Path) -> None:
+    done = restore(album / "a.png", "-o", tmp_path / "out.gif")
+    assert (done.code, "make it first" in done.err) == (2, True)
+
+
+def test_a_dry_run_tells_and_does_nothing(restore, album: Path, tmp_path: Path) -> None:
+    before = below(tmp_path)
+    done = restore(album, "-n", "-r", "--json")
+    assert done.code == 0
+    planned = [json.loads(line) for line in done.out.splitlines()]
+    assert [Path(line["output"]).name for line in planned] == ["a.derain.png", "b.derain.jpg", "c.derain.webp"]
+    assert below(tmp_path) == before
+
+
+def test_results_that_exist_can_be_skipped(restore, album: Path) -> None:
+    (album / "a.derain.png").write_text("mine")
+    done = restore(album, "--skip-existing", "--json")
+    assert done.code == 0
+    assert [json.loads(line)["status"] for line in done.out.splitlines()] == ["skipped", "done"]
+    assert (album / "a.derain.png").read_text() == "mine"
+
+
+def test_resume_trusts_only_what_it_can_prove(degrade, album: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+
+    def statuses(*options: object) -> list[str]:
+        return [json.loads(line)["status"] for line in degrade(album, out, "--json", *options).out.splitlines()]
+
+    assert statuses("--resume") == ["done", "done"]
+    first = {name: (out / name).read_bytes() for name in ("a.png", "b.jpg")}
+    assert statuses("--resume") == ["skipped", "skipped"]
+    (out / "a.png").write_bytes(first["a.png"][:100])  # cut off
+    assert statuses("--resume") == ["done", "skipped"]
+    assert (out / "a.png").read_bytes() == first["a.png"]
+    assert statuses("--resume", "--seed", 5) == ["done", "done"]  # other settings
+    Image.fromarray(scene(30, 30, 3)).save(album / "a.png")  # another source
+    assert statuses("--resume", "--seed", 5) == ["done", "skipped"]
+    with (out / NAME).open("ab") as file:
+        file.write(b'{"name": "b.j')  # the record itself was cut off
+    assert statuses("--resume", "--seed", 5) == ["skipped", "skipped"]
+    assert statuses("--resume") == ["done", "done"]
+    assert statuses("--resume") == ["skipped", "skipped"]
+
+
+def test_resume_does_not_replace_what_others_made(degrade, album: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.png").write_text("mine")
+    done = degrade(album, tmp_path / "out", "--resume")
+    assert done.code == 1
+    assert "not made by a run with --resume" in done.err
+    assert (tmp_path / "out" / "a.png").read_text() == "mine"
+    assert (tmp_path / "out" / "b.jpg").exists()
+
+
+def test_fail_fast_stops_and_failures_are_told_again(degrade, tmp_path: Path, picture_file) -> None:
+    for index in range(8):
+        picture_file(f"in/{index}.png")
+    for index in (0, 1):
+        (tmp_path / "in" / f"{index}.png").write_text("broken")
+    done = degrade(tmp_path / "in", tmp_path / "out", "--fail-fast")
+    assert done.code == 1
+    assert len(below(tmp_path / "out")) < 4
+    done = degrade(tmp_path / "in", tmp_path / "all")
+    assert done.code == 1
+    assert len(below(tmp_path / "all")) == 6
+    assert done.err.count("in/1.png") == 2
+    assert "2 of 8 pictures failed" in done.err
+
+
+def test_verbose_and_quiet(degrade, album: Path, tmp_path: Path) -> None:
+    assert "megapixels in" in degrade(album, tmp_path / "one", "-v").err
+    assert degrade(album, tmp_path / "two").err == ""
+
+
+def test_ctrl_c_finishes_the_picture_at_hand(degrade, tmp_path: Path, picture_file, monkeypatch: pytest.MonkeyPatch) -> None:
+    for index in range(9):
+        picture_file(f"in/{index}.png")
+    calls, real = [], batch.encode_picture
+
+    def encode(*arguments):
+        calls.append(1)
+        if len(calls) == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+        return real(*arguments)
+
+    monkeypatch.setattr(batch, "encode_picture", encode)
+    done = degrade(tmp_path / "in", tmp_path / "out")
+    assert done.code == 130
+    assert 2 <= len(below(tmp_path / "out")) <= 5
+    assert all(read_picture(path).pixels.shape == (48, 64, 3) for path in (tmp_path / "out").iterdir())
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_ctrl_c_stops_at_once(degrade, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(*arguments: object) -> None:
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+            threading.Event().wait(0.01)
+
+    monkeypatch.setattr("irflow_cli.services.degrade.degrade_picture", work)
+    done = degrade(album, tmp_path / "out")
+    assert done.code == 130
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(degrade, tmp_path: Path) -> None:
+    noisy = np.random.default_rng(0).integers(0, 256, (120, 120, 3)).astype(np.uint8)
+    for name in ("a.png", "b.png"):
+        (tmp_path / "in").mkdir(exist_ok=True)
+        Image.fromarray(noisy).save(tmp_path / "in" / name)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        done = degrade(tmp_path / "in", tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert done.code == 5
+    assert "make room" in done.err
+    assert below(tmp_path / "out") == []
+
+
+@pytest.mark.parametrize(
+    "name", ["späte Äpfel.png", "with space.png", "new\nline.png", "-dash.png", "[brackets].png", "a.b.c.png"]
+)
+def test_odd_names_work(degrade, picture_file, tmp_path: Path, name: str) -> None:
+    picture_file(f"in/{name}")
+    assert degrade(tmp_path / "in" / name, tmp_path / "out").code == 0
+    assert below(tmp_path / "out") == [name]
+
+
+def test_links_and_loops(degrade, album: Path, tmp_path: Path) -> None:
+    (album / "loop").symlink_to(album, target_is_directory=True)
+    (album / "linked.png").symlink_to(album / "a.png")
+    (album / "dangling.png").symlink_to(album / "nothing.png")
+    assert degrade(album, tmp_path / "out", "-r").code == 0
+    assert below(tmp_path / "out") == ["a.png", "b.jpg", "below/c.webp", "linked.png"]
+
+
+def test_a_thousand_files_are_planned(degrade, picture_file, tmp_path: Path) -> None:
+    data = picture_file("one.png", 4, 4).read_bytes()
+    (tmp_path / "many").mkdir()
+    for index in range(1000):
+        (tmp_path / "many" / f"{index}.png").write_bytes(data)
+    assert len(degrade(tmp_path / "many", tmp_path / "out", "-n").out.splitlines()) == 1000
+
+
+def test_large_pictures_are_refused_by_their_pixels(degrade, picture_file, tmp_path: Path) -> None:
+    source = picture_file("in.png", 48, 64)
+    done = degrade(source, tmp_path / "out.png", "--max-pixels", 3000)
+    assert (done.code, "--max-pixels" in done.err) == (1, True)
+    assert degrade(source, tmp_path / "out.png", "--max-pixels", 3072).code == 0
+
+
+def test_formats_and_quality(degrade, picture_file, tmp_path: Path) -> None:
+    source = picture_file("in.png", 64, 64)
+    sizes = []
+    for quality in (30, 95):
+        assert degrade(source, tmp_path / f"{quality}", "--format", "jpg", "--quality", quality).code == 0
+        sizes.append((tmp_path / f"{quality}" / "in.jpg").stat().st_size)
+    assert sizes[0] < sizes[1]
+    assert degrade(source, tmp_path / "webp", "--format", "webp", "--lossless", "--severity", 0).code == 0
+    assert np.array_equal(read_picture(tmp_path / "webp" / "in.webp").pixels, read_picture(source).pixels)
+    refused = degrade(source, tmp_path / "avif", "--format", "avif", "--lossless")
+    assert (refused.code, "without loss" in refused.err) == (1, True)

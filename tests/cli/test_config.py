@@ -1,0 +1,68 @@
+"""Defaults from files and variables, and what `config show` and `doctor` say of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "project" / "below").mkdir(parents=True)
+    (tmp_path / "user").mkdir()
+    monkeypatch.chdir(tmp_path / "project" / "below")
+    monkeypatch.setattr("platformdirs.user_config_dir", lambda name: str(tmp_path / "user"))
+
+
+def origins(irflow, command: str, option: str) -> tuple[object, str]:
+    lines = [json.loads(line) for line in irflow("config", "show", "--json").out.splitlines()]
+    [line] = [line for line in lines if (line["command"], line["option"]) == (command, option)]
+    return line["value"], Path(line["origin"]).name
+
+
+def test_flag_variable_project_user_default_in_that_order(irflow, tmp_path: Path, picture_file, monkeypatch) -> None:
+    source = picture_file("in.png")
+    run = lambda *more: irflow("degrade", source, tmp_path / "out.png", "--overwrite", "--kind", "jpeg", *more)  # noqa: E731
+    assert origins(irflow, "degrade", "seed") == (0, "built in")
+    (tmp_path / "user" / "config.toml").write_text("max-pixels = 10\nseed = 3\n")
+    assert origins(irflow, "degrade", "seed") == (3, "config.toml")
+    assert run().code == 1
+    (tmp_path / "project" / "irflow.toml").write_text("[degrade]\nmax-pixels = 100_000\n")
+    assert origins(irflow, "degrade", "max_pixels") == (100_000, "irflow.toml")
+    assert origins(irflow, "restore", "max_pixels") == (10, "config.toml")
+    assert run().code == 0
+    monkeypatch.setenv("IRFLOW_MAX_PIXELS", "20")
+    assert origins(irflow, "degrade", "max_pixels") == ("20", "IRFLOW_MAX_PIXELS")
+    assert run().code == 1
+    assert run("--max-pixels", 100_000).code == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("colour = 1", "no command has"),
+        ("[paint]\nx = 1", "no command [paint]"),
+        ("[restore]\ncolour = 1", "no option"),
+        ("= 1", "read"),
+    ],
+)
+def test_files_with_mistakes_are_named(irflow, tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "project" / "irflow.toml").write_text(text)
+    done = irflow("models", "list")
+    assert (done.code, done.out) == (2, "")
+    assert "irflow.toml" in done.err
+    assert message in done.err
+
+
+def test_doctor_reports_and_fails_when_something_is_broken(irflow, tmp_path: Path, monkeypatch) -> None:
+    lines = [json.loads(line) for line in irflow("doctor", "--json").out.splitlines()]
+    topics = {line["topic"] for line in lines}
+    assert {"irflow", "opencv", "device", "memory", "cache", "checkpoint", "extra", "speed"} <= topics
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "bad.safetensors").write_text("nothing")
+    monkeypatch.setenv("IRFLOW_CACHE_DIR", str(tmp_path))
+    done = irflow("doctor")
+    assert done.code == 1
+    assert "does not work" in done.out
