@@ -10,11 +10,11 @@ from torch.nn import functional as F
 from irflow_cli.degradations.draw import chance, log_uniform, uniform
 from irflow_cli.tensors import match_dims
 
-DROPS = 14  # the most drops a picture of 128 x 128 can hold
+DROPS = 20  # the most drops a picture of 128 x 128 can hold
 
 
 def raindrops(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
-    """Return the picture through a wet pane: at severity 1 nearly half of it lies behind drops. Clipped to [0, 1].
+    """Return the picture through a wet pane: at severity 1 more than half of it lies behind drops. Clipped to [0, 1].
 
     Drops have many sizes, uneven outlines and edges from crisp to far out of focus; some run down as streaks. Inside,
     the scene is turned about the drop's centre, shrunk and blurred, brighter or darker than around it, and mixed with
@@ -30,13 +30,13 @@ def raindrops(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Te
     def each(low: float, high: float) -> Tensor:
         return uniform(low, high, count * drops, generator).reshape(count, drops)
 
-    size = log_uniform(7, 38, count, generator)[:, None] * log_uniform(0.5, 1.8, count * drops, generator).view(count, -1)
+    size = log_uniform(7, 34, count, generator)[:, None] * log_uniform(0.6, 1.6, count * drops, generator).view(count, -1)
     size = size * scale
     centre_y, centre_x = each(-0.1, 1.1) * height, each(-0.1, 1.1) * width
     streak = 1 + 3 * (each(0, 1) < 0.06).float()
     stretch_y, stretch_x = each(0.8, 1.3) * streak, each(0.8, 1.3) / streak.sqrt()
-    softness = log_uniform(0.08, 0.6, count, generator)[:, None] * each(0.7, 1.4)
-    area = 0.45 * height * width * strength[:, None]  # drops beyond this area stay away
+    softness = log_uniform(0.1, 0.7, count, generator)[:, None] * each(0.7, 1.4)
+    area = 0.75 * height * width * strength[:, None]  # drops beyond this area stay away
     shown = ((size**2 * 3.1).cumsum(1) <= area) & (strength[:, None] > 0)
     shown[:, 0] |= strength > 0
     opacity = each(0.45, 1.05).clamp(max=1) * shown
@@ -69,11 +69,11 @@ def raindrops(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Te
     overall = scene.mean((2, 3), keepdim=True)
     overall = overall + beyond * (grey[..., None, None] - overall)
     sky = scene.flatten(2).quantile(0.9, dim=2)[..., None, None]
-    flat = match_dims(uniform(0.2, 1.0, count, generator), scene)
+    flat = match_dims(uniform(0.4, 1.0, count, generator), scene)
     lean = match_dims(uniform(-0.2, 1, count, generator), scene)
     inside = inside + flat * (overall + lean * (sky - overall) - inside)
     glow = 0.06 * torch.tanh(4 * (drop_y - rows) / height)
-    inside = inside * of_owner(each(0.7, 1.4)).unsqueeze(1) + (of_owner(each(-0.05, 0.12)) + glow).unsqueeze(1)
+    inside = inside * of_owner(each(0.8, 1.25)).unsqueeze(1) + (of_owner(each(-0.04, 0.12)) + glow).unsqueeze(1)
     alpha = alpha.unsqueeze(1)
     inside = inside * (1 - match_dims(uniform(0, 0.35, count, generator), scene) * 4 * alpha * (1 - alpha))  # darker rim
 

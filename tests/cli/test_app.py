@@ -18,22 +18,6 @@ from irflow_cli.runtime.checkpoints import shipped_folder
 from irflow_cli.runtime.images import read_picture
 from irflow_cli.tasks import TASKS
 
-COMMANDS = [("restore",), ("degrade",), ("train",), ("bench",), ("models", "list"), ("models", "show")]
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example(command: tuple[str, ...], irflow) -> None:
-    done = irflow(*command, "--help")
-    assert done.code == 0
-    assert f"Example: irflow {' '.join(command)}" in done.out
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_an_unknown_option_fails(command: tuple[str, ...], irflow) -> None:
-    done = irflow(*command, "--no-such-option")
-    assert (done.code, done.out) == (2, "")
-    assert len(done.err.splitlines()) == 1
-
 
 def test_help_does_not_import_torch() -> None:
     code = "import sys, irflow_cli.cli.app as a; a.run(['restore', '--help']); sys.exit('torch' in sys.modules)"
