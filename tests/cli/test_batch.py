@@ -242,6 +242,16 @@ def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(degrade, tmp_
     assert below(tmp_path / "out") == []
 
 
+def test_a_folder_that_cannot_be_written_is_one_line_a_picture(degrade, album: Path, tmp_path: Path, monkeypatch) -> None:
+    def refuse(**options: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.mkstemp", refuse)
+    done = degrade(album, tmp_path / "out")
+    assert (done.code, done.out) == (1, "")
+    assert done.err.count("Permission denied") >= 2
+
+
 @pytest.mark.parametrize(
     "name", ["späte Äpfel.png", "with space.png", "new\nline.png", "-dash.png", "[brackets].png", "a.b.c.png"]
 )

@@ -13,7 +13,10 @@ import torch
 from drawn import scene
 from PIL import Image
 
-from irflow_cli.runtime.images import read_picture
+from irflow_cli.runtime.encoding import FORMATS, encode_picture
+from irflow_cli.runtime.images import Picture, read_picture
+from irflow_cli.services import restore as restoring
+from irflow_cli.services.planning import ENDINGS
 
 
 @pytest.fixture
@@ -122,6 +125,54 @@ def test_strength_zero_changes_nothing(derain, picture_file, tmp_path: Path) -> 
     source = picture_file("in.png")
     assert derain(source, "--strength", 0).code == 0
     assert np.array_equal(read_picture(source).pixels, read_picture(tmp_path / "in.derain.png").pixels)
+
+
+@pytest.mark.parametrize("depth", ["uint8", "uint16", "float32"])
+@pytest.mark.parametrize("kind", [kind for kind, form in FORMATS.items() if form.exact == "always"])
+def test_an_identity_network_changes_nothing(derain, kind: str, depth: str, tmp_path: Path) -> None:
+    if depth not in FORMATS[kind].dtypes:
+        pytest.skip(f"{kind} does not hold {depth}")
+    top = 1 if depth == "float32" else np.iinfo(depth).max
+    pixels = (np.random.default_rng(0).random((150, 170, 3)) * top).astype(depth)
+    source = tmp_path / f"in{ENDINGS[kind]}"
+    source.write_bytes(encode_picture(Picture(pixels, None, kind), kind)[0])
+    done = derain(source, "--strength", 0, "--tile", 64, "--overlap", 16)
+    back = read_picture(Path(done.out.strip())).pixels
+    assert back.dtype == depth
+    if depth == "float32":  # tiles are blended in this very precision
+        assert np.allclose(back, pixels, rtol=0, atol=3e-7)
+    else:
+        assert np.array_equal(back, pixels)
+
+
+def test_tiles_that_overflow_in_half_precision_are_done_again(derain, picture_file, monkeypatch, tmp_path: Path) -> None:
+    source = picture_file("in.png", 80, 200)
+    assert derain(source, "--tile", 96, "-o", tmp_path / "full.png").code == 0
+    real, precisions = restoring.velocity_of, []
+
+    def overflowing(net, degraded):
+        def velocity(x, t):
+            precisions.append(torch.is_autocast_enabled("cpu"))
+            found = real(net, degraded)(x, t)
+            return found * float("inf") if precisions[-1] else found
+
+        return velocity
+
+    monkeypatch.setattr(restoring, "velocity_of", overflowing)
+    done = derain(source, "--tile", 96, "--precision", "bf16", "-o", tmp_path / "half.png")
+    assert done.code == 0
+    assert "done again in float32" in done.err
+    assert set(precisions) == {True, False}
+    assert np.array_equal(read_picture(tmp_path / "half.png").pixels, read_picture(tmp_path / "full.png").pixels)
+
+
+def test_tiles_on_a_gpu_follow_its_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    sides = []
+    for free in (1e8, 2e9, 80e9):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (int(free), int(free)))
+        sides.append(restoring.auto_tile(torch.device("cuda")))
+    assert sides[0] < sides[1] < sides[2] == 2048
+    assert all(side**2 * restoring.BYTES_A_PIXEL < 2e9 for side in sides[:2])
 
 
 def test_denoise_estimates_sigma_and_says_so(irflow, tiny_checkpoint, picture_file, tmp_path: Path) -> None:
