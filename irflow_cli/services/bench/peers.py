@@ -128,7 +128,7 @@ def foreign_network(path: Path, device: torch.device) -> Method:
     try:
         model = spandrel.ModelLoader(device=device).load_from_file(path)
     except Exception as error:
-        raise CheckpointError(f"{path}: spandrel does not load it ({error})") from None
+        raise CheckpointError(f"{path}: spandrel does not load it ({error or type(error).__name__})") from None
     if not isinstance(model, spandrel.ImageModelDescriptor) or model.scale != 1 or model.input_channels != 3:
         raise CheckpointError(f"{path}: not a network from colour pictures to pictures of the same size")
 
