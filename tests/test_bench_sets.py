@@ -125,10 +125,10 @@ def test_noise_is_drawn_with_the_pictures_number_and_stored_as_8_bits(tmp_path: 
     assert first.digest != second.digest
 
 
-@pytest.mark.parametrize("word", ["fog:1", "noise:400", "noise:much", "grain:3"])
+@pytest.mark.parametrize("word", ["fog:1", "noise:400", "noise:much", "grain:3", "unseen"])
 def test_unknown_degradations_are_errors(word: str) -> None:
     with pytest.raises(UsageError):
-        parse_degrade(word, "denoise")
+        parse_degrade(word, "deraindrop")
 
 
 @pytest.mark.parametrize("name", UNSEEN)

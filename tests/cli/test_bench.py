@@ -314,7 +314,7 @@ def test_memory_of_a_call_is_counted() -> None:
         pytest.skip("this system does not tell")
 
     def hungry(pixels: np.ndarray) -> np.ndarray:
-        return np.ones(80 * 2**20, np.uint8)[: pixels.size].reshape(pixels.shape)
+        return np.ones(80 * 2**20, np.uint8)[: pixels.size].reshape(pixels.shape).copy()  # all is free again at the end
 
     pixels = np.zeros((4, 4, 3), np.uint8)
     modest = methods.in_process(lambda pixels: pixels)(pixels)
@@ -337,6 +337,9 @@ def test_speed_is_work_over_time(tiny_checkpoint, monkeypatch, irflow) -> None:
     facts = {(fact.name, fact.unit): fact for fact in speed.network_facts(restorer, (16, 32))}
     small, large = (facts[f"network, {side} x {side}", "GFLOP/MP"].median for side in (16, 32))
     assert small == pytest.approx(large, rel=0.2)
+    work = small * 16**2 / 1e6
+    assert facts["network, 16 x 16", "GFLOP/s"].median == pytest.approx(work / 0.5)
+    assert facts["network, 16 x 16", "of the fastest convolution"].median > 0
     assert facts["network, 16 x 16", "s/MP"].high == pytest.approx(0.5 / (16**2 / 1e6))
     assert [fact.median for fact in speed.folder_facts(restorer, 2, 16)] == [2 * 16**2 / 1e6 / 0.5]
     monkeypatch.setattr(speed, "whole_command", lambda settings, source, target: (read_picture(source).pixels.shape[1], 7.0))

@@ -121,7 +121,7 @@ def in_process(work: Callable[[np.ndarray], np.ndarray], device: torch.device | 
         result = work(pixels)
         seconds = time.perf_counter() - began
         peak = torch.cuda.max_memory_allocated(device) / 2**20 if cuda else memory("VmHWM")
-        return Result(result, seconds, max(0.0, peak - before))
+        return Result(result, seconds, float(np.maximum(0.0, peak - before)))  # nan stays nan
 
     return run
 

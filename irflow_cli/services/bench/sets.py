@@ -131,6 +131,8 @@ def parse_degrade(text: str | None, task: str) -> tuple[Spoiler, ...]:
     words = [word.strip() for word in text.split(",")] if text else []
     unseen = [name for name, entry in UNSEEN.items() if entry.task == task]
     words = [name for word in words for name in (unseen if word == "unseen" else [word])]
+    if text and not words:
+        raise UsageError(f"there is no unseen degradation for {task}; give --degrade KIND:SEVERITY, or pairs")
     return tuple(_spoiler(word) for word in words)
 
 
