@@ -338,7 +338,7 @@ def test_speed_is_work_over_time(tiny_checkpoint, monkeypatch, irflow) -> None:
     small, large = (facts[f"network, {side} x {side}", "GFLOP/MP"].median for side in (16, 32))
     assert small == pytest.approx(large, rel=0.2)
     work = small * 16**2 / 1e6
-    assert facts["network, 16 x 16", "GFLOP/s"].median == pytest.approx(work / 0.5)
+    assert facts["network, 16 x 16", "GFLOP/s"].low == pytest.approx(work / 0.5)
     assert facts["network, 16 x 16", "of the fastest convolution"].median > 0
     assert facts["network, 16 x 16", "s/MP"].high == pytest.approx(0.5 / (16**2 / 1e6))
     assert [fact.median for fact in speed.folder_facts(restorer, 2, 16)] == [2 * 16**2 / 1e6 / 0.5]
