@@ -1,4 +1,7 @@
-"""What must agree before a release: version and changelog, weights and manifest, sizes. Exits 1 with what does not."""
+"""What must agree before a release: version and changelog, weights and manifest, sizes, README and stored results.
+
+Exits 1 with what does not.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 
 import irflow_cli
 from irflow_cli.runtime.checkpoints import load_checkpoint
+from irflow_cli.services.bench.suite import readme_problems
 from irflow_cli.tasks import TASKS
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -28,7 +32,7 @@ def problems() -> list[str]:
     for name, task in TASKS.items():
         if task.checkpoint and load_checkpoint(ship.WEIGHTS / f"{task.checkpoint}.safetensors").card.task != name:
             found.append(f"weights/{task.checkpoint}.safetensors is not for {name}")
-    return found
+    return found + readme_problems(ROOT)
 
 
 if __name__ == "__main__":

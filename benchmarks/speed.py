@@ -1,4 +1,4 @@
-"""Speed and memory, as ratios measured side by side in one run. Prints a Markdown table.
+"""Speed and memory, as ratios measured side by side in one run; `irflow bench --speed` has the figures themselves.
 
     python benchmarks/speed.py [--threads 2] [--large] [--data FOLDER]
 
@@ -12,7 +12,6 @@ import argparse
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from irflow_cli.nets import SIZES, build
 from irflow_cli.runtime.corpus import load_corpus
+from irflow_cli.services.bench.speed import timed, whole_command
 from irflow_cli.services.restore import AUTO_TILE, Restorer, RestoreSettings
 from irflow_cli.services.sources import Source
 from irflow_cli.services.training import TrainRequest, draw_batch
@@ -29,13 +29,7 @@ from irflow_cli.services.training import TrainRequest, draw_batch
 
 def median_seconds(work, repeats: int = 5) -> float:
     """Return the median time of `work()` after one call to warm up."""
-    work()
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return float(np.median(times))
+    return float(np.median(timed(work, repeats)))
 
 
 @torch.inference_mode()
@@ -56,39 +50,13 @@ def network(tile: int) -> dict[str, float]:
     }
 
 
-PROBE = """
-import sys, time
-from pathlib import Path
-import torch
-
-def peak():  # MiB; of this program alone, unlike ru_maxrss, which a child inherits
-    return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) / 2**10
-
-torch.set_num_threads(int(sys.argv[1]))
-torch.nn.functional.conv2d(torch.rand(1, 4, 8, 8), torch.rand(4, 4, 3, 3))
-bare, began = peak(), time.perf_counter()
-from irflow_cli.cli.app import run
-code = run(["restore", sys.argv[2], "--task", "derain", "--steps", "1", "-o", sys.argv[3], "-q", "--overwrite"])
-print(code, time.perf_counter() - began, peak() - bare)
-"""
-
-
-def whole_command(width: int, height: int, threads: int, folder: Path) -> tuple[float, float]:
+def jpeg(width: int, height: int, folder: Path) -> tuple[float, float]:
     """Return (seconds after torch's start-up, peak MiB above the bare interpreter with torch) of `irflow restore`."""
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32) / 97
     picture = np.stack([np.sin(rows), np.sin(columns), np.sin(rows + columns)], -1) * 90 + 128
-    source, target = folder / f"{width}.jpg", folder / f"{width}-out.jpg"
+    source = folder / f"{width}.jpg"
     Image.fromarray(picture.astype(np.uint8)).save(source, quality=92)
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE, str(threads), str(source), str(target)],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    code, seconds, peak = done.stdout.split()[-3:]
-    if code != "0":
-        raise RuntimeError(done.stderr)
-    return float(seconds), float(peak)
+    return whole_command(RestoreSettings("derain", steps=1), source, folder / f"{width}-out.jpg")
 
 
 def network_alone(width: int, height: int) -> float:
@@ -148,11 +116,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         alone = network_alone(4000, 3000)
-        seconds, peak = whole_command(4000, 3000, options.threads, folder)
+        seconds, peak = jpeg(4000, 3000, folder)
         print(f"| restore, 12 MP JPEG | {seconds:.1f} s, {seconds / alone:.2f} of the network's {alone:.1f} s |")
         print(f"| its memory above torch | {peak:.0f} MiB |")
         if options.large:
-            _, larger = whole_command(8000, 6000, options.threads, folder)
+            _, larger = jpeg(8000, 6000, folder)
             print(f"| memory at 48 MP | {larger:.0f} MiB, {larger / peak:.2f} of that at 12 MP |")
     started = median_seconds(
         lambda: subprocess.run([sys.executable, "-m", "irflow_cli", "--help"], capture_output=True, check=True)

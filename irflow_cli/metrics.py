@@ -1,4 +1,4 @@
-"""Distances between pictures: PSNR and SSIM on RGB and on luma. Pictures are (B, C, H, W), float, in [0, 1]."""
+"""Distances between pictures: PSNR, SSIM, MS-SSIM, on RGB and on luma. Pictures are (B, C, H, W), float, in [0, 1]."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from irflow_cli.tensors import luma
+
+MS_SSIM = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)  # exponents, finest scale first
 
 
 def rounded(image: Tensor) -> Tensor:
@@ -30,6 +32,29 @@ def ssim(image: Tensor, reference: Tensor) -> Tensor:
     Source: Wang et al. 2004. The windows lie inside the picture, as in the authors' code and scikit-image's
     `gaussian_weights=True, use_sample_covariance=False`. Raises ValueError for pictures under 11 pixels.
     """
+    return _similarity(image, reference)[0]
+
+
+def ms_ssim(image: Tensor, reference: Tensor) -> Tensor:
+    """Return the multi-scale structural similarity of each picture, (B,), over five scales, each half of the one before.
+
+    Source: Wang, Simoncelli, Bovik 2003, with their exponents. Negative similarities count as 0. Raises ValueError for
+    pictures under 176 pixels.
+    """
+    smallest = 11 * 2 ** (len(MS_SSIM) - 1)
+    if min(image.shape[-2:]) < smallest:
+        raise ValueError(f"MS-SSIM needs pictures of at least {smallest} x {smallest} pixels")
+    product = torch.ones(image.shape[0], dtype=torch.float64, device=image.device)
+    for scale, exponent in enumerate(MS_SSIM):
+        whole, contrast = _similarity(image, reference)
+        last = scale == len(MS_SSIM) - 1
+        product = product * (whole if last else contrast).clamp_min(0) ** exponent
+        image, reference = F.avg_pool2d(image, 2), F.avg_pool2d(reference, 2)
+    return product
+
+
+def _similarity(image: Tensor, reference: Tensor) -> tuple[Tensor, Tensor]:
+    """Return SSIM and its part without the means (contrast and structure), each (B,)."""
     if min(image.shape[-2:]) < 11:
         raise ValueError("SSIM needs pictures of at least 11 x 11 pixels")
     axis = torch.arange(11, dtype=torch.float64, device=image.device) - 5
@@ -46,9 +71,9 @@ def ssim(image: Tensor, reference: Tensor) -> Tensor:
     variance_a, variance_b = blur(a * a) - mean_a**2, blur(b * b) - mean_b**2
     covariance = blur(a * b) - mean_a * mean_b
     c1, c2 = 0.01**2, 0.03**2
-    score = (2 * mean_a * mean_b + c1) * (2 * covariance + c2)
-    score = score / ((mean_a**2 + mean_b**2 + c1) * (variance_a + variance_b + c2))
-    return score.flatten(1).mean(1)
+    contrast = (2 * covariance + c2) / (variance_a + variance_b + c2)
+    score = contrast * (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
+    return score.flatten(1).mean(1), contrast.flatten(1).mean(1)
 
 
 def ssim_y(image: Tensor, reference: Tensor) -> Tensor:

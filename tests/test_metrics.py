@@ -53,3 +53,16 @@ def test_equal_pictures_are_perfect_and_a_shift_is_seen() -> None:
     assert float(metrics.ssim_y(picture, picture)) == pytest.approx(1)
     assert float(metrics.psnr_y(picture.roll(1, 3), picture)) < 30
     assert float(metrics.ssim(picture.roll(1, 3), picture)) < 0.9
+
+
+def test_ms_ssim_agrees_with_torchmetrics() -> None:
+    from torchmetrics.functional.image import multiscale_structural_similarity_index_measure
+
+    clean = tensor(scene(192, 208) / 255).float()
+    noisy = (clean + 0.1 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))).clamp(0, 1)
+    theirs = float(multiscale_structural_similarity_index_measure(noisy, clean, data_range=1.0))
+    # Not closer: at the coarsest scale theirs counts windows that reach over the edge as well.
+    assert float(metrics.ms_ssim(noisy, clean)) == pytest.approx(theirs, abs=5e-4)
+    assert float(metrics.ms_ssim(clean, clean)) == pytest.approx(1)
+    with pytest.raises(ValueError, match="176"):
+        metrics.ms_ssim(clean[..., :175], noisy[..., :175])

@@ -1,9 +1,10 @@
-"""`irflow bench`: figures of a task's checkpoint over a folder."""
+"""`irflow bench`: quality, speed and memory of a task's checkpoint and its peers over a folder."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
 
 import typer
 
@@ -11,67 +12,192 @@ from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson, Device, Precision, Quiet
 from irflow_cli.errors import UsageError
 
+if TYPE_CHECKING:
+    from irflow_cli.services.bench.run import BenchRequest
+    from irflow_cli.services.restore import RestoreSettings
+
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
+
+Value = TypeVar("Value")
 
 
 def bench(
-    data: Annotated[Path, typer.Argument(help="Folder of clean/ and degraded/, or of clean pictures.", show_default=False)],
-    task: Annotated[str, typer.Option(help="derain, denoise or deraindrop.", show_default=False)],
+    data: Annotated[
+        Optional[Path],
+        typer.Argument(help="Folder of pairs (clean/ and degraded/, or as a public set has them), or of clean pictures."),
+    ] = None,
+    task: Annotated[Optional[str], typer.Option(help="derain, denoise or deraindrop.", show_default=False)] = None,
     steps: Annotated[str, typer.Option(help="Numbers of steps, such as 1,2,4.")] = "1",
     degrade: Annotated[
         Optional[str],
-        typer.Option(help="KIND:SEVERITY to make from clean pictures, such as noise:25.", show_default=False),
+        typer.Option(
+            help="KIND:SEVERITY to make from clean pictures, such as noise:25, or several with commas; `unseen` for those "
+            "that no checkpoint is trained on.",
+            show_default=False,
+        ),
+    ] = None,
+    methods: Annotated[
+        str, typer.Option(help="irflow and peers: opencv-nlm, nlm, wavelet, bm3d; `all` for those installed.")
+    ] = "irflow",
+    peer: Annotated[
+        Optional[list[Path]],
+        typer.Option(help="A network to measure too: an irflow checkpoint, or what spandrel loads.", show_default=False),
+    ] = None,
+    peer_command: Annotated[
+        Optional[list[str]], typer.Option(help="A command to measure too: 'tool {in} {out}'.", show_default=False)
     ] = None,
     checkpoint: Annotated[Optional[str], typer.Option(help="A file or a name.", show_default="shipped")] = None,
-    sigma: Annotated[Optional[float], typer.Option(help="Noise told to denoise.", show_default="estimated")] = None,
+    sigma: Annotated[Optional[float], typer.Option(help="Noise told to all methods.", show_default="estimated")] = None,
     sampler: Annotated[Optional[str], typer.Option(help="euler or heun.", show_default="euler")] = None,
-    grid: Annotated[Optional[str], typer.Option(help="released or uniform.", show_default="released")] = None,
+    grid: Annotated[Optional[str], typer.Option(help="released, uniform or both.", show_default="released")] = None,
+    strength: Annotated[str, typer.Option(help="Shares of the result in the mixture with the input, such as 0.5,1.")] = "1",
+    source_noise: Annotated[str, typer.Option(help="Noise levels added before the walk, such as 0,10.")] = "0",
     ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns.")] = False,
+    border: Annotated[int, typer.Option(help="Pixels cut from each side before measuring.")] = 0,
+    report: Annotated[
+        Optional[Path],
+        typer.Option(help="Folder for results.jsonl, report.html and table.md; an interrupted run goes on there."),
+    ] = None,
+    speed: Annotated[
+        Optional[str],
+        typer.Option(help="Instead, without DATA: speed and memory over sizes in MP, such as 0.25,1,4,12,48.", metavar="SIZES"),
+    ] = None,
+    compare: Annotated[
+        Optional[tuple[Path, Path]],
+        typer.Option(help="Say what got better or worse from OLD to NEW results (.jsonl); exit 1 if worse.", metavar="OLD NEW"),
+    ] = None,
+    suite: Annotated[
+        Optional[str], typer.Option(help="`readme`: measure the sets below DATA and fill README.md.", show_default=False)
+    ] = None,
     device: Device = "auto",
     precision: Precision = "auto",
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> int:
-    """Measure PSNR, SSIM, MS-SSIM, VIF and speed of restored pictures against their clean originals.
+    """Measure restored pictures against their clean originals, beside the peers, on the same inputs.
 
-    Prints a Markdown table of means; with --json a line a picture. Outputs are rounded to 8 bits, nothing is cropped.
+    Prints a Markdown table of means; with --json a line a picture. PSNR, SSIM and MS-SSIM are ours, VIF, LPIPS and DISTS
+    come with irflow[metrics]. Outputs are rounded to 8 bits; nothing is resized.
 
     Example: irflow bench photos/ --task denoise --degrade noise:25 --steps 1,2,4
     """
-    from irflow_cli.services.bench import BenchRequest, averages
-    from irflow_cli.services.bench import bench as run
+    console = Console(quiet=quiet, as_json=as_json)
+    if compare is not None:
+        return _compare(console, *compare)
+    if suite is None and task is None:
+        raise UsageError("--task is missing: derain, denoise or deraindrop")
+    from irflow_cli.services.bench.methods import Walks
+    from irflow_cli.services.bench.run import BenchRequest
     from irflow_cli.services.restore import RestoreSettings
 
-    try:
-        counts = tuple(int(part) for part in steps.split(","))
-    except ValueError:
-        raise UsageError(f"--steps is a list of numbers such as 1,2,4; got {steps!r}") from None
+    walks = Walks(
+        steps=_list(steps, "--steps", int),
+        grids=_list(grid, "--grid", str) if grid else (None,),
+        strengths=_list(strength, "--strength", float),
+        source_noises=_list(source_noise, "--source-noise", float),
+    )
     settings = RestoreSettings(
-        task=task,
-        steps=min(counts),
+        task=task or "derain",
+        steps=min(walks.steps),
         checkpoint=checkpoint,
         sigma=sigma,
         sampler=sampler,
-        grid=grid,
         ensemble=ensemble,
         device=device,
         precision=precision,
     )
-    console, rows = Console(quiet=quiet, as_json=as_json), []
-    for row in run(BenchRequest(data, settings, counts, degrade)):
-        rows.append(row)
-        if as_json:
-            console.result("", picture=row.picture, method=row.method, steps=row.steps, **vars(row.scores))
-    if as_json:
-        return 0
-    pictures = len({row.picture for row in rows})
-    console.result(f"| {data.name}, {pictures} pictures | PSNR | SSIM | PSNR-Y | SSIM-Y | MS-SSIM | VIF | s/MP |")
-    console.result("|---|---|---|---|---|---|---|---|")
-    for (method, count), mean in averages(rows).items():
-        label = method if method == "input" else f"{task}, {count} step{'s' if count > 1 else ''}"
-        figures = (
-            f"{mean.psnr:.2f} | {mean.ssim:.4f} | {mean.psnr_y:.2f} | {mean.ssim_y:.4f} "
-            f"| {mean.ms_ssim:.4f} | {mean.vif:.4f} | {mean.seconds_per_mp:.2f}"
-        )
-        console.result(f"| {label} | {figures.replace('nan', '-')} |")
+    if speed is not None:
+        return _speed(console, settings, speed)
+    if data is None:
+        raise UsageError("DATA is missing: a folder of pairs, or of clean pictures with --degrade")
+    if suite is not None:
+        return _suite(console, suite, data, settings)
+    names = _list(methods, "--methods", str)
+    peers, commands, store = tuple(peer or ()), tuple(peer_command or ()), report and report / "results.jsonl"
+    return _bench(console, BenchRequest(data, settings, walks, degrade, names, peers, commands, border, store, report))
+
+
+def _list(text: str, option: str, kind: Callable[[str], Value]) -> tuple[Value, ...]:
+    try:
+        return tuple(kind(part.strip()) for part in text.split(","))
+    except ValueError:
+        raise UsageError(f"{option} is a list of numbers such as 1,2,4; got {text!r}") from None
+
+
+def _bench(console: Console, request: BenchRequest) -> int:
+    from irflow_cli.services.bench.figures import FIGURES
+    from irflow_cli.services.bench.report import write_report
+    from irflow_cli.services.bench.rows import gains, label_of, markdown, show, table
+    from irflow_cli.services.bench.run import bench as run_bench
+    from irflow_cli.services.bench.run import prepare
+
+    run, rows, failed = prepare(request), [], 0
+    for name, advice in run.left_out.items():
+        console.note(f"{FIGURES[name].title} is left out: {advice}")
+    with console.progress("irflow bench", run.total) as progress:
+        for row in run_bench(run, progress):
+            rows.append(row)
+            for note in row.notes:
+                console.note(f"{row.picture}: {note}")
+            if row.error:
+                failed += 1
+                console.error(f"{row.method} on {row.picture}: {row.error}")
+            if console.as_json:
+                console.result("", **row.to_dict())
+    if not console.as_json:
+        for line in markdown(table(rows, request.data.resolve().name)):
+            console.result(line)
+        if len({row.degrade for row in rows}) > 1:
+            for key, won in gains(rows).items():
+                console.note(f"{label_of(key, request.settings.task)}: {show(won.psnr, 2)} dB over the input")
+    if request.folder is not None:
+        page = write_report(run, rows)
+        console.note(f"report: {page}")
+    if failed:
+        console.error(f"{failed} of {len(rows)} results failed")
+    return 1 if failed else 0
+
+
+def _compare(console: Console, old: Path, new: Path) -> int:
+    from irflow_cli.services.bench.compare import compare
+    from irflow_cli.services.bench.rows import markdown
+
+    changes = compare(old, new)
+    for change in changes:
+        if console.as_json:
+            console.result("", **vars(change))
+    if not console.as_json:
+        cells = [["", "figure", "change", "95 % interval", "pictures", ""], *[change.cells() for change in changes]]
+        for line in markdown(cells):
+            console.result(line)
+    worse = sum(change.verdict == "worse" for change in changes)
+    console.note(f"{worse} figures got worse" if worse else "nothing got worse")
+    return 1 if worse else 0
+
+
+def _speed(console: Console, settings: RestoreSettings, sizes: str) -> int:
+    from irflow_cli.services.bench.rows import markdown
+    from irflow_cli.services.bench.speed import FACTS, measure_speed
+
+    found = []
+    for fact in measure_speed(settings, _list(sizes, "--speed", float)):
+        found.append(fact)
+        if console.as_json:
+            console.result("", **vars(fact))
+    if not console.as_json:
+        for line in markdown([[FACTS, "median", "spread", ""], *[fact.cells() for fact in found]]):
+            console.result(line)
     return 0
+
+
+def _suite(console: Console, name: str, data: Path, settings: RestoreSettings) -> int:
+    from irflow_cli.services.bench.suite import run_suite
+
+    failed = 0
+    for row in run_suite(name, data, Path.cwd(), settings, console.note):
+        failed += row.error is not None
+        if row.error:
+            console.error(f"{row.method} on {row.picture}: {row.error}")
+        if console.as_json:
+            console.result("", **row.to_dict())
+    return 1 if failed else 0

@@ -1,0 +1,164 @@
+"""The figures of one restored picture, and what is suspicious about it."""
+
+from __future__ import annotations
+
+import importlib.util
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from irflow_cli import metrics
+from irflow_cli.services.bench.sets import unit
+
+MISSING = float("nan")
+EQUAL = 100.0  # dB, for pictures that are the same
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Figures of one picture, or the means over many; nan for what is missing or has no meaning.
+
+    Measured on 8-bit outputs with a data range of 255 (1 in `metrics`). PSNR in dB, at most 100; psnr_y and ssim_y are of
+    BT.601 luma (16 to 235); vif, lpips and dists come from torchmetrics (extra `metrics`). Time in seconds a megapixel,
+    memory in MiB.
+    """
+
+    psnr: float = MISSING
+    ssim: float = MISSING
+    psnr_y: float = MISSING
+    ssim_y: float = MISSING
+    ms_ssim: float = MISSING
+    vif: float = MISSING
+    lpips: float = MISSING
+    dists: float = MISSING
+    seconds_per_mp: float = MISSING
+    peak_mib: float = MISSING
+
+
+@dataclass(frozen=True)
+class Figure:
+    """How a figure is shown and which way is better; `smallest` side of a picture that has one."""
+
+    title: str
+    digits: int
+    higher: bool
+    smallest: int = 1
+    measure: Callable[[Tensor, Tensor], float | Tensor] | None = None
+    weights: str | None = None
+
+
+def _library(name: str, **options: object) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return a function of torchmetrics, imported when it is called."""
+
+    def measure(image: Tensor, reference: Tensor) -> Tensor:
+        from torchmetrics.functional import image as library
+
+        return getattr(library, name)(image, reference, **options)
+
+    return measure
+
+
+def _vif(image: Tensor, reference: Tensor) -> Tensor:
+    return _library("visual_information_fidelity")(image * 255, reference * 255)
+
+
+FIGURES: dict[str, Figure] = {
+    "psnr": Figure("PSNR", 2, True, 1, metrics.psnr),
+    "ssim": Figure("SSIM", 4, True, 11, metrics.ssim),
+    "psnr_y": Figure("PSNR-Y", 2, True, 1, metrics.psnr_y),
+    "ssim_y": Figure("SSIM-Y", 4, True, 11, metrics.ssim_y),
+    "ms_ssim": Figure("MS-SSIM", 4, True, 176, metrics.ms_ssim),
+    "vif": Figure("VIF", 4, True, 41, _vif),
+    "lpips": Figure(
+        "LPIPS",
+        4,
+        False,
+        64,
+        _library("learned_perceptual_image_patch_similarity", net_type="alex", normalize=True),
+        "alexnet-owt-7be5be79.pth",
+    ),
+    "dists": Figure(
+        "DISTS", 4, False, 64, _library("deep_image_structure_and_texture_similarity", reduction="mean"), "vgg16-397923af.pth"
+    ),
+    "seconds_per_mp": Figure("s/MP", 2, False),
+    "peak_mib": Figure("MiB", 0, False),
+}
+LIBRARY = ("vif", "lpips", "dists")
+
+
+def absent() -> dict[str, str]:
+    """Return the figures that cannot be had on this machine, each with what to do about it. Nothing is downloaded."""
+    if importlib.util.find_spec("torchmetrics") is None:
+        return dict.fromkeys(LIBRARY, "run `pip install 'irflow[metrics]'`")
+    found = {}
+    folder = Path(torch.hub.get_dir()) / "checkpoints"
+    for name in LIBRARY:
+        weights = FIGURES[name].weights
+        if weights and importlib.util.find_spec("torchvision") is None:
+            found[name] = f"it needs torchvision, and its backbone {weights} in {folder}"
+        elif weights and not (folder / weights).is_file():
+            found[name] = f"put its backbone {weights} into {folder}"
+    return found
+
+
+def measure(pixels: np.ndarray, clean: np.ndarray, border: int, left_out: frozenset[str]) -> dict[str, float]:
+    """Return the figures of (H, W, 3) uint8 pixels against the clean ones, `border` pixels cut from each side.
+
+    Figures in `left_out`, and those for which the picture is too small, are not in the result.
+    """
+    inside = (slice(border, pixels.shape[0] - border), slice(border, pixels.shape[1] - border))
+    image, reference = unit(pixels[inside]), unit(clean[inside])
+    side = min(image.shape[-2:])
+    values = {}
+    for name, figure in FIGURES.items():
+        if figure.measure is not None and name not in left_out and side >= max(1, figure.smallest):
+            values[name] = min(float(figure.measure(image, reference)), EQUAL)
+    return values
+
+
+def doubts(pixels: np.ndarray, clean: np.ndarray, what: str) -> tuple[str, ...]:
+    """Return what is suspicious about pixels (H, W, 3) uint8 that should show the clean picture: moved, or another range.
+
+    Not errors: real pairs can be off by a pixel, and a picture can be degraded in its contrast.
+    """
+    one, other = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float64) for image in (pixels, clean))
+    found = []
+    right, down = shift_of(one, other)
+    if right or down:
+        found.append(f"{what} is moved by about ({right}, {down}) pixels")
+    contrast = one.std() / max(other.std(), 1e-9)
+    if other.std() > 1 and not 0.4 < contrast < 2.5:
+        found.append(f"{what} has {contrast:.2f} times the contrast of the clean picture; is its range another?")
+    return tuple(found)
+
+
+def shift_of(image: np.ndarray, reference: np.ndarray) -> tuple[int, int]:
+    """Return by how many pixels (right, down) a grey picture (H, W) is moved against the reference: the peak of their phase
+    correlation. (0, 0) where none stands out, and for pictures under 32 pixels."""
+    if min(image.shape) < 32:
+        return 0, 0
+    window = np.outer(*(np.hanning(side) for side in image.shape))
+    spectra = [np.fft.rfft2((picture - picture.mean()) * window) for picture in (image, reference)]
+    cross = spectra[0] * spectra[1].conj()
+    peaks = np.fft.irfft2(cross / np.maximum(np.abs(cross), 1e-9), s=image.shape)
+    top, left = (int(value) for value in np.unravel_index(peaks.argmax(), peaks.shape))
+    if peaks[top, left] < 0.05 or peaks[top, left] < 2 * peaks[0, 0]:
+        return 0, 0
+    height, width = image.shape
+    return (left + width // 2) % width - width // 2, (top + height // 2) % height - height // 2
+
+
+def mean_of(group: list[Scores]) -> Scores:
+    """Return the means of figures, over those that are there."""
+
+    def mean(name: str) -> float:
+        there = [value for value in (getattr(one, name) for one in group) if not math.isnan(value)]
+        return sum(there) / len(there) if there else MISSING
+
+    return Scores(**{field.name: mean(field.name) for field in fields(Scores)})

@@ -1,0 +1,147 @@
+"""What is measured: irflow's own walks, and the one shape that every peer is brought into."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import irflow_cli
+from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
+from irflow_cli.runtime.images import Picture
+from irflow_cli.services.restore import Restorer, RestoreSettings
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a method made of a picture: (H, W, 3) uint8, the seconds of the whole call, and the most memory it took on
+    top of what was in use, in MiB (nan where the system does not tell)."""
+
+    pixels: np.ndarray
+    seconds: float
+    mib: float
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to restore a picture, (H, W, 3) uint8 in and out.
+
+    name, steps, variant: how its rows are called; steps is 0 for what has none. identity: digits that change with anything
+    that changes its results. about: one line for the reader: what it is and what it was trained on.
+    """
+
+    name: str
+    run: Callable[[np.ndarray], Result]
+    identity: str
+    about: str
+    steps: int = 0
+    variant: str = ""
+    parameters: int | None = None
+
+
+@dataclass(frozen=True)
+class Walks:
+    """The walks of irflow that are measured: every combination of these values."""
+
+    steps: tuple[int, ...] = (1,)
+    grids: tuple[str | None, ...] = (None,)
+    strengths: tuple[float, ...] = (1.0,)
+    source_noises: tuple[float, ...] = (0.0,)
+
+
+def our_methods(settings: RestoreSettings, walks: Walks, name: str = "irflow") -> list[Method]:
+    """Return a method for every walk of a checkpoint; the network is loaded once. Raises as `Restorer` does."""
+    found, checkpoint = [], None
+    combinations = itertools.product(walks.grids, walks.strengths, walks.source_noises, walks.steps)
+    for grid, strength, source_noise, steps in combinations:
+        chosen = replace(settings, steps=steps, grid=grid, strength=strength, source_noise=source_noise)
+        restorer = Restorer(chosen, checkpoint)
+        checkpoint = restorer.checkpoint
+        card, walk = checkpoint.card.to_json(), asdict(replace(chosen, checkpoint=None))
+        parts = {
+            f"{grid} grid": grid is not None and len(walks.grids) > 1,
+            f"strength {strength:g}": strength != 1,
+            f"source noise {source_noise:g}": source_noise != 0,
+            "8 views": settings.ensemble,
+        }
+        found.append(
+            Method(
+                name=name,
+                run=_runner(restorer),
+                identity=identity_of(irflow_cli.__version__, card, walk),
+                about=_about(checkpoint),
+                steps=steps,
+                variant=", ".join(part for part, holds in parts.items() if holds),
+                parameters=sum(weight.numel() for weight in checkpoint.net.parameters()),
+            )
+        )
+    return found
+
+
+def our_checkpoint(path: Path, settings: RestoreSettings, walks: Walks) -> list[Method]:
+    """Return the methods of another checkpoint of irflow, called by its file's name."""
+    load_checkpoint(path)
+    return our_methods(replace(settings, checkpoint=str(path)), walks, f"irflow {path.stem}")
+
+
+def _runner(restorer: Restorer) -> Callable[[np.ndarray], Result]:
+    def work(pixels: np.ndarray) -> np.ndarray:
+        return restorer.restore(Picture(pixels.copy(), None, "PNG"))[0].rgb8()
+
+    return in_process(work, restorer.device)
+
+
+def _about(checkpoint: Checkpoint) -> str:
+    card = checkpoint.card
+    trained = f"{card.trained.get('iterations', 0)} iterations, {card.trained.get('minutes', 0):g} minutes"
+    rain = " and rain layers" if card.trained.get("rain_layers") else ""
+    data = card.trained.get("data", "unknown pictures")
+    return f"{checkpoint.path.name} ({card.digest[:12]}), trained on `{data}`{rain}: {trained}"
+
+
+def identity_of(*parts: object) -> str:
+    """Return twelve hexadecimal digits of anything that prints the same when it is the same."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+
+def in_process(work: Callable[[np.ndarray], np.ndarray], device: torch.device | None = None) -> Callable[[np.ndarray], Result]:
+    """Return `work` with its time and memory: the device's on CUDA, the process's elsewhere (Linux)."""
+    cuda = device is not None and device.type == "cuda"
+
+    def run(pixels: np.ndarray) -> Result:
+        before = _start_counting(device if cuda else None)
+        began = time.perf_counter()
+        result = work(pixels)
+        seconds = time.perf_counter() - began
+        peak = torch.cuda.max_memory_allocated(device) / 2**20 if cuda else memory("VmHWM")
+        return Result(result, seconds, float(np.maximum(0.0, peak - before)))  # nan stays nan
+
+    return run
+
+
+def _start_counting(cuda: torch.device | None) -> float:
+    """Forget past peaks and return the MiB in use now."""
+    if cuda is not None:
+        torch.cuda.reset_peak_memory_stats(cuda)
+        return torch.cuda.memory_allocated(cuda) / 2**20
+    try:
+        ctypes.CDLL(None).malloc_trim(0)  # else memory that was freed, but not given back, hides what is taken again
+        Path("/proc/self/clear_refs").write_text("5")
+    except (OSError, AttributeError, TypeError):
+        return float("nan")
+    return memory("VmRSS")
+
+
+def memory(entry: str, process: int | str = "self") -> float:
+    """Return the memory of a process in MiB: "VmRSS" now, "VmHWM" at most; nan where /proc does not tell."""
+    try:
+        return int(Path(f"/proc/{process}/status").read_text().split(f"{entry}:")[1].split()[0]) / 2**10
+    except (OSError, IndexError):
+        return float("nan")

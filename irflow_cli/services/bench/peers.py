@@ -1,0 +1,187 @@
+"""The peers: classical methods of known libraries, networks of others, and any command. They get what irflow gets."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shlex
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from irflow_cli.degradations.estimate import estimate_sigma
+from irflow_cli.errors import CheckpointError, ImageError, UsageError
+from irflow_cli.runtime.images import Picture, encode_picture, read_picture
+from irflow_cli.services.bench.methods import Method, Result, identity_of, in_process, memory
+from irflow_cli.services.bench.sets import pixels_of, unit
+
+TIMEOUT = 600  # seconds a command may take for one picture
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A method of a library: `apply(pixels (H, W, 3) uint8, sigma)` with sigma on the 0-255 scale. needs: module and the
+    name to install it by."""
+
+    task: str
+    about: str
+    apply: Callable[[np.ndarray, float], np.ndarray]
+    needs: tuple[tuple[str, str], ...] = ()
+
+
+def fast_means(pixels: np.ndarray, sigma: float) -> np.ndarray:
+    """Return OpenCV's fast non-local means for colour pictures, with h of 0.6 sigma."""
+    return cv2.fastNlMeansDenoisingColored(pixels, None, 0.6 * sigma, 0.6 * sigma, 7, 21)
+
+
+def means(pixels: np.ndarray, sigma: float) -> np.ndarray:
+    """Return scikit-image's non-local means with the settings its guide gives for a known sigma."""
+    from skimage.restoration import denoise_nl_means
+
+    level = sigma / 255
+    options = {"h": 0.6 * level, "sigma": level, "patch_size": 5, "patch_distance": 6, "fast_mode": True}
+    return _rounded(denoise_nl_means(_unit(pixels), channel_axis=-1, **options))
+
+
+def wavelet(pixels: np.ndarray, sigma: float) -> np.ndarray:
+    """Return scikit-image's wavelet shrinkage (BayesShrink, in YCbCr)."""
+    from skimage.restoration import denoise_wavelet
+
+    options = {"sigma": sigma / 255, "convert2ycbcr": True, "method": "BayesShrink", "rescale_sigma": True}
+    return _rounded(denoise_wavelet(_unit(pixels), channel_axis=-1, **options))
+
+
+def blocks(pixels: np.ndarray, sigma: float) -> np.ndarray:
+    """Return BM3D of the package of that name, its profile for colour."""
+    import bm3d  # pyright: ignore[reportMissingImports] - not for commercial use, so no extra of irflow brings it
+
+    return _rounded(bm3d.bm3d_rgb(_unit(pixels), sigma / 255))
+
+
+def _unit(pixels: np.ndarray) -> np.ndarray:
+    return pixels.astype(np.float64) / 255
+
+
+def _rounded(values: np.ndarray) -> np.ndarray:
+    return (values.clip(0, 1) * 255).round().astype(np.uint8)
+
+
+PEERS: dict[str, Peer] = {
+    "opencv-nlm": Peer("denoise", "OpenCV's fast non-local means, h = 0.6 sigma", fast_means),
+    "nlm": Peer("denoise", "scikit-image's non-local means, h = 0.6 sigma", means, (("skimage", "scikit-image"),)),
+    "wavelet": Peer(
+        "denoise", "scikit-image's wavelets, BayesShrink", wavelet, (("skimage", "scikit-image"), ("pywt", "PyWavelets"))
+    ),
+    "bm3d": Peer("denoise", "BM3D, by the package bm3d", blocks, (("bm3d", "bm3d"),)),
+}
+
+
+def known_peers(names: tuple[str, ...], task: str, sigma: float | None) -> list[Method]:
+    """Return the peers of PEERS by name; `all` stands for those of the task that are installed.
+
+    Without `sigma` they are given irflow's own estimate, whose time then counts as theirs, as it does for irflow.
+    Raises UsageError for a name that is none, a peer of another task, or one whose library is missing.
+    """
+    found = []
+    for name in names:
+        if name == "all":
+            found += [key for key, peer in PEERS.items() if peer.task == task and not _missing(peer)]
+            continue
+        if name not in PEERS or PEERS[name].task != task:
+            fitting = [key for key, peer in PEERS.items() if peer.task == task]
+            raise UsageError(f"no peer for {task} is called {name!r}; there are {', '.join(fitting) or 'none'}")
+        missing = _missing(PEERS[name])
+        if missing:
+            raise UsageError(f"peer {name} needs {' and '.join(missing)}; run `pip install {' '.join(missing)}`")
+        found.append(name)
+    return [_known(name, sigma) for name in dict.fromkeys(found)]
+
+
+def _missing(peer: Peer) -> list[str]:
+    return [package for module, package in peer.needs if importlib.util.find_spec(module) is None]
+
+
+def _known(name: str, sigma: float | None) -> Method:
+    peer = PEERS[name]
+
+    def work(pixels: np.ndarray) -> np.ndarray:
+        return peer.apply(pixels, 255 * estimate_sigma(unit(pixels)) if sigma is None else sigma)
+
+    return Method(name, in_process(work), identity_of(name, peer.about, sigma), peer.about)
+
+
+def foreign_network(path: Path, device: torch.device) -> Method:
+    """Return any network that spandrel loads, on whole pictures. Raises UsageError when spandrel is missing and
+    CheckpointError for a file it does not know or a network that does not keep a picture's size."""
+    try:
+        import spandrel  # pyright: ignore[reportMissingImports]
+    except ImportError as error:
+        raise UsageError(f"--peer {path} needs spandrel ({error}); run `pip install 'irflow[peers]'`") from None
+    try:
+        model = spandrel.ModelLoader(device=device).load_from_file(path)
+    except Exception as error:
+        raise CheckpointError(f"{path}: spandrel does not load it ({error or type(error).__name__})") from None
+    if not isinstance(model, spandrel.ImageModelDescriptor) or model.scale != 1 or model.input_channels != 3:
+        raise CheckpointError(f"{path}: not a network from colour pictures to pictures of the same size")
+
+    @torch.inference_mode()
+    def work(pixels: np.ndarray) -> np.ndarray:
+        return pixels_of(model(unit(pixels).to(device)).cpu())
+
+    parameters = sum(weight.numel() for weight in model.model.parameters())
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    about = f"{path.name} ({digest}), {model.architecture.name}, whole pictures; its training set is not in the file"
+    return Method(path.stem, in_process(work, device), identity_of(digest), about, parameters=parameters)
+
+
+def command(line: str) -> Method:
+    """Return any command, given a PNG by {in} and writing a picture to {out}; its start counts in its time.
+
+    It is no shell line, and runs with the threads that irflow has (OMP_NUM_THREADS). Raises UsageError for a line without
+    {in} and {out}.
+    """
+    words = shlex.split(line)
+    if not all(any(mark in word for word in words) for mark in ("{in}", "{out}")):
+        raise UsageError(f"--peer-command is a line such as 'tool {{in}} {{out}}', got {line!r}")
+
+    def run(pixels: np.ndarray) -> Result:
+        with tempfile.TemporaryDirectory() as folder:
+            source, target = Path(folder, "in.png"), Path(folder, "out.png")
+            source.write_bytes(encode_picture(Picture(pixels, None, "PNG"), "PNG"))
+            filled = [word.replace("{in}", str(source)).replace("{out}", str(target)) for word in words]
+            began = time.perf_counter()
+            peak = _watched(filled, Path(folder, "errors"))
+            return Result(read_picture(target).rgb8(), time.perf_counter() - began, peak)
+
+    options = [word for word in words[1:] if word not in ("{in}", "{out}")]
+    return Method(" ".join([Path(words[0]).name, *options]), run, identity_of(words), f"the command `{line}`")
+
+
+def _watched(words: list[str], errors: Path) -> float:
+    """Run a command and return the most memory it held, in MiB. Raises ImageError when it fails."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    peak = float("nan")
+    try:
+        with errors.open("wb") as file, subprocess.Popen(words, stdout=file, stderr=file, env=environment) as process:
+            began = time.perf_counter()
+            while process.poll() is None:
+                now = memory("VmHWM", process.pid)
+                peak = now if now == now else peak
+                if time.perf_counter() - began > TIMEOUT:
+                    process.kill()
+                    raise ImageError(f"{words[0]} took more than {TIMEOUT} seconds")
+                time.sleep(0.005)
+    except OSError as error:
+        raise ImageError(f"{words[0]}: {error.strerror or error}") from None
+    if process.returncode:
+        said = errors.read_text(errors="replace").strip().splitlines()
+        raise ImageError(f"{words[0]} ended with {process.returncode}{': ' + said[-1][:200] if said else ''}")
+    return peak

@@ -1,0 +1,65 @@
+"""The plots of the report, as SVG. They need matplotlib (extra `bench`); without it there are none."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import math
+
+from irflow_cli.services.bench.figures import FIGURES, Scores
+from irflow_cli.services.bench.rows import Key, Row, averages
+
+PERCEPTUAL = ("lpips", "dists", "ms_ssim", "vif")  # the first that was measured is the perceptual axis
+
+
+def plots_of(rows: list[Row]) -> list[tuple[str, str]]:
+    """Return (caption, SVG) of the plots that the rows are enough for; none without matplotlib."""
+    if importlib.util.find_spec("matplotlib") is None:
+        return []
+    found = []
+    for degrade in dict.fromkeys(row.degrade for row in rows):
+        means = {key: mean for key, mean in averages(rows).items() if key[0] == degrade and key[1] != "input"}
+        where = f", {degrade}" if degrade else ""
+        walks = {key: mean for key, mean in means.items() if key[2]}
+        axis = next((name for name in PERCEPTUAL if any(_there(mean, name) for mean in means.values())), None)
+        if axis is not None and len(walks) > 1:
+            svg = _curves(walks, "psnr", axis, rows[0].task)
+            found.append((f"Distortion and perception over steps{where}: up and to the right is better", svg))
+        if any(_there(mean, "seconds_per_mp") for mean in means.values()):
+            svg = _curves(means, "seconds_per_mp", "psnr", rows[0].task)
+            found.append((f"Quality and time{where}: up and to the left is better", svg))
+    return found
+
+
+def _there(mean: Scores, name: str) -> bool:
+    return not math.isnan(getattr(mean, name))
+
+
+def _curves(means: dict[Key, Scores], across: str, up: str, task: str) -> str:
+    """Return a plot of two figures: a curve for every method and variant, its points marked with their steps."""
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    figure = Figure((6.4, 4.4), layout="constrained")
+    axes = figure.subplots()
+    curves: dict[str, list[tuple[float, float, int]]] = {}
+    for (_, method, steps, variant), mean in means.items():
+        name = ", ".join(part for part in (task if method == "irflow" else method, variant) if part)
+        if _there(mean, across) and _there(mean, up):
+            curves.setdefault(name, []).append((getattr(mean, across), getattr(mean, up), steps))
+    for name, points in curves.items():
+        axes.plot([x for x, _, _ in points], [y for _, y, _ in points], marker="o", label=name)
+        for x, y, steps in points:
+            axes.annotate(str(steps or ""), (x, y), textcoords="offset points", xytext=(4, 4), fontsize=9)
+    for name, axis in ((across, axes.xaxis), (up, axes.yaxis)):
+        axis.set_label_text(FIGURES[name].title + ("" if FIGURES[name].higher else " (less is better)"))
+    if up in ("lpips", "dists"):
+        axes.invert_yaxis()
+    if across == "seconds_per_mp":
+        axes.set_xscale("log")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=8)
+    text = io.StringIO()
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "irflow"}):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    return text.getvalue()[text.getvalue().index("<svg") :]

@@ -1,0 +1,237 @@
+"""A run of the benchmark: every picture, spoiled in every way, through every method, measured and stored as it goes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from irflow_cli.errors import CheckpointError, DeviceError, UsageError
+from irflow_cli.runtime.checkpoints import read_card
+from irflow_cli.runtime.device import choose_device
+from irflow_cli.runtime.images import Picture, encode_picture, write_atomically
+from irflow_cli.services.bench.figures import Scores, absent, doubts, measure
+from irflow_cli.services.bench.methods import Method, Result, Walks, our_checkpoint, our_methods
+from irflow_cli.services.bench.peers import command, foreign_network, known_peers
+from irflow_cli.services.bench.rows import Row, line_of, read_rows, write_rows
+from irflow_cli.services.bench.sets import Case, Sample, Spoiler, cases_of, find_samples, parse_degrade
+from irflow_cli.services.restore import RestoreSettings
+
+VIEW = (300, 400)  # rows and columns of the part of a picture that is kept for the report
+
+
+@dataclass(frozen=True)
+class BenchRequest:
+    """What to measure. data: pairs, matched by name, or clean pictures with `degrade`, such as "noise:25,noise:50".
+
+    methods: "irflow" and names of PEERS. peers: files of networks. commands: lines with {in} and {out}. border: pixels cut
+    from each side before measuring. store: the file of results, where an interrupted run goes on. folder: where the report
+    and parts of pictures are kept.
+    """
+
+    data: Path
+    settings: RestoreSettings
+    walks: Walks = field(default_factory=Walks)
+    degrade: str | None = None
+    methods: tuple[str, ...] = ("irflow",)
+    peers: tuple[Path, ...] = ()
+    commands: tuple[str, ...] = ()
+    border: int = 0
+    store: Path | None = None
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """A request that makes sense: its pictures, how they are spoiled, the methods, and the figures left out with why."""
+
+    request: BenchRequest
+    samples: tuple[Sample, ...]
+    spoilers: tuple[Spoiler, ...]
+    methods: tuple[Method, ...]
+    left_out: dict[str, str]
+
+    @property
+    def total(self) -> int:
+        """The number of rows to come."""
+        return len(self.samples) * max(1, len(self.spoilers)) * (1 + len(self.methods))
+
+
+def prepare(request: BenchRequest) -> Run:
+    """Return the run of a request. Raises NothingToDo, UsageError or CheckpointError before any picture is restored: also
+    for pairs of two sizes, and for a degraded picture that shows another clean picture than its own."""
+    if request.border < 0:
+        raise UsageError(f"--border must not be negative, got {request.border}")
+    spoilers = parse_degrade(request.degrade, request.settings.task)
+    samples = find_samples(request.data, paired=not spoilers)
+    if not spoilers:
+        check_pairs(samples)
+    methods: list[Method] = []
+    if "irflow" in request.methods:
+        methods += our_methods(request.settings, request.walks)
+    others = tuple(name for name in request.methods if name != "irflow")
+    methods += known_peers(others, request.settings.task, request.settings.sigma)
+    for path in request.peers:
+        methods += _network(path, request)
+    methods += [command(line) for line in request.commands]
+    names = [", ".join(filter(None, (method.name, str(method.steps or ""), method.variant))) for method in methods]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two methods are called {name}; give each once, or rename the file")
+    return Run(request, samples, spoilers, tuple(methods), absent())
+
+
+def _network(path: Path, request: BenchRequest) -> list[Method]:
+    if not path.is_file():
+        raise CheckpointError(f"--peer {path} does not exist")
+    try:
+        read_card(path)
+    except CheckpointError:
+        return [foreign_network(path, choose_device(request.settings.device))]
+    return our_checkpoint(path, request.settings, request.walks)
+
+
+def check_pairs(samples: tuple[Sample, ...]) -> None:
+    """Raise UsageError for pairs of two sizes, and for swapped ones: two degraded pictures that each show the other's scene."""
+    cleans, degradeds = [], []
+    for sample in samples:
+        case = next(cases_of(sample, ()))
+        cleans.append(_small(case.clean))
+        degradeds.append(_small(case.degraded))
+    likeness = np.array(degradeds) @ np.array(cleans).T  # (degraded, clean)
+    for index, row in enumerate(likeness):
+        other = int(row.argmax())
+        if row[other] > row[index] + 0.3 and likeness[other, index] > likeness[other, other] + 0.3:
+            names = samples[index].name, samples[other].name
+            raise UsageError(f"{names[0]} and {names[1]} seem swapped: each degraded picture shows the other's scene")
+
+
+def _small(pixels: np.ndarray) -> np.ndarray:
+    """Return a picture as a vector of length one without its mean, so that products are correlations."""
+    small = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (24, 24), interpolation=cv2.INTER_AREA).astype(float)
+    small -= small.mean()
+    return small.ravel() / max(np.linalg.norm(small), 1e-9)
+
+
+def bench(run: Run, progress: Callable[[float], None] = lambda done: None) -> Iterator[Row]:
+    """Yield a row for the input and one for every method, picture by picture; rows that were stored are not measured again.
+
+    A method that fails on a picture is a row with its error. At the end the store holds the rows of this run and no others.
+    """
+    request, threads = run.request, cv2.getNumThreads()
+    kept = _kept(request.store)
+    fresh: set[str] = set()
+    rows: list[Row] = []
+    cv2.setNumThreads(torch.get_num_threads())
+    try:
+        for sample in run.samples:
+            for case in cases_of(sample, run.spoilers):
+                top, left = _worst_part(case)
+                _keep_view(request.folder, case, "clean", case.clean[top:, left:])
+                for method in (None, *run.methods):
+                    row = kept.get(_place(case, method, request.border))
+                    if row is None:
+                        row, pixels = _measured(run, case, method, fresh)
+                        _keep_view(request.folder, case, _file_of(method), pixels[top:, left:])
+                        _append(request.store, row)
+                    rows.append(row)
+                    yield row
+                    progress(len(rows))
+        if request.store is not None:
+            write_rows(request.store, rows)
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _kept(store: Path | None) -> dict[tuple, Row]:
+    if store is None or not store.is_file():
+        return {}
+    rows = read_rows(store)
+    write_rows(store, rows)  # without a last line that was cut off, so that new ones can follow
+    return {(row.digest, row.degrade, row.picture, row.identity, row.border): row for row in rows if row.error is None}
+
+
+def _place(case: Case, method: Method | None, border: int) -> tuple:
+    return case.digest, case.degrade, case.picture, "" if method is None else method.identity, border
+
+
+def _append(store: Path | None, row: Row) -> None:
+    if store is not None:
+        store.parent.mkdir(parents=True, exist_ok=True)
+        with store.open("a", encoding="utf-8") as file:
+            file.write(line_of(row))
+
+
+def _measured(run: Run, case: Case, method: Method | None, fresh: set[str]) -> tuple[Row, np.ndarray]:
+    """Return the row of a case and the pixels it was measured on (the input's where the method failed)."""
+    request, left_out = run.request, frozenset(run.left_out)
+    row = Row(
+        picture=case.picture,
+        method="input" if method is None else method.name,
+        steps=0 if method is None else method.steps,
+        scores=Scores(),
+        task=request.settings.task,
+        degrade=case.degrade,
+        variant="" if method is None else method.variant,
+        parameters=None if method is None else method.parameters,
+        border=request.border,
+        digest=case.digest,
+        identity="" if method is None else method.identity,
+    )
+    if min(case.clean.shape[:2]) <= 2 * request.border:
+        raise UsageError(f"{case.picture}: nothing is left when --border {request.border} is cut off")
+    if method is None:
+        scores = Scores(**measure(case.degraded, case.clean, request.border, left_out))
+        notes = doubts(case.degraded, case.clean, "the degraded picture") if not case.degrade else ()
+        return replace(row, scores=scores, notes=notes), case.degraded
+    try:
+        if method.identity not in fresh:
+            fresh.add(method.identity)
+            with contextlib.suppress(Exception):  # to warm up; what fails here may work on a whole picture
+                method.run(case.degraded[:64, :64].copy())
+        result = method.run(case.degraded.copy())
+        _check(result, case)
+    except (DeviceError, MemoryError):
+        raise
+    except Exception as error:
+        return replace(row, error=" ".join(str(error).split()) or type(error).__name__), case.degraded
+    megapixels = case.clean.shape[0] * case.clean.shape[1] / 1e6
+    speed = {"seconds_per_mp": result.seconds / megapixels, "peak_mib": result.mib}
+    scores = Scores(**measure(result.pixels, case.clean, request.border, left_out), **speed)
+    return replace(row, scores=scores, notes=doubts(result.pixels, case.clean, "the result")), result.pixels
+
+
+def _check(result: Result, case: Case) -> None:
+    if result.pixels.shape != case.clean.shape or result.pixels.dtype != np.uint8:
+        sizes = [f"{pixels.shape[1]} x {pixels.shape[0]}" for pixels in (result.pixels, case.clean)]
+        raise ValueError(f"the result is {sizes[0]}, the picture {sizes[1]}; nothing is resized")
+
+
+def _worst_part(case: Case) -> tuple[int, int]:
+    """Return the corner of the part of the picture, of the size of a view, where the input is farthest from the clean."""
+    error = (case.degraded.astype(np.float32) - case.clean.astype(np.float32)) ** 2
+    height, width = (min(side, most) for side, most in zip(case.clean.shape, VIEW, strict=False))
+    totals = np.pad(error.sum(2).cumsum(0, np.float64).cumsum(1), ((1, 0), (1, 0)))
+    parts = totals[height:, width:] - totals[:-height, width:] - totals[height:, :-width] + totals[:-height, :-width]
+    top, left = np.unravel_index(parts.argmax(), parts.shape)
+    return int(top), int(left)
+
+
+def _file_of(method: Method | None) -> str:
+    return "input" if method is None else method.identity
+
+
+def view_path(folder: Path, digest: str, name: str) -> Path:
+    """Return the file of a part of a picture: "clean", "input" or a method's identity, of a case's digest."""
+    return folder / "pictures" / digest / f"{name}.webp"
+
+
+def _keep_view(folder: Path | None, case: Case, name: str, pixels: np.ndarray) -> None:
+    if folder is not None:
+        part = Picture(np.ascontiguousarray(pixels[: VIEW[0], : VIEW[1]]), None, "WEBP", {"quality": 80})
+        write_atomically(view_path(folder, case.digest, name), encode_picture(part, "WEBP"), overwrite=True)

@@ -1,0 +1,177 @@
+"""Test sets: pictures in folders, paired by name and never by order, and how clean pictures are spoiled on the fly."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from irflow_cli.degradations import DEGRADATIONS
+from irflow_cli.errors import NothingToDo, UsageError
+from irflow_cli.runtime.images import find_pictures, read_picture
+from irflow_cli.services.bench.unseen import UNSEEN
+
+# (clean folder, degraded folder), as the public sets are laid out. The first that is there counts.
+PAIRED = (
+    ("clean", "degraded"),
+    ("target", "input"),  # Rain100L, Rain100H and Rain12 as test sets of Rain13K
+    ("norain", "rain"),  # Rain100L, Rain100H by their authors
+    ("groundtruth", "rainy"),  # Rain12
+    ("gt", "data"),  # RainDrop test_a
+    ("cleancrop", "inputcrop"),
+    (".", "rainy"),  # Rain100L, Rain100H with the clean pictures one folder up
+)
+# Where clean pictures lie when the folder itself does not hold them. Other folders are searched as they are: Kodak24,
+# McMaster, Set5, Set14, CelebA and AFHQ are plain folders.
+CLEAN = ("clean", "original_png", "original", "HR", "GTmod12", "DIV2K_valid_HR", "image_SRF_4", "image_SRF_2")
+ROLE = re.compile(r"(?i)(?<![a-z0-9])(norain|rainy|rain|clean|degraded|gt|in|input|target|hr)(?![a-z])[-_ ]?")
+LOW_RESOLUTION = re.compile(r"(?i)[-_](LR|bicubic|nearest|glasner|kim|SRCNN|ScSR|SelfEx\w*|x[2348])$")
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A clean picture in a file and, in a set of pairs, its degraded partner. index: its place in sorted order."""
+
+    name: str
+    index: int
+    clean: Path
+    degraded: Path | None = None
+
+
+@dataclass(frozen=True)
+class Spoiler:
+    """A way to spoil clean pictures: `apply(clean (1, 3, H, W), severity (1,), generator)`. name: such as "noise:25"."""
+
+    name: str
+    severity: float
+    apply: Callable[[Tensor, Tensor, torch.Generator], Tensor]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A picture as every method gets it: degraded and clean are (H, W, 3) uint8; degrade is "" for pairs from files."""
+
+    picture: str
+    degrade: str
+    degraded: np.ndarray
+    clean: np.ndarray
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that tell these pixels from others."""
+        content = self.degraded.tobytes() + self.clean.tobytes() + repr(self.clean.shape).encode()
+        return hashlib.sha256(content).hexdigest()[:16]
+
+
+def find_samples(folder: Path, *, paired: bool) -> tuple[Sample, ...]:
+    """Return the pictures of a test set, sorted by name: pairs, or clean ones alone.
+
+    Raises NothingToDo without pictures; UsageError when there is no folder of degraded pictures, when a picture has no
+    partner or two, on either side.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}")
+    if paired:
+        return _pairs(folder)
+    root = next((folder / name for name in CLEAN if (folder / name).is_dir()), folder)
+    paths = [path for path in find_pictures(root) if not LOW_RESOLUTION.search(path.stem)]
+    if not paths:
+        raise NothingToDo(f"no pictures below {root}")
+    return tuple(Sample(_name(path, root), index, path) for index, path in enumerate(paths))
+
+
+def _pairs(folder: Path) -> tuple[Sample, ...]:
+    for clean_name, degraded_name in PAIRED:
+        clean_root, degraded_root = folder / clean_name, folder / degraded_name
+        if clean_root.is_dir() and degraded_root.is_dir():
+            break
+    else:
+        raise UsageError(f"{folder} has no clean/ and degraded/; for clean pictures give --degrade KIND:SEVERITY")
+    inside = clean_name == "."
+    clean = [path for path in find_pictures(clean_root) if not (inside and degraded_root in path.parents)]
+    degraded = find_pictures(degraded_root)
+    if not clean:
+        raise NothingToDo(f"no pictures below {clean_root}")
+    names, others = _keyed(clean, clean_root, plain=False), _keyed(degraded, degraded_root, plain=False)
+    if set(names) != set(others):
+        names, others = _keyed(clean, clean_root, plain=True), _keyed(degraded, degraded_root, plain=True)
+    for found, partners, place in ((names, others, degraded_root), (others, names, clean_root)):
+        for key, paths in found.items():
+            if len(paths) > 1:
+                raise UsageError(f"{paths[0]} and {paths[1]} are one name; a picture has one partner")
+            if key not in partners:
+                raise UsageError(f"{paths[0].name} has no partner in {place}; pairs share one name")
+    return tuple(Sample(key, index, names[key][0], others[key][0]) for index, key in enumerate(sorted(names)))
+
+
+def _keyed(paths: list[Path], root: Path, *, plain: bool) -> dict[str, list[Path]]:
+    """Return the paths by name, with `plain` without the words that tell rainy from clean (`norain-001`, `0_clean`)."""
+    found: dict[str, list[Path]] = {}
+    for path in paths:
+        name = _name(path, root)
+        found.setdefault((ROLE.sub("", name).strip("-_ ") or name) if plain else name, []).append(path)
+    return found
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).with_suffix("").as_posix()
+
+
+def parse_degrade(text: str | None, task: str) -> tuple[Spoiler, ...]:
+    """Return the ways of `--degrade`: a list such as "noise:15,noise:25"; `unseen` stands for all of that kind of a task.
+
+    Raises UsageError, naming the kinds there are.
+    """
+    words = [word.strip() for word in text.split(",")] if text else []
+    unseen = [name for name, entry in UNSEEN.items() if entry.task == task]
+    words = [name for word in words for name in (unseen if word == "unseen" else [word])]
+    if text and not words:
+        raise UsageError(f"there is no unseen degradation for {task}; give --degrade KIND:SEVERITY, or pairs")
+    return tuple(_spoiler(word) for word in words)
+
+
+def _spoiler(word: str) -> Spoiler:
+    kind, _, severity = word.partition(":")
+    if kind in UNSEEN and not severity:
+        return Spoiler(kind, UNSEEN[kind].severity, UNSEEN[kind].apply)
+    try:
+        entry = DEGRADATIONS[kind]
+        level = float(severity) if severity else entry.usual
+    except (KeyError, ValueError):
+        kinds = ", ".join((*DEGRADATIONS, *UNSEEN))
+        raise UsageError(f"--degrade is KIND:SEVERITY with a kind of {kinds}; got {word!r}") from None
+    if not 0 <= level <= entry.largest:
+        raise UsageError(f"the severity of {kind} goes from 0 to {entry.largest:g} ({entry.unit}), got {level:g}")
+    return Spoiler(f"{kind}:{level:g}", level, entry.apply)
+
+
+def cases_of(sample: Sample, spoilers: tuple[Spoiler, ...]) -> Iterator[Case]:
+    """Yield the cases of a picture: its pair, or one for every spoiler, made with the picture's number as the seed and
+    stored as 8 bits. Raises UsageError for a pair of two sizes, for nothing is resized."""
+    clean = read_picture(sample.clean).rgb8()
+    if sample.degraded is not None:
+        degraded = read_picture(sample.degraded).rgb8()
+        if degraded.shape != clean.shape:
+            sizes = " and ".join(f"{pixels.shape[1]} x {pixels.shape[0]}" for pixels in (degraded, clean))
+            raise UsageError(f"{sample.name}: the degraded picture has another size than the clean one ({sizes})")
+        yield Case(sample.name, "", degraded, clean)
+    for spoiler in spoilers:
+        generator = torch.Generator().manual_seed(sample.index)
+        spoiled = spoiler.apply(unit(clean), torch.tensor([spoiler.severity]), generator)
+        yield Case(sample.name, spoiler.name, pixels_of(spoiled), clean)
+
+
+def unit(pixels: np.ndarray) -> Tensor:
+    """Return (H, W, 3) uint8 pixels as (1, 3, H, W) float32 in [0, 1]."""
+    return torch.from_numpy(pixels.astype(np.float32) / 255).permute(2, 0, 1)[None]
+
+
+def pixels_of(image: Tensor) -> np.ndarray:
+    """Return a picture (1, 3, H, W) in [0, 1] as (H, W, 3) uint8, clipped and rounded."""
+    return (image[0].permute(1, 2, 0).clamp(0, 1) * 255).round().byte().numpy()

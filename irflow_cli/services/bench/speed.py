@@ -1,0 +1,207 @@
+"""Speed and memory: the network alone, the whole command over sizes, batches and folders, beside the machine's own peak."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from irflow_cli.errors import DeviceError
+from irflow_cli.runtime.device import autocast
+from irflow_cli.runtime.images import Picture, encode_picture
+from irflow_cli.services.batch import plan, work_through
+from irflow_cli.services.restore import Restorer, RestoreSettings
+
+Shapes = tuple[tuple[int, int], ...]
+
+REPEATS = 5
+TILES = (256, 512, 1024)  # sides of the pictures that the network alone is timed on
+CONVOLUTIONS = ((32, 256), (64, 256), (64, 512), (128, 128))  # (channels, side) of those that the peak is looked for with
+FACTS = f"{REPEATS} repetitions after a warm-up"
+
+
+@dataclass(frozen=True)
+class Fact:
+    """A figure of speed or memory: its median, the lowest and highest of its repetitions, and its unit."""
+
+    name: str
+    median: float
+    low: float
+    high: float
+    unit: str
+
+    def cells(self) -> list[str]:
+        """Return the row of a table."""
+        low, high = (f"{value:.3g}" for value in (self.low, self.high))
+        return [self.name, f"{self.median:.4g}", "-" if self.low == self.high else f"{low} to {high}", self.unit]
+
+
+def timed(work: Callable[[], object], repeats: int = REPEATS) -> list[float]:
+    """Return the seconds of `repeats` calls after one to warm up; the work of CUDA devices is waited for."""
+    work()
+    seconds = []
+    for _ in range(repeats):
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        began = time.perf_counter()
+        work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - began)
+    return seconds
+
+
+def _fact(name: str, values: list[float], unit: str) -> Fact:
+    return Fact(name, float(np.median(values)), min(values), max(values), unit)
+
+
+def measure_speed(settings: RestoreSettings, sizes: tuple[float, ...]) -> Iterator[Fact]:
+    """Yield the speed and memory of a task's checkpoint. sizes: megapixels of the pictures of the whole command.
+
+    A picture's time and memory are those of a fresh process, so each size is measured once after a smaller one.
+    """
+    restorer = Restorer(settings)
+    yield _fact("threads", [float(torch.get_num_threads())], f"on {restorer.device}")
+    yield from network_facts(restorer)
+    yield from batch_facts(restorer)
+    yield from size_facts(settings, sizes)
+    yield from folder_facts(restorer)
+
+
+@torch.inference_mode()
+def convolution_peak(
+    device: torch.device, dtype: torch.dtype, shapes: tuple[tuple[int, int], ...] = CONVOLUTIONS
+) -> list[float]:
+    """Return the GFLOP/s of the fastest 3 x 3 convolution of `shapes`, one value a repetition: the roof of this machine."""
+    best = [0.0]
+    for channels, side in shapes:
+        layer = torch.nn.Conv2d(channels, channels, 3, padding=1, device=device)
+        layer = layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        features = torch.rand(1, channels, side, side, device=device).contiguous(memory_format=torch.channels_last)
+        with autocast(device, dtype):
+            seconds = timed(lambda layer=layer, features=features: layer(features))
+        speeds = [2 * 9 * channels**2 * side**2 / 1e9 / value for value in seconds]
+        best = max(best, speeds, key=lambda values: float(np.median(values)))
+    return best
+
+
+@torch.inference_mode()
+def network_facts(restorer: Restorer, tiles: tuple[int, ...] = TILES) -> Iterator[Fact]:
+    """Yield the cost and the speed of one call of the network on pictures of each side, and its share of the roof."""
+    roof = _fact("fastest 3 x 3 convolution", convolution_peak(restorer.device, restorer.dtype), "GFLOP/s")
+    yield roof
+    for side in tiles:
+        picture, call = _call(restorer, 1, side)
+        with FlopCounterMode(display=False) as counter:
+            call()
+        work = counter.get_total_flops() / 1e9
+        seconds = timed(call)
+        where = f"network, {side} x {side}"
+        yield _fact(where, [work / picture], "GFLOP/MP")
+        yield _fact(where, [value / picture for value in seconds], "s/MP")
+        speed = _fact(where, [work / value for value in seconds], "GFLOP/s")
+        yield speed
+        yield _fact(where, [speed.median / roof.median], "of the fastest convolution")
+
+
+def _call(restorer: Restorer, count: int, side: int) -> tuple[float, Callable[[], object]]:
+    """Return the megapixels of `count` pictures and a call of the network on them."""
+    picture = torch.rand(count, 3, side, side, device=restorer.device).contiguous(memory_format=torch.channels_last)
+    times = torch.zeros(count, device=restorer.device)
+
+    @torch.inference_mode()
+    def call() -> object:
+        with autocast(restorer.device, restorer.dtype):
+            return restorer.net(picture, times)
+
+    return count * side**2 / 1e6, call
+
+
+def batch_facts(restorer: Restorer, side: int = 128, counts: tuple[int, ...] = (1, 4, 16)) -> Iterator[Fact]:
+    """Yield the throughput of the network on batches of small pictures."""
+    for count in counts:
+        megapixels, call = _call(restorer, count, side)
+        yield _fact(f"network, batch of {count} x {side} x {side}", [megapixels / value for value in timed(call)], "MP/s")
+
+
+PROBE = """
+import sys, time
+import torch
+torch.set_num_threads(int(sys.argv[1]))
+torch.nn.functional.conv2d(torch.rand(1, 4, 8, 8), torch.rand(4, 4, 3, 3))
+bare, began = memory("VmHWM"), time.perf_counter()
+from irflow_cli.cli.app import run
+code = run(sys.argv[2:])
+print(code, time.perf_counter() - began, memory("VmHWM") - bare)
+"""
+
+
+def size_facts(settings: RestoreSettings, sizes: tuple[float, ...]) -> Iterator[Fact]:
+    """Yield time and memory of `irflow restore` on JPEG files of these megapixels, each in a process of its own, without the
+    start of Python and torch, and the slope of time over size."""
+    seconds = []
+    with tempfile.TemporaryDirectory() as name:
+        for size in sizes:
+            height = round((size * 1e6 * 3 / 4) ** 0.5)
+            source = _drawn(Path(name, f"{size:g}.jpg"), height, round(size * 1e6 / height))
+            took, peak = whole_command(settings, source, Path(name, f"{size:g}.out.jpg"))
+            seconds.append(took)
+            yield _fact(f"restore, {size:g} MP JPEG", [took], "s")
+            yield _fact(f"restore, {size:g} MP JPEG", [took / size], "s/MP")
+            yield _fact(f"restore, {size:g} MP JPEG", [peak], "MiB above torch")
+    if len(sizes) > 1:
+        slope = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
+        yield _fact("time over size, exponent", [float(slope)], "1 is proportional")
+
+
+def whole_command(settings: RestoreSettings, source: Path, target: Path) -> tuple[float, float]:
+    """Return (seconds after torch's start-up, peak MiB above the bare interpreter with torch) of `irflow restore`.
+
+    Raises DeviceError when the command fails.
+    """
+    options = ["restore", str(source), "--task", settings.task, "-o", str(target), "-q", "--overwrite"]
+    chosen = {"--steps": settings.steps, "--checkpoint": settings.checkpoint, "--sigma": settings.sigma}
+    chosen |= {"--device": settings.device, "--precision": settings.precision}
+    options += [str(part) for option, value in chosen.items() if value is not None for part in (option, value)]
+    done = subprocess.run(
+        [sys.executable, "-c", PROBE, str(torch.get_num_threads()), *options], capture_output=True, text=True, check=False
+    )
+    code, seconds, peak = (done.stdout.split() or ["1", "0", "0"])[-3:]
+    if code != "0":
+        raise DeviceError(f"`irflow {' '.join(options)}` failed: {(done.stderr.strip().splitlines() or ['no word'])[-1]}")
+    return float(seconds), float(peak)
+
+
+def folder_facts(restorer: Restorer, count: int = 8, side: int = 256) -> Iterator[Fact]:
+    """Yield the throughput of a folder of small PNG files, read, restored and written."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name, "in")
+        folder.mkdir()
+        for index in range(count):
+            _drawn(folder / f"{index}.png", side, side)
+
+        def work() -> None:
+            jobs = plan([folder], Path(name, "out"), "", overwrite=True)
+            wrong = [outcome.error for outcome in work_through(jobs, restorer.restore, overwrite=True) if outcome.error]
+            if wrong:
+                raise DeviceError(str(wrong[0]))
+
+        megapixels = count * side**2 / 1e6
+        yield _fact(f"folder of {count} PNG files of {side} x {side}", [megapixels / value for value in timed(work)], "MP/s")
+
+
+def _drawn(path: Path, height: int, width: int) -> Path:
+    """Write a picture of waves and return its path."""
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32) / 97
+    picture = (np.stack([np.sin(rows), np.sin(columns), np.sin(rows + columns)], -1) * 90 + 128).astype(np.uint8)
+    kind = "JPEG" if path.suffix == ".jpg" else "PNG"
+    path.write_bytes(encode_picture(Picture(picture, None, kind), kind))
+    return path

@@ -1,0 +1,131 @@
+"""The figures of README.md: which runs they are, and how they get there from stored results.
+
+A table stands between `<!-- bench NAME -->` and `<!-- /bench -->`. Its rows are stored, picture by picture, below
+benchmarks/results/, so that anyone can check the table against them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from irflow_cli.errors import UsageError
+from irflow_cli.runtime.images import write_atomically
+from irflow_cli.services.bench.methods import Walks
+from irflow_cli.services.bench.rows import Row, markdown, read_rows, table
+from irflow_cli.services.bench.run import BenchRequest, bench, prepare
+from irflow_cli.services.restore import RestoreSettings
+
+STORE = Path("benchmarks", "results")  # below the root of the source tree
+COLUMNS = ["psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "vif", "seconds_per_mp", "peak_mib"]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A table of a suite. data: the name of its folder below the given one. methods: "irflow" and peers."""
+
+    data: str
+    title: str
+    task: str
+    degrade: str | None = None
+    steps: tuple[int, ...] = (1, 2, 4)
+    methods: tuple[str, ...] = ("irflow",)
+
+    @property
+    def command(self) -> str:
+        """The command that measures the same."""
+        options = [f"--degrade {self.degrade}"] if self.degrade else []
+        options += [f"--methods {','.join(self.methods)}"] if self.methods != ("irflow",) else []
+        return " ".join(
+            [f"irflow bench {self.data}/ --task {self.task}", *options, f"--steps {','.join(map(str, self.steps))}"]
+        )
+
+
+NOISES = "noise:15,noise:25,noise:50"
+CLASSICAL = ("irflow", "opencv-nlm", "wavelet")
+SUITES: dict[str, dict[str, Entry]] = {
+    "readme": {
+        "cbsd68": Entry("cbsd68", "CBSD68", "denoise", NOISES, methods=CLASSICAL),
+        "kodak24": Entry("kodak24", "Kodak24", "denoise", "noise:25"),
+        "mcmaster": Entry("mcmaster", "McMaster", "denoise", "noise:25"),
+        "rain100h": Entry("rain100h", "Rain100H", "derain"),
+        "rain100l": Entry("rain100l", "Rain100L", "derain"),
+        "raindrop": Entry("raindrop", "RainDrop", "deraindrop"),
+        "unseen-noise": Entry("cbsd68", "CBSD68", "denoise", "unseen", (1,)),
+        "unseen-rain": Entry("cbsd68", "CBSD68", "derain", "unseen", (2,)),
+    },
+}
+
+
+def run_suite(name: str, data: Path, root: Path, settings: RestoreSettings, tell: Callable[[str], None]) -> Iterator[Row]:
+    """Yield the rows of a suite's tables whose sets lie below `data`; store them, and write README.md of `root`.
+
+    Rows that were stored for the same inputs and the same weights are kept. A set that is not there is passed over, and
+    its table left as it is. Raises UsageError for an unknown suite and where there is no README.
+    """
+    if name not in SUITES:
+        raise UsageError(f"no suite is called {name!r}; there is {', '.join(SUITES)}")
+    if not (root / "README.md").is_file():
+        raise UsageError(f"{root} has no README.md; run this at the root of irflow's source tree")
+    for key, entry in SUITES[name].items():
+        if not (data / entry.data).is_dir():
+            tell(f"{key}: there is no {data / entry.data}; its table is left as it is")
+            continue
+        tell(f"{key}: {entry.command}")
+        chosen = replace(settings, task=entry.task, steps=None)
+        store = root / STORE / f"{key}.jsonl"
+        request = BenchRequest(data / entry.data, chosen, Walks(entry.steps), entry.degrade, entry.methods, store=store)
+        yield from bench(prepare(request))
+        fill_readme(name, root)
+
+
+def stored(root: Path, key: str) -> list[Row]:
+    """Return the stored rows of a table, none where there is no file."""
+    path = root / STORE / f"{key}.jsonl"
+    return read_rows(path) if path.is_file() else []
+
+
+def rendered(entry: Entry, rows: list[Row]) -> str:
+    """Return what stands in README.md for a table: its command and the means."""
+    return "\n".join([f"`{entry.command}`", "", *markdown(table(rows, entry.title, COLUMNS))])
+
+
+def parts_of(readme: str) -> dict[str, str]:
+    """Return the text between the markers of README.md, by name."""
+    return {match[1]: match[2].strip() for match in _marked(readme)}
+
+
+def _marked(readme: str) -> list[re.Match[str]]:
+    return list(re.finditer(r"<!-- bench ([a-z0-9-]+) -->\n(.*?)<!-- /bench -->", readme, re.DOTALL))
+
+
+def fill_readme(name: str, root: Path) -> None:
+    """Write the tables that have stored rows between their markers of README.md; the others stay."""
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    for match in reversed(_marked(readme)):
+        rows = stored(root, match[1])
+        if rows and match[1] in SUITES[name]:
+            readme = readme[: match.start(2)] + rendered(SUITES[name][match[1]], rows) + "\n" + readme[match.end(2) :]
+    write_atomically(root / "README.md", readme.encode(), overwrite=True)
+
+
+def readme_problems(root: Path, name: str = "readme") -> list[str]:
+    """Return where README.md is not what the stored results say, a line each.
+
+    A table without stored rows is not a problem as long as nothing at all is stored.
+    """
+    parts = parts_of((root / "README.md").read_text(encoding="utf-8"))
+    found = [f"README.md has a table {key} that no suite has" for key in parts if key not in SUITES[name]]
+    for key, entry in SUITES[name].items():
+        rows = stored(root, key)
+        if rows and key not in parts:
+            found.append(f"README.md lacks the table {key}; put <!-- bench {key} --> and <!-- /bench --> where it belongs")
+        elif rows and parts[key] != rendered(entry, rows):
+            found.append(
+                f"README.md's table {key} is not what {STORE / key}.jsonl holds; run `irflow bench SETS --suite {name}`"
+            )
+        elif key in parts and not rows and (root / STORE).is_dir():
+            found.append(f"README.md's table {key} has no results in {STORE / key}.jsonl")
+    return found

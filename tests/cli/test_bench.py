@@ -1,0 +1,352 @@
+"""`irflow bench` from end to end, on a network of random weights."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from drawn import scene
+from PIL import Image
+
+from irflow_cli.runtime.images import read_picture
+from irflow_cli.services.bench import methods, peers, run, speed, suite
+from irflow_cli.services.bench.figures import FIGURES
+from irflow_cli.services.bench.rows import markdown, read_rows
+from irflow_cli.services.restore import Restorer, RestoreSettings
+
+TOOL = """
+import sys
+from PIL import Image
+picture, what = Image.open(sys.argv[1]), sys.argv[3] if len(sys.argv) > 3 else ""
+if what == "fail":
+    sys.exit("no licence")
+if what == "crop":
+    picture = picture.crop((1, 0, *picture.size))
+picture.point(lambda value: value // 255 if what == "range" else value).save(sys.argv[2])
+"""
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    for seed, name in enumerate(("one", "two <b>")):
+        clean = scene(64, 72, 3 * seed)
+        for kind, pixels in (("clean", clean), ("degraded", clean // 2 + 60)):
+            (tmp_path / "set" / kind).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(tmp_path / "set" / kind / f"{name}.png")
+    return tmp_path / "set"
+
+
+@pytest.fixture
+def bench(irflow, tiny_checkpoint) -> Callable:
+    """Return `irflow bench` with a tiny checkpoint."""
+
+    def call(data: Path, *arguments: object, task: str = "derain"):
+        return irflow("bench", data, "--task", task, "--checkpoint", tiny_checkpoint(task), *arguments)
+
+    return call
+
+
+@pytest.fixture
+def tool(tmp_path: Path) -> Callable[[str], str]:
+    (tmp_path / "tool.py").write_text(TOOL)
+    return lambda what: shlex.join([sys.executable, str(tmp_path / "tool.py"), "{in}", "{out}", what])
+
+
+@pytest.fixture
+def counted(monkeypatch) -> list[str]:
+    """Return a list that grows with every picture a method works on, but for warm-ups."""
+    calls: list[str] = []
+    measured = run._measured
+
+    def measure(this, case, method, fresh):
+        calls.append(case.picture)
+        return measured(this, case, method, fresh)
+
+    monkeypatch.setattr(run, "_measured", measure)
+    return calls
+
+
+def lines(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_walks_are_every_combination_and_each_is_told_apart(pairs, bench) -> None:
+    done = bench(pairs, "--steps", "1,2", "--grid", "released,uniform", "--strength", "0.5,1", "--json")
+    names = [(row["steps"], row["variant"]) for row in lines(done.out) if row["picture"] == "one" and row["method"] == "irflow"]
+    assert len(set(names)) == len(names) == 8
+    assert (2, "uniform grid, strength 0.5") in names
+    results = {(row["steps"], row["variant"]): row["psnr"] for row in lines(done.out) if row["picture"] == "one"}
+    assert results[1, "released grid"] != results[2, "released grid"] != results[2, "released grid, strength 0.5"]
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(pairs, bench, counted, tmp_path) -> None:
+    out = tmp_path / "out"
+    assert bench(pairs, "--report", out).code == 0
+    whole = (out / "results.jsonl").read_text()
+    assert len(counted) == len(whole.splitlines()) == 4
+    (out / "results.jsonl").write_text(whole[: len(whole) - 200])  # torn in the last line, as a kill leaves it
+    counted.clear()
+    assert bench(pairs, "--report", out).code == 0
+    assert counted == ["two <b>"]
+    again = [{k: v for k, v in row.items() if k not in ("seconds_per_mp", "peak_mib")} for row in lines(whole)]
+    kept = lines((out / "results.jsonl").read_text())
+    assert [{k: v for k, v in row.items() if k not in ("seconds_per_mp", "peak_mib")} for row in kept] == again
+    counted.clear()
+    assert bench(pairs, "--report", out, "--steps", "2").code == 0  # another walk: the inputs' rows are kept
+    assert counted == ["one", "two <b>"]
+    Image.fromarray(scene(64, 72, 9)).save(pairs / "clean" / "one.png")  # another picture under an old name
+    Image.fromarray(scene(64, 72, 9) // 2).save(pairs / "degraded" / "one.png")
+    counted.clear()
+    assert bench(pairs, "--report", out, "--steps", "2").code == 0
+    assert counted == ["one", "one"]
+
+
+class Page(HTMLParser):
+    """What the tests ask a page: its tags with their attributes, and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+def test_the_report_is_one_page_that_holds_everything(pairs, bench, tmp_path) -> None:
+    out = tmp_path / "out"
+    done = bench(pairs, "--steps", "1,2", "--report", out)
+    assert done.code == 0
+    page = Page((out / "report.html").read_text())
+    text = " ".join(page.text)
+    for needed in ("Gain over the input", "Worst cases", "Best cases", "trained on", "digest", "threads", "border", "two <b>"):
+        assert needed in text
+    assert "b" not in {tag for tag, _ in page.tags}  # names are escaped
+    sources = [attributes[key] for _, attributes in page.tags for key in ("src", "href") if attributes.get(key)]
+    assert sources
+    assert all(str(source).startswith(("data:image/webp;base64,", "#")) for source in sources)
+    assert not [tag for tag, attributes in page.tags if tag == "link" or (tag == "script" and attributes)]
+    sliders = [attributes for tag, attributes in page.tags if tag == "input" and attributes.get("type") == "range"]
+    assert len(sliders) == 2
+    assert (out / "table.md").read_text().strip() == done.out.strip()
+    assert len(list((out / "pictures").rglob("*.webp"))) == 2 * 4  # input, two walks, clean
+    with Image.open(next((out / "pictures").rglob("clean.webp"))) as view:
+        assert view.size == (72, 64)
+
+
+def test_peers_get_the_same_inputs_and_failures_are_listed(pairs, bench, tool, tmp_path) -> None:
+    options = [part for what in ("", "fail", "crop", "range") for part in ("--peer-command", tool(what))]
+    done = bench(pairs, *options, "--report", tmp_path / "out", "--json")
+    assert done.code == 1
+    found = {(row["picture"], row["method"].split()[-1]): row for row in lines(done.out)}
+    for name in ("one", "two <b>"):
+        given, copied = found[name, "input"], found[name, next(key for _, key in found if key == "''" or key.endswith(".py"))]
+        assert copied["psnr"] == given["psnr"]  # the tool copied its input
+        assert copied["digest"] == given["digest"] == found[name, "irflow"]["digest"]
+        assert copied["seconds_per_mp"] > 0
+        assert "no licence" in found[name, "fail"]["error"]
+        assert "71 x 64, the picture 72 x 64" in found[name, "crop"]["error"]
+        assert "range" in found[name, "range"]["notes"][0]
+    assert "4 of 12 results failed" in done.err
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "no licence" in page
+    assert "failed on 2" in page
+
+
+def test_classical_peers_denoise(irflow, tmp_path) -> None:
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(scene(64, 72)).save(tmp_path / "photos" / "a.png")
+    base = ("bench", tmp_path / "photos", "--task", "denoise", "--degrade", "noise:25", "--json", "--methods")
+    rows = {row["method"]: row for row in lines(irflow(*base, "opencv-nlm,nlm").out)}
+    assert list(rows) == ["input", "opencv-nlm", "nlm"]
+    assert all(row["psnr"] > rows["input"]["psnr"] + 3 for name, row in rows.items() if name != "input")
+    told = irflow(*base, "opencv-nlm", "--sigma", 5)
+    assert lines(told.out)[1]["psnr"] < rows["opencv-nlm"]["psnr"] - 1  # the level that is told is the one that is used
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("--methods", "magic"), 2, "opencv-nlm"),
+        (("--peer-command", "tool in out"), 2, "{in}"),
+        (("--peer", "none.pth"), 4, "does not exist"),
+        (("--border", "-1"), 2, "--border"),
+        (("--border", "40"), 2, "--border 40"),
+        (("--steps", "two"), 2, "--steps"),
+        (("--grid", "cubic"), 2, "released"),
+        (("--degrade", "fog"), 2, "--degrade"),
+        (("--suite", "papers"), 2, "readme"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(arguments: tuple[str, ...], code: int, message: str, bench, tmp_path) -> None:
+    for kind in ("clean", "degraded"):
+        (tmp_path / "set" / kind).mkdir(parents=True)
+        Image.fromarray(scene(64, 72)).save(tmp_path / "set" / kind / "a.png")
+    done = bench(tmp_path / "set", "--quiet", *arguments, task="denoise")
+    assert (done.code, done.out) == (code, "")
+    assert message in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_data_and_task_must_be_given(irflow, pairs) -> None:
+    assert irflow("bench", pairs).code == irflow("bench", "--task", "derain").code == 2
+
+
+def test_swapped_pairs_stop_the_run_and_a_shift_is_told(pairs, bench) -> None:
+    moved = np.roll(scene(64, 72) // 2 + 60, 2, 1)
+    Image.fromarray(moved).save(pairs / "degraded" / "one.png")
+    done = bench(pairs, "--methods", "irflow")
+    assert done.code == 0
+    assert "one: the degraded picture is moved by about (2, 0) pixels" in done.err
+    Image.fromarray(scene(64, 72)[::-1] // 2).save(pairs / "degraded" / "two <b>.png")
+    Image.fromarray(scene(64, 72)[::-1]).save(pairs / "clean" / "one.png")
+    Image.fromarray(scene(64, 72)).save(pairs / "clean" / "two <b>.png")
+    Image.fromarray(scene(64, 72) // 2).save(pairs / "degraded" / "one.png")
+    swapped = bench(pairs)
+    assert (swapped.code, swapped.out) == (2, "")
+    assert "swapped" in swapped.err
+
+
+def test_several_degradations_are_told_apart_with_their_gain(irflow, tiny_checkpoint, tmp_path) -> None:
+    Image.fromarray(scene(48, 50)).save(tmp_path / "a.png")
+    options = ("--task", "denoise", "--checkpoint", tiny_checkpoint("denoise"), "--degrade", "noise:15,noise:50")
+    done = irflow("bench", tmp_path, *options)
+    labels = [line.split("|")[1].strip() for line in done.out.splitlines()[2:]]
+    assert labels == [f"noise:{sigma}: {name}" for sigma in (15, 50) for name in ("input", "denoise, 1 step")]
+    assert "noise:50: denoise, 1 step: " in done.err
+    assert "dB over the input" in done.err
+
+
+def test_compare_tells_what_got_worse(irflow, pairs, bench, tmp_path) -> None:
+    for number in range(5):
+        for kind in ("clean", "degraded"):
+            (pairs / kind / f"{number}.png").write_bytes((pairs / kind / "one.png").read_bytes())
+    assert bench(pairs, "--report", tmp_path / "old").code == 0
+    assert bench(pairs, "--report", tmp_path / "new", "--strength", "1").code == 0
+    old, new = (tmp_path / name / "results.jsonl" for name in ("old", "new"))
+    rows = lines(new.read_text())
+    for row in rows:
+        row.update(seconds_per_mp=None, peak_mib=None)
+    new.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    same = irflow("bench", "--compare", old, new)
+    assert same.code == 0
+    assert "nothing got worse" in same.err
+    for row in rows:
+        row["psnr"] -= 0.5 if row["method"] == "irflow" else 0
+    new.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    worse = irflow("bench", "--compare", old, new)
+    assert worse.code == 1
+    assert [line.split("|")[-2].strip() for line in worse.out.splitlines() if "| PSNR |" in line] == ["worse"]
+    assert irflow("bench", "--compare", new, old).code == 0
+
+
+def test_a_suite_fills_the_readme_and_a_difference_is_found(irflow, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:
+    entries = {"tiny": suite.Entry("set", "Tiny", "derain", steps=(1,)), "absent": suite.Entry("none", "None", "derain")}
+    monkeypatch.setitem(suite.SUITES, "readme", entries)
+    readme = tmp_path / "README.md"
+    readme.write_text(
+        "before\n<!-- bench tiny -->\nold\n<!-- /bench -->\n<!-- bench absent -->\nkept\n<!-- /bench -->\nafter\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert suite.readme_problems(tmp_path) == []  # nothing is stored yet
+    done = irflow("bench", tmp_path, "--suite", "readme", "--checkpoint", tiny_checkpoint("derain"))
+    assert done.code == 0, done.err
+    text = readme.read_text()
+    assert text.startswith("before\n<!-- bench tiny -->\n`irflow bench set/ --task derain --steps 1`\n\n| Tiny, 2 pictures")
+    assert text.endswith("<!-- /bench -->\n<!-- bench absent -->\nkept\n<!-- /bench -->\nafter\n")
+    assert len(read_rows(tmp_path / suite.STORE / "tiny.jsonl")) == 4
+    assert suite.readme_problems(tmp_path) == ["README.md's table absent has no results in benchmarks/results/absent.jsonl"]
+    readme.write_text(text.replace("derain, 1 step | ", "derain, 1 step | 9"))
+    assert "table tiny is not what" in suite.readme_problems(tmp_path)[0]
+    del entries["absent"]
+    assert "a table absent that no suite has" in suite.readme_problems(tmp_path)[0]
+    readme.write_text("no table")
+    assert "lacks the table tiny" in suite.readme_problems(tmp_path)[0]
+
+
+def test_the_readme_of_irflow_agrees_with_its_stored_results() -> None:
+    root = Path(__file__).parents[2]
+    assert suite.readme_problems(root) == []
+    assert set(suite.parts_of((root / "README.md").read_text())) == set(suite.SUITES["readme"])
+
+
+def test_other_networks_are_brought_in_by_spandrel(pairs, bench, tmp_path, monkeypatch, tiny_checkpoint) -> None:
+    class Descriptor:
+        scale, input_channels, architecture = 1, 3, SimpleNamespace(name="Half")
+        model = torch.nn.Conv2d(3, 3, 1)
+
+        def __call__(self, image):
+            return image / 2
+
+    library = ModuleType("spandrel")
+    library.ImageModelDescriptor = Descriptor  # type: ignore[attr-defined]
+    loader = SimpleNamespace(load_from_file=lambda path: Descriptor())
+    library.ModelLoader = lambda device: loader  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "spandrel", library)
+    (tmp_path / "half.pth").write_bytes(b"weights")
+    own = tiny_checkpoint("all-in-one")
+    rows = {r["method"]: r for r in lines(bench(pairs, "--peer", tmp_path / "half.pth", "--peer", own, "--json").out)}
+    assert list(rows) == ["input", "irflow", "half", f"irflow {own.stem}"]
+    assert rows["half"]["parameters"] == 12
+    clean, degraded = (np.array(Image.open(pairs / kind / "two <b>.png")).astype(float) for kind in ("clean", "degraded"))
+    error = ((np.round(degraded / 2) - clean) ** 2).mean()
+    assert rows["half"]["psnr"] == pytest.approx(10 * np.log10(255**2 / error), abs=0.02)
+    Descriptor.scale = 2
+    assert bench(pairs, "--peer", tmp_path / "half.pth").code == 4
+    monkeypatch.setitem(sys.modules, "spandrel", None)
+    assert "irflow[peers]" in bench(pairs, "--peer", tmp_path / "half.pth").err
+
+
+def test_memory_of_a_call_is_counted() -> None:
+    if np.isnan(methods.memory("VmHWM")):
+        pytest.skip("this system does not tell")
+
+    def hungry(pixels: np.ndarray) -> np.ndarray:
+        return np.ones(80 * 2**20, np.uint8)[: pixels.size].reshape(pixels.shape).copy()  # all is free again at the end
+
+    pixels = np.zeros((4, 4, 3), np.uint8)
+    modest = methods.in_process(lambda pixels: pixels)(pixels)
+    assert methods.in_process(hungry)(pixels).mib == pytest.approx(80, abs=8)
+    assert modest.mib < 8
+
+
+def test_a_command_that_does_not_exist_is_a_failure() -> None:
+    with pytest.raises(Exception, match="No such file"):
+        peers.command("no-such-tool-anywhere {in} {out}").run(np.zeros((4, 4, 3), np.uint8))
+
+
+def test_speed_is_work_over_time(tiny_checkpoint, monkeypatch, irflow) -> None:
+    monkeypatch.setattr(speed, "timed", lambda work: [0.5, 0.5] if work() is None else [0.5, 0.25])
+    assert max(speed.convolution_peak(torch.device("cpu"), torch.float32, ((4, 8), (8, 8)))) == pytest.approx(
+        2 * 9 * 8 * 8 * 64 / 1e9 / 0.25
+    )
+    restorer = Restorer(RestoreSettings("derain", checkpoint=str(tiny_checkpoint("derain")), device="cpu"))
+    monkeypatch.setattr(speed, "CONVOLUTIONS", ((4, 8),))
+    facts = {(fact.name, fact.unit): fact for fact in speed.network_facts(restorer, (16, 32))}
+    small, large = (facts[f"network, {side} x {side}", "GFLOP/MP"].median for side in (16, 32))
+    assert small == pytest.approx(large, rel=0.2)
+    work = small * 16**2 / 1e6
+    assert facts["network, 16 x 16", "GFLOP/s"].low == pytest.approx(work / 0.5)
+    assert facts["network, 16 x 16", "of the fastest convolution"].median > 0
+    assert facts["network, 16 x 16", "s/MP"].high == pytest.approx(0.5 / (16**2 / 1e6))
+    assert [fact.median for fact in speed.folder_facts(restorer, 2, 16)] == [2 * 16**2 / 1e6 / 0.5]
+    monkeypatch.setattr(speed, "whole_command", lambda settings, source, target: (read_picture(source).pixels.shape[1], 7.0))
+    sizes = {fact.name: fact.median for fact in speed.size_facts(restorer.settings, (0.01, 0.04))}
+    assert sizes["time over size, exponent"] == pytest.approx(0.5, abs=0.02)
+
+
+def test_tables_are_markdown_and_every_figure_has_a_title() -> None:
+    assert markdown([["a|b", "c"], ["d", "e"]]) == ["| a\\|b | c |", "|---|---|", "| d | e |"]
+    assert len({figure.title for figure in FIGURES.values()}) == len(FIGURES)

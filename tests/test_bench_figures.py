@@ -1,0 +1,80 @@
+"""Figures of one picture against scikit-image on the same bytes, and what is suspicious."""
+
+from __future__ import annotations
+
+import importlib.util
+
+import numpy as np
+import pytest
+import torch
+from drawn import scene
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from irflow_cli.services.bench import figures
+from irflow_cli.services.bench.figures import FIGURES, Scores, absent, doubts, mean_of, measure, shift_of
+
+BACKBONES = frozenset({"lpips", "dists"})
+
+
+def spoiled(clean: np.ndarray) -> np.ndarray:
+    noise = np.random.default_rng(0).normal(0, 12, clean.shape)
+    return (clean + noise).clip(0, 255).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize("border", [0, 4])
+def test_figures_are_those_of_the_bytes(border: int) -> None:
+    clean = scene(60, 70)
+    noisy = spoiled(clean)
+    found = measure(noisy, clean, border, BACKBONES)
+    inside = (slice(border, 60 - border), slice(border, 70 - border))
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255, "channel_axis": 2}
+    assert found["psnr"] == pytest.approx(peak_signal_noise_ratio(clean[inside], noisy[inside], data_range=255), abs=1e-4)
+    assert found["ssim"] == pytest.approx(structural_similarity(clean[inside], noisy[inside], **options), abs=1e-4)
+    assert "ms_ssim" not in found  # the picture is too small
+
+
+def test_equal_pictures_count_as_100_dB() -> None:
+    clean = scene(30, 40)
+    assert measure(clean, clean, 0, BACKBONES)["psnr"] == 100
+
+
+def test_a_shifted_crop_and_another_range_are_caught() -> None:
+    clean = scene(80, 90)
+    noisy = spoiled(clean)
+    assert doubts(noisy, clean, "it") == ()
+    for right, down in ((1, 0), (0, -1), (3, 2)):
+        moved = np.roll(noisy, (down, right), (0, 1))
+        assert shift_of(moved.mean(2), clean.mean(2)) == (right, down)
+        assert "moved" in doubts(moved, clean, "it")[0]
+    assert "range" in doubts((noisy / 255).round().astype(np.uint8), clean, "it")[0]
+    assert "range" in doubts(noisy // 4, clean, "it")[0]
+
+
+def test_missing_backbones_say_where_they_belong_and_nothing_is_downloaded(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    there = {"torchmetrics", "torchvision"}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in there else None)
+    told = absent()
+    assert set(told) == {"lpips", "dists"}
+    assert all(str(tmp_path / "checkpoints") in advice for advice in told.values())
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / str(FIGURES["lpips"].weights)).touch()
+    assert set(absent()) == {"dists"}
+    there.remove("torchvision")
+    assert "torchvision" in absent()["lpips"]
+    there.remove("torchmetrics")
+    assert set(absent()) == {"vif", "lpips", "dists"}
+    assert "irflow[metrics]" in absent()["vif"]
+
+
+def test_a_perceptual_figure_needs_no_library(monkeypatch) -> None:
+    monkeypatch.setattr(figures, "_library", None)
+    clean = scene(180, 180)
+    found = measure(spoiled(clean), clean, 0, frozenset(figures.LIBRARY))
+    assert 0.5 < found["ms_ssim"] < 1
+
+
+def test_means_are_over_what_is_there() -> None:
+    mean = mean_of([Scores(psnr=20), Scores(psnr=30, vif=0.5)])
+    assert (mean.psnr, mean.vif) == (25, 0.5)
+    assert np.isnan(mean.lpips)

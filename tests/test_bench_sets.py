@@ -1,0 +1,148 @@
+"""Test sets: pairs by name in every layout, pictures spoiled on the fly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from drawn import scene
+from PIL import Image
+
+from irflow_cli.degradations import DEGRADATIONS
+from irflow_cli.errors import NothingToDo, UsageError
+from irflow_cli.services.bench.run import check_pairs
+from irflow_cli.services.bench.sets import cases_of, find_samples, parse_degrade, unit
+from irflow_cli.services.bench.unseen import UNSEEN
+from irflow_cli.services.sources import PARTS
+
+
+def save(path: Path, pixels: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+
+
+def grey(value: int, height: int = 12, width: int = 14) -> np.ndarray:
+    return np.full((height, width, 3), value, np.uint8)
+
+
+LAYOUTS = {  # name of the clean and of the degraded picture number i
+    "own": ("clean/{}.png", "degraded/{}.jpg"),
+    "Rain13K": ("target/{}.png", "input/{}.png"),
+    "authors of Rain100": ("norain/norain-{:03}.png", "rain/rain-{:03}.png"),
+    "PReNet": ("norain-{:03}.png", "rainy/rain-{:03}.png"),
+    "Rain12": ("groundtruth/{:02}_GT.png", "rainy/{:02}_in.png"),
+    "RainDrop": ("gt/{}_clean.png", "data/{}_rain.png"),
+    "crops": ("cleancrop/{}.png", "inputcrop/{}.png"),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_pairs_are_found_by_name_in_the_layouts_of_public_sets(layout: str, tmp_path: Path) -> None:
+    clean, degraded = LAYOUTS[layout]
+    for number in (1, 2, 10):
+        save(tmp_path / clean.format(number), grey(10 * number))
+        save(tmp_path / degraded.format(number), grey(10 * number + 5))
+    samples = find_samples(tmp_path, paired=True)
+    assert [sample.index for sample in samples] == [0, 1, 2]
+    for sample in samples:
+        case = next(cases_of(sample, ()))
+        assert int(case.degraded[0, 0, 0]) - int(case.clean[0, 0, 0]) == pytest.approx(5, abs=1)
+
+
+CLEAN = {
+    "Kodak24": "kodim01.png",
+    "CBSD68": "original_png/0000.png",
+    "DIV2K": "DIV2K_valid_HR/0801.png",
+    "Urban100": "image_SRF_4/img_001_SRF_4_HR.png",
+    "AFHQ": "val/cat/flickr_cat_000008.png",
+}
+
+
+@pytest.mark.parametrize("layout", CLEAN)
+def test_clean_pictures_are_found_in_the_layouts_of_public_sets(layout: str, tmp_path: Path) -> None:
+    save(tmp_path / CLEAN[layout], grey(1))
+    save(tmp_path / CLEAN[layout].replace("_HR.png", "_LR.png"), grey(1))
+    samples = find_samples(tmp_path, paired=False)
+    assert [sample.clean for sample in samples] == [tmp_path / CLEAN[layout]]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (["clean/a.png", "clean/b.png", "degraded/b.png", "degraded/c.png"], "a.png has no partner"),
+        (["clean/a.png", "degraded/a.png", "degraded/b.png"], "b.png has no partner"),
+        (["clean/a.png", "degraded/a.png", "degraded/a.bmp"], "one name"),
+        (["other/a.png"], "--degrade"),
+    ],
+)
+def test_what_does_not_pair_is_an_error(files: list[str], message: str, tmp_path: Path) -> None:
+    for number, name in enumerate(files):
+        save(tmp_path / name, grey(number))
+    with pytest.raises(UsageError, match=message):
+        find_samples(tmp_path, paired=True)
+
+
+def test_nothing_is_resized(tmp_path: Path) -> None:
+    save(tmp_path / "clean/a.png", grey(1))
+    save(tmp_path / "degraded/a.png", grey(1, 13))
+    with pytest.raises(UsageError, match=r"another size .*14 x 13 and 14 x 12"):
+        check_pairs(find_samples(tmp_path, paired=True))
+
+
+def test_an_empty_folder_has_nothing_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NothingToDo):
+        find_samples(tmp_path, paired=False)
+
+
+def scenes(folder: Path, degraded: tuple[int, ...]) -> None:
+    """Write four scenes and rainy ones of the scenes with these numbers."""
+    for number, other in enumerate(degraded):
+        save(folder / f"clean/{number}.png", np.roll(scene(60, 70, 5 * number), 17 * number, (0, 1)))
+        save(folder / f"degraded/{number}.png", np.roll(scene(60, 70, 5 * other), 17 * other, (0, 1)) // 2 + 90)
+
+
+def test_a_swapped_pair_is_caught(tmp_path: Path) -> None:
+    scenes(tmp_path / "right", (0, 1, 2, 3))
+    check_pairs(find_samples(tmp_path / "right", paired=True))
+    scenes(tmp_path / "wrong", (0, 3, 2, 1))
+    with pytest.raises(UsageError, match="1 and 3 seem swapped"):
+        check_pairs(find_samples(tmp_path / "wrong", paired=True))
+
+
+def test_noise_is_drawn_with_the_pictures_number_and_stored_as_8_bits(tmp_path: Path) -> None:
+    for number in range(2):
+        save(tmp_path / f"{number}.png", scene(20, 30, number))
+    sample = find_samples(tmp_path, paired=False)[1]
+    first, second = cases_of(sample, parse_degrade("noise:25,noise:50", "denoise"))
+    clean = unit(scene(20, 30, 1))
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
+    for case, sigma in ((first, 25), (second, 50)):
+        noisy = ((clean + sigma / 255 * noise).clamp(0, 1) * 255).round()[0].permute(1, 2, 0).byte().numpy()
+        assert (case.degrade, case.degraded.dtype) == (f"noise:{sigma}", np.uint8)
+        assert np.array_equal(case.degraded, noisy)
+    assert first.digest != second.digest
+
+
+@pytest.mark.parametrize("word", ["fog:1", "noise:400", "noise:much", "grain:3", "unseen"])
+def test_unknown_degradations_are_errors(word: str) -> None:
+    with pytest.raises(UsageError):
+        parse_degrade(word, "deraindrop")
+
+
+@pytest.mark.parametrize("name", UNSEEN)
+def test_unseen_degradations_are_repeatable_and_not_trained_on(name: str) -> None:
+    clean = unit(scene(50, 60))
+    entry = UNSEEN[name]
+    one, again = (entry.apply(clean, torch.tensor([entry.severity]), torch.Generator().manual_seed(3)) for _ in range(2))
+    other = entry.apply(clean, torch.tensor([entry.severity]), torch.Generator().manual_seed(4))
+    assert torch.equal(one, again)
+    assert not torch.equal(one, other)
+    assert one.shape == clean.shape
+    assert float(one.min()) >= 0
+    assert float(one.max()) <= 1
+    assert 0.003 < float((one - clean).abs().mean()) < 0.2
+    assert name not in DEGRADATIONS
+    assert name not in {part.kind for parts in PARTS.values() for part in parts}
+    assert name in {spoiler.name for spoiler in parse_degrade("unseen", entry.task)}
