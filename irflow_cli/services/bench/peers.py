@@ -19,7 +19,8 @@ import torch
 
 from irflow_cli.degradations.estimate import estimate_sigma
 from irflow_cli.errors import CheckpointError, ImageError, UsageError
-from irflow_cli.runtime.images import Picture, encode_picture, read_picture
+from irflow_cli.runtime.encoding import encode_picture
+from irflow_cli.runtime.images import Picture, read_picture
 from irflow_cli.services.bench.methods import Method, Result, identity_of, in_process, memory
 from irflow_cli.services.bench.sets import pixels_of, unit
 
@@ -155,7 +156,7 @@ def command(line: str) -> Method:
     def run(pixels: np.ndarray) -> Result:
         with tempfile.TemporaryDirectory() as folder:
             source, target = Path(folder, "in.png"), Path(folder, "out.png")
-            source.write_bytes(encode_picture(Picture(pixels, None, "PNG"), "PNG"))
+            source.write_bytes(encode_picture(Picture(pixels, None, "PNG"), "PNG")[0])
             filled = [word.replace("{in}", str(source)).replace("{out}", str(target)) for word in words]
             began = time.perf_counter()
             peak = _watched(filled, Path(folder, "errors"))

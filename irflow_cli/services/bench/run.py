@@ -14,7 +14,8 @@ import torch
 from irflow_cli.errors import CheckpointError, DeviceError, UsageError
 from irflow_cli.runtime.checkpoints import read_card
 from irflow_cli.runtime.device import choose_device
-from irflow_cli.runtime.images import Picture, encode_picture, write_atomically
+from irflow_cli.runtime.encoding import Coding, encode_picture
+from irflow_cli.runtime.images import Picture, write_atomically
 from irflow_cli.services.bench.figures import Scores, absent, doubts, measure
 from irflow_cli.services.bench.methods import Method, Result, Walks, our_checkpoint, our_methods
 from irflow_cli.services.bench.peers import command, foreign_network, known_peers
@@ -233,5 +234,6 @@ def view_path(folder: Path, digest: str, name: str) -> Path:
 
 def _keep_view(folder: Path | None, case: Case, name: str, pixels: np.ndarray) -> None:
     if folder is not None:
-        part = Picture(np.ascontiguousarray(pixels[: VIEW[0], : VIEW[1]]), None, "WEBP", {"quality": 80})
-        write_atomically(view_path(folder, case.digest, name), encode_picture(part, "WEBP"), overwrite=True)
+        part = Picture(np.ascontiguousarray(pixels[: VIEW[0], : VIEW[1]]), None, "WEBP")
+        data, _ = encode_picture(part, "WEBP", Coding(quality=80))
+        write_atomically(view_path(folder, case.digest, name), data, overwrite=True)

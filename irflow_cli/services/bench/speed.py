@@ -16,7 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from irflow_cli.errors import DeviceError
 from irflow_cli.runtime.device import autocast
-from irflow_cli.runtime.images import Picture, encode_picture
+from irflow_cli.runtime.encoding import encode_picture
+from irflow_cli.runtime.images import Picture
 from irflow_cli.services.batch import plan, work_through
 from irflow_cli.services.restore import Restorer, RestoreSettings
 
@@ -203,5 +204,5 @@ def _drawn(path: Path, height: int, width: int) -> Path:
     rows, columns = np.mgrid[0:height, 0:width].astype(np.float32) / 97
     picture = (np.stack([np.sin(rows), np.sin(columns), np.sin(rows + columns)], -1) * 90 + 128).astype(np.uint8)
     kind = "JPEG" if path.suffix == ".jpg" else "PNG"
-    path.write_bytes(encode_picture(Picture(picture, None, kind), kind))
+    path.write_bytes(encode_picture(Picture(picture, None, kind), kind)[0])
     return path

@@ -53,8 +53,8 @@ SUITES: dict[str, dict[str, Entry]] = {
         "rain100h": Entry("rain100h", "Rain100H", "derain"),
         "rain100l": Entry("rain100l", "Rain100L", "derain"),
         "raindrop": Entry("raindrop", "RainDrop", "deraindrop"),
-        "unseen-noise": Entry("cbsd68", "CBSD68", "denoise", "unseen", (1,)),
-        "unseen-rain": Entry("cbsd68", "CBSD68", "derain", "unseen", (2,)),
+        "unseen-noise": Entry("mcmaster", "McMaster", "denoise", "unseen", (1,)),
+        "unseen-rain": Entry("mcmaster", "McMaster", "derain", "unseen", (2,)),
     },
 }
 
