@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from irflow_cli.errors import ImageError
-from irflow_cli.runtime.encoding import encode_picture
+from irflow_cli.runtime.encoding import FORMATS, encode_picture
 from irflow_cli.runtime.images import SUFFIXES, Picture, decode_picture, write_atomically
 from irflow_cli.runtime.manifest import Manifest, sha256
 from irflow_cli.services.planning import STREAM, Files, Job
@@ -145,9 +145,9 @@ class _Shelf:
     def store(self, outcome: Outcome, picture: Picture, key: str) -> Outcome:
         """Write the picture and return the outcome of it."""
         job = outcome.job
-        kind = self.files.kind or picture.format if job.target == STREAM else SUFFIXES[job.target.suffix.lower()]
+        kind = SUFFIXES.get(job.target.suffix.lower()) or self.files.kind or picture.format
         try:
-            data, said = encode_picture(picture, kind if kind in SUFFIXES.values() else "PNG", self.files.coding)
+            data, said = encode_picture(picture, kind if kind in FORMATS else "PNG", self.files.coding)
             notes = (*outcome.notes, *said)
             if job.target == STREAM:
                 return Outcome(job, notes=notes, data=data, megapixels=outcome.megapixels, seconds=outcome.seconds)

@@ -84,6 +84,8 @@ class Files:
         path = Path(name)
         if not name.strip("./") or path.is_absolute() or ".." in path.parts:
             raise UsageError(f"--name-template {template!r} does not give a name inside the output folder")
+        if path.suffix.lower() not in SUFFIXES:
+            raise UsageError(f"--name-template {template!r} does not end like a picture; end it with {{ext}}")
         return path
 
 

@@ -101,6 +101,7 @@ def test_names_follow_the_template(restore, album: Path, tmp_path: Path, templat
 REFUSED = {
     "unknown field": (("--name-template", "{colour}.png"), "{stem}"),
     "broken template": (("--name-template", "{stem"), "not understood"),
+    "template without an ending": (("--name-template", "{stem}"), "{ext}"),
     "template that leaves": (("--name-template", "../{stem}{ext}"), "inside the output folder"),
     "one name for all": (("--name-template", "same{ext}", "--format", "png"), "--name-template"),
     "unknown format": (("--format", "gif"), "avif"),
