@@ -7,6 +7,7 @@ tensors).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -22,7 +23,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 import irflow_cli
-from irflow_cli.errors import CheckpointError
+from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.nets import Network, Spec, build, spec_of
 from irflow_cli.runtime.images import write_atomically
 from irflow_cli.tasks import TASKS
@@ -101,9 +102,10 @@ def resolve(name: str) -> Path:
 
     Raises CheckpointError that says where it looked.
     """
-    path = Path(name).expanduser()
-    if path.is_file():
-        return path
+    with contextlib.suppress(OSError, RuntimeError):  # a name too long for a file, a home that does not exist
+        path = Path(name).expanduser()
+        if path.is_file():
+            return path
     if not NAME.fullmatch(name.removesuffix(".safetensors")):
         raise CheckpointError(f"checkpoint {name} does not exist; give a .safetensors file or a name from `irflow models`")
     places = [folder / f"{name.removesuffix('.safetensors')}.safetensors" for folder in (shipped_folder(), cache_folder())]
@@ -113,6 +115,14 @@ def resolve(name: str) -> Path:
     raise CheckpointError(
         f"checkpoint {name} is neither a file, nor shipped, nor in {places[-1].parent}; `irflow models` lists those there are"
     )
+
+
+def cached_path(name: str) -> Path:
+    """Return where a checkpoint called `name` lies in the cache, or would. Raises UsageError for a name that could leave it."""
+    stem = name.removesuffix(".safetensors")
+    if not NAME.fullmatch(stem):
+        raise UsageError(f"{name!r} is no name: up to 64 of a-z, 0-9, dot and hyphen, with a letter or number first")
+    return cache_folder() / f"{stem}.safetensors"
 
 
 def known_checkpoints() -> list[Path]:
@@ -136,7 +146,7 @@ def load_checkpoint(name: str | Path) -> Checkpoint:
     wrong = misfits(card.spec, weights)
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise CheckpointError(f"{path}: tensor {wrong[0]!r}{more} is missing or does not fit the network in the header")
+        raise CheckpointError(f"{path}: tensor {wrong[0][:80]!r}{more} is missing or does not fit the network in the header")
     if card.digest and card.digest != digest_of(weights):
         raise CheckpointError(f"{path} is damaged: its weights are not those its header was written for; get it again")
     net = build(card.spec)
