@@ -69,6 +69,11 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(self.server.data[1:10])
 
+    def mixed(self) -> None:
+        """Send the part that was asked for, of another file."""
+        self.headers.replace_header("If-Range", f'"{hashlib.md5(self.server.data).hexdigest()}"')
+        self.serve(ETag='"another"')
+
     def nameless(self) -> None:
         """Send half of the file without saying which one it is, so that nothing can be gone on from."""
         self.serve(0.5, ETag="")

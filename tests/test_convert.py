@@ -106,6 +106,13 @@ def test_wrappers_are_taken_off(wrapper: str, saved) -> None:
     assert torch.allclose(foreign.weights["entry.weight"].float(), theirs["init_conv.weight"], atol=1e-3)
 
 
+def test_tensors_that_share_their_memory_are_written_each(saved) -> None:
+    theirs = numbers(NETWORKS["official-4-1"])
+    theirs["downs.0.0.block2.proj.weight"] = theirs["downs.0.0.block1.proj.weight"]
+    net = load_checkpoint(_converted(saved(theirs))).net.state_dict()
+    assert torch.equal(net["encoder.0.0.0.first.weight"], net["encoder.0.0.0.second.weight"])
+
+
 @pytest.mark.parametrize(
     ("change", "match"),
     [

@@ -76,6 +76,7 @@ def test_a_file_arrives_with_its_origin_and_progress(server: Server, target: Pat
         (["say 503", "say 429"], ["", "", ""]),
         (["truncate", "anew"], ["", "bytes=HALF-"]),
         (["truncate", "another"], ["", "bytes=HALF-", ""]),
+        (["truncate", "mixed"], ["", "bytes=HALF-", ""]),
         (["truncate", "say 416"], ["", "bytes=HALF-", ""]),
         (["nameless"], ["", ""]),
         (["redirect /elsewhere"], ["", ""]),
@@ -181,6 +182,22 @@ def test_a_short_file_of_unknown_length_is_set_aside(server: Server, target: Pat
     with pytest.raises(CheckpointError, match="not a checkpoint"):
         _get(server, target)
     assert not target.exists()
+
+
+def test_a_disk_that_is_full_keeps_what_can_be_gone_on_from(
+    server: Server, target: Path, data: bytes, tiny_checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also when the server has another file by then: its etag must not come to stand beside the old beginning."""
+    server.plan[:] = ["truncate", "say 404"]
+    with pytest.raises(CheckpointError):
+        _get(server, target)
+    server.data = tiny_checkpoint("denoise").read_bytes()
+    with monkeypatch.context() as full:
+        full.setattr(shutil, "disk_usage", lambda path: namedtuple("usage", "free")(0))
+        with pytest.raises(CheckpointError, match="do not fit"):
+            _get(server, target)
+    _get(server, target)
+    assert target.read_bytes() == server.data
 
 
 @pytest.mark.parametrize("known", [True, False])

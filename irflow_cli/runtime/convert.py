@@ -69,7 +69,7 @@ def read_foreign(path: Path) -> Foreign:
     endless = [names[key] for key, tensor in weights.items() if not tensor.isfinite().all()]
     if endless:
         raise CheckpointError(f"{path} is damaged: {endless[0]!r} holds values that are no numbers")
-    return Foreign(family, spec, weights)
+    return Foreign(family, spec, {key: tensor.clone() for key, tensor in weights.items()})  # no two share their memory
 
 
 def _unpickled(path: Path) -> Any:

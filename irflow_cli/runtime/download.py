@@ -180,14 +180,16 @@ def _attempt(url: str, part: Path, progress: Callable[[float], None]) -> str | N
     opener = urllib.request.build_opener(redirects)
     try:
         with opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as response:
-            start, total = _extent(response, have, note)
-            strong = response.headers.get("ETag", "")
-            note.write_text(strong if strong.startswith('"') else "")
+            start, total = _extent(response, have, etag, note)
             _room(part, (total or start) - start)
             with part.open("r+b" if start else "wb") as file:
                 file.seek(start)
                 file.truncate()
+                strong = response.headers.get("ETag", "")
+                note.write_text(strong if strong.startswith('"') else "")
                 _pour(response, file, part, start, total, progress)
+                file.flush()
+                os.fsync(file.fileno())
             named = redirects.named or response.headers.get("X-Linked-ETag", "")
     except urllib.error.HTTPError as error:
         error.close()
@@ -209,14 +211,14 @@ def _begun(part: Path, note: Path) -> tuple[int, str]:
         return 0, ""
 
 
-def _extent(response: Any, have: int, note: Path) -> tuple[int, int | None]:
+def _extent(response: Any, have: int, etag: str, note: Path) -> tuple[int, int | None]:
     """Return at which byte a response begins and how long the whole file is, None where the server does not say.
 
-    A part that was not asked for makes the next attempt begin anew.
+    A part that was not asked for, or of another file, makes the next attempt begin anew.
     """
     if response.status == 206:
         told = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
-        if not told or int(told[1]) != have:
+        if not told or int(told[1]) != have or response.headers.get("ETag", etag) != etag:
             note.unlink(missing_ok=True)
             raise _Failed("the server sent another part than the one asked for")
         return have, int(told[2])

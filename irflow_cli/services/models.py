@@ -140,6 +140,8 @@ def convert_checkpoint(request: ConvertRequest) -> Path:
 
     Raises CheckpointError when the file holds anything but a network known here, UsageError when the request does not fit it.
     """
+    if not request.source.is_file():
+        raise CheckpointError(f"{request.source} is no file; give a .pth or .pt file of weights")
     target = request.output or request.source.with_suffix(".safetensors")
     if target.exists() and not request.overwrite:
         raise UsageError(f"{target} exists; use --overwrite or another output")
@@ -175,9 +177,18 @@ def _verify(path: Path, expected: str | None) -> Verified:
     except OSError as error:
         return Verified(path, None, f"{path}: {error.strerror or error}")
     except CheckpointError as error:
-        aside = f"; it was set aside as {set_aside(path, path)}" if path.parent == cache_folder() else ""
-        return Verified(path, None, f"{error}{aside}")
+        return Verified(path, None, f"{error}{_put_aside(path)}")
     return Verified(path, found, None)
+
+
+def _put_aside(path: Path) -> str:
+    """Set a file of the cache aside, and no other; return what to tell the user about it."""
+    if path.parent != cache_folder():
+        return ""
+    try:
+        return f"; it was set aside as {set_aside(path, path)}"
+    except OSError as error:
+        return f"; it cannot be set aside ({error.strerror or error})"
 
 
 def _task_of(foreign: Foreign, request: ConvertRequest) -> str:

@@ -56,7 +56,7 @@ def test_converted_weights_restore_and_a_prior_does_not(official: Path, irflow, 
 
 
 def test_what_cannot_be_converted_is_one_line(official: Path, irflow) -> None:
-    for arguments, code in (((official,), 2), ((official.with_name("none.pth"), "--task", "derain"), 4)):
+    for arguments, code in (((official,), 2), ((official.with_name("none.pth"), "--task", "derain"), 4), ((".",), 4)):
         done = irflow("models", "convert", *arguments)
         assert (done.code, done.out, len(done.err.splitlines())) == (code, "", 1)
 
