@@ -34,7 +34,7 @@ def test_path_then_shipped_then_cache(good: Path, tmp_path: Path, monkeypatch: p
         assert resolve("rare") == folder / "rare.safetensors"
 
 
-@pytest.mark.parametrize("name", ["../derain", "a/b", "", "x" * 99, ".hidden"])
+@pytest.mark.parametrize("name", ["../derain", "a/b", "", "x" * 99, "x" * 999, ".hidden", "~nobody-here/x"])
 def test_names_cannot_leave_the_folders(name: str) -> None:
     with pytest.raises(CheckpointError):
         resolve(name)
@@ -91,6 +91,15 @@ def _changed(good: Path, tmp_path: Path, change: dict[str, object]) -> Path:
         ({"surprise": 1}, "surprise"),
         ({"spec": {"net": "unet"}}, "spec"),
         ({"range": [-1, 1]}, "range"),
+        ({"range": 3}, "int"),
+        ({"predicts": "velocity", "task": "derain"}, "derain"),
+        ({"predicts": "residual", "task": "prior"}, "prior"),
+        ({"predicts": ["residual"]}, "list"),
+        ({"spec": {"net": "transformer"}}, "transformer"),
+        ({"spec": {"net": ["unet"]}}, "list"),
+        ({"spec": ["unet"]}, "None"),
+        ({"sigma_max": "55"}, "sigma_max"),
+        ({"scores": [30.0]}, "scores"),
     ],
 )
 def test_a_header_that_does_not_fit_is_named(good: Path, tmp_path: Path, change: dict[str, object], match: str) -> None:
@@ -118,3 +127,67 @@ def test_a_file_of_someone_else_is_named(tmp_path: Path) -> None:
 def test_a_card_survives_its_header(good: Path) -> None:
     card = read_card(good)
     assert Card.from_json(card.to_json()) == card
+
+
+@pytest.mark.parametrize("length", [2**23, 2**40, 2**64 - 1])
+def test_a_huge_header_is_refused_unread(length: int, good: Path, tmp_path: Path) -> None:
+    path = tmp_path / "huge.safetensors"
+    with path.open("wb") as file:
+        file.write(length.to_bytes(8, "little") + good.read_bytes()[8:])
+        file.truncate(2**24)  # there would be enough bytes for the first of them
+    with pytest.raises(CheckpointError, match="header claims"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("text", ["[" * 10**5, "{", "null", "7", '"' + "x" * 10**6 + '"', ""])
+def test_a_header_that_is_no_card_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "strange.safetensors"
+    save_file({"weight": torch.zeros(3)}, path, {"irflow": text})
+    with pytest.raises(CheckpointError) as caught:
+        load_checkpoint(path)
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_header_that_asks_for_a_gigantic_network_costs_nothing(good: Path, tmp_path: Path) -> None:
+    header = json.loads(read_card(good).to_json())
+    header["spec"] |= {"widths": [512] * 3, "depths": [4] * 3}  # 380 MB in float32
+    path = tmp_path / "gigantic.safetensors"
+    save_file({"weight": torch.zeros(3)}, path, {"irflow": json.dumps(header)})
+    import resource
+
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CheckpointError, match="does not fit"):
+        load_checkpoint(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**18  # KiB
+
+
+@pytest.mark.parametrize("key", ["../../outside", "/etc/passwd", "a\x1b[2Jb", "x" * 10**5])
+def test_a_path_in_a_tensors_name_is_only_a_name(key: str, good: Path, tmp_path: Path) -> None:
+    loaded = load_checkpoint(good)
+    weights = {name: value.contiguous() for name, value in loaded.net.state_dict().items()}
+    path = tmp_path / "deep" / "down" / "odd.safetensors"
+    path.parent.mkdir(parents=True)
+    save_file({**weights, key: torch.zeros(1)}, path, {"irflow": loaded.card.to_json()})
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(CheckpointError, match="does not fit") as caught:
+        load_checkpoint(path)
+    assert "\x1b" not in str(caught.value)
+    assert len(str(caught.value)) < 1000
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_checkpoint_under_another_name_is_still_itself(good: Path, tmp_path: Path) -> None:
+    """A renamed checkpoint says in its header what it is for; its name is not believed."""
+    path = tmp_path / "denoise.safetensors"
+    path.write_bytes(good.read_bytes())
+    assert load_checkpoint(path).card.task == "derain"
+
+
+def test_weights_that_are_no_fractions_are_refused(good: Path, tmp_path: Path) -> None:
+    loaded = load_checkpoint(good)
+    weights = {name: value.contiguous() for name, value in loaded.net.state_dict().items()}
+    weights["entry.weight"] = weights["entry.weight"].to(torch.int64)
+    path = tmp_path / "whole.safetensors"
+    save_file(weights, path, {"irflow": loaded.card.to_json()})
+    with pytest.raises(CheckpointError, match=r"entry\.weight"):
+        load_checkpoint(path)

@@ -1,11 +1,15 @@
 """`irflow models`: the checkpoints there are."""
 
+# ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
 
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson
+from irflow_cli.cli.options import AsJson, Output, Overwrite, Quiet
 
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Checkpoints: what there is and what they are.")
 
@@ -24,8 +28,9 @@ def list_models(as_json: AsJson = False) -> int:
             damaged += 1
             console.error(str(known.error))
             continue
-        score = known.card.scores.get("validation_psnr", float("nan"))
-        text = f"{known.path.stem}\t{known.card.task}\t{known.path.stat().st_size / 2**20:.1f} MiB\tvalidation {score:.2f} dB"
+        score = known.card.scores.get("validation_psnr")
+        told = f"validation {score:.2f} dB" if isinstance(score, float) else "no score"
+        text = f"{known.path.stem}\t{known.card.task}\t{known.path.stat().st_size / 2**20:.1f} MiB\t{told}"
         console.result(text, name=known.path.stem, task=known.card.task, path=known.path)
     return 4 if damaged else 0
 
@@ -43,4 +48,98 @@ def show_model(name: str = typer.Argument(help="A name or a .safetensors file.")
     known = show_checkpoint(name)
     assert known.card is not None
     Console().result(json.dumps({"path": str(known.path), **json.loads(known.card.to_json())}, indent=2))
+    return 0
+
+
+@models.command("pull")
+def pull_model(
+    source: str = typer.Argument(help="https://... or hf://owner/name[@revision]/file"),
+    name: Annotated[Optional[str], typer.Option(help="Its name here.", show_default="the file's")] = None,
+    sha256: Annotated[Optional[str], typer.Option(help="What the file must have.")] = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> int:
+    """Bring a checkpoint into the cache: resumed if need be, checked, and only then given its name.
+
+    IRFLOW_MIRROR, or HF_ENDPOINT for hf://, takes the place of scheme and host. With IRFLOW_OFFLINE or HF_HUB_OFFLINE set no
+    connection is made.
+
+    Example: irflow models pull hf://owner/name/snow.safetensors
+    """
+    from irflow_cli.services.models import pull_checkpoint
+
+    console = Console(quiet=quiet, as_json=as_json)
+    with console.progress("irflow", 1) as show:
+        pulled = pull_checkpoint(source, name, sha256, show)
+    console.note(f"{pulled.path.stem}: sha256 {pulled.sha256}")
+    console.result(str(pulled.path), name=pulled.path.stem, path=pulled.path, sha256=pulled.sha256)
+    return 0
+
+
+@models.command("verify")
+def verify_models(
+    names: Annotated[Optional[list[str]], typer.Argument(help="Names or files.", show_default="all")] = None,
+    as_json: AsJson = False,
+) -> int:
+    """Read checkpoints in full and compare them with what they should be; one in the cache that is not is set aside.
+
+    Example: irflow models verify derain
+    """
+    from irflow_cli.services.models import verify_checkpoints
+
+    console, wrong = Console(as_json=as_json), 0
+    for verified in verify_checkpoints(names or []):
+        if verified.error:
+            wrong += 1
+            console.error(verified.error)
+        if as_json or not verified.error:
+            values = {"name": verified.path.stem, "path": verified.path, "sha256": verified.sha256, "error": verified.error}
+            console.result(f"{verified.path.stem}\tsha256 {verified.sha256}\tas it should be", **values)
+    return 4 if wrong else 0
+
+
+@models.command("rm")
+def remove_models(names: Annotated[list[str], typer.Argument(help="Names in the cache.")]) -> int:
+    """Remove checkpoints from the cache. Those that ship with irflow stay.
+
+    Example: irflow models rm snow
+    """
+    from irflow_cli.services.models import remove_checkpoint
+
+    for name in names:
+        Console().result(str(remove_checkpoint(name)))
+    return 0
+
+
+@models.command("path")
+def path_of_model(name: Annotated[Optional[str], typer.Argument(help="A name.", show_default="the cache")] = None) -> int:
+    """Print where a checkpoint lies, or the folder that pull writes to.
+
+    Example: irflow models path derain
+    """
+    from irflow_cli.runtime.checkpoints import cache_folder, resolve
+
+    Console().result(str(resolve(name) if name else cache_folder()))
+    return 0
+
+
+@models.command("convert")
+def convert_model(
+    source: Annotated[Path, typer.Argument(help="A .pth or .pt file of IR-Flow, PnP-Flow or Restora-Flow.")],
+    output: Output = None,
+    task: Annotated[Optional[str], typer.Option(help="What an IR-Flow network was trained for.")] = None,
+    sigma_max: Annotated[Optional[float], typer.Option(help="The noise it was trained on, 0-255.")] = None,
+    order: Annotated[str, typer.Option(help="Channels an IR-Flow network was shown: bgr or rgb.")] = "bgr",
+    size: Annotated[Optional[int], typer.Option(help="Side of the pictures of a prior.")] = None,
+    licence: Annotated[str, typer.Option(help="Licence of the weights, for the record.")] = "that of its authors",
+    overwrite: Overwrite = False,
+) -> int:
+    """Turn the authors' weights into a checkpoint. Their file is read with weights_only: nothing in it is executed.
+
+    Example: irflow models convert best_G.pth --task derain
+    """
+    from irflow_cli.services.models import ConvertRequest, convert_checkpoint
+
+    request = ConvertRequest(source, output, task, sigma_max, order, size, licence, overwrite)
+    Console().result(str(convert_checkpoint(request)))
     return 0

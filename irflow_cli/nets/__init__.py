@@ -1,6 +1,6 @@
-"""Restoration networks: (x_t, t, degraded) -> residual. They know nothing of samplers, grids or files."""
+"""Restoration networks: (x_t, t, degraded) -> residual, or velocity. They know nothing of samplers, grids or files."""
 
-from irflow_cli.nets.spec import SIZES, NetSpec, build
+from irflow_cli.nets.spec import SIZES, NetSpec, Network, OfficialSpec, PriorSpec, Spec, build, spec_of
 from irflow_cli.nets.unet import UNet
 
-__all__ = ["SIZES", "NetSpec", "UNet", "build"]
+__all__ = ["SIZES", "NetSpec", "Network", "OfficialSpec", "PriorSpec", "Spec", "UNet", "build", "spec_of"]

@@ -1,11 +1,13 @@
 """Checkpoints: one .safetensors file that says all of itself in its header. No pickle anywhere.
 
-The header's entry `irflow` is JSON: schema, task, predicts (always "residual" so far), range, spec (of the network),
-sigma_max, trained (pictures, recipe, iterations, ...), scores, licence, irflow (version), digest (sha256 of the tensors).
+The header's entry `irflow` is JSON: schema, task, predicts ("residual", or "velocity" of a flow prior), range, spec (of the
+network), sigma_max, trained (pictures, recipe, iterations, ...), scores, licence, irflow (version), digest (sha256 of the
+tensors).
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -21,13 +23,16 @@ from safetensors.torch import save
 from torch import Tensor
 
 import irflow_cli
-from irflow_cli.errors import CheckpointError
-from irflow_cli.nets import NetSpec, UNet, build
+from irflow_cli.errors import CheckpointError, UsageError
+from irflow_cli.nets import Network, Spec, build, spec_of
 from irflow_cli.runtime.images import write_atomically
 from irflow_cli.tasks import TASKS
 
 SCHEMA = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
+MAX_HEADER = 2**22  # bytes; a hundred times what a large network needs
+PRIOR = "prior"  # task of a network that knows clean pictures alone; the restoration tasks are in TASKS
+PREDICTS = {"residual": tuple(TASKS), "velocity": (PRIOR,)}  # what a network predicts, and the tasks it can then be for
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Card:
     """What a checkpoint says of itself."""
 
     task: str
-    spec: NetSpec
+    spec: Spec
     sigma_max: float | None = None
     predicts: str = "residual"
     range: tuple[float, float] = (0.0, 1.0)
@@ -60,17 +65,21 @@ class Card:
         unknown = set(values) - set(cls.__dataclass_fields__)
         if missing or unknown:
             raise ValueError(f"header lacks {sorted(missing)}" if missing else f"header has unknown {sorted(unknown)}")
-        if values["task"] not in TASKS or values["predicts"] != "residual" or list(values["range"]) != [0.0, 1.0]:
+        if values["task"] not in PREDICTS.get(values["predicts"], ()) or list(values["range"]) != [0.0, 1.0]:
             raise ValueError(f"task {values['task']!r}, predicts {values['predicts']!r}, range {values['range']} is not known")
-        values |= {"spec": NetSpec.from_dict(values["spec"]), "range": (0.0, 1.0)}
-        return cls(**values)
+        card = cls(**{**values, "spec": spec_of(values["spec"]), "range": (0.0, 1.0)})
+        types = {"sigma_max": (int, float, type(None)), "trained": dict, "scores": dict, "licence": str, "digest": str}
+        strange = [name for name, kind in types.items() if not isinstance(getattr(card, name), kind)]
+        if strange:
+            raise ValueError(f"header entry {strange[0]} is not of its type")
+        return card
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """A network with its weights, ready to run, and its card."""
 
-    net: UNet
+    net: Network
     card: Card
     path: Path
 
@@ -93,9 +102,10 @@ def resolve(name: str) -> Path:
 
     Raises CheckpointError that says where it looked.
     """
-    path = Path(name).expanduser()
-    if path.is_file():
-        return path
+    with contextlib.suppress(OSError, RuntimeError):  # a name too long for a file, a home that does not exist
+        path = Path(name).expanduser()
+        if path.is_file():
+            return path
     if not NAME.fullmatch(name.removesuffix(".safetensors")):
         raise CheckpointError(f"checkpoint {name} does not exist; give a .safetensors file or a name from `irflow models`")
     places = [folder / f"{name.removesuffix('.safetensors')}.safetensors" for folder in (shipped_folder(), cache_folder())]
@@ -105,6 +115,14 @@ def resolve(name: str) -> Path:
     raise CheckpointError(
         f"checkpoint {name} is neither a file, nor shipped, nor in {places[-1].parent}; `irflow models` lists those there are"
     )
+
+
+def cached_path(name: str) -> Path:
+    """Return where a checkpoint called `name` lies in the cache, or would. Raises UsageError for a name that could leave it."""
+    stem = name.removesuffix(".safetensors")
+    if not NAME.fullmatch(stem):
+        raise UsageError(f"{name!r} is no name: up to 64 of a-z, 0-9, dot and hyphen, with a letter or number first")
+    return cache_folder() / f"{stem}.safetensors"
 
 
 def known_checkpoints() -> list[Path]:
@@ -125,21 +143,34 @@ def load_checkpoint(name: str | Path) -> Checkpoint:
     """
     path = resolve(str(name))
     card, weights = _read(path, weights=True)
-    net = build(card.spec)
-    expected = {key: tensor.shape for key, tensor in net.state_dict().items()}
-    found = {key: tensor.shape for key, tensor in weights.items()}
-    wrong = sorted(key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key))
+    wrong = misfits(card.spec, weights)
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise CheckpointError(f"{path}: tensor {wrong[0]}{more} is missing or does not fit the network in the header")
+        raise CheckpointError(f"{path}: tensor {wrong[0][:80]!r}{more} is missing or does not fit the network in the header")
     if card.digest and card.digest != digest_of(weights):
         raise CheckpointError(f"{path} is damaged: its weights are not those its header was written for; get it again")
+    net = build(card.spec)
     net.load_state_dict({key: tensor.float() for key, tensor in weights.items()})
     return Checkpoint(net.eval().requires_grad_(False), card, path)
 
 
+def misfits(spec: Spec, weights: dict[str, Tensor]) -> list[str]:
+    """Return the names of tensors that the network of `spec` and `weights` do not have in common, or in another shape.
+
+    The network is only sketched, not made: a header that asks for a gigantic one costs nothing.
+    """
+    with torch.device("meta"):
+        expected = {key: tensor.shape for key, tensor in build(spec).state_dict().items()}
+    found = {key: tensor.shape for key, tensor in weights.items() if tensor.is_floating_point()}
+    return sorted(key for key in expected.keys() | weights.keys() if expected.get(key) != found.get(key))
+
+
 def _read(path: Path, *, weights: bool) -> tuple[Card, dict[str, Tensor]]:
     try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+        if length > MAX_HEADER:
+            raise CheckpointError(f"{path} is damaged or no safetensors file (its header claims {length} bytes); get it again")
         with safe_open(path, framework="pt") as file:
             header = (file.metadata() or {}).get("irflow")
             if header is None:
@@ -150,7 +181,7 @@ def _read(path: Path, *, weights: bool) -> tuple[Card, dict[str, Tensor]]:
         raise CheckpointError(f"{path} is damaged or no safetensors file ({error}); get it again") from None
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from None
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise CheckpointError(f"{path}: {error}") from None
     return card, tensors
 
@@ -161,6 +192,15 @@ def digest_of(tensors: dict[str, Tensor]) -> str:
     for name in sorted(tensors):
         digest.update(name.encode())
         digest.update(tensors[name].flatten().view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256, in hexadecimal, of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
     return digest.hexdigest()
 
 

@@ -6,10 +6,10 @@ from torch import Tensor
 
 from irflow_cli.flow.paths import velocity_from_residual
 from irflow_cli.flow.samplers import Velocity
-from irflow_cli.nets import UNet
+from irflow_cli.nets import Network
 
 
-def velocity_of(net: UNet, degraded: Tensor) -> Velocity:
+def velocity_of(net: Network, degraded: Tensor) -> Velocity:
     """Return the velocity field of a residual network that was given `degraded` (B, C, H, W) to restore."""
 
     def velocity(x: Tensor, t: Tensor) -> Tensor:

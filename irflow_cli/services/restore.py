@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -105,6 +105,8 @@ class Restorer:
             raise CheckpointError(
                 f"{self.checkpoint.path} was trained for {self.checkpoint.card.task}, not for {settings.task}"
             )
+        if self.task.sigma_max is not None and self.checkpoint.card.sigma_max is not None:  # a network of others has its own
+            self.task = replace(self.task, sigma_max=float(self.checkpoint.card.sigma_max))
         self.net = self.checkpoint.net.to(self.device)
         self.steps = settings.steps or self.task.steps
         self.walk = SAMPLERS[settings.sampler or self.task.sampler]

@@ -10,17 +10,20 @@ from drawn import lively
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irflow_cli.nets import SIZES, NetSpec, build
+from irflow_cli.nets import SIZES, NetSpec, OfficialSpec, PriorSpec, Spec, build, spec_of
 from irflow_cli.nets.blocks import BLOCKS
 from irflow_cli.runtime.checkpoints import Card, load_checkpoint, save_checkpoint
 
-SPECS = {
+SPECS: dict[str, Spec] = {
     f"{block}-u{unshuffle}{'-condition' if condition else ''}": NetSpec(
         widths=(8, 12), depths=(1, 2), unshuffle=unshuffle, block=block, condition=condition, embedding=8
     )
     for block in BLOCKS
     for unshuffle in (1, 2)
     for condition in (False, True)
+} | {
+    "irflow-official": OfficialSpec(width=4, depth=2),
+    "flow-prior": PriorSpec(multipliers=(1, 2), blocks=1, attention=(1,), size=32),
 }
 
 
@@ -28,7 +31,8 @@ SPECS = {
 def test_file_and_back_gives_equal_outputs(name: str, tmp_path: Path) -> None:
     net = lively(SPECS[name])
     path = tmp_path / "net.safetensors"
-    save_checkpoint(path, net.state_dict(), Card("derain", SPECS[name]), dtype=torch.float32)
+    task, predicts = ("prior", "velocity") if name == "flow-prior" else ("derain", "residual")
+    save_checkpoint(path, net.state_dict(), Card(task, SPECS[name], predicts=predicts), dtype=torch.float32)
     loaded = load_checkpoint(path)
     x, t = torch.rand(2, 3, 9, 14), torch.tensor([0.0, 0.5])
     assert loaded.card.spec == SPECS[name]
@@ -64,7 +68,7 @@ def test_the_answer_depends_on_picture_time_and_weights(name: str) -> None:
     assert not torch.allclose(first, net(x, t + 0.5))
     assert not torch.allclose(first, lively(SPECS[name], seed=1)(x, t))
     seen = net(x, t, x.flip(2))
-    assert torch.allclose(first, seen) != SPECS[name].condition
+    assert torch.allclose(first, seen) != getattr(SPECS[name], "condition", False)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -88,6 +92,30 @@ def test_shipped_sizes_are_within_their_bounds(size: str) -> None:
 )
 def test_a_spec_out_of_range_names_what_is_wrong(change: dict[str, object], match: str) -> None:
     values = SIZES["base"].to_dict()
-    assert NetSpec.from_dict(values) == SIZES["base"]
+    assert spec_of(values) == SIZES["base"]
     with pytest.raises(ValueError, match=match):
-        NetSpec.from_dict({**values, **change})
+        spec_of({**values, **change})
+
+
+@pytest.mark.parametrize(
+    ("spec", "change", "match"),
+    [
+        (OfficialSpec(), {"width": 7}, "width"),
+        (OfficialSpec(), {"width": 2}, "width"),
+        (OfficialSpec(), {"depth": 7}, "depth"),
+        (OfficialSpec(), {"order": "gbr"}, "order"),
+        (OfficialSpec(), {"net": "unet"}, "expected"),
+        (PriorSpec(), {"width": 48}, "width"),
+        (PriorSpec(), {"multipliers": [1] * 7}, "multipliers"),
+        (PriorSpec(), {"blocks": 0}, "blocks"),
+        (PriorSpec(), {"attention": [4]}, "attention"),
+        (PriorSpec(), {"size": 4}, "size"),
+    ],
+)
+def test_a_foreign_spec_out_of_range_names_what_is_wrong(spec: Spec, change: dict[str, object], match: str) -> None:
+    assert spec_of(spec.to_dict()) == spec
+    with pytest.raises(ValueError, match=match):
+        spec_of({**spec.to_dict(), **change})
+    assert type(spec).from_dict(spec.to_dict()) == spec
+    with pytest.raises(ValueError, match="net"):
+        type(spec).from_dict({**spec.to_dict(), "net": "transformer"})
