@@ -26,6 +26,7 @@ Output = Annotated[
     typer.Option("--output", "-o", help="File or folder for the results, or -.", show_default="beside the input"),
 ]
 Suffix = Annotated[Optional[str], typer.Option(help="Added to the name beside the input.", show_default=".TASK")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", envvar="IRFLOW_DEVICE")]
 Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")]
@@ -37,7 +38,7 @@ DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be
 # The options of every command that reads and writes pictures: name -> (type and help, default).
 FILE_OPTIONS: dict[str, tuple[Any, Any]] = {
     "recursive": (Annotated[bool, typer.Option("--recursive", "-r", help="Look below folders too; the tree is kept.")], False),
-    "overwrite": (Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")], False),
+    "overwrite": (Overwrite, False),
     "skip_existing": (Annotated[bool, typer.Option("--skip-existing", help="Leave results that exist alone.")], False),
     "resume": (
         Annotated[bool, typer.Option("--resume", help="Go on with a broken batch; .irflow.jsonl keeps what is done.")],
