@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from irflow_cli.cli.console import Console
 
@@ -24,18 +24,19 @@ class Request(Protocol):
         ...
 
 
-class Perform(Protocol):
-    """Does the work of a request, as `restore_files` does."""
-
-    def __call__(self, request: Request, progress: Progress, stop: threading.Event) -> Iterator[Outcome]:
-        """Yield the outcome of every job."""
-        ...
+Asked = TypeVar("Asked", bound=Request)
 
 
-def carry_out(console: Console, request: Request, perform: Perform, *, dry_run: bool) -> int:
-    """Do the work of a request, print every outcome as it comes and the failures once more at the end; return the exit code.
+def carry_out(
+    console: Console,
+    request: Asked,
+    perform: Callable[[Asked, Progress, threading.Event], Iterator[Outcome]],
+    *,
+    dry_run: bool,
+) -> int:
+    """Print every outcome of a request as it comes, the failures once more at the end, and return the exit code.
 
-    With `dry_run` only say what would be written.
+    perform: `restore_files` or its like, which does the work. With `dry_run` only what would be written is said.
     """
     jobs = request.plan()
     if dry_run:

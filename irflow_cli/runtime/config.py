@@ -13,7 +13,7 @@ from irflow_cli.errors import UsageError
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # pyright: ignore[reportMissingImports] - there on Python 3.10 only
 
 PROJECT = "irflow.toml"
 
