@@ -43,18 +43,18 @@ class Entry:
         )
 
 
-NOISES = "noise:15,noise:25,noise:50"
 CLASSICAL = ("irflow", "opencv-nlm", "wavelet")
 SUITES: dict[str, dict[str, Entry]] = {
     "readme": {
-        "cbsd68": Entry("cbsd68", "CBSD68", "denoise", NOISES, methods=CLASSICAL),
-        "kodak24": Entry("kodak24", "Kodak24", "denoise", "noise:25"),
-        "mcmaster": Entry("mcmaster", "McMaster", "denoise", "noise:25"),
+        "cbsd68": Entry("cbsd68", "CBSD68", "denoise", "noise:25", methods=CLASSICAL),
         "rain100h": Entry("rain100h", "Rain100H", "derain"),
         "rain100l": Entry("rain100l", "Rain100L", "derain"),
         "raindrop": Entry("raindrop", "RainDrop", "deraindrop"),
+        "cbsd68-levels": Entry("cbsd68", "CBSD68", "denoise", "noise:15,noise:50", (1,)),
+        "mcmaster": Entry("mcmaster", "McMaster", "denoise", "noise:25"),
         "unseen-noise": Entry("mcmaster", "McMaster", "denoise", "unseen", (1,)),
         "unseen-rain": Entry("mcmaster", "McMaster", "derain", "unseen", (2,)),
+        "kodak24": Entry("kodak24", "Kodak24", "denoise", "noise:25"),
     },
 }
 
