@@ -199,7 +199,7 @@ def test_verbose_and_quiet(degrade, album: Path, tmp_path: Path) -> None:
 def test_ctrl_c_finishes_the_picture_at_hand(degrade, tmp_path: Path, picture_file, monkeypatch: pytest.MonkeyPatch) -> None:
     for index in range(9):
         picture_file(f"in/{index}.png")
-    calls, real = [], batch.encode_picture
+    calls, real, handler = [], batch.encode_picture, signal.getsignal(signal.SIGINT)
 
     def encode(*arguments):
         calls.append(1)
@@ -212,7 +212,7 @@ def test_ctrl_c_finishes_the_picture_at_hand(degrade, tmp_path: Path, picture_fi
     assert done.code == 130
     assert 2 <= len(below(tmp_path / "out")) <= 5
     assert all(read_picture(path).pixels.shape == (48, 64, 3) for path in (tmp_path / "out").iterdir())
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_a_second_ctrl_c_stops_at_once(degrade, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
