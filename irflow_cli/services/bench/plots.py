@@ -37,8 +37,8 @@ def _there(mean: Scores, name: str) -> bool:
 
 def _curves(means: dict[Key, Scores], across: str, up: str, task: str) -> str:
     """Return a plot of two figures: a curve for every method and variant, its points marked with their steps."""
-    import matplotlib
-    from matplotlib.figure import Figure
+    import matplotlib  # pyright: ignore[reportMissingImports] - an extra
+    from matplotlib.figure import Figure  # pyright: ignore[reportMissingImports] - an extra
 
     figure = Figure((6.4, 4.4), layout="constrained")
     axes = figure.subplots()
