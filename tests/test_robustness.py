@@ -71,7 +71,7 @@ from irflow_cli.services.planning import Files, plan
 
 source, target, kills = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 files = Files((str(source),), target, resume=True)
-work = lambda picture, progress: (picture.with_pixels(255 - picture.pixels), ())
+work = lambda job, picture, progress: (picture.with_pixels(255 - picture.pixels), ())
 inverted = {path.name: 255 - read_picture(path).pixels for path in source.iterdir()}
 draw, whole, ends = random.Random(0), 0, time.monotonic() + 300
 for _ in range(kills):

@@ -35,6 +35,22 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell size and ti
 AsJson = Annotated[bool, typer.Option("--json", help="Print results as JSON Lines.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be written, and do nothing.")]
 
+# How a prior is walked: the options of inpaint and upscale.
+Preset = Annotated[str, typer.Option(help="fast, default, best, or paper (Restora-Flow's own 190 calls).")]
+GuidedSampler = Annotated[
+    Optional[str], typer.Option(help="restora, replacement, bridge, pnp or ot-ode.", show_default="the preset's")
+]
+Steps = Annotated[Optional[int], typer.Option(help="Steps of the walk.", show_default="the preset's")]
+Corrections = Annotated[
+    Optional[int], typer.Option(help="Look-aheads of a step (restora), draws of a step (pnp).", show_default="the preset's")
+]
+Start = Annotated[
+    Optional[float], typer.Option(help="Time, 0 to 1, at which the walk begins in a cheap guess.", show_default="the preset's")
+]
+PriorCheckpoint = Annotated[
+    Optional[str], typer.Option("--checkpoint", help="A prior: a .safetensors file or a name.", show_default="shipped")
+]
+
 # The options of every command that reads and writes pictures: name -> (type and help, default).
 FILE_OPTIONS: dict[str, tuple[Any, Any]] = {
     "recursive": (Annotated[bool, typer.Option("--recursive", "-r", help="Look below folders too; the tree is kept.")], False),

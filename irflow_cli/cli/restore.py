@@ -38,6 +38,7 @@ def restore(
     sigma: Annotated[
         Optional[float], typer.Option(help="Noise of the picture, 0-255 scale (denoise).", show_default="estimated")
     ] = None,
+    method: Annotated[str, typer.Option(help="flow, or prior: denoise by the prior of inpaint and upscale.")] = "flow",
     strength: Annotated[float, typer.Option(help="0 leaves the picture alone, 1 restores it wholly.")] = 1.0,
     source_noise: Annotated[float, typer.Option(help="Noise added before the walk, 0-255 scale, from --seed.")] = 0.0,
     ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns; 8 times slower.")] = False,
@@ -69,6 +70,7 @@ def restore(
         grid=grid,
         sampler=sampler,
         sigma=sigma,
+        method=method,
         strength=strength,
         source_noise=source_noise,
         ensemble=ensemble,

@@ -36,13 +36,17 @@ def log_mean_square(error: Tensor, floor: float = 1e-5) -> Tensor:
 DISTANCES: dict[str, Distance] = {"charbonnier": charbonnier, "mse": mean_square, "log-mse": log_mean_square}
 
 
-def residual_loss(residual: Residual, x_start: Tensor, start: Tensor, x_1: Tensor, t: Tensor, distance: Distance) -> Tensor:
+def residual_loss(
+    residual: Residual, x_start: Tensor, start: Tensor, x_1: Tensor, t: Tensor, distance: Distance, end: Tensor | None = None
+) -> Tensor:
     """Return the distance between the predicted and the true residual x_t - x_1 at times t (B,), start <= t < 1.
 
     x_start (B, C, H, W) is the degraded picture at its own time `start` (B,). With start = 0 and `mean_square` it
-    is IR-Flow's cumulative-velocity loss over its multilevel distribution.
+    is IR-Flow's cumulative-velocity loss over its multilevel distribution. With `end`, an estimate of x_1 that carries no
+    gradient, x_t lies on the way to it instead: there a walk of Euler steps comes by, and the loss at t is that of the
+    last step of a walk of two, IR-Flow's multi-step consistency with the gradient that its released code lacks.
     """
-    x_t = bridge(x_start, start, x_1, t)
+    x_t = bridge(x_start, start, x_1 if end is None else end, t)
     return distance(residual(x_t, t) - (x_t - x_1))
 
 

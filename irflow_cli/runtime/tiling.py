@@ -70,6 +70,24 @@ def tiled(
         yield top, band[..., :finished, :]
 
 
+def windowed(work: Work, x: Tensor, needed: Tensor, tile: int, overlap: int, align: int = 1) -> Tensor:
+    """Return work(x), (B, C, H, W), averaged over overlapping windows of `tile` pixels, smoothly, so that there are no seams.
+
+    Windows in which `needed` (H, W), bool, holds nowhere are left out; there the result is 0.
+    """
+    height, width = x.shape[-2:]
+    if height <= tile and width <= tile:
+        return work(x)
+    rows, columns = spans(height, tile, overlap, align), spans(width, tile, overlap, align)
+    result = torch.zeros_like(x)
+    for (top, bottom), down in zip(rows, weights(rows, overlap), strict=True):
+        for (left, right), across in zip(columns, weights(columns, overlap), strict=True):
+            if needed[top:bottom, left:right].any():
+                done = work(x[..., top:bottom, left:right])
+                result[..., top:bottom, left:right] += done * (down[:, None] * across).to(done)
+    return result
+
+
 def _work_safely(work: Work, part: Tensor, overlap: int, align: int) -> Tensor:
     """Return work(part), in four smaller tiles when memory runs out. Raises DeviceError when that does not help."""
     try:

@@ -39,7 +39,7 @@ class Outcome:
 
 
 Progress = Callable[[float], None]  # told how many pictures are done, in fractions
-Work = Callable[[Picture, Progress], tuple[Picture, tuple[str, ...]]]
+Work = Callable[[Job, Picture, Progress], tuple[Picture, tuple[str, ...]]]
 
 
 class Loaded(NamedTuple):
@@ -102,7 +102,7 @@ def _worked(
         return known
     began = time.perf_counter()
     try:
-        result, notes = work(loaded.picture, lambda part: progress(before + part))
+        result, notes = work(job, loaded.picture, lambda part: progress(before + part))
     except ImageError as error:
         known.set_result(Outcome(job, "failed", f"{job.source}: {error}"))
         return known
@@ -125,11 +125,12 @@ class _Shelf:
             if self.files.skip_existing and job.exists:
                 return Loaded(None, outcome=Outcome(job, "skipped"))
             name = "standard input" if job.source == STREAM else str(job.source)
-            try:
-                data = sys.stdin.buffer.read() if job.source == STREAM else job.source.read_bytes()
-            except OSError as error:
-                raise ImageError(f"{name}: {error.strerror or error}") from None
-            key = sha256(f"{sha256(data)} {self.identity} {self.files.coding} {self.files.format}".encode())
+            data = sys.stdin.buffer.read() if job.source == STREAM else _bytes_of(job.source)
+            if job.mask is not None and not job.mask.is_file():
+                raise ImageError(f"{name}: has no mask, {job.mask} is not there")
+            beside = "" if job.mask is None else f" {sha256(_bytes_of(job.mask))}"
+            made_of = f"{sha256(data)} {self.identity} {self.files.coding} {self.files.format}{beside} {job.sample or ''}"
+            key = sha256(made_of.strip().encode())
             if self.files.resume and job.target != STREAM:
                 manifest = self._manifest(job.target)
                 if manifest.proves(job.target, key):
@@ -167,3 +168,10 @@ class _Shelf:
             if target.parent not in self.manifests:
                 self.manifests[target.parent] = Manifest.of(target.parent)
             return self.manifests[target.parent]
+
+
+def _bytes_of(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror or error}") from None

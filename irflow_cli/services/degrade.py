@@ -51,7 +51,7 @@ def degrade_files(
     """
     jobs = request.plan()
 
-    def work(picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
+    def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         return degrade_picture(picture, request.kind, request.level, request.seed), ()
 
     identity = f"{request.kind} {request.level} {request.seed} {irflow_cli.__version__}"

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import re
 import string
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,15 +93,20 @@ class Files:
 
 @dataclass(frozen=True)
 class Job:
-    """One picture to read and the file its result goes to; STREAM is standard input or output."""
+    """One picture to read and the file its result goes to; STREAM is standard input or output.
+
+    mask: the file that says where to work, for tasks that have one. sample: which of several proposals this is.
+    """
 
     source: Path
     target: Path
     exists: bool = False
+    mask: Path | None = None
+    sample: int = 0
 
 
-def plan(files: Files) -> list[Job]:
-    """Return the jobs of a request, in order, each picture once.
+def plan(files: Files, samples: int = 1, mask_for: Callable[[Path], Path | None] = lambda source: None) -> list[Job]:
+    """Return the jobs of a request, in order, each picture once, or once for each of several proposals, numbered from 1.
 
     Without `output` results lie beside the inputs; a folder's own outputs (names that end in `suffix`) are not read
     again. With it they go to that folder, keeping a folder's tree, or, for one input file and a name that ends like a
@@ -117,10 +124,13 @@ def plan(files: Files) -> list[Job]:
         raise UsageError(f"{files.output} is one file, but the input is more than one picture; give a folder")
     if any(source == STREAM for source, _ in sources) and len(sources) > 1:
         raise UsageError("standard input (-) is one picture and goes alone")
-    jobs: dict[Path, Job] = {}
-    for source, root in sources:
-        target = _target(files, source, root, len(jobs))
-        jobs.setdefault(source.absolute(), Job(source, target, target != STREAM and target.exists()))
+    jobs: dict[tuple[Path, int], Job] = {}
+    for (source, root), sample in itertools.product(sources, range(samples)):
+        target = _target(files, source, root, len(jobs) // samples)
+        if samples > 1:
+            target = target.with_stem(f"{target.stem}-{sample + 1}")
+        exists = target != STREAM and target.exists()
+        jobs.setdefault((source.absolute(), sample), Job(source, target, exists, mask_for(source), sample))
     _check_targets(list(jobs.values()), files)
     return list(jobs.values())
 

@@ -18,14 +18,15 @@ from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import GRIDS, make_times
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision
-from irflow_cli.runtime.fields import velocity_of
+from irflow_cli.runtime.fields import prior_velocity, velocity_of
 from irflow_cli.runtime.images import Picture, top_of
 from irflow_cli.runtime.tiling import tiled
 from irflow_cli.services.batch import Outcome, Progress, work_through
 from irflow_cli.services.planning import Files, Job, plan
-from irflow_cli.tasks import TASKS
+from irflow_cli.tasks import TASKS, TaskSpec
 
 AUTO_TILE = 448  # pixels, on a CPU: its features stay in the cache, and larger tiles are slower
+WHITE = 255.0  # of the scale on which noise is told
 BYTES_A_PIXEL = 800  # of a tile, that the networks need at most while they work
 
 
@@ -33,6 +34,7 @@ BYTES_A_PIXEL = 800  # of a tile, that the networks need at most while they work
 class RestoreSettings:
     """How to restore. None means the task's own default.
 
+    method: flow, a network trained for the task, or prior (denoise), one that knows photographs and no task.
     sigma: noise of the picture on the 0-255 scale (denoise; None: estimated). strength: 0 the input, 1 the result.
     source_noise: noise added to the picture before the walk, 0-255 scale, drawn from `seed`. ensemble: mean over the
     eight mirrorings and turns, at eight times the cost. tile: pixels, 0 for the whole picture at once, None for auto.
@@ -52,14 +54,28 @@ class RestoreSettings:
     precision: str = "auto"
     seed: int = 0
     checkpoint: str | None = None
+    method: str = "flow"
+
+    @property
+    def sigma_limit(self) -> float | None:
+        """The most noise that can be told, 0-255 scale; None where noise has no meaning."""
+        return WHITE if self.method == "prior" else TASKS[self.task].sigma_max
+
+    @property
+    def trained_for(self) -> TaskSpec:
+        """The task whose checkpoint is used."""
+        return TASKS["prior" if self.method == "prior" else self.task]
 
     def check(self) -> None:
         """Raise UsageError, in one line, for the first setting that makes no sense."""
-        if self.task not in TASKS:
-            raise UsageError(f"unknown task {self.task!r}; there are {', '.join(TASKS)}")
-        limit = TASKS[self.task].sigma_max
+        known = [name for name, entry in TASKS.items() if not entry.prior]
+        if self.task not in known:
+            raise UsageError(f"unknown task {self.task!r}; there are {', '.join(known)}")
+        limit = self.sigma_limit
         tile = self.tile or 2 * self.overlap
         rules = {
+            f"--method is flow or prior, got {self.method!r}": self.method in ("flow", "prior"),
+            "--method prior is for --task denoise; leave it out": self.method == "flow" or self.task == "denoise",
             f"--steps must be at least 1, got {self.steps}": self.steps is None or self.steps >= 1,
             f"unknown grid {self.grid!r}; there are {', '.join(GRIDS)}": self.grid is None or self.grid in GRIDS,
             f"unknown sampler {self.sampler!r}; there are {', '.join(SAMPLERS)}": (self.sampler or "euler") in SAMPLERS,
@@ -71,7 +87,7 @@ class RestoreSettings:
             f"--overlap must be from 0 to 128, got {self.overlap}": 0 <= self.overlap <= 128,
             f"--overlap may be half of --tile at most, got {self.overlap} and {tile}": 2 * self.overlap <= tile,
             f"task {self.task} has no shipped checkpoint; give --checkpoint": bool(
-                self.checkpoint or TASKS[self.task].checkpoint
+                self.checkpoint or self.trained_for.checkpoint
             ),
         }
         for message, holds in rules.items():
@@ -100,10 +116,11 @@ class Restorer:
         self.settings, self.task = settings, TASKS[settings.task]
         self.device = choose_device(settings.device)
         self.dtype = choose_precision(settings.precision, self.device)
-        self.checkpoint = checkpoint or load_checkpoint(settings.checkpoint or str(self.task.checkpoint))
-        if self.checkpoint.card.task not in (settings.task, "all-in-one"):
+        self.checkpoint = checkpoint or load_checkpoint(settings.checkpoint or str(settings.trained_for.checkpoint))
+        if self.checkpoint.card.task not in (("prior",) if settings.method == "prior" else (settings.task, "all-in-one")):
             raise CheckpointError(
-                f"{self.checkpoint.path} was trained for {self.checkpoint.card.task}, not for {settings.task}"
+                f"{self.checkpoint.path} was trained for {self.checkpoint.card.task}, not for "
+                + ("a prior" if settings.method == "prior" else settings.task)
             )
         if self.task.sigma_max is not None and self.checkpoint.card.sigma_max is not None:  # a network of others has its own
             self.task = replace(self.task, sigma_max=float(self.checkpoint.card.sigma_max))
@@ -132,7 +149,7 @@ class Restorer:
 
     def sigma_of(self, picture: Picture) -> tuple[float | None, tuple[str, ...]]:
         """Return the noise (0-255 scale) to take out, given or estimated, and what to tell the user about it."""
-        limit = self.task.sigma_max
+        limit = WHITE if self.settings.method == "prior" else self.task.sigma_max
         if limit is None or self.settings.sigma is not None:
             return self.settings.sigma, ()
         found = 255 * estimate_sigma(_to_tensor(_middle(picture.pixels)))
@@ -181,16 +198,29 @@ class Restorer:
         return degraded + self.settings.strength * (restored - degraded)
 
     def _walk(self, source: Tensor, sigma: float | None) -> Tensor:
-        if self.task.sigma_max is not None and sigma is not None and sigma <= 0:
+        if sigma is not None and sigma <= 0:
             return source
+        start, velocity = self.task.start(sigma), velocity_of(self.net, source)
+        if self.settings.method == "prior":
+            start, velocity = noise_entry(float(sigma or 0)), prior_velocity(self.net)
+            source = start * source + (1 - start) / 2
         source = source.contiguous(memory_format=torch.channels_last)
-        times = make_times(self.grid, self.steps, self.task.start(sigma)).to(self.device, torch.float32)
+        times = make_times(self.grid, self.steps, start).to(self.device, torch.float32)
         with autocast(self.device, self.dtype):
-            restored = self.walk(velocity_of(self.net, source), source, times).state.float()
+            restored = self.walk(velocity, source, times).state.float()
         if self.dtype != torch.float32 and not restored.isfinite().all():
             self.redone += 1
-            restored = self.walk(velocity_of(self.net, source), source, times).state
+            restored = self.walk(velocity, source, times).state
         return restored
+
+
+def noise_entry(sigma: float) -> float:
+    """Return the time t at which a prior's path has noise `sigma` (0-255 scale): for a noisy picture y, t y is then x_t.
+
+    On [-1, 1] the noise is s = 2 sigma / 255 and t = 1 / (1 + s): so t y = t x_1 + (1 - t) n, signal and noise both exact.
+    The code released with Restora-Flow (arXiv 2511.20152) enters at (1 - s) y, which has less noise than the network is told.
+    """
+    return 1 / (1 + 2 * sigma / WHITE)
 
 
 def auto_tile(device: torch.device) -> int:
@@ -208,7 +238,11 @@ def restore_files(
     jobs = request.plan()
     restorer = Restorer(request.settings)
     identity = f"{request.settings} {restorer.checkpoint.card.digest} {irflow_cli.__version__}"
-    return work_through(jobs, restorer.restore, request.files, identity, progress=progress, stop=stop)
+
+    def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
+        return restorer.restore(picture, progress)
+
+    return work_through(jobs, work, request.files, identity, progress=progress, stop=stop)
 
 
 def _to_tensor(pixels: np.ndarray) -> Tensor:

@@ -13,6 +13,8 @@ from torch import Tensor
 from irflow_cli.degradations import DEGRADATIONS
 from irflow_cli.degradations.draw import chance, uniform
 from irflow_cli.degradations.rain import from_layers
+from irflow_cli.flow.coupling import transport_pairing
+from irflow_cli.flow.paths import interpolate
 from irflow_cli.tasks import TASKS
 
 
@@ -36,7 +38,7 @@ class Source(NamedTuple):
 
 GREY = 0.08  # share of pictures whose three channels are one, rain and noise included
 NOISE = (Part("noise", 0.86, 0, 55), Part("camera", 0.07, 0, 40), Part("poisson", 0.07, 0, 40))
-RAIN = (Part("rain-layers", 0.55, 0.5, 1.1), Part("rain", 0.45, 0.05, 1))
+RAIN = (Part("rain-layers", 0.45, 0.95, 1.05), Part("rain-layers", 0.15, 0.4, 1.1), Part("rain", 0.4, 0.05, 1))
 DROPS = (Part("raindrops", 1.0, 0.2, 1),)
 
 
@@ -58,14 +60,16 @@ def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layer
 
     A share GREY of the pictures is made grey first, so that grey photographs, whose noise is the same in all channels,
     are known too. rain_layers (N, 1, H, W) in [0, 1] are rain from files; without them their share falls to synthetic rain.
-    Noise levels are told with an error of about 8 %, since a user, or an estimate, does not know them better.
+    Noise levels are told with an error of about 8 %, since a user, or an estimate, does not know them better. For a prior
+    see `draw_on_path`.
     """
+    if TASKS[task].prior:
+        return draw_on_path(clean, generator)
     parts = [part for part in PARTS[task] if part.kind != "rain-layers" or rain_layers is not None]
     count, device = clean.shape[0], generator.device
     shares = torch.tensor([part.share for part in parts], device=device)
     chosen = torch.multinomial(shares, count, replacement=True, generator=generator)
-    grey = chance(GREY, count, generator) > 0
-    clean = torch.where(grey[:, None, None, None].to(clean.device), clean.mean(1, keepdim=True), clean)
+    clean, grey = _some_grey(clean, generator)
     degraded, start = clean.clone(), torch.zeros(count, device=device)
     for index, part in enumerate(parts):
         for channels, kept in ((3, ~grey), (1, grey)):
@@ -78,6 +82,25 @@ def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layer
                 told = severity * (1 + 0.08 * torch.randn(len(rows), generator=generator, device=device))
                 start[rows] = (1 - told / TASKS[task].sigma_max).clamp(0, 0.98)  # type: ignore[operator]
     return Source((degraded.clamp(0, 1) * 255).round() / 255, clean, start.to(clean.device))
+
+
+def draw_on_path(clean: Tensor, generator: torch.Generator) -> Source:
+    """Return points between Gaussian noise (mean and deviation a half) and `clean` (B, 3, H, W), at times uniform in
+    [0, 0.99).
+
+    On [-1, 1], where flow priors are mostly written down, the noise is a standard normal one. Noise and pictures are
+    paired by optimal transport within the batch.
+    """
+    clean, _ = _some_grey(clean, generator)
+    noise = torch.randn(clean.shape, generator=generator, device=generator.device).to(clean) / 2 + 0.5
+    t = 0.99 * torch.rand(len(clean), generator=generator, device=generator.device).to(clean)
+    return Source(interpolate(noise[transport_pairing(noise - 0.5, clean - 0.5)], clean, t), clean, t)
+
+
+def _some_grey(clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return the pictures with a share of GREY made grey, and which (B,) are."""
+    grey = chance(GREY, len(clean), generator) > 0
+    return torch.where(grey[:, None, None, None].to(clean.device), clean.mean(1, keepdim=True), clean), grey
 
 
 def _applier(kind: str, rain_layers: Tensor | None) -> Callable[[Tensor, Tensor, torch.Generator], Tensor]:

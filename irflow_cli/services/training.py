@@ -7,7 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,8 @@ Forward = Callable[[Tensor, Tensor, Tensor], Tensor]  # (x_t, t, degraded) -> re
 @dataclass(frozen=True)
 class TrainRequest:
     """A training run. Times in minutes; `rate` is AdamW's (Muon's is three times it); `decay` is the share of the run in
-    which the rate falls to zero; `at_start` the share of times drawn at the start of the path."""
+    which the rate falls to zero; `at_start` the share of a batch at the start of the path; `own_levels`: the others stand on
+    the network's own way to its own estimate, not on the way to the clean picture."""
 
     data: Path
     out: Path
@@ -60,6 +61,8 @@ class TrainRequest:
     distance: str = "charbonnier"
     optimiser: str = "muon"
     at_start: float = 0.7
+    own_levels: bool = False
+    condition: bool = False
     consistency: float = 0.3
     consistency_every: int = 16
     validate_every: int = 1000
@@ -101,6 +104,8 @@ class Run:
         start = load_checkpoint(request.init) if request.init else None
         wanted = request.spec or (SIZES[request.size] if request.size else None)
         self.spec = wanted or (start.card.spec if start else NetSpec())
+        if request.condition:
+            self.spec = replace(self.spec, condition=True)
         self.net = build(self.spec)
         if start:
             _graft(start, self.net)
@@ -122,7 +127,14 @@ class Run:
         def residual(x: Tensor, t: Tensor) -> Tensor:
             return forward(x.contiguous(memory_format=torch.channels_last), t, degraded)
 
-        loss = residual_loss(residual, degraded, start, clean, draw_times(start, request.at_start, generator), distance)
+        t, later = draw_times(start, request.at_start, generator)
+        end = clean
+        if request.own_levels and later:
+            with torch.no_grad():
+                first = degraded[:later].contiguous(memory_format=torch.channels_last)
+                own = first - forward(first, start[:later], first)
+            end = torch.cat([own, clean[later:]])
+        loss = residual_loss(residual, degraded, start, clean, t, distance, end)
         total, turn = loss, self.iteration // request.consistency_every
         if request.consistency and self.iteration % request.consistency_every == 0:
             times = make_times("released", 2 + turn % 3, start)
@@ -181,6 +193,8 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     that make no sense, NothingToDo without pictures, CheckpointError for a state or start that does not fit.
     """
     check(request)
+    if TASKS[request.task].prior:  # its pictures stand at all times of their paths already, and its walks begin in noise
+        request = replace(request, at_start=1.0, own_levels=False, consistency=0.0)
     device = choose_device(request.device)
     state = request.out / STATE
     if state.exists() and not request.resume:
@@ -229,7 +243,7 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
 def forward_of(request: TrainRequest, net: UNet, device: torch.device) -> Forward:
     """Return the network as it is called in training: compiled if asked, in the run's precision, float32 out."""
     dtype = choose_precision(request.precision, device)
-    called = torch.compile(net) if request.compile else net
+    called = torch.compile(net, dynamic=False) if request.compile else net
 
     def forward(x: Tensor, t: Tensor, degraded: Tensor) -> Tensor:
         with autocast(device, dtype):
@@ -279,10 +293,14 @@ def draw_batch(request: TrainRequest, corpus: Corpus, layers: Tensor | None, gen
     return draw_source(request.task, crops, generator, layers)
 
 
-def draw_times(start: Tensor, at_start: float, generator: torch.Generator) -> Tensor:
-    """Return times (B,): a share `at_start` of them at `start`, the others uniform between there and 1."""
-    draws = torch.rand((2, len(start)), generator=generator, device=generator.device).to(start.device)
-    return torch.where(draws[0] < at_start, start, start + (1 - start) * draws[1] * 0.98)
+def draw_times(start: Tensor, at_start: float, generator: torch.Generator) -> tuple[Tensor, int]:
+    """Return times (B,) and how many of them, the first, are later than `start`; the share `at_start` stands there.
+
+    The later ones are uniform between there and 1.
+    """
+    later = round(len(start) * (1 - at_start))
+    draws = 0.98 * torch.rand(later, generator=generator, device=generator.device).to(start.device)
+    return torch.cat([start[:later] + (1 - start[:later]) * draws, start[later:]]), later
 
 
 def factor(share: float, iteration: int, request: TrainRequest) -> float:
@@ -323,6 +341,9 @@ def _graft(start: Checkpoint, net: UNet) -> None:
     Raises CheckpointError where tensors of one name differ in shape: then the widths are not the same.
     """
     ours, theirs = net.state_dict(), start.net.state_dict()
+    entry, given = ours["entry.weight"], theirs.get("entry.weight")
+    if given is not None and given.shape[1] * 2 == entry.shape[1] and given.shape[0] == entry.shape[0]:
+        theirs["entry.weight"] = torch.cat([given, torch.zeros_like(given)], 1)  # the degraded picture as second input
     unfit = [key for key, value in theirs.items() if key not in ours or ours[key].shape != value.shape]
     if unfit:
         raise CheckpointError(f"{start.path} cannot begin a network of this --size: {unfit[0]} does not fit; leave --size out")

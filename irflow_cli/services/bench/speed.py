@@ -198,7 +198,7 @@ def folder_facts(restorer: Restorer, count: int = 8, side: int = 384) -> Iterato
 
         def work() -> None:
             files = Files((str(folder),), Path(name, "out"), overwrite=True)
-            outcomes = work_through(plan(files), restorer.restore, files, "speed")
+            outcomes = work_through(plan(files), lambda job, *rest: restorer.restore(*rest), files, "speed")
             wrong = [outcome.error for outcome in outcomes if outcome.error]
             if wrong:
                 raise DeviceError(str(wrong[0]))

@@ -1,0 +1,104 @@
+"""`irflow inpaint`: pictures with holes in, whole pictures out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from irflow_cli.cli.console import Console
+from irflow_cli.cli.options import (
+    AsJson,
+    Corrections,
+    Device,
+    DryRun,
+    GuidedSampler,
+    Inputs,
+    Output,
+    Precision,
+    Preset,
+    PriorCheckpoint,
+    Quiet,
+    Seed,
+    Start,
+    Steps,
+    Suffix,
+    Verbose,
+    with_files,
+)
+from irflow_cli.cli.outcomes import carry_out
+
+# ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
+
+
+@with_files
+def inpaint(
+    inputs: Inputs,
+    output: Output = None,
+    mask: Annotated[
+        Optional[Path],
+        typer.Option(
+            help="White where the picture is missing; a file for all, or a folder of equal names.", show_default=False
+        ),
+    ] = None,
+    mask_box: Annotated[
+        Optional[list[str]], typer.Option(help="x,y,width,height in pixels; more than one may be given.", show_default=False)
+    ] = None,
+    mask_color: Annotated[
+        Optional[str], typer.Option(help="#rrggbb that marks in the picture what is missing.", show_default=False)
+    ] = None,
+    mask_tolerance: Annotated[int, typer.Option(help="How far from --mask-color still counts, of 255.")] = 12,
+    mask_from_alpha: Annotated[bool, typer.Option("--mask-from-alpha", help="Fill what is transparent.")] = False,
+    mask_invert: Annotated[bool, typer.Option("--mask-invert", help="Black is missing in mask files.")] = False,
+    mask_threshold: Annotated[
+        Optional[float], typer.Option(help="Grey from which on is missing, 0 to 1.", show_default="masks are black and white")
+    ] = None,
+    mask_resize: Annotated[bool, typer.Option("--mask-resize", help="Bring masks to the picture's size.")] = False,
+    mask_dilate: Annotated[int, typer.Option(help="Pixels by which holes grow.")] = 0,
+    mask_feather: Annotated[int, typer.Option(help="Pixels around holes over which the filling fades out.")] = 0,
+    preset: Preset = "default",
+    sampler: GuidedSampler = None,
+    steps: Steps = None,
+    corrections: Corrections = None,
+    start: Start = None,
+    samples: Annotated[int, typer.Option(help="Proposals of each picture, numbered.")] = 1,
+    checkpoint: PriorCheckpoint = None,
+    suffix: Suffix = None,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    seed: Seed = 0,
+    dry_run: DryRun = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+    *,
+    files: Callable[..., Any],
+) -> int:
+    """Fill what is missing of photographs: scratches, text, whole objects.
+
+    All other pixels stay as they are, bit for bit. Only the surroundings of the holes are worked on.
+
+    Example: irflow inpaint photo.png --mask scratches.png
+    """
+    from irflow_cli.services.inpaint import InpaintRequest, inpaint_files
+    from irflow_cli.services.masks import MaskSettings
+    from irflow_cli.services.prior import WalkSettings
+
+    masks = MaskSettings(
+        mask=mask,
+        box=tuple(mask_box or ()),
+        color=mask_color,
+        tolerance=mask_tolerance,
+        from_alpha=mask_from_alpha,
+        invert=mask_invert,
+        threshold=mask_threshold,
+        resize=mask_resize,
+        dilate=mask_dilate,
+        feather=mask_feather,
+    )
+    walk = WalkSettings(preset, sampler, steps, corrections, start, device, precision, seed, checkpoint)
+    request = InpaintRequest(files(inputs, output, ".inpaint" if suffix is None else suffix), masks, walk, samples)
+    console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
+    return carry_out(console, request, inpaint_files, dry_run=dry_run)

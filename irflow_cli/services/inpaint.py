@@ -1,0 +1,189 @@
+"""Inpainting: picture and hole -> crops around the hole -> guided walks of a prior -> the hole's pixels, and no others."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+import irflow_cli
+from irflow_cli.errors import UsageError
+from irflow_cli.flow.observations import masked
+from irflow_cli.runtime.images import Picture, as_depth, top_of
+from irflow_cli.services.batch import Outcome, Progress, work_through
+from irflow_cli.services.masks import Hole, MaskSettings, hole_of
+from irflow_cli.services.planning import STREAM, Files, Job, plan
+from irflow_cli.services.prior import Prior, WalkSettings
+
+MARGIN = 48  # pixels of known picture around a hole that the prior sees
+ALIGN = 32  # crops' sides are multiples of this where the picture is large enough, so that many share a size
+BATCH_PIXELS = 448 * 448  # of the crops that are walked together
+LARGE = 0.6  # share of a picture beyond which the filling is mostly made up
+
+
+@dataclass(frozen=True)
+class InpaintRequest:
+    """Pictures to fill, where their holes are, how to walk, and how many proposals to make of each."""
+
+    files: Files
+    masks: MaskSettings
+    walk: WalkSettings = field(default_factory=WalkSettings)
+    samples: int = 1
+
+    def plan(self) -> list[Job]:
+        """Return the jobs, one for each proposal; raises UsageError and NothingToDo before any work is done."""
+        self.masks.check()
+        self.walk.check()
+        if not 1 <= self.samples <= 100:
+            raise UsageError(f"--samples goes from 1 to 100, got {self.samples}")
+        if self.samples > 1 and str(self.files.output) == str(STREAM):
+            raise UsageError("several --samples are several files; give a folder as --output")
+        return plan(self.files, self.samples, self.masks.file_for)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A box of the picture (top, bottom, left, right) around a connected part of the hole, inside (h, w), bool."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+    inside: np.ndarray
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """The box as an index of the picture."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+
+class Inpainter:
+    """A prior, loaded once, that fills holes."""
+
+    def __init__(self, walk: WalkSettings) -> None:
+        self.prior = Prior(walk)
+
+    def fill(
+        self, picture: Picture, hole: Hole, seed: int = 0, progress: Callable[[float], None] = lambda share: None
+    ) -> Picture:
+        """Return the picture with the hole filled; pixels outside it, and alpha, are those of the picture, bit for bit.
+
+        Grey stays grey, depth stays. The result depends on the seed and the crop, not on what else is filled with it.
+        """
+        pixels = picture.pixels.copy()
+        crops = crops_of(hole.inside)
+        done, area = 0, sum(crop.inside.size for crop in crops)
+        for group in _groups(crops):
+            for crop, filling in zip(group, self._walked(picture, group, seed), strict=True):
+                part = pixels[crop.place]
+                weight = hole.weight[crop.place][crop.inside][:, None]
+                old = part[crop.inside].reshape(len(weight), -1).astype(np.float64) / picture.top
+                new = filling[crop.inside]
+                new = new.mean(1, keepdims=True) if pixels.ndim == 2 else new
+                mixed = as_depth(np.clip(old + weight * (new - old), 0, 1), pixels.dtype)
+                part[crop.inside] = mixed if pixels.ndim == 3 else mixed[:, 0]
+                done += crop.inside.size
+            progress(done / area)
+        return picture.with_pixels(pixels)
+
+    def _walked(self, picture: Picture, crops: list[Crop], seed: int) -> list[np.ndarray]:
+        """Return the filled crops, (h, w, 3) in about [0, 1]; the crops are of one size."""
+        known = torch.from_numpy(np.stack([~crop.inside for crop in crops]))[:, None]
+        parts = [_unit(picture, crop) for crop in crops]
+        guesses = [_guess(part, crop.inside) for part, crop in zip(parts, crops, strict=True)]
+        generators = [_generator(seed, crop) for crop in crops]
+        needed = torch.from_numpy(np.logical_or.reduce([crop.inside for crop in crops]))
+        device = self.prior.device
+        observation = masked(_tensor(parts).to(device), known.to(device))
+        end = self.prior.sample(observation, _tensor(guesses), needed, generators).state
+        return list(end.cpu().permute(0, 2, 3, 1).numpy())
+
+
+def crops_of(inside: np.ndarray, margin: int = MARGIN) -> list[Crop]:
+    """Return crops that hold every pixel of the hole (H, W), bool, once, each with `margin` known pixels around where there are
+    any; parts of the hole nearer than twice that share a crop."""
+    height, width = inside.shape
+    spread = cv2.dilate(inside.astype(np.uint8), np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(spread, connectivity=8)
+    crops = []
+    for label in range(1, count):
+        left, top, wide, high = (int(value) for value in boxes[label, :4])
+        top, bottom = _rounded(top, top + high, height)
+        left, right = _rounded(left, left + wide, width)
+        place = slice(top, bottom), slice(left, right)
+        crops.append(Crop(top, bottom, left, right, inside[place] & (labels[place] == label)))
+    return crops
+
+
+def _rounded(start: int, stop: int, length: int) -> tuple[int, int]:
+    """Return the span made longer to a multiple of ALIGN, inside 0 to length."""
+    size = min(length, -(-(stop - start) // ALIGN) * ALIGN)
+    start = min(start, length - size)
+    return start, start + size
+
+
+def _groups(crops: list[Crop]) -> Iterator[list[Crop]]:
+    """Yield crops of one size that are walked together."""
+
+    def size(crop: Crop) -> tuple[int, int]:
+        return crop.inside.shape  # type: ignore[return-value]
+
+    for (high, wide), same in itertools.groupby(sorted(crops, key=size), key=size):
+        together, most = list(same), max(1, BATCH_PIXELS // (high * wide))
+        for start in range(0, len(together), most):
+            yield together[start : start + most]
+
+
+def _unit(picture: Picture, crop: Crop) -> np.ndarray:
+    """Return the crop as (h, w, 3) float32 in [0, 1], black in the hole."""
+    part = picture.pixels[crop.place]
+    part = (part if part.ndim == 3 else part[..., None]).astype(np.float32) / np.float32(top_of(part.dtype))
+    return np.where(crop.inside[..., None], np.float32(0), part.repeat(3 // part.shape[2], axis=2))
+
+
+def _guess(part: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Return the crop with its hole filled by OpenCV (Telea), from the known pixels; middle grey where there are none."""
+    if inside.all():
+        return np.full_like(part, 0.5)
+    filled = cv2.inpaint(as_depth(part.clip(0, 1), np.dtype(np.uint8)), inside.astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    return np.where(inside[..., None], filled.astype(np.float32) / 255, part)
+
+
+def _tensor(parts: list[np.ndarray]) -> Tensor:
+    return torch.from_numpy(np.stack(parts)).permute(0, 3, 1, 2)
+
+
+def _generator(seed: int, crop: Crop) -> torch.Generator:
+    number = (seed * 0x9E3779B1 + crop.top * 0x85EBCA77 + crop.left * 0xC2B2AE3D + 1) % 2**63
+    return torch.Generator().manual_seed(number)
+
+
+def inpaint_files(
+    request: InpaintRequest, progress: Progress = lambda done: None, stop: threading.Event | None = None
+) -> Iterator[Outcome]:
+    """Fill every picture of a request and yield what became of each. Raises before any work if it makes no sense."""
+    jobs = request.plan()
+    inpainter = Inpainter(request.walk)
+    masks = replace(request.masks, mask=None)  # a mask's content counts, not its name
+
+    def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
+        hole = hole_of(request.masks, picture, job.mask)
+        notes, share = (), float(hole.inside.mean())
+        if share > LARGE:
+            notes = (f"{share:.0%} of it is missing; what is filled in is mostly made up",)
+        filled = inpainter.fill(picture, hole, request.walk.seed + job.sample, progress)
+        if request.masks.from_alpha and filled.alpha is not None:
+            filled = replace(
+                filled, alpha=np.where(hole.inside, top_of(filled.alpha.dtype), filled.alpha).astype(filled.alpha.dtype)
+            )
+            notes += ("what was filled is opaque now",)
+        return filled, notes
+
+    identity = f"inpaint {masks} {request.walk} {inpainter.prior.checkpoint.card.digest} {irflow_cli.__version__}"
+    return work_through(jobs, work, request.files, identity, progress=progress, stop=stop)

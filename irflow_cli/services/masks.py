@@ -1,0 +1,137 @@
+"""Where a picture is to be filled: from mask files, boxes, a colour or transparency, to one hole."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from irflow_cli.errors import ImageError, UsageError
+from irflow_cli.runtime.images import Picture, find_pictures, read_picture, top_of
+
+NEAR = 0.12  # a mask's values this near to black or white, as JPEG leaves them, are black and white
+
+
+@dataclass(frozen=True)
+class MaskSettings:
+    """What is missing. Where several say something, the hole is all of it.
+
+    mask: a picture, white where the hole is, or a folder of such pictures with the names of those to fill. box: "x,y,width,
+    height" in pixels. color: "#rrggbb" that marks the hole in the picture itself, within `tolerance` of 255 a channel.
+    from_alpha: what is not wholly opaque. invert: the mask files' black is the hole. threshold: 0 to 1, from which on grey is
+    hole. resize: masks are brought to the picture's size. dilate: pixels by which the hole grows. feather: pixels around it
+    over which the filling fades into the picture.
+    """
+
+    mask: Path | None = None
+    box: tuple[str, ...] = ()
+    color: str | None = None
+    tolerance: int = 12
+    from_alpha: bool = False
+    invert: bool = False
+    threshold: float | None = None
+    resize: bool = False
+    dilate: int = 0
+    feather: int = 0
+
+    def check(self) -> None:
+        """Raise UsageError, in one line, for the first setting that makes no sense."""
+        rules = {
+            "nothing says what to fill; give --mask, --mask-box, --mask-color or --mask-from-alpha": bool(
+                self.mask or self.box or self.color or self.from_alpha
+            ),
+            f"there is no mask {self.mask}": self.mask is None or self.mask.exists(),
+            f"--mask-color is #rrggbb, got {self.color!r}": self.color is None
+            or re.fullmatch(r"#?[0-9a-fA-F]{6}", self.color) is not None,
+            "--mask-invert, --mask-threshold and --mask-resize are about mask files; give --mask": bool(self.mask)
+            or not (self.invert or self.threshold is not None or self.resize),
+            f"--mask-tolerance goes from 0 to 255, got {self.tolerance}": 0 <= self.tolerance <= 255,
+            f"--mask-threshold goes from 0 to 1, got {self.threshold}": self.threshold is None or 0 < self.threshold <= 1,
+            f"--mask-dilate goes from 0 to 500, got {self.dilate}": 0 <= self.dilate <= 500,
+            f"--mask-feather goes from 0 to 500, got {self.feather}": 0 <= self.feather <= 500,
+        }
+        for message, holds in rules.items():
+            if not holds:
+                raise UsageError(message)
+        for text in self.box:
+            _numbers(text)
+
+    def file_for(self, source: Path) -> Path | None:
+        """Return the mask file of a picture, which may not exist: of a folder, the one with the picture's stem."""
+        if self.mask is None or self.mask.is_file():
+            return self.mask
+        matches = [path for path in find_pictures(self.mask, deep=False) if path.stem == source.stem]
+        return matches[0] if len(matches) == 1 else self.mask / f"{source.stem}.png"
+
+
+@dataclass(frozen=True)
+class Hole:
+    """What is to be filled, inside (H, W), bool, and how much of the filling shows, weight (H, W) float32: 0 outside, 1 in the
+    hole and between in its feathered edge."""
+
+    inside: np.ndarray
+    weight: np.ndarray
+
+
+def hole_of(settings: MaskSettings, picture: Picture, file: Path | None) -> Hole:
+    """Return the hole in a picture. Raises ImageError, in one line, for masks that do not fit it or say nothing."""
+    size = picture.pixels.shape[:2]
+    inside = np.zeros(size, bool)
+    if file is not None:
+        inside |= _from_file(settings, file, size)
+    for text in settings.box:
+        x, y, width, height = _numbers(text)
+        if x >= size[1] or y >= size[0]:
+            raise ImageError(f"the box {text} lies outside of its {size[1]} x {size[0]} pixels")
+        inside[y : y + height, x : x + width] = True
+    if settings.color is not None:
+        wanted = np.array([int(settings.color.lstrip("#")[at : at + 2], 16) for at in (0, 2, 4)], np.int16)
+        inside |= (np.abs(picture.rgb8().astype(np.int16) - wanted) <= settings.tolerance).all(2)
+    if settings.from_alpha:
+        if picture.alpha is None:
+            raise ImageError("has no transparency; --mask-from-alpha fills what is transparent")
+        inside |= picture.alpha < top_of(picture.alpha.dtype)
+    if not inside.any():
+        raise ImageError("the mask is empty: nothing is marked as missing (white is missing; --mask-invert turns it round)")
+    if settings.dilate:
+        inside = _grown(inside, settings.dilate)
+    weight = inside.astype(np.float32)
+    if settings.feather:
+        away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
+        weight = np.clip(1 - away / (settings.feather + 1), 0, 1).astype(np.float32)
+        inside = weight > 0
+    return Hole(inside, weight)
+
+
+def _from_file(settings: MaskSettings, file: Path, size: tuple[int, ...]) -> np.ndarray:
+    mask = read_picture(file)
+    if mask.pixels.ndim == 3 and (np.ptp(mask.rgb8(), axis=2) > 16).any():
+        raise ImageError(f"the mask {file} is coloured; make it black and white, or mark the picture and use --mask-color")
+    values = mask.unit().mean(2)
+    if values.shape != size:
+        if not settings.resize:
+            there, here = f"{values.shape[1]} x {values.shape[0]}", f"{size[1]} x {size[0]}"
+            raise ImageError(f"the mask {file} has {there} pixels, the picture {here}; --mask-resize brings it to size")
+        values = cv2.resize(values, size[::-1], interpolation=cv2.INTER_NEAREST)
+    if settings.threshold is not None:
+        hole = values >= settings.threshold
+    elif ((values > NEAR) & (values < 1 - NEAR)).any():
+        raise ImageError(f"the mask {file} has grey values; say from which on they are missing, e.g. --mask-threshold 0.5")
+    else:
+        hole = values > 0.5
+    return ~hole if settings.invert else hole
+
+
+def _grown(inside: np.ndarray, by: int) -> np.ndarray:
+    return cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5) <= by + 1e-3
+
+
+def _numbers(text: str) -> tuple[int, int, int, int]:
+    match = re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", text.replace(" ", ""))
+    if not match or "0" in match.groups()[2:]:
+        raise UsageError(f"--mask-box is x,y,width,height in pixels, got {text!r}")
+    x, y, width, height = (int(number) for number in match.groups())
+    return x, y, width, height

@@ -1,0 +1,87 @@
+"""Super-resolution by a prior: a small picture is an observation of a large one, and the prior walks to it."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+import irflow_cli
+from irflow_cli.errors import ImageError, UsageError
+from irflow_cli.flow.observations import OPERATORS, agreeing
+from irflow_cli.runtime.images import MAX_PIXELS, Picture, as_depth
+from irflow_cli.services.batch import Outcome, Progress, work_through
+from irflow_cli.services.planning import Files, Job, plan
+from irflow_cli.services.prior import Prior, WalkSettings
+
+
+@dataclass(frozen=True)
+class UpscaleRequest:
+    """Pictures to enlarge, by how much, how they were made smaller (a row of OPERATORS), and how to walk."""
+
+    files: Files
+    scale: int = 2
+    operator: str = "area"
+    walk: WalkSettings = field(default_factory=WalkSettings)
+
+    def plan(self) -> list[Job]:
+        """Return the jobs; raises UsageError and NothingToDo before any work is done."""
+        if self.scale not in (2, 3, 4):
+            raise UsageError(f"--scale is 2, 3 or 4, got {self.scale}")
+        if self.operator not in OPERATORS:
+            raise UsageError(f"unknown operator {self.operator!r}; there are {', '.join(OPERATORS)}")
+        self.walk.check()
+        return plan(self.files)
+
+
+class Upscaler:
+    """A prior, loaded once, that enlarges pictures."""
+
+    def __init__(self, walk: WalkSettings, scale: int, operator: str = "area") -> None:
+        self.prior, self.scale, self.operator = Prior(walk), scale, operator
+
+    def enlarge(self, picture: Picture) -> Picture:
+        """Return the picture `scale` times as high and wide. With `area` the means of its blocks are the picture's pixels, to
+        within a grey level; with `grid` its every `scale`-th pixel is. Alpha is enlarged by bicubic interpolation."""
+        height, width = picture.pixels.shape[:2]
+        large = (width * self.scale, height * self.scale)
+        if large[0] * large[1] > MAX_PIXELS:
+            raise ImageError(f"would have {large[0]} x {large[1]} pixels; cut it into parts first")
+        small = picture.unit().clip(0, 1)
+        tensor = _tensor(small.repeat(3 // small.shape[2], axis=2))
+        guess = _tensor(cv2.resize(tensor[0].permute(1, 2, 0).numpy(), large, interpolation=cv2.INTER_CUBIC))
+        observation = OPERATORS[self.operator](tensor.to(self.prior.device), self.scale)
+        content = hashlib.sha256(np.ascontiguousarray(picture.pixels).tobytes()).digest()
+        generator = torch.Generator().manual_seed((int.from_bytes(content[:7], "big") + self.prior.settings.seed) % 2**63)
+        everywhere = torch.ones(large[::-1], dtype=torch.bool)
+        found = self.prior.sample(observation, guess, everywhere, [generator]).state
+        if picture.pixels.ndim == 2:
+            found = found.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+        pixels = as_depth(agreeing(observation, found)[0].permute(1, 2, 0).cpu().numpy(), picture.pixels.dtype)
+        alpha = None if picture.alpha is None else cv2.resize(picture.alpha, large, interpolation=cv2.INTER_CUBIC)
+        return replace(picture, pixels=pixels if picture.pixels.ndim == 3 else pixels[..., 0].copy(), alpha=alpha)
+
+
+def _tensor(pixels: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None]
+
+
+def upscale_files(
+    request: UpscaleRequest, progress: Progress = lambda done: None, stop: threading.Event | None = None
+) -> Iterator[Outcome]:
+    """Enlarge every picture of a request and yield what became of each. Raises before any work if it makes no sense."""
+    jobs = request.plan()
+    upscaler = Upscaler(request.walk, request.scale, request.operator)
+
+    def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
+        return upscaler.enlarge(picture), ()
+
+    digest = upscaler.prior.checkpoint.card.digest
+    identity = f"upscale {request.scale} {request.operator} {request.walk} {digest} {irflow_cli.__version__}"
+    return work_through(jobs, work, request.files, identity, progress=progress, stop=stop)

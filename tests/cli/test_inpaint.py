@@ -1,0 +1,323 @@
+"""`irflow inpaint` and `irflow upscale` from end to end, on a prior of random weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from drawn import scene
+from PIL import Image
+
+from irflow_cli.degradations.masks import HOLES
+from irflow_cli.errors import ImageError, UsageError
+from irflow_cli.runtime.images import Picture, read_picture
+from irflow_cli.services.inpaint import MARGIN, Inpainter, crops_of
+from irflow_cli.services.masks import Hole, MaskSettings, hole_of
+from irflow_cli.services.prior import PRESETS, WalkSettings
+
+
+@pytest.fixture
+def inpaint(tiny_checkpoint, irflow) -> Callable:
+    """Return `irflow inpaint` with a tiny prior, in two steps."""
+    return lambda *arguments: irflow("inpaint", "--checkpoint", tiny_checkpoint("prior"), "--steps", 2, *arguments)
+
+
+@pytest.fixture
+def mask_file(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a mask with a white box (or what is given) and returns its path."""
+
+    def write(name: str = "mask.png", values: np.ndarray | None = None, height: int = 48, width: int = 64) -> Path:
+        if values is None:
+            values = np.zeros((height, width), np.uint8)
+            values[10:20, 12:30] = 255
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(values).save(path)
+        return path
+
+    return write
+
+
+def deep(path: Path, grey: bool, alpha: bool) -> None:
+    """Write a 16-bit PNG whose low bytes say something."""
+    pixels = scene(48, 64).astype(np.uint16) * 257 + np.arange(48 * 64, dtype=np.uint16).reshape(48, 64, 1) % 250
+    if grey:
+        pixels = pixels[..., 0]
+    elif alpha:
+        pixels = np.dstack([pixels, np.arange(48 * 64, dtype=np.uint16).reshape(48, 64) * 21])
+    cv2.imwrite(str(path), pixels)
+
+
+@pytest.mark.parametrize("kind", ["rgb8", "grey8", "rgba8", "rgb16", "grey16", "rgba16"])
+@pytest.mark.parametrize(
+    "options", [(), ("--mask-dilate", 3), ("--mask-feather", 4), ("--mask-dilate", 2, "--mask-feather", 3)]
+)
+def test_pixels_outside_the_hole_are_those_of_the_file(
+    inpaint, mask_file, tmp_path: Path, kind: str, options: tuple[object, ...]
+) -> None:
+    source, target = tmp_path / "in.png", tmp_path / "out.png"
+    if kind.endswith("16"):
+        deep(source, kind == "grey16", kind == "rgba16")
+    else:
+        mode = {"rgb8": "RGB", "grey8": "L", "rgba8": "RGBA"}[kind]
+        image = Image.fromarray(scene(48, 64)).convert(mode)
+        if mode == "RGBA":
+            image.putalpha(Image.fromarray(np.arange(48 * 64, dtype=np.uint8).reshape(48, 64)))
+        image.save(source)
+    mask = mask_file()
+    done = inpaint(source, "-o", target, "--mask", mask, *options)
+    assert done.code == 0, done.err
+    before, after = read_picture(source), read_picture(target)
+    assert after.pixels.dtype == before.pixels.dtype
+    assert after.pixels.shape == before.pixels.shape
+    if before.alpha is not None:
+        assert np.array_equal(np.asarray(after.alpha), before.alpha)
+    amounts = dict(zip(options[::2], options[1::2], strict=True))
+    settings = MaskSettings(mask, dilate=int(amounts.get("--mask-dilate", 0)), feather=int(amounts.get("--mask-feather", 0)))
+    hole = hole_of(settings, before, mask)
+    assert np.array_equal(after.pixels[~hole.inside], before.pixels[~hole.inside])
+    changed = (after.pixels != before.pixels)[hole.weight == 1]
+    assert changed.mean() > 0.5
+
+
+@pytest.mark.parametrize("name", HOLES)
+def test_holes_of_every_shape_are_filled(tiny_checkpoint, name: str) -> None:
+    inside = HOLES[name](50, 70, np.random.default_rng(1))
+    assert inside.shape == (50, 70)
+    assert 0 < inside.mean() < 1
+    picture = Picture(scene(50, 70), None, "PNG")
+    walk = WalkSettings(steps=2, checkpoint=str(tiny_checkpoint("prior")))
+    filled = Inpainter(walk).fill(picture, Hole(inside, inside.astype(np.float32)))
+    assert np.array_equal(filled.pixels[~inside], picture.pixels[~inside])
+    assert not np.array_equal(filled.pixels, picture.pixels)
+
+
+def test_the_whole_picture_may_be_missing_with_a_warning(inpaint, picture_file, mask_file) -> None:
+    white = mask_file("white.png", np.full((48, 64), 255, np.uint8))
+    done = inpaint(picture_file("a.png"), "--mask", white)
+    assert done.code == 0
+    assert "100% of it is missing" in done.err
+
+
+def test_the_seed_decides_and_the_batch_does_not(tiny_checkpoint) -> None:
+    picture = Picture(scene(300, 400), None, "PNG")
+    inside = np.zeros((300, 400), bool)
+    inside[20:28, 30:60] = inside[200:230, 300:310] = True
+    walk = WalkSettings(steps=3, checkpoint=str(tiny_checkpoint("prior")))
+    inpainter = Inpainter(walk)
+
+    def filled(inside: np.ndarray, seed: int = 0) -> np.ndarray:
+        return inpainter.fill(picture, Hole(inside, inside.astype(np.float32)), seed).pixels
+
+    both, alone = filled(inside), np.zeros_like(inside)
+    alone[20:28, 30:60] = True
+    assert np.abs(both[alone].astype(int) - filled(alone)[alone]).max() <= 1
+    assert np.array_equal(both, filled(inside))
+    assert not np.array_equal(both, filled(inside, seed=1))
+
+
+def test_crops_hold_every_pixel_once_with_known_ones_around() -> None:
+    random = np.random.default_rng(2)
+    inside = np.zeros((700, 900), bool)
+    for _ in range(12):
+        row, column = random.integers(690), random.integers(890)
+        inside[row : row + 9, column : column + 9] = True
+    crops, seen = crops_of(inside), np.zeros(inside.shape, int)
+    for crop in crops:
+        seen[crop.place] += crop.inside
+        rows, columns = np.nonzero(crop.inside)
+        assert rows.min() >= min(MARGIN, crop.top + rows.min())
+        assert columns.min() >= min(MARGIN, crop.left + columns.min())
+        assert crop.inside.shape[0] % 32 == 0
+        assert crop.inside.shape[1] % 32 == 0
+    assert np.array_equal(seen, inside)
+    assert sum(crop.inside.size for crop in crops) < inside.size
+
+
+def test_several_proposals_are_numbered_and_differ(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
+    done = inpaint(picture_file("a.png"), "--mask", mask_file(), "--samples", 3)
+    assert done.code == 0, done.err
+    names = [tmp_path / f"a.inpaint-{number}.png" for number in (1, 2, 3)]
+    assert done.out.splitlines() == [str(name) for name in names]
+    pictures = [read_picture(name).pixels for name in names]
+    assert not np.array_equal(pictures[0], pictures[1])
+    assert not np.array_equal(pictures[1], pictures[2])
+
+
+def test_masks_are_paired_by_name_and_the_rest_goes_on(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
+    for name in ("in/a.png", "in/b.jpg", "in/c.png"):
+        picture_file(name)
+    mask_file("masks/a.png")
+    mask_file("masks/b.png")
+    done = inpaint(tmp_path / "in", "--mask", tmp_path / "masks", "-o", tmp_path / "out")
+    assert done.code == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "b.jpg"]
+    assert "c.png: has no mask" in done.err
+
+
+@pytest.mark.parametrize(
+    ("mark", "options"),
+    [
+        ("box", ("--mask-box", "12,10,18,10")),
+        ("boxes", ("--mask-box", "12,10,9,10", "--mask-box", "21,10,9,10")),
+        ("color", ("--mask-color", "#ff00ff")),
+        ("alpha", ("--mask-from-alpha",)),
+        ("inverted", ("--mask-invert",)),
+        ("grey", ("--mask-threshold", "0.4")),
+        ("small", ("--mask-resize",)),
+    ],
+)
+def test_a_hole_can_be_said_in_many_ways(inpaint, mask_file, tmp_path: Path, mark: str, options: tuple[str, ...]) -> None:
+    pixels, inside = scene(48, 64), np.zeros((48, 64), bool)
+    inside[10:20, 12:30] = True
+    picture = np.where(inside[..., None], np.uint8([255, 0, 255]), pixels) if mark == "color" else pixels
+    if mark == "alpha":
+        picture = np.dstack([pixels, np.where(inside, 100, 255).astype(np.uint8)])
+    Image.fromarray(picture).save(tmp_path / "in.png")
+    masks = {
+        "inverted": np.where(inside, 0, 255),
+        "grey": np.where(inside, 128, 0),
+        "small": cv2.resize(inside.astype(np.uint8) * 255, (32, 24), interpolation=cv2.INTER_NEAREST),
+    }
+    if mark in masks:
+        options = (*options, "--mask", str(mask_file(values=masks[mark].astype(np.uint8))))
+    done = inpaint(tmp_path / "in.png", "-o", tmp_path / "out.png", *options)
+    assert done.code == 0, done.err
+    after = read_picture(tmp_path / "out.png")
+    changed = (after.pixels != picture[..., :3]).any(2)
+    assert not changed[~inside].any()
+    assert changed[inside].mean() > 0.9
+    if mark == "alpha":
+        assert after.alpha is None or bool((after.alpha == 255).all())
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (np.full((30, 64), 255, np.uint8), "has 64 x 30 pixels, the picture 64 x 48; --mask-resize"),
+        (np.zeros((48, 64), np.uint8), "the mask is empty"),
+        (np.full((48, 64), 128, np.uint8), "grey values; .*--mask-threshold"),
+        (np.full((48, 64, 3), (255, 0, 0), np.uint8), "is coloured; .*--mask-color"),
+    ],
+)
+def test_masks_that_say_nothing_clear_are_one_line(inpaint, picture_file, mask_file, values: np.ndarray, told: str) -> None:
+    source = picture_file("a.png")
+    done = inpaint(source, "--mask", mask_file(values=values))
+    assert done.code == 1
+    assert len(done.err.strip().splitlines()) == 1
+    assert __import__("re").search(told, done.err), done.err
+    assert not source.with_name("a.inpaint.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ((), "nothing says what to fill"),
+        (("--mask", "missing.png"), "there is no mask missing.png"),
+        (("--mask-box", "1,2,3"), "x,y,width,height"),
+        (("--mask-color", "red"), "#rrggbb"),
+        (("--mask-box", "1,1,2,2", "--mask-invert"), "about mask files"),
+        (("--mask-box", "1,1,2,2", "--sampler", "magic"), "unknown sampler"),
+        (("--mask-box", "1,1,2,2", "--preset", "magic"), "unknown preset"),
+        (("--mask-box", "1,1,2,2", "--sampler", "bridge", "--corrections", 2), "no meaning for bridge"),
+        (("--mask-box", "1,1,2,2", "--start", 1), "--start must be"),
+        (("--mask-box", "1,1,2,2", "--samples", 0), "--samples goes from"),
+        (("--mask-box", "1,1,2,2", "--mask-feather", -1), "--mask-feather goes from"),
+    ],
+)
+def test_senseless_requests_are_refused_before_any_work(irflow, picture_file, options: tuple[object, ...], told: str) -> None:
+    done = irflow("inpaint", picture_file("a.png"), *options)
+    assert done.code == 2
+    assert told in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [("inpaint", "--mask-box", "1,1,2,2"), ("upscale",)])
+def test_a_network_that_is_no_prior_is_refused(irflow, picture_file, tiny_checkpoint, command: tuple[str, ...]) -> None:
+    done = irflow(*command, picture_file("a.png"), "--checkpoint", tiny_checkpoint("derain"))
+    assert done.code == 4
+    assert "was trained for derain; this needs a prior" in done.err
+
+
+def test_a_box_outside_of_the_picture_fails_alone(inpaint, picture_file, tmp_path: Path) -> None:
+    picture_file("in/a.png")
+    picture_file("in/b.png", 200, 200)
+    done = inpaint(tmp_path / "in", "-o", tmp_path / "out", "--mask-box", "100,100,20,20")
+    assert done.code == 1
+    assert "a.png: the box 100,100,20,20 lies outside of its 64 x 48 pixels" in done.err
+    assert (tmp_path / "out" / "b.png").exists()
+
+
+def test_resume_looks_at_the_mask_too(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
+    source, target = picture_file("a.png"), tmp_path / "out"
+
+    def filled() -> tuple[str, bytes]:
+        done = inpaint(source, "-o", target, "--mask", tmp_path / "mask.png", "--resume", "--json")
+        assert done.code == 0, done.err
+        return json.loads(done.out)["status"], (target / "a.png").read_bytes()
+
+    mask_file()
+    first = filled()
+    assert first[0] == "done"
+    assert filled() == ("skipped", first[1])
+    mask_file(values=np.eye(48, 64, dtype=np.uint8) * 255)
+    other = filled()
+    assert other[0] == "done"
+    assert other[1] != first[1]
+
+
+@pytest.mark.parametrize("operator", ["area", "grid"])
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_an_enlarged_picture_holds_its_input(
+    irflow, tiny_checkpoint, picture_file, tmp_path: Path, operator: str, scale: int, mode: str
+) -> None:
+    source = picture_file("small.png", 17, 23, mode)
+    done = irflow("upscale", source, "--checkpoint", tiny_checkpoint("prior"), "--scale", scale, "--operator", operator)
+    assert done.code == 0, done.err
+    small, large = read_picture(source).pixels, read_picture(tmp_path / f"small.x{scale}.png").pixels
+    assert large.shape == (17 * scale, 23 * scale, *small.shape[2:])
+    if operator == "grid":
+        assert np.array_equal(large[::scale, ::scale], small)
+    else:
+        means = large.reshape(17, scale, 23, scale, -1).astype(float).mean((1, 3)).reshape(small.shape)
+        assert np.abs(means - small).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("options", "told"), [(("--scale", 5), "--scale is 2, 3 or 4"), (("--operator", "x"), "unknown operator")]
+)
+def test_scales_that_do_not_fit_are_refused(irflow, picture_file, options: tuple[object, ...], told: str) -> None:
+    done = irflow("upscale", picture_file("a.png"), *options)
+    assert (done.code, told in done.err) == (2, True)
+
+
+def test_noise_goes_by_the_prior_too(irflow, tiny_checkpoint, picture_file, tmp_path: Path) -> None:
+    source, prior = picture_file("noisy.png"), tiny_checkpoint("prior")
+    command = ("restore", source, "--task", "denoise", "--method", "prior", "--checkpoint", prior)
+    for sigma in (25, 200):
+        assert irflow(*command, "--sigma", sigma, "-o", tmp_path / f"{sigma}.png").code == 0
+    assert irflow(*command, "--sigma", 0, "-o", tmp_path / "0.png").code == 0
+    assert np.array_equal(read_picture(tmp_path / "0.png").pixels, read_picture(source).pixels)
+    assert irflow(*command, "--sigma", 300).code == 2
+    wrong = irflow("restore", source, "--task", "derain", "--method", "prior")
+    assert (wrong.code, "--method prior is for --task denoise" in wrong.err) == (2, True)
+    flow = irflow("restore", source, "--task", "denoise", "--method", "prior", "--checkpoint", tiny_checkpoint("denoise"))
+    assert (flow.code, "not for a prior" in flow.err) == (4, True)
+
+
+def test_presets_are_walks() -> None:
+    for name in PRESETS:
+        WalkSettings(name).check()
+    assert WalkSettings("paper").walk == PRESETS["paper"]
+    with pytest.raises(UsageError):
+        WalkSettings("paper", steps=0).check()
+
+
+def test_a_colour_that_is_nowhere_is_an_empty_mask() -> None:
+    with pytest.raises(ImageError, match="the mask is empty"):
+        hole_of(MaskSettings(color="#00ff00"), Picture(scene(20, 20), None, "PNG"), None)

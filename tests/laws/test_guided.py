@@ -1,0 +1,169 @@
+"""What every guided sampler and every observation must keep."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from irflow_cli.errors import UsageError
+from irflow_cli.flow import coupling
+from irflow_cli.flow.guided import GUIDED, Guidance
+from irflow_cli.flow.observations import OPERATORS, Observation, agreeing, masked, unit_noise
+from irflow_cli.flow.paths import interpolate
+from irflow_cli.flow.times import make_times
+from irflow_cli.services.restore import noise_entry
+
+SHAPE = (2, 3, 12, 12)
+CLEAN = torch.rand(SHAPE, generator=torch.Generator().manual_seed(3))
+KNOWN = (torch.rand((2, 1, 12, 12), generator=torch.Generator().manual_seed(4)) < 0.4).float()
+SMALL = torch.nn.functional.avg_pool2d(CLEAN, 3)
+OBSERVATIONS: dict[str, Observation] = {
+    "mask": masked(CLEAN, KNOWN),
+    "nothing": masked(CLEAN, torch.zeros(2, 1, 12, 12)),
+    "all": masked(CLEAN, torch.ones(2, 1, 12, 12)),
+    **{name: make(SMALL, 3) for name, make in OPERATORS.items()},
+}
+
+
+class Perfect:
+    """The field of a prior that knows one picture: all paths end there. Counts its calls."""
+
+    def __init__(self, end: Tensor) -> None:
+        self.end, self.calls, self.latest = end, 0, -1.0
+
+    def __call__(self, x: Tensor, t: Tensor) -> Tensor:
+        self.calls += 1
+        self.latest = max(self.latest, float(t.max()))
+        return (self.end - x) / (1 - t)
+
+
+def blurred(x: Tensor, t: Tensor) -> Tensor:
+    """A field that looks at neighbours, so that what is known matters to what is not."""
+    estimate = torch.nn.functional.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
+    return (estimate - x) / (1 - t).clamp_min(0.05)
+
+
+def source(seed: int, count: int = 2) -> list[torch.Generator]:
+    return [torch.Generator().manual_seed(100 * seed + index) for index in range(count)]
+
+
+def walked(sampler: str, field, observation: Observation, steps: int = 6, start: float = 0.1, corrections: int = 1) -> Tensor:
+    generators = source(1)
+    x = interpolate(unit_noise(torch.Size(SHAPE), generators), torch.full(SHAPE, 0.5), start)
+    guide = Guidance(observation, lambda: unit_noise(SHAPE, generators), corrections)
+    return GUIDED[sampler](field, x, make_times("uniform", steps, start).float(), guide).state
+
+
+@pytest.mark.parametrize("sampler", GUIDED)
+@pytest.mark.parametrize("kind", OBSERVATIONS)
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_the_end_agrees_with_what_was_observed(sampler: str, kind: str, steps: int) -> None:
+    observation = OBSERVATIONS[kind]
+    end = walked(sampler, blurred, observation, steps)
+    assert torch.allclose(observation.project(end), observation.picture, atol=1e-5)
+    assert end.isfinite().all()
+
+
+@pytest.mark.parametrize("sampler", GUIDED)
+@pytest.mark.parametrize("start", [0.0, 0.4])
+@pytest.mark.parametrize("steps", [1, 2, 9])
+def test_a_prior_of_one_picture_finds_it_and_is_never_asked_at_one(sampler: str, start: float, steps: int) -> None:
+    field = Perfect(CLEAN)
+    end = walked(sampler, field, OBSERVATIONS["mask"], steps, start)
+    assert torch.allclose(end, CLEAN, atol=1e-4)
+    assert field.latest < 1
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5])
+@pytest.mark.parametrize("corrections", [0, 1, 3])
+def test_calls_are_counted(steps: int, corrections: int) -> None:
+    wanted = {"restora": steps + 2 * corrections * (steps - 1), "pnp": 1 + (steps - 1) * max(1, corrections)}
+    for sampler in GUIDED:
+        field = Perfect(CLEAN)
+        guide = Guidance(OBSERVATIONS["mask"], lambda: torch.rand(SHAPE), corrections)
+        walk = GUIDED[sampler](field, torch.rand(SHAPE), make_times("uniform", steps).float(), guide)
+        assert walk.nfe == field.calls == wanted.get(sampler, steps)
+        assert walk.steps == steps
+
+
+def test_the_papers_setting_makes_190_calls() -> None:
+    guide = Guidance(OBSERVATIONS["mask"], lambda: torch.rand(SHAPE), 1)
+    assert GUIDED["restora"](Perfect(CLEAN), torch.rand(SHAPE), make_times("uniform", 64).float(), guide).nfe == 190
+
+
+def test_without_corrections_it_is_replacement() -> None:
+    ends = [walked(name, blurred, OBSERVATIONS["mask"], corrections=0) for name in ("restora", "replacement")]
+    assert torch.equal(*ends)
+    assert not torch.equal(ends[0], walked("restora", blurred, OBSERVATIONS["mask"], corrections=1))
+
+
+@pytest.mark.parametrize("sampler", GUIDED)
+def test_a_sample_does_not_depend_on_its_batch(sampler: str) -> None:
+    def walk(rows: slice) -> Tensor:
+        generators = source(7)[rows]
+        shape = (len(generators), *SHAPE[1:])
+        guide = Guidance(masked(CLEAN[rows], KNOWN[rows]), lambda: unit_noise(shape, generators), 1)
+        x = unit_noise(shape, generators)
+        return GUIDED[sampler](blurred, x, make_times("uniform", 5, 0.05).float(), guide).state
+
+    both = walk(slice(0, 2))
+    assert torch.allclose(both[1:], walk(slice(1, 2)), atol=1e-6)
+    assert torch.allclose(both[:1], walk(slice(0, 1)), atol=1e-6)
+
+
+@pytest.mark.parametrize("sampler", GUIDED)
+def test_the_range_of_values_does_not_matter(sampler: str) -> None:
+    """On [-1, 1] with standard normal noise the walk is the same as on [0, 1] with noise of mean and deviation a half."""
+
+    def wide(x: Tensor, t: Tensor) -> Tensor:
+        return 2 * blurred((x + 1) / 2, t)
+
+    def walk(field, observation: Observation, bring) -> Tensor:
+        generators = source(5)
+        guide = Guidance(observation, lambda: bring(unit_noise(SHAPE, generators)), 1)
+        x = bring(unit_noise(SHAPE, generators))
+        return GUIDED[sampler](field, x, make_times("uniform", 5, 0.1).float(), guide).state
+
+    narrow = walk(blurred, OBSERVATIONS["mask"], lambda x: x)
+    other = walk(wide, masked(2 * CLEAN - 1, KNOWN), lambda x: 2 * x - 1)
+    assert torch.allclose(2 * narrow - 1, other, atol=1e-4)
+
+
+@pytest.mark.parametrize("kind", OBSERVATIONS)
+def test_projectors_project(kind: str) -> None:
+    observation, x = OBSERVATIONS[kind], torch.rand(SHAPE)
+    once = observation.project(x)
+    assert torch.allclose(observation.project(once), once, atol=1e-6)
+    assert torch.allclose(observation.project(observation.picture), observation.picture, atol=1e-6)
+    assert float((once * (x - once)).sum()) == pytest.approx(0, abs=1e-3)  # orthogonal
+    assert torch.allclose(observation.project(observation.imposed_on(x)), observation.picture, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", OPERATORS)
+def test_clipping_keeps_the_observation(kind: str) -> None:
+    small = torch.tensor([0.0, 0.002, 0.5, 0.998, 1.0]).reshape(1, 1, 1, 5).expand(1, 3, 4, 5)
+    observation = OPERATORS[kind](small, 4)
+    wild = torch.randn((1, 3, 16, 20), generator=torch.Generator().manual_seed(0)) * 0.4 + 0.5
+    tame = agreeing(observation, wild)
+    assert float(tame.min()) >= 0
+    assert float(tame.max()) <= 1
+    assert torch.allclose(observation.project(tame), observation.picture, atol=1 / 255)
+
+
+@pytest.mark.parametrize("sigma", [0.0, 15.0, 25.0, 50.0, 255.0])
+def test_a_noisy_picture_enters_where_signal_and_noise_match(sigma: float) -> None:
+    t, noise = noise_entry(sigma), torch.randn(SHAPE, dtype=torch.float64)
+    clean = CLEAN.double()
+    noisy = 2 * (clean + sigma / 255 * noise) - 1
+    assert torch.allclose(t * noisy, t * (2 * clean - 1) + (1 - t) * noise, atol=1e-12)
+
+
+def test_pairing_is_the_best_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    target = torch.rand(5, 3, 2, 2)
+    shuffled = torch.tensor([3, 0, 4, 1, 2])
+    order = coupling.transport_pairing((target + 0.01)[shuffled], target)
+    assert torch.equal(shuffled[order], torch.arange(5))
+    monkeypatch.setitem(__import__("sys").modules, "scipy.optimize", None)
+    with pytest.raises(UsageError, match="irflow\\[train\\]"):
+        coupling.transport_pairing(target, target)
