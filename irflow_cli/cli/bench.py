@@ -26,18 +26,20 @@ def bench(
         Optional[Path],
         typer.Argument(help="Folder of pairs (clean/ and degraded/, or as a public set has them), or of clean pictures."),
     ] = None,
-    task: Annotated[Optional[str], typer.Option(help="derain, denoise or deraindrop.", show_default=False)] = None,
+    task: Annotated[
+        Optional[str], typer.Option(help="derain, denoise, deraindrop, inpaint or upscale.", show_default=False)
+    ] = None,
     steps: Annotated[str, typer.Option(help="Numbers of steps, such as 1,2,4.")] = "1",
     degrade: Annotated[
         Optional[str],
         typer.Option(
             help="KIND:SEVERITY to make from clean pictures, such as noise:25, or several with commas; `unseen` for those "
-            "that no checkpoint is trained on.",
+            "that no checkpoint is trained on; for inpaint thin, thick, box, pixels:0.8, ...; for upscale area:2, grid:2.",
             show_default=False,
         ),
     ] = None,
     methods: Annotated[
-        str, typer.Option(help="irflow and peers: opencv-nlm, nlm, wavelet, bm3d; `all` for those installed.")
+        str, typer.Option(help="irflow, irflow-prior (denoise) and peers such as opencv-nlm, telea; `all` for those installed.")
     ] = "irflow",
     peer: Annotated[
         Optional[list[Path]],
@@ -53,6 +55,13 @@ def bench(
     strength: Annotated[str, typer.Option(help="Shares of the result in the mixture with the input, such as 0.5,1.")] = "1",
     source_noise: Annotated[str, typer.Option(help="Noise levels added before the walk, such as 0,10.")] = "0",
     ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns.")] = False,
+    masks: Annotated[
+        Optional[Path], typer.Option(help="Folder of masks, white where missing, each for every picture.", show_default=False)
+    ] = None,
+    crop: Annotated[
+        Optional[int], typer.Option(help="Take the middle CROP x CROP pixels of clean pictures.", show_default="whole")
+    ] = None,
+    presets: Annotated[str, typer.Option(help="Walks of inpaint and upscale: default,fast,best,paper.")] = "default",
     border: Annotated[int, typer.Option(help="Pixels cut from each side before measuring.")] = 0,
     report: Annotated[
         Optional[Path],
@@ -85,7 +94,7 @@ def bench(
     if compare is not None:
         return _compare(console, *compare)
     if suite is None and task is None:
-        raise UsageError("--task is missing: derain, denoise or deraindrop")
+        raise UsageError("--task is missing: derain, denoise, deraindrop, inpaint or upscale")
     from irflow_cli.services.bench.methods import Walks
     from irflow_cli.services.bench.run import BenchRequest
     from irflow_cli.services.restore import RestoreSettings
@@ -114,7 +123,11 @@ def bench(
         return _suite(console, suite, data, settings)
     names = _list(methods, "--methods", str)
     peers, commands, store = tuple(peer or ()), tuple(peer_command or ()), report and report / "results.jsonl"
-    return _bench(console, BenchRequest(data, settings, walks, degrade, names, peers, commands, border, store, report))
+    walked = _list(presets, "--presets", str)
+    return _bench(
+        console,
+        BenchRequest(data, settings, walks, degrade, names, peers, commands, border, store, report, masks, crop, walked),
+    )
 
 
 def _list(text: str, option: str, kind: Callable[[str], Value]) -> tuple[Value, ...]:

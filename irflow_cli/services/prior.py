@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from irflow_cli.errors import CheckpointError, UsageError
-from irflow_cli.flow.guided import GUIDED, Guidance
+from irflow_cli.flow.guided import GUIDED, Guidance, nfe_of
 from irflow_cli.flow.observations import Observation, unit_noise
 from irflow_cli.flow.paths import interpolate
 from irflow_cli.flow.samplers import Walk
@@ -32,6 +32,11 @@ class Preset:
     steps: int
     corrections: int = 0
     start: float = 0.0
+
+    @property
+    def nfe(self) -> int:
+        """Calls of the network, as `Walk` counts them."""
+        return nfe_of(self.sampler, self.steps, self.corrections)
 
 
 PRESETS: dict[str, Preset] = {

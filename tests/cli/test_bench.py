@@ -188,6 +188,13 @@ def test_classical_peers_denoise(irflow, tmp_path) -> None:
         (("--grid", "cubic"), 2, "released"),
         (("--degrade", "fog"), 2, "--degrade"),
         (("--suite", "papers"), 2, "readme"),
+        (("--masks", "somewhere"), 2, "--masks is for --task inpaint"),
+        (("--degrade", "noise:25", "--crop", "5"), 2, "--crop must be"),
+        (("--task", "inpaint"), 2, "--degrade of inpaint is one of"),
+        (("--task", "inpaint", "--degrade", "thin:3"), 2, "--degrade of inpaint is one of"),
+        (("--task", "inpaint", "--masks", "nowhere"), 2, "there is no folder nowhere"),
+        (("--task", "upscale", "--degrade", "area:7"), 2, "--degrade of upscale is"),
+        (("--task", "upscale", "--degrade", "area:2,grid:3"), 2, "one scale at a time"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(arguments: tuple[str, ...], code: int, message: str, bench, tmp_path) -> None:
@@ -227,6 +234,101 @@ def test_several_degradations_are_told_apart_with_their_gain(irflow, tiny_checkp
     assert labels == [f"noise:{sigma}: {name}" for sigma in (15, 50) for name in ("input", "denoise, 1 step")]
     assert "noise:50: denoise, 1 step: " in done.err
     assert "dB over the input" in done.err
+
+
+@pytest.fixture
+def clean_set(tmp_path: Path) -> Path:
+    folder = tmp_path / "clean set"
+    folder.mkdir()
+    for seed in range(2):
+        Image.fromarray(scene(70, 81, 5 * seed)).save(folder / f"{seed}.png")
+    return folder
+
+
+def test_inpainting_is_measured_beside_its_peers(irflow, clean_set, tiny_checkpoint, tmp_path) -> None:
+    command = ("bench", clean_set, "--task", "inpaint", "--checkpoint", tiny_checkpoint("prior"), "--json")
+    peers_ = "irflow,telea,navier-stokes,biharmonic"
+    done = irflow(*command, "--degrade", "thin,pixels:0.7", "--methods", peers_, "--presets", "fast", "--crop", 64)
+    assert done.code == 0, done.err
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert len(rows) == 2 * 2 * 5
+    for kind in ("thin", "pixels:0.7"):
+        means = {row["method"]: row["psnr"] for row in rows if row["degrade"] == kind and row["picture"] == "0"}
+        assert means["telea"] > means["input"] + 3
+        assert means["biharmonic"] > means["input"] + 3
+    ours = next(row for row in rows if row["method"] == "irflow")
+    assert ours["variant"].startswith("fast: ")
+    assert ours["parameters"] > 0
+
+
+def test_masks_of_a_folder_go_with_every_picture(irflow, clean_set, tiny_checkpoint, tmp_path) -> None:
+    (tmp_path / "strokes").mkdir()
+    for index in range(3):
+        hole = np.zeros((64, 64), np.uint8)
+        hole[10 * index : 10 * index + 8, 20:40] = 255
+        Image.fromarray(hole).save(tmp_path / "strokes" / f"m{index}.png")
+    command = ("bench", clean_set, "--task", "inpaint", "--methods", "telea", "--masks", tmp_path / "strokes", "--json")
+    done = irflow(*command, "--crop", 64)
+    assert done.code == 0, done.err
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert sorted({row["picture"] for row in rows}) == [f"{picture} m{mask}" for picture in (0, 1) for mask in (0, 1, 2)]
+    assert {row["degrade"] for row in rows} == {"strokes"}
+    clean = read_picture(clean_set / "0.png").rgb8()[3:67, 8:72].astype(float)
+    spoiled = clean.copy()
+    spoiled[:8, 20:40] = 0
+    wanted = 10 * np.log10(255**2 / np.mean((clean - spoiled) ** 2))
+    assert next(row["psnr"] for row in rows if row["picture"] == "0 m0" and row["method"] == "input") == pytest.approx(
+        wanted, abs=1e-3
+    )
+    assert irflow(*command).code == 2  # the masks do not have the size of the whole pictures
+
+
+@pytest.mark.parametrize("degrade", ["area:2", "grid:3"])
+def test_enlarging_is_measured_beside_interpolation(irflow, clean_set, tiny_checkpoint, degrade: str) -> None:
+    command = (
+        "bench",
+        clean_set,
+        "--task",
+        "upscale",
+        "--checkpoint",
+        tiny_checkpoint("prior"),
+        "--json",
+        "--degrade",
+        degrade,
+    )
+    done = irflow(*command, "--methods", "irflow,bicubic,lanczos", "--presets", "fast")
+    assert done.code == 0, done.err
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert len(rows) == 2 * 4
+    assert not any(row["error"] for row in rows)
+    psnr = {row["method"]: row["psnr"] for row in rows if row["picture"] == "0"}
+    assert psnr["bicubic"] > 15
+
+
+def test_the_prior_denoises_beside_the_flow(irflow, clean_set, tiny_checkpoint, monkeypatch) -> None:
+    from irflow_cli.services import restore
+
+    real = restore.load_checkpoint
+    monkeypatch.setattr(
+        restore, "load_checkpoint", lambda name: real(tiny_checkpoint("prior" if name == "prior" else "denoise"))
+    )
+    done = irflow(
+        "bench",
+        clean_set,
+        "--task",
+        "denoise",
+        "--degrade",
+        "noise:25",
+        "--methods",
+        "irflow,irflow-prior",
+        "--json",
+        "--sigma",
+        25,
+    )
+    assert done.code == 0, done.err
+    rows = [json.loads(line) for line in done.out.splitlines()]
+    assert {row["method"] for row in rows} == {"input", "irflow", "irflow-prior"}
+    assert all(row["psnr"] > 10 for row in rows)
 
 
 def test_compare_tells_what_got_worse(irflow, pairs, bench, tmp_path) -> None:

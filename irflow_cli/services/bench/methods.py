@@ -8,6 +8,7 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,12 @@ import torch
 import irflow_cli
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.images import Picture
+from irflow_cli.services.bench.sets import Spoiler
+from irflow_cli.services.inpaint import Inpainter
+from irflow_cli.services.masks import Hole
+from irflow_cli.services.prior import WalkSettings
 from irflow_cli.services.restore import Restorer, RestoreSettings
+from irflow_cli.services.upscale import Upscaler
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Result:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to restore a picture, (H, W, 3) uint8 in and out.
+    """A way to restore a picture, uint8 in and out, shaped as `Case` says.
 
     name, steps, variant: how its rows are called; steps is 0 for what has none. identity: digits that change with anything
     that changes its results. about: one line for the reader: what it is and what it was trained on.
@@ -83,6 +89,42 @@ def our_methods(settings: RestoreSettings, walks: Walks, name: str = "irflow") -
             )
         )
     return found
+
+
+def prior_methods(settings: RestoreSettings, presets: tuple[str, ...], spoilers: tuple[Spoiler, ...]) -> list[Method]:
+    """Return a method for every preset of a prior, for the task inpaint or upscale. Raises as `Prior` does."""
+    found = []
+    for preset in presets:
+        chosen = WalkSettings(preset, device=settings.device, precision=settings.precision, checkpoint=settings.checkpoint)
+        if settings.task == "inpaint":
+            inpainter = Inpainter(chosen)
+            prior, work = inpainter.prior, partial(_filled, inpainter)
+        else:
+            upscaler = Upscaler(chosen, int(spoilers[0].severity), spoilers[0].name.partition(":")[0])
+            prior, work = upscaler.prior, partial(_enlarged, upscaler)
+        card, walk = prior.checkpoint.card.to_json(), asdict(replace(chosen, checkpoint=None))
+        found.append(
+            Method(
+                name="irflow",
+                run=in_process(work, prior.device),
+                identity=identity_of(irflow_cli.__version__, card, walk, asdict(chosen.walk), settings.task),
+                about=_about(prior.checkpoint),
+                steps=chosen.walk.steps,
+                variant=f"{preset}: {chosen.walk.sampler}, {chosen.walk.nfe} calls",
+                parameters=sum(weight.numel() for weight in prior.net.parameters()),
+            )
+        )
+    return found
+
+
+def _filled(inpainter: Inpainter, pixels: np.ndarray) -> np.ndarray:
+    inside = pixels[..., 3] == 0
+    hole = Hole(inside, inside.astype(np.float32))
+    return inpainter.fill(Picture(np.ascontiguousarray(pixels[..., :3]), None, "PNG"), hole).rgb8()
+
+
+def _enlarged(upscaler: Upscaler, pixels: np.ndarray) -> np.ndarray:
+    return upscaler.enlarge(Picture(pixels, None, "PNG")).rgb8()
 
 
 def our_checkpoint(path: Path, settings: RestoreSettings, walks: Walks) -> list[Method]:

@@ -29,8 +29,8 @@ TIMEOUT = 600  # seconds a command may take for one picture
 
 @dataclass(frozen=True)
 class Peer:
-    """A method of a library: `apply(pixels (H, W, 3) uint8, sigma)` with sigma on the 0-255 scale. needs: module and the
-    name to install it by."""
+    """A method of a library: `apply(pixels, amount)`, pixels uint8 shaped as `Case` says; the amount is the noise, 0-255 scale,
+    for denoise, and the scale for upscale. needs: module and the name to install it by."""
 
     task: str
     about: str
@@ -75,6 +75,33 @@ def _rounded(values: np.ndarray) -> np.ndarray:
     return (values.clip(0, 1) * 255).round().astype(np.uint8)
 
 
+def telea(pixels: np.ndarray, amount: float) -> np.ndarray:
+    """Return OpenCV's inpainting by Telea's fast marching, radius 3."""
+    return cv2.inpaint(np.ascontiguousarray(pixels[..., :3]), (pixels[..., 3] == 0).astype(np.uint8), 3, cv2.INPAINT_TELEA)
+
+
+def navier_stokes(pixels: np.ndarray, amount: float) -> np.ndarray:
+    """Return OpenCV's inpainting by Navier-Stokes, radius 3."""
+    return cv2.inpaint(np.ascontiguousarray(pixels[..., :3]), (pixels[..., 3] == 0).astype(np.uint8), 3, cv2.INPAINT_NS)
+
+
+def biharmonic(pixels: np.ndarray, amount: float) -> np.ndarray:
+    """Return scikit-image's inpainting by the biharmonic equation."""
+    from skimage.restoration import inpaint_biharmonic
+
+    return _rounded(inpaint_biharmonic(_unit(pixels[..., :3]), pixels[..., 3] == 0, channel_axis=-1))
+
+
+def bicubic(pixels: np.ndarray, scale: float) -> np.ndarray:
+    """Return OpenCV's bicubic interpolation."""
+    return cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+
+
+def lanczos(pixels: np.ndarray, scale: float) -> np.ndarray:
+    """Return OpenCV's Lanczos interpolation over 8 x 8 pixels."""
+    return cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_LANCZOS4)
+
+
 PEERS: dict[str, Peer] = {
     "opencv-nlm": Peer("denoise", "OpenCV's fast non-local means, h = 0.6 sigma", fast_means),
     "nlm": Peer("denoise", "scikit-image's non-local means, h = 0.6 sigma", means, (("skimage", "scikit-image"),)),
@@ -82,13 +109,19 @@ PEERS: dict[str, Peer] = {
         "denoise", "scikit-image's wavelets, BayesShrink", wavelet, (("skimage", "scikit-image"), ("pywt", "PyWavelets"))
     ),
     "bm3d": Peer("denoise", "BM3D, by the package bm3d", blocks, (("bm3d", "bm3d"),)),
+    "telea": Peer("inpaint", "OpenCV's inpainting by Telea, radius 3", telea),
+    "navier-stokes": Peer("inpaint", "OpenCV's inpainting by Navier-Stokes, radius 3", navier_stokes),
+    "biharmonic": Peer("inpaint", "scikit-image's biharmonic inpainting", biharmonic, (("skimage", "scikit-image"),)),
+    "bicubic": Peer("upscale", "OpenCV's bicubic interpolation", bicubic),
+    "lanczos": Peer("upscale", "OpenCV's Lanczos interpolation", lanczos),
 }
 
 
-def known_peers(names: tuple[str, ...], task: str, sigma: float | None) -> list[Method]:
+def known_peers(names: tuple[str, ...], task: str, amount: float | None) -> list[Method]:
     """Return the peers of PEERS by name; `all` stands for those of the task that are installed.
 
-    Without `sigma` they are given irflow's own estimate, whose time then counts as theirs, as it does for irflow.
+    amount: as of `Peer`. Without it denoisers are given irflow's own estimate, whose time then counts as theirs, as it does
+    for irflow.
     Raises UsageError for a name that is none, a peer of another task, or one whose library is missing.
     """
     found = []
@@ -103,20 +136,22 @@ def known_peers(names: tuple[str, ...], task: str, sigma: float | None) -> list[
         if missing:
             raise UsageError(f"peer {name} needs {' and '.join(missing)}; run `pip install {' '.join(missing)}`")
         found.append(name)
-    return [_known(name, sigma) for name in dict.fromkeys(found)]
+    return [_known(name, amount) for name in dict.fromkeys(found)]
 
 
 def _missing(peer: Peer) -> list[str]:
     return [package for module, package in peer.needs if importlib.util.find_spec(module) is None]
 
 
-def _known(name: str, sigma: float | None) -> Method:
+def _known(name: str, amount: float | None) -> Method:
     peer = PEERS[name]
 
     def work(pixels: np.ndarray) -> np.ndarray:
-        return peer.apply(pixels, 255 * estimate_sigma(unit(pixels)) if sigma is None else sigma)
+        if amount is None and peer.task == "denoise":
+            return peer.apply(pixels, 255 * estimate_sigma(unit(pixels)))
+        return peer.apply(pixels, amount or 0.0)
 
-    return Method(name, in_process(work), identity_of(name, peer.about, sigma), peer.about)
+    return Method(name, in_process(work), identity_of(name, peer.about, amount), peer.about)
 
 
 def foreign_network(path: Path, device: torch.device) -> Method:

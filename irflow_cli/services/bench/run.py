@@ -17,10 +17,10 @@ from irflow_cli.runtime.device import choose_device
 from irflow_cli.runtime.encoding import Coding, encode_picture
 from irflow_cli.runtime.images import Picture, write_atomically
 from irflow_cli.services.bench.figures import Scores, absent, doubts, measure
-from irflow_cli.services.bench.methods import Method, Result, Walks, our_checkpoint, our_methods
+from irflow_cli.services.bench.methods import Method, Result, Walks, our_checkpoint, our_methods, prior_methods
 from irflow_cli.services.bench.peers import command, foreign_network, known_peers
 from irflow_cli.services.bench.rows import Row, line_of, read_rows, write_rows
-from irflow_cli.services.bench.sets import Case, Sample, Spoiler, cases_of, find_samples, parse_degrade
+from irflow_cli.services.bench.sets import MADE, Case, Sample, Spoiler, cases_of, find_samples, mask_spoilers, parse_degrade
 from irflow_cli.services.restore import RestoreSettings
 
 VIEW = (300, 400)  # rows and columns of the part of a picture that is kept for the report
@@ -32,7 +32,8 @@ class BenchRequest:
 
     methods: "irflow" and names of PEERS. peers: files of networks. commands: lines with {in} and {out}. border: pixels cut
     from each side before measuring. store: the file of results, where an interrupted run goes on. folder: where the report
-    and parts of pictures are kept.
+    and parts of pictures are kept. masks: folder of holes, for inpaint. crop: side of the middle part of clean pictures that
+    is taken. presets: the walks of a prior, for inpaint and upscale.
     """
 
     data: Path
@@ -45,6 +46,9 @@ class BenchRequest:
     border: int = 0
     store: Path | None = None
     folder: Path | None = None
+    masks: Path | None = None
+    crop: int | None = None
+    presets: tuple[str, ...] = ("default",)
 
 
 @dataclass(frozen=True)
@@ -68,15 +72,27 @@ def prepare(request: BenchRequest) -> Run:
     for pairs of two sizes, and for a degraded picture that shows another clean picture than its own."""
     if request.border < 0:
         raise UsageError(f"--border must not be negative, got {request.border}")
-    spoilers = parse_degrade(request.degrade, request.settings.task)
+    task = request.settings.task
+    if request.masks and (request.degrade or task != "inpaint"):
+        raise UsageError("--masks is for --task inpaint, without --degrade")
+    if request.crop is not None and request.crop < 16:
+        raise UsageError(f"--crop must be at least 16, got {request.crop}")
+    spoilers = mask_spoilers(request.masks) if request.masks else parse_degrade(request.degrade, task)
+    if len({spoiler.severity for spoiler in spoilers}) > 1 and task == "upscale":
+        raise UsageError("one scale at a time; measure the others in runs of their own")
     samples = find_samples(request.data, paired=not spoilers)
     if not spoilers:
         check_pairs(samples)
     methods: list[Method] = []
     if "irflow" in request.methods:
-        methods += our_methods(request.settings, request.walks)
-    others = tuple(name for name in request.methods if name != "irflow")
-    methods += known_peers(others, request.settings.task, request.settings.sigma)
+        if task in MADE:
+            methods += prior_methods(request.settings, request.presets, spoilers)
+        else:
+            methods += our_methods(request.settings, request.walks)
+    if "irflow-prior" in request.methods:
+        methods += our_methods(replace(request.settings, method="prior", checkpoint=None), request.walks, "irflow-prior")
+    others = tuple(name for name in request.methods if name not in ("irflow", "irflow-prior"))
+    methods += known_peers(others, task, spoilers[0].severity if task == "upscale" else request.settings.sigma)
     for path in request.peers:
         methods += _network(path, request)
     methods += [command(line) for line in request.commands]
@@ -131,7 +147,7 @@ def bench(run: Run, progress: Callable[[float], None] = lambda done: None) -> It
     cv2.setNumThreads(torch.get_num_threads())
     try:
         for sample in run.samples:
-            for case in cases_of(sample, run.spoilers):
+            for case in cases_of(sample, run.spoilers, request.crop):
                 top, left = _worst_part(case)
                 _keep_view(request.folder, case, "clean", case.clean[top:, left:])
                 for method in (None, *run.methods):
@@ -187,9 +203,9 @@ def _measured(run: Run, case: Case, method: Method | None, fresh: set[str]) -> t
     if min(case.clean.shape[:2]) <= 2 * request.border:
         raise UsageError(f"{case.picture}: nothing is left when --border {request.border} is cut off")
     if method is None:
-        scores = Scores(**measure(case.degraded, case.clean, request.border, left_out))
+        scores = Scores(**measure(case.seen, case.clean, request.border, left_out))
         notes = doubts(case.degraded, case.clean, "the degraded picture") if not case.degrade else ()
-        return replace(row, scores=scores, notes=notes), case.degraded
+        return replace(row, scores=scores, notes=notes), case.seen
     try:
         if method.identity not in fresh:
             fresh.add(method.identity)
@@ -200,7 +216,7 @@ def _measured(run: Run, case: Case, method: Method | None, fresh: set[str]) -> t
     except (DeviceError, MemoryError):
         raise
     except Exception as error:
-        return replace(row, error=" ".join(str(error).split()) or type(error).__name__), case.degraded
+        return replace(row, error=" ".join(str(error).split()) or type(error).__name__), case.seen
     megapixels = case.clean.shape[0] * case.clean.shape[1] / 1e6
     speed = {"seconds_per_mp": result.seconds / megapixels, "peak_mib": result.mib}
     scores = Scores(**measure(result.pixels, case.clean, request.border, left_out), **speed)
@@ -215,7 +231,7 @@ def _check(result: Result, case: Case) -> None:
 
 def _worst_part(case: Case) -> tuple[int, int]:
     """Return the corner of the part of the picture, of the size of a view, where the input is farthest from the clean."""
-    error = (case.degraded.astype(np.float32) - case.clean.astype(np.float32)) ** 2
+    error = (case.seen.astype(np.float32) - case.clean.astype(np.float32)) ** 2
     height, width = (min(side, most) for side, most in zip(case.clean.shape, VIEW, strict=False))
     totals = np.pad(error.sum(2).cumsum(0, np.float64).cumsum(1), ((1, 0), (1, 0)))
     parts = totals[height:, width:] - totals[:-height, width:] - totals[height:, :-width] + totals[:-height, :-width]

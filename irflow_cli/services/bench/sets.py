@@ -11,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from irflow_cli.degradations import DEGRADATIONS
+from irflow_cli.degradations.masks import HOLES
 from irflow_cli.errors import NothingToDo, UsageError
+from irflow_cli.flow.observations import OPERATORS
 from irflow_cli.runtime.images import find_pictures, read_picture
 from irflow_cli.services.bench.unseen import UNSEEN
 
@@ -46,21 +49,32 @@ class Sample:
 
 @dataclass(frozen=True)
 class Spoiler:
-    """A way to spoil clean pictures: `apply(clean (1, 3, H, W), severity (1,), generator)`. name: such as "noise:25"."""
+    """A way to spoil clean pictures: `apply(clean (1, 3, H, W), severity (1,), generator)`. name: such as "noise:25". tag:
+    added to the picture's name, where several of one name are made."""
 
     name: str
     severity: float
     apply: Callable[[Tensor, Tensor, torch.Generator], Tensor]
+    tag: str = ""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A picture as every method gets it: degraded and clean are (H, W, 3) uint8; degrade is "" for pairs from files."""
+    """A picture as every method gets it: degraded and clean are (H, W, 3) uint8; degrade is "" for pairs from files.
+
+    A degraded picture with holes has a fourth channel, 0 where it is missing; one to be enlarged has fewer pixels.
+    """
 
     picture: str
     degrade: str
     degraded: np.ndarray
     clean: np.ndarray
+
+    @property
+    def seen(self) -> np.ndarray:
+        """The degraded picture as one sees it, of the clean one's shape: holes are black, few pixels are large."""
+        scale = self.clean.shape[0] // self.degraded.shape[0]
+        return self.degraded[..., :3].repeat(scale, axis=0).repeat(scale, axis=1)
 
     @property
     def digest(self) -> str:
@@ -126,8 +140,11 @@ def _name(path: Path, root: Path) -> str:
 def parse_degrade(text: str | None, task: str) -> tuple[Spoiler, ...]:
     """Return the ways of `--degrade`: a list such as "noise:15,noise:25"; `unseen` stands for all of that kind of a task.
 
-    Raises UsageError, naming the kinds there are.
+    For inpaint the kinds are those of HOLES, for upscale the operators with a scale, such as "area:2". Raises UsageError,
+    naming the kinds there are.
     """
+    if task in MADE:
+        return tuple(MADE[task](word.strip()) for word in (text or "").split(","))
     words = [word.strip() for word in text.split(",")] if text else []
     unseen = [name for name, entry in UNSEEN.items() if entry.task == task]
     words = [name for word in words for name in (unseen if word == "unseen" else [word])]
@@ -151,9 +168,74 @@ def _spoiler(word: str) -> Spoiler:
     return Spoiler(f"{kind}:{level:g}", level, entry.apply)
 
 
-def cases_of(sample: Sample, spoilers: tuple[Spoiler, ...]) -> Iterator[Case]:
+AMOUNTS: dict[str, tuple[str, Callable]] = {"pixels": ("share", float), "grid": ("scale", int)}  # what follows a hole's name
+
+
+def _holes(word: str) -> Spoiler:
+    kind, _, amount = word.partition(":")
+    try:
+        draw = HOLES[kind]
+        name, number = AMOUNTS[kind] if amount else ("", str)
+        options = {name: number(amount)} if amount else {}
+    except (KeyError, ValueError):
+        raise UsageError(f"--degrade of inpaint is one of {', '.join(HOLES)} (pixels:0.8, grid:2); got {word!r}") from None
+
+    def apply(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
+        random = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+        return with_hole(clean, draw(clean.shape[2], clean.shape[3], random, **options))
+
+    return Spoiler(word, 0.0, apply)
+
+
+def _smaller(word: str) -> Spoiler:
+    kind, _, amount = word.partition(":")
+    if kind not in OPERATORS or amount not in ("2", "3", "4"):
+        raise UsageError(f"--degrade of upscale is {' or '.join(f'{name}:2' for name in OPERATORS)}, 3 or 4; got {word!r}")
+    scale = int(amount)
+
+    def apply(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
+        whole = clean[..., : clean.shape[2] // scale * scale, : clean.shape[3] // scale * scale]
+        return F.avg_pool2d(whole, scale) if kind == "area" else whole[..., ::scale, ::scale]
+
+    return Spoiler(word, scale, apply)
+
+
+MADE: dict[str, Callable[[str], Spoiler]] = {"inpaint": _holes, "upscale": _smaller}
+
+
+def mask_spoilers(folder: Path) -> tuple[Spoiler, ...]:
+    """Return a way to spoil for every mask picture in a folder, white where the hole is. Raises UsageError, NothingToDo."""
+    if not folder.is_dir():
+        raise UsageError(f"there is no folder {folder}")
+    paths = find_pictures(folder)
+    if not paths:
+        raise NothingToDo(f"no masks below {folder}")
+
+    def spoiler(path: Path) -> Spoiler:
+        hole = read_picture(path).rgb8()[..., 0] > 127
+
+        def apply(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
+            if hole.shape != clean.shape[2:]:
+                here = f"{clean.shape[3]} x {clean.shape[2]}"
+                raise UsageError(f"{path} has {hole.shape[1]} x {hole.shape[0]} pixels, the picture {here}; --crop cuts it")
+            return with_hole(clean, hole)
+
+        return Spoiler(folder.name, 0.0, apply, path.stem)
+
+    return tuple(spoiler(path) for path in paths)
+
+
+def with_hole(clean: Tensor, hole: np.ndarray) -> Tensor:
+    """Return (1, 4, H, W): the picture (1, 3, H, W), black in the hole (H, W), and 0 there and 1 elsewhere."""
+    known = torch.from_numpy(~hole).to(clean)[None, None]
+    return torch.cat([clean * known, known], dim=1)
+
+
+def cases_of(sample: Sample, spoilers: tuple[Spoiler, ...], crop: int | None = None) -> Iterator[Case]:
     """Yield the cases of a picture: its pair, or one for every spoiler, made with the picture's number as the seed and
-    stored as 8 bits. Raises UsageError for a pair of two sizes, for nothing is resized."""
+    stored as 8 bits. crop: only the middle `crop` x `crop` pixels of clean pictures are taken.
+
+    Raises UsageError for a pair of two sizes, for nothing is resized."""
     clean = read_picture(sample.clean).rgb8()
     if sample.degraded is not None:
         degraded = read_picture(sample.degraded).rgb8()
@@ -161,10 +243,19 @@ def cases_of(sample: Sample, spoilers: tuple[Spoiler, ...]) -> Iterator[Case]:
             sizes = " and ".join(f"{pixels.shape[1]} x {pixels.shape[0]}" for pixels in (degraded, clean))
             raise UsageError(f"{sample.name}: the degraded picture has another size than the clean one ({sizes})")
         yield Case(sample.name, "", degraded, clean)
+    if crop is not None and spoilers:
+        clean = _middle(clean, crop, crop)
     for spoiler in spoilers:
         generator = torch.Generator().manual_seed(sample.index)
-        spoiled = spoiler.apply(unit(clean), torch.tensor([spoiler.severity]), generator)
-        yield Case(sample.name, spoiler.name, pixels_of(spoiled), clean)
+        spoiled = pixels_of(spoiler.apply(unit(clean), torch.tensor([spoiler.severity]), generator))
+        scale = clean.shape[0] // spoiled.shape[0]
+        kept = np.ascontiguousarray(clean[: spoiled.shape[0] * scale, : spoiled.shape[1] * scale])  # whole blocks of pixels
+        yield Case(" ".join(filter(None, (sample.name, spoiler.tag))), spoiler.name, spoiled, kept)
+
+
+def _middle(pixels: np.ndarray, height: int, width: int) -> np.ndarray:
+    top, left = max(0, pixels.shape[0] - height) // 2, max(0, pixels.shape[1] - width) // 2
+    return np.ascontiguousarray(pixels[top : top + height, left : left + width])
 
 
 def unit(pixels: np.ndarray) -> Tensor:
@@ -173,5 +264,5 @@ def unit(pixels: np.ndarray) -> Tensor:
 
 
 def pixels_of(image: Tensor) -> np.ndarray:
-    """Return a picture (1, 3, H, W) in [0, 1] as (H, W, 3) uint8, clipped and rounded."""
+    """Return a picture (1, C, H, W) in [0, 1] as (H, W, C) uint8, clipped and rounded."""
     return (image[0].permute(1, 2, 0).clamp(0, 1) * 255).round().byte().numpy()
