@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -53,13 +54,15 @@ def picture_file(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return a function that gives a checkpoint of random weights, for a task, small enough for any test."""
+    """Return a function that gives a checkpoint of random weights, for a task, small enough for any test; that of a
+    "plain prior" does not know the time of every pixel."""
     folder = tmp_path_factory.mktemp("checkpoints")
 
     def make(task: str) -> Path:
         path = folder / f"tiny-{task}.safetensors"
         if not path.exists():
-            save_checkpoint(path, lively(TINY, seed=1, std=0.02).state_dict(), Card(task, TINY, TASKS[task].sigma_max))
+            spec, name = replace(TINY, time_map=task == "prior"), task.rpartition(" ")[2]
+            save_checkpoint(path, lively(spec, seed=1, std=0.02).state_dict(), Card(name, spec, TASKS[name].sigma_max))
         return path
 
     return make

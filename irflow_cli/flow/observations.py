@@ -15,11 +15,13 @@ class Observation:
     """A measurement y = A x by a linear operator A, as its pseudo-inverse sees it.
 
     picture: A^+ y, (B, C, H, W). project: P = A^+ A, an orthogonal projector on such pictures; all that A sees of x is P x, and
-    nothing else. So `x + picture - P x` is the nearest picture to x that agrees with the measurement, whatever A is.
+    nothing else. So `x + picture - P x` is the nearest picture to x that agrees with the measurement, whatever A is. known: (B
+    or 1, 1, H, W), 0 or 1, where A is a choice of pixels.
     """
 
     picture: Tensor
     project: Callable[[Tensor], Tensor]
+    known: Tensor | None = None
 
     def imposed_on(self, x: Tensor, measured: Tensor | None = None) -> Tensor:
         """Return x with its known part replaced by that of `measured`, by default of the observation itself."""
@@ -29,7 +31,7 @@ class Observation:
 def masked(picture: Tensor, known: Tensor) -> Observation:
     """Return the observation of `picture` (B, C, H, W) where `known` (B or 1, 1, H, W), 0 or 1, is 1."""
     known = known.to(picture)
-    return Observation(picture * known, lambda x: x * known)
+    return Observation(picture * known, lambda x: x * known, known)
 
 
 def pixel_grid(small: Tensor, scale: int) -> Observation:

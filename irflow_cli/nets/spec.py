@@ -12,6 +12,7 @@ from irflow_cli.nets.unet import UNet
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+LATER = {"time_map"}  # entries that checkpoints of before they were thought of do not have, and are False there
 Network = UNet | OfficialUNet | PriorUNet
 
 
@@ -29,6 +30,7 @@ class Spec:
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Return the spec of JSON values. Raises ValueError naming the entry that is unknown, missing or out of range."""
         known = {field.name: field for field in fields(cls)}
+        values = {**dict.fromkeys(LATER & set(known), False), **values}
         if set(values) != set(known):
             raise ValueError(f"network spec has {sorted(values)}, expected {sorted(known)}")
         plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
@@ -59,6 +61,7 @@ class NetSpec(Spec):
     unshuffle: int = 1
     block: str = "conv"
     condition: bool = False
+    time_map: bool = False
     embedding: int = 64
 
     def rules(self) -> dict[str, bool]:
@@ -68,6 +71,7 @@ class NetSpec(Spec):
             "widths": 1 <= len(self.widths) <= 6 and len(self.widths) == len(self.depths),
             "sizes": _within(sizes, 1, 1024),
             "condition": isinstance(self.condition, bool),
+            "time_map": isinstance(self.time_map, bool),
             "embedding": isinstance(self.embedding, int) and self.embedding % 2 == 0,
         }
 

@@ -30,7 +30,8 @@ class UNet(nn.Module):
     """A U-Net of residual blocks behind an optional pixel-unshuffle.
 
     widths: channels of each level, finest first; depths: blocks of each level, on the way down and again on the way
-    up (once at the bottom). With `condition` the degraded picture is a second input beside x_t. Pictures of any height
+    up (once at the bottom). With `condition` the degraded picture is a second input beside x_t; with `time_map` the time of
+    every pixel is, so that parts of the picture may be further on their way than others. Pictures of any height
     and width work: they are mirrored up to a multiple of `multiple` and cut back.
     """
 
@@ -43,10 +44,11 @@ class UNet(nn.Module):
         unshuffle: int,
         block: str,
         condition: bool,
+        time_map: bool,
         embedding: int,
     ) -> None:
         super().__init__()
-        self.unshuffle, self.condition = unshuffle, condition
+        self.unshuffle, self.condition, self.time_map = unshuffle, condition, time_map
         self.multiple = unshuffle * 2 ** (len(widths) - 1)
         make = BLOCKS[block]
 
@@ -54,8 +56,9 @@ class UNet(nn.Module):
             return nn.ModuleList(make(widths[level], embedding) for _ in range(depths[level]))
 
         cells = channels * unshuffle**2
+        inputs = cells * (2 if condition else 1) + (unshuffle**2 if time_map else 0)
         self.time = TimeEmbedding(embedding)
-        self.entry = nn.Conv2d(cells * (2 if condition else 1), widths[0], 3, padding=1)
+        self.entry = nn.Conv2d(inputs, widths[0], 3, padding=1)
         self.exit = nn.Conv2d(widths[0], cells, 3, padding=1)
         self.encoder = nn.ModuleList(stage(level) for level in range(len(widths)))
         self.decoder = nn.ModuleList(stage(level) for level in range(len(widths) - 1))
@@ -66,10 +69,14 @@ class UNet(nn.Module):
         nn.init.zeros_(self.exit.bias)  # type: ignore[arg-type]
 
     def forward(self, x_t: Tensor, t: Tensor, degraded: Tensor | None = None) -> Tensor:
-        """Return the predicted residual x_t - x_1, shaped as x_t (B, C, H, W); t is (B,), values on [0, 1]."""
+        """Return the predicted residual x_t - x_1, shaped as x_t (B, C, H, W); t is (B,), values on [0, 1], or with `time_map`
+        also (B, 1, H, W)."""
         height, width = x_t.shape[-2:]
         if self.condition:
             x_t = torch.cat([x_t, x_t if degraded is None else degraded], dim=1)
+        if self.time_map:
+            times = t if t.ndim == 4 else t[:, None, None, None].expand(-1, 1, height, width)
+            x_t, t = torch.cat([x_t, times.to(x_t)], dim=1), times.amin((1, 2, 3))
         features = self.entry(F.pixel_unshuffle(mirror_up(x_t, self.multiple), self.unshuffle))
         time, skips = self.time(t), []
         for level, stage in enumerate(self.encoder):

@@ -23,12 +23,16 @@ def velocity_of(net: Network, degraded: Tensor) -> Velocity:
 def prior_velocity(net: Network) -> Velocity:
     """Return the velocity field of a prior on [0, 1], whose paths begin in noise of mean and deviation a half.
 
-    PriorUNet predicts the velocity; ours predict the residual x_t - x_1, which is -(1 - t) times it.
+    PriorUNet predicts the velocity; ours predict the residual x_t - x_1, which is -(1 - t) times it. Those with `time_map`
+    take t of every pixel, (B, 1, H, W), too; where it is 1 their velocity has no meaning.
     """
 
     def velocity(x: Tensor, t: Tensor) -> Tensor:
-        t = t.to(x.dtype).expand(x.shape[0])
+        t = t.to(x.dtype) if t.ndim == 4 else t.to(x.dtype).expand(x.shape[0])
         x = x.contiguous(memory_format=torch.channels_last)
-        return net(x, t) if isinstance(net, PriorUNet) else velocity_from_residual(net(x, t), t)
+        if isinstance(net, PriorUNet):
+            return net(x, t)
+        remaining = 1 - (t if t.ndim == 4 else t[:, None, None, None])
+        return -net(x, t) / remaining.clamp_min(1e-3)
 
     return velocity

@@ -67,7 +67,7 @@ class Inpainter:
     """A prior, loaded once, that fills holes."""
 
     def __init__(self, walk: WalkSettings) -> None:
-        self.prior = Prior(walk)
+        self.prior = Prior(walk, "pixels")
 
     def fill(
         self, picture: Picture, hole: Hole, seed: int = 0, progress: Callable[[float], None] = lambda share: None

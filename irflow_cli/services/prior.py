@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.flow.guided import GUIDED, Guidance, nfe_of
@@ -13,13 +14,14 @@ from irflow_cli.flow.observations import Observation, unit_noise
 from irflow_cli.flow.paths import interpolate
 from irflow_cli.flow.samplers import Walk
 from irflow_cli.flow.times import make_times
-from irflow_cli.nets import PriorUNet
+from irflow_cli.nets import PriorUNet, UNet
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision
 from irflow_cli.runtime.fields import prior_velocity
 from irflow_cli.runtime.tiling import windowed
 from irflow_cli.tasks import TASKS
 
+CORRECTED = ("restora", "pnp")
 WINDOW, SHARED = 448, 64  # pixels of a window's side on large states, and of what neighbours share
 
 
@@ -39,11 +41,13 @@ class Preset:
         return nfe_of(self.sampler, self.steps, self.corrections)
 
 
-PRESETS: dict[str, Preset] = {
-    "fast": Preset("pnp", 6, 1, 0.3),
-    "default": Preset("pnp", 16, 1, 0.1),
-    "best": Preset("restora", 32, 1, 0.1),
-    "paper": Preset("restora", 64, 1),
+# By what is asked: "pixels" are missing, and the prior knows the time of each; they are, and it does not ("noisy"); or only
+# "means" are known.
+PRESETS: dict[str, dict[str, Preset]] = {
+    "fast": {"pixels": Preset("pixelwise", 1), "noisy": Preset("pnp", 8, 1, 0.3), "means": Preset("pnp", 2, 1, 0.85)},
+    "default": {"pixels": Preset("pixelwise", 4), "noisy": Preset("restora", 7, 1, 0.2), "means": Preset("pnp", 4, 1, 0.8)},
+    "best": {"pixels": Preset("pixelwise", 16), "noisy": Preset("restora", 32, 1, 0.1), "means": Preset("pnp", 16, 2, 0.7)},
+    "paper": dict.fromkeys(("pixels", "noisy", "means"), Preset("restora", 64, 1)),
 }
 
 
@@ -61,24 +65,20 @@ class WalkSettings:
     seed: int = 0
     checkpoint: str | None = None
 
-    @property
-    def walk(self) -> Preset:
-        """The preset with what was asked for."""
+    def walk(self, asked: str) -> Preset:
+        """Return the preset's walk for what is asked, a column of PRESETS, with what was set."""
         given = {name: getattr(self, name) for name in ("sampler", "steps", "corrections", "start")}
-        return replace(PRESETS[self.preset], **{name: value for name, value in given.items() if value is not None})
+        return replace(PRESETS[self.preset][asked], **{name: value for name, value in given.items() if value is not None})
 
     def check(self) -> None:
         """Raise UsageError, in one line, for the first setting that makes no sense."""
         if self.preset not in PRESETS:
             raise UsageError(f"unknown preset {self.preset!r}; there are {', '.join(PRESETS)}")
-        walk = self.walk
         rules = {
-            f"unknown sampler {walk.sampler!r}; there are {', '.join(GUIDED)}": walk.sampler in GUIDED,
-            f"--steps must be at least 1, got {walk.steps}": walk.steps >= 1,
-            f"--corrections must be at least 0, got {walk.corrections}": walk.corrections >= 0,
-            f"--corrections has no meaning for {walk.sampler}; leave it out": not self.corrections
-            or walk.sampler in ("restora", "pnp"),
-            f"--start must be from 0 to below 1, got {walk.start}": 0 <= walk.start < 1,
+            f"unknown sampler {self.sampler!r}; there are {', '.join(GUIDED)}": self.sampler in (None, *GUIDED),
+            f"--steps must be at least 1, got {self.steps}": self.steps is None or self.steps >= 1,
+            f"--corrections must be at least 0, got {self.corrections}": self.corrections is None or self.corrections >= 0,
+            f"--start must be from 0 to below 1, got {self.start}": self.start is None or 0 <= self.start < 1,
         }
         for message, holds in rules.items():
             if not holds:
@@ -86,20 +86,26 @@ class WalkSettings:
 
 
 class Prior:
-    """A prior's network, loaded once, and the walk it is used for."""
+    """A prior's network, loaded once, and the walk it is used for. asked: "pixels" or "means", what observations know of."""
 
-    def __init__(self, settings: WalkSettings, checkpoint: Checkpoint | None = None) -> None:
+    def __init__(self, settings: WalkSettings, asked: str, checkpoint: Checkpoint | None = None) -> None:
         settings.check()
-        self.settings, self.walk = settings, settings.walk
+        self.settings = settings
         self.device = choose_device(settings.device)
         self.dtype = choose_precision(settings.precision, self.device)
         self.checkpoint = checkpoint or load_checkpoint(settings.checkpoint or str(TASKS["prior"].checkpoint))
         if self.checkpoint.card.task != "prior":
             raise CheckpointError(f"{self.checkpoint.path} was trained for {self.checkpoint.card.task}; this needs a prior")
         self.net = self.checkpoint.net.to(self.device)
-        self.window = self.net.size if isinstance(self.net, PriorUNet) else WINDOW
-        self.shared = self.window // 4 if isinstance(self.net, PriorUNet) else SHARED
-        self.multiple = self.net.multiple
+        timed = isinstance(self.net, UNet) and self.net.time_map
+        self.walk = settings.walk("noisy" if asked == "pixels" and not timed else asked)
+        if self.walk.sampler == "pixelwise" and (asked != "pixels" or not timed):
+            why = "this prior does not know times per pixel" if asked == "pixels" else "it needs known pixels, not means"
+            raise UsageError(f"--sampler pixelwise does not go here: {why}; use another, such as pnp")
+        if settings.corrections is not None and self.walk.sampler not in CORRECTED:
+            raise UsageError(f"--corrections has no meaning for {self.walk.sampler}; leave it out, or use --sampler restora")
+        window, shared = (self.net.size, self.net.size // 4) if isinstance(self.net, PriorUNet) else (WINDOW, SHARED)
+        self.windows = window, shared, self.net.multiple
 
     def sample(self, observation: Observation, guess: Tensor, needed: Tensor, generators: list[torch.Generator]) -> Walk:
         """Walk to pictures that agree with an observation and return them, not clipped.
@@ -112,8 +118,11 @@ class Prior:
 
         def field(x: Tensor, t: Tensor) -> Tensor:
             with autocast(self.device, self.dtype):
-                work = lambda part: velocity(part, t).float()  # noqa: E731
-                return windowed(work, x, needed, self.window, self.shared, self.multiple)
+                if t.ndim < 4:
+                    return windowed(lambda part: velocity(part, t).float(), x, needed, *self.windows)
+                both = torch.cat([x, t], dim=1)  # so that a window's times go with its pixels
+                work = lambda part: F.pad(velocity(part[:, :3], part[:, 3:]).float(), (0, 0, 0, 0, 0, 1))  # noqa: E731
+                return windowed(work, both, needed, *self.windows)[:, :3]
 
         def noise() -> Tensor:
             return unit_noise(shape, generators).to(self.device)

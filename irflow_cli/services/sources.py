@@ -9,12 +9,12 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from irflow_cli.degradations import DEGRADATIONS
 from irflow_cli.degradations.draw import chance, uniform
 from irflow_cli.degradations.rain import from_layers
 from irflow_cli.flow.coupling import transport_pairing
-from irflow_cli.flow.paths import interpolate
 from irflow_cli.tasks import TASKS
 
 
@@ -85,16 +85,52 @@ def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layer
 
 
 def draw_on_path(clean: Tensor, generator: torch.Generator) -> Source:
-    """Return points between Gaussian noise (mean and deviation a half) and `clean` (B, 3, H, W), at times uniform in
-    [0, 0.99).
+    """Return points between Gaussian noise (mean and deviation a half) and `clean` (B, 3, H, W), and the times (B, 1, H, W) at
+    which their pixels stand.
 
     On [-1, 1], where flow priors are mostly written down, the noise is a standard normal one. Noise and pictures are
-    paired by optimal transport within the batch.
+    paired by optimal transport within the batch. The time is uniform on [0, 0.99). In most pictures a random part of the
+    pixels is further: it is known, at time 1. There three in ten of the others stand at 0, where a walk of one step is asked.
     """
     clean, _ = _some_grey(clean, generator)
+    count, _, height, width = clean.shape
     noise = torch.randn(clean.shape, generator=generator, device=generator.device).to(clean) / 2 + 0.5
-    t = 0.99 * torch.rand(len(clean), generator=generator, device=generator.device).to(clean)
-    return Source(interpolate(noise[transport_pairing(noise - 0.5, clean - 0.5)], clean, t), clean, t)
+    noise = noise[transport_pairing(noise - 0.5, clean - 0.5)]
+    known = draw_known(count, height, width, generator).to(clean)
+    partly = known.amax((1, 2, 3))
+    t = 0.99 * torch.rand(count, generator=generator, device=generator.device).to(clean)
+    t = t * (1 - partly * chance(0.3, count, generator).to(clean))
+    times = torch.where(known > 0, 1.0, t[:, None, None, None])
+    return Source(noise + times * (clean - noise), clean, times)
+
+
+def draw_known(count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
+    """Return what is known of pictures, (count, 1, H, W), 0 or 1, of many shapes: nothing, single pixels, a grid, all but
+    curves, all but blots.
+
+    Curves and blots are where smooth noise of a random scale is near to zero, or large.
+    """
+
+    def draw(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator, device=generator.device)
+
+    known = torch.zeros((count, 1, height, width), device=generator.device)
+    for row, (kind, share, scale) in enumerate(draw(count, 3).tolist()):
+        if kind < 0.3:
+            continue
+        if kind < 0.5:
+            known[row] = (draw(1, height, width) < 0.03 + 0.6 * share**1.5).float()
+        elif kind < 0.55:
+            step = 2 + int(3 * scale)
+            known[row, :, ::step, ::step] = 1
+        else:
+            cell = 4 * 12**scale  # pixels of a bump of the noise
+            size = (2 + int(height / cell), 2 + int(width / cell))
+            bumps = torch.randn((1, 1, *size), generator=generator, device=generator.device)
+            bumps = F.interpolate(bumps, (height, width), mode="bicubic", align_corners=True)[0]
+            bumps = bumps.abs() if kind < 0.8 else bumps
+            known[row] = (bumps > bumps.flatten().quantile(0.03 + 0.4 * share)).float()
+    return known
 
 
 def _some_grey(clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -19,14 +19,12 @@ from torch.optim.swa_utils import AveragedModel
 
 from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.flow.losses import DISTANCES, consistency_loss, residual_loss
-from irflow_cli.flow.samplers import euler
 from irflow_cli.flow.times import make_times
 from irflow_cli.metrics import psnr, rounded
 from irflow_cli.nets import SIZES, NetSpec, UNet, build
 from irflow_cli.runtime.checkpoints import Card, Checkpoint, load_checkpoint, save_checkpoint
 from irflow_cli.runtime.corpus import Corpus, load_corpus, load_rain_layers, validation_crops
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision
-from irflow_cli.runtime.fields import velocity_of
 from irflow_cli.runtime.images import write_atomically
 from irflow_cli.services.muon import Muon
 from irflow_cli.services.sources import Source, draw_source
@@ -106,6 +104,8 @@ class Run:
         self.spec = wanted or (start.card.spec if start else NetSpec())
         if request.condition:
             self.spec = replace(self.spec, condition=True)
+        if TASKS[request.task].prior:
+            self.spec = replace(self.spec, time_map=True)
         self.net = build(self.spec)
         if start:
             _graft(start, self.net)
@@ -127,6 +127,8 @@ class Run:
         def residual(x: Tensor, t: Tensor) -> Tensor:
             return forward(x.contiguous(memory_format=torch.channels_last), t, degraded)
 
+        if TASKS[request.task].prior:  # its pictures stand at all times of their paths already
+            return self._step(distance(residual(degraded, start) - (degraded - clean)), rate)
         t, later = draw_times(start, request.at_start, generator)
         end = clean
         if request.own_levels and later:
@@ -139,6 +141,11 @@ class Run:
         if request.consistency and self.iteration % request.consistency_every == 0:
             times = make_times("released", 2 + turn % 3, start)
             total = loss + request.consistency * consistency_loss(residual, degraded, times, clean, distance)
+        self._step(total, rate)
+        return loss.detach()
+
+    def _step(self, total: Tensor, rate: float) -> Tensor:
+        """Descend by the gradient of `total`, and return it without gradient."""
         self.net.zero_grad(set_to_none=True)
         total.backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
@@ -148,7 +155,7 @@ class Run:
             optimiser.step()
         self.average.update_parameters(self.net)
         self.iteration += 1
-        return loss.detach()
+        return total.detach()
 
     def save(self, path: Path, card: Card) -> None:
         """Write everything that the next iteration depends on."""
@@ -193,8 +200,6 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     that make no sense, NothingToDo without pictures, CheckpointError for a state or start that does not fit.
     """
     check(request)
-    if TASKS[request.task].prior:  # its pictures stand at all times of their paths already, and its walks begin in noise
-        request = replace(request, at_start=1.0, own_levels=False, consistency=0.0)
     device = choose_device(request.device)
     state = request.out / STATE
     if state.exists() and not request.resume:
@@ -330,7 +335,7 @@ def validate(net: UNet, pairs: list[Source]) -> float:
     """Return the mean PSNR in dB of one step from each degraded picture, rounded to 8 bits."""
     scores = []
     for degraded, clean, start in pairs:
-        restored = euler(velocity_of(net, degraded), degraded, make_times("uniform", 1, start)).state
+        restored = degraded - net(degraded, start, degraded)
         scores.append(psnr(rounded(restored).cpu(), clean.cpu()).clamp(max=60))
     return float(torch.cat(scores).mean())
 
@@ -342,8 +347,8 @@ def _graft(start: Checkpoint, net: UNet) -> None:
     """
     ours, theirs = net.state_dict(), start.net.state_dict()
     entry, given = ours["entry.weight"], theirs.get("entry.weight")
-    if given is not None and given.shape[1] * 2 == entry.shape[1] and given.shape[0] == entry.shape[0]:
-        theirs["entry.weight"] = torch.cat([given, torch.zeros_like(given)], 1)  # the degraded picture as second input
+    if given is not None and given.shape[0] == entry.shape[0] and given.shape[1] < entry.shape[1]:
+        theirs["entry.weight"] = torch.cat([given, torch.zeros_like(entry[:, given.shape[1] :])], 1)  # inputs it did not have
     unfit = [key for key, value in theirs.items() if key not in ours or ours[key].shape != value.shape]
     if unfit:
         raise CheckpointError(f"{start.path} cannot begin a network of this --size: {unfit[0]} does not fit; leave --size out")

@@ -44,7 +44,7 @@ class Upscaler:
     """A prior, loaded once, that enlarges pictures."""
 
     def __init__(self, walk: WalkSettings, scale: int, operator: str = "area") -> None:
-        self.prior, self.scale, self.operator = Prior(walk), scale, operator
+        self.prior, self.scale, self.operator = Prior(walk, "means" if operator == "area" else "pixels"), scale, operator
 
     def enlarge(self, picture: Picture) -> Picture:
         """Return the picture `scale` times as high and wide. With `area` the means of its blocks are the picture's pixels, to

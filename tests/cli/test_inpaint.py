@@ -17,7 +17,7 @@ from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.runtime.images import Picture, read_picture
 from irflow_cli.services.inpaint import MARGIN, Inpainter, crops_of
 from irflow_cli.services.masks import Hole, MaskSettings, hole_of
-from irflow_cli.services.prior import PRESETS, WalkSettings
+from irflow_cli.services.prior import PRESETS, Preset, WalkSettings
 
 
 @pytest.fixture
@@ -223,7 +223,6 @@ def test_masks_that_say_nothing_clear_are_one_line(inpaint, picture_file, mask_f
         (("--mask-box", "1,1,2,2", "--mask-invert"), "about mask files"),
         (("--mask-box", "1,1,2,2", "--sampler", "magic"), "unknown sampler"),
         (("--mask-box", "1,1,2,2", "--preset", "magic"), "unknown preset"),
-        (("--mask-box", "1,1,2,2", "--sampler", "bridge", "--corrections", 2), "no meaning for bridge"),
         (("--mask-box", "1,1,2,2", "--start", 1), "--start must be"),
         (("--mask-box", "1,1,2,2", "--samples", 0), "--samples goes from"),
         (("--mask-box", "1,1,2,2", "--mask-feather", -1), "--mask-feather goes from"),
@@ -234,6 +233,22 @@ def test_senseless_requests_are_refused_before_any_work(irflow, picture_file, op
     assert done.code == 2
     assert told in done.err
     assert len(done.err.strip().splitlines()) == 1
+
+
+def test_the_pixelwise_walk_needs_known_pixels_and_a_prior_that_knows_times(irflow, picture_file, tiny_checkpoint) -> None:
+    source = picture_file("a.png")
+    options = ("--sampler", "pixelwise", "--checkpoint", tiny_checkpoint("prior"))
+    done = irflow("upscale", source, *options)
+    assert (done.code, "it needs known pixels, not means" in done.err) == (2, True)
+    assert irflow("upscale", source, *options, "--operator", "grid").code == 0
+    plain = irflow(
+        "inpaint", source, "--mask-box", "1,1,9,9", "--sampler", "pixelwise", "--checkpoint", tiny_checkpoint("plain prior")
+    )
+    assert (plain.code, "does not know times per pixel" in plain.err) == (2, True)
+    assert (
+        irflow("inpaint", source, "--mask-box", "1,1,9,9", "--checkpoint", tiny_checkpoint("plain prior"), "--steps", 2).code
+        == 0
+    )
 
 
 @pytest.mark.parametrize("command", [("inpaint", "--mask-box", "1,1,2,2"), ("upscale",)])
@@ -313,7 +328,10 @@ def test_noise_goes_by_the_prior_too(irflow, tiny_checkpoint, picture_file, tmp_
 def test_presets_are_walks() -> None:
     for name in PRESETS:
         WalkSettings(name).check()
-    assert WalkSettings("paper").walk == PRESETS["paper"]
+    assert WalkSettings("paper").walk("pixels") == Preset("restora", 64, 1)
+    assert WalkSettings("paper").walk("pixels").nfe == 190
+    assert WalkSettings("fast", steps=3, sampler="bridge").walk("means").nfe == 3
+    assert len({tuple(row) for row in PRESETS.values()}) == 1
     with pytest.raises(UsageError):
         WalkSettings("paper", steps=0).check()
 

@@ -107,10 +107,10 @@ def prior_methods(settings: RestoreSettings, presets: tuple[str, ...], spoilers:
             Method(
                 name="irflow",
                 run=in_process(work, prior.device),
-                identity=identity_of(irflow_cli.__version__, card, walk, asdict(chosen.walk), settings.task),
+                identity=identity_of(irflow_cli.__version__, card, walk, asdict(prior.walk), settings.task),
                 about=_about(prior.checkpoint),
-                steps=chosen.walk.steps,
-                variant=f"{preset}: {chosen.walk.sampler}, {chosen.walk.nfe} calls",
+                steps=prior.walk.steps,
+                variant=f"{preset}: {prior.walk.sampler}, {prior.walk.nfe} calls",
                 parameters=sum(weight.numel() for weight in prior.net.parameters()),
             )
         )
