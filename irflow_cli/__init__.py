@@ -1,7 +1,8 @@
 """irflow: restore photographs with rectified flows.
 
->>> from irflow_cli import load_checkpoint, restore
+>>> from irflow_cli import inpaint, load_checkpoint, restore, upscale
 >>> clean = restore(picture, task="derain")          # PIL image or numpy array in, the same out
+>>> whole = inpaint(picture, mask)                   # white, or True, where it is missing
 """
 
 from __future__ import annotations
@@ -10,14 +11,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load_checkpoint", "restore"]
+__all__ = ["__version__", "inpaint", "load_checkpoint", "restore", "upscale"]
 
 if TYPE_CHECKING:
-    from irflow_cli.api import load_checkpoint, restore
+    from irflow_cli.api import inpaint, load_checkpoint, restore, upscale
 
 
 def __getattr__(name: str) -> Any:
     """Import the public functions when first asked for, so that `irflow --help` never loads torch."""
-    if name in ("restore", "load_checkpoint"):
+    if name in __all__:
         return getattr(import_module("irflow_cli.api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import numpy as np
@@ -9,10 +10,14 @@ from PIL import Image
 
 from irflow_cli.errors import UsageError
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
-from irflow_cli.runtime.images import Picture
+from irflow_cli.runtime.images import Picture, top_of
+from irflow_cli.services.inpaint import Inpainter
+from irflow_cli.services.masks import spread_hole
+from irflow_cli.services.prior import WalkSettings
 from irflow_cli.services.restore import Restorer, RestoreSettings
+from irflow_cli.services.upscale import Upscaler
 
-__all__ = ["load_checkpoint", "restore"]
+__all__ = ["inpaint", "load_checkpoint", "restore", "upscale"]
 
 AnyPicture = TypeVar("AnyPicture", Image.Image, np.ndarray)
 
@@ -28,27 +33,78 @@ def restore(picture: AnyPicture, task: str, *, checkpoint: Checkpoint | str | No
     >>> restore(np.zeros((4, 6, 3), np.uint8), "derain").shape
     (4, 6, 3)
     """
+    loaded, name = _given(checkpoint)
+    restorer = Restorer(RestoreSettings(task=task, checkpoint=name, **settings), loaded)
+    return _worked(picture, lambda whole: restorer.restore(whole)[0])
+
+
+def inpaint(
+    picture: AnyPicture,
+    mask: Image.Image | np.ndarray,
+    *,
+    checkpoint: Checkpoint | str | None = None,
+    dilate: int = 0,
+    feather: int = 0,
+    **settings: Any,
+) -> AnyPicture:
+    """Return the picture with its missing pixels filled, of the same type, size and depth; all others are its own.
+
+    picture: as for `restore`. mask: (H, W), white or True where the picture is missing. dilate, feather: as in `MaskSettings`.
+    settings: the fields of `WalkSettings` (preset, steps, seed, ...). Raises UsageError, CheckpointError, DeviceError.
+    """
+    loaded, name = _given(checkpoint)
+    inpainter = Inpainter(WalkSettings(checkpoint=name, **settings), loaded)
+    values = np.asarray(mask.convert("L") if isinstance(mask, Image.Image) else mask)
+    if values.ndim != 2:
+        raise UsageError(f"expected a mask (H, W), got {values.shape}")
+    inside = values if values.dtype == bool else values > top_of(values.dtype) / 2
+
+    def fill(whole: Picture) -> Picture:
+        if whole.pixels.shape[:2] != inside.shape:
+            raise UsageError(f"the mask is {inside.shape}, the picture {whole.pixels.shape[:2]} (rows, columns)")
+        return inpainter.fill(whole, spread_hole(inside, dilate, feather), inpainter.prior.settings.seed)
+
+    return _worked(picture, fill)
+
+
+def upscale(
+    picture: AnyPicture, scale: int = 2, *, operator: str = "area", checkpoint: Checkpoint | str | None = None, **settings: Any
+) -> AnyPicture:
+    """Return the picture `scale` times as high and wide, of the same type and depth.
+
+    picture: as for `restore`. operator: how it was made smaller, "area" or "grid". settings: the fields of `WalkSettings`.
+    Raises UsageError, CheckpointError, DeviceError.
+    """
+    loaded, name = _given(checkpoint)
+    return _worked(picture, Upscaler(WalkSettings(checkpoint=name, **settings), scale, operator, loaded).enlarge)
+
+
+def _given(checkpoint: Checkpoint | str | None) -> tuple[Checkpoint | None, str | None]:
+    """Return the checkpoint that is loaded already, if it is, and its name."""
     loaded = checkpoint if isinstance(checkpoint, Checkpoint) else None
-    name = str(loaded.path) if loaded else checkpoint
-    restorer = Restorer(RestoreSettings(task=task, checkpoint=name, **settings), loaded)  # type: ignore[arg-type]
+    return loaded, str(loaded.path) if loaded else checkpoint  # type: ignore[return-value]
+
+
+def _worked(picture: AnyPicture, work: Callable[[Picture], Picture]) -> AnyPicture:
+    """Return what `work` makes of a picture, in the picture's own type."""
     if isinstance(picture, Image.Image):
         modes = ("L", "LA", "RGB", "RGBA")
         image = picture if picture.mode in modes else picture.convert("RGB")
-        return Image.fromarray(_restored(np.array(image), restorer))
+        return Image.fromarray(_array_worked(np.array(image), work))
     if not isinstance(picture, np.ndarray):
         raise UsageError(f"expected a Pillow image or a numpy array, got {type(picture).__name__}")
     if picture.dtype.kind == "f":
-        return _restored(picture.astype(np.float32), restorer).astype(picture.dtype)
+        return _array_worked(picture.astype(np.float32), work).astype(picture.dtype)
     if picture.dtype not in (np.uint8, np.uint16):
         raise UsageError(f"expected uint8, uint16 or float pixels, got {picture.dtype}")
-    return _restored(picture.copy(), restorer)
+    return _array_worked(picture.copy(), work)
 
 
-def _restored(pixels: np.ndarray, restorer: Restorer) -> np.ndarray:
+def _array_worked(pixels: np.ndarray, work: Callable[[Picture], Picture]) -> np.ndarray:
     if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (2, 3, 4)) or 0 in pixels.shape:
         raise UsageError(f"expected pixels (H, W), (H, W, 3) or (H, W, 4), got {pixels.shape}")
-    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
-        colour = pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
-        done = restorer.restore(Picture(np.ascontiguousarray(colour), None, "PNG"))[0].pixels
-        return np.dstack([done, pixels[..., -1]])
-    return restorer.restore(Picture(pixels, None, "PNG"))[0].pixels
+    if pixels.ndim == 2 or pixels.shape[2] == 3:
+        return work(Picture(pixels, None, "PNG")).pixels
+    colour = pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
+    done = work(Picture(np.ascontiguousarray(colour), np.ascontiguousarray(pixels[..., -1]), "PNG"))
+    return np.dstack([done.pixels, done.alpha])  # type: ignore[list-item]

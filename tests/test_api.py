@@ -57,3 +57,43 @@ def test_other_things_are_refused(derain, picture: object) -> None:
 def test_unknown_names_are_attribute_errors() -> None:
     with pytest.raises(AttributeError, match="nothing"):
         _ = irflow_cli.nothing
+
+
+@pytest.fixture
+def prior(tiny_checkpoint):
+    """Return the tiny prior, loaded once."""
+    return irflow_cli.load_checkpoint(tiny_checkpoint("prior"))
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 3), (20, 30, 4)])
+def test_holes_of_arrays_are_filled(prior, dtype: type, shape: tuple[int, ...]) -> None:
+    picture = RNG.random(shape)
+    picture = picture.astype(dtype) if dtype == np.float32 else (picture * np.iinfo(dtype).max).astype(dtype)
+    mask = np.zeros((20, 30), bool)
+    mask[5:9, 8:20] = True
+    filled = irflow_cli.inpaint(picture, mask, checkpoint=prior, steps=1)
+    assert (filled.dtype, filled.shape) == (picture.dtype, picture.shape)
+    assert np.array_equal(filled[~mask], picture[~mask])
+    assert not np.array_equal(filled[mask], picture[mask])
+    image = Image.fromarray((mask * 255).astype(np.uint8))
+    assert np.array_equal(irflow_cli.inpaint(picture, image, checkpoint=prior, steps=1), filled)
+    wider = irflow_cli.inpaint(picture, mask, checkpoint=prior, steps=1, dilate=2, feather=1)
+    assert (wider != filled).any()
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_images_are_enlarged(prior, mode: str) -> None:
+    picture = Image.fromarray(scene(12, 16)).convert(mode)
+    large = irflow_cli.upscale(picture, 3, checkpoint=prior)
+    assert (large.mode, large.size) == (mode, (48, 36))
+
+
+def test_masks_and_scales_that_do_not_fit_are_refused(prior) -> None:
+    picture = scene(12, 16)
+    with pytest.raises(UsageError, match="the mask is"):
+        irflow_cli.inpaint(picture, np.ones((5, 5), bool), checkpoint=prior)
+    with pytest.raises(UsageError, match="expected a mask"):
+        irflow_cli.inpaint(picture, np.ones((12, 16, 3), bool), checkpoint=prior)
+    with pytest.raises(UsageError, match="--scale"):
+        irflow_cli.upscale(picture, 7, checkpoint=prior)

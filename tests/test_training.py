@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from safetensors.torch import load_file
 from irflow_cli.errors import CheckpointError, NothingToDo, UsageError
 from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.runtime.corpus import load_corpus, load_rain_layers
+from irflow_cli.services import training
 from irflow_cli.services.sources import PARTS, draw_source
 from irflow_cli.services.training import LOG, STATE, Run, TrainRequest, factor, train
 from irflow_cli.tasks import TASKS
@@ -87,9 +89,12 @@ def test_a_trained_network_is_the_start_of_a_deeper_one(request_: TrainRequest, 
         Run(replace(request_, init=str(result.checkpoint), spec=replace(TINY, widths=(8, 16))), torch.device("cpu"))
 
 
-def test_a_time_limit_counts_over_resumed_parts(request_: TrainRequest) -> None:
+def test_a_time_limit_counts_over_resumed_parts(request_: TrainRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = itertools.count()
+    monkeypatch.setattr(training.time, "monotonic", lambda: next(clock) / 10)  # a tenth of a second passes at every look
     timed = replace(request_, iterations=None, minutes=0.01)
     first = train(timed)
+    assert 0 < first.iterations < 10
     assert train(replace(timed, resume=True)).iterations == first.iterations
     assert train(replace(timed, minutes=0.03, resume=True)).iterations > first.iterations
 

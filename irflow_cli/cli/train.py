@@ -16,7 +16,7 @@ from irflow_cli.cli.options import Device, Precision, Quiet, Seed
 def train(
     data: Annotated[Path, typer.Argument(help="Folder of clean pictures, or of clean/ and degraded/.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.", show_default=False)],
-    task: Annotated[str, typer.Option(help="derain, denoise, deraindrop or all-in-one.", show_default=False)],
+    task: Annotated[str, typer.Option(help="derain, denoise, deraindrop, prior or all-in-one.", show_default=False)],
     minutes: Annotated[Optional[float], typer.Option(help="Time limit.", show_default=False)] = None,
     iterations: Annotated[Optional[int], typer.Option(help="Limit of iterations.", show_default=False)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = False,
@@ -44,6 +44,8 @@ def train(
 
     One picture in twenty is kept for validation. The run's folder holds best.safetensors (the averaged weights, for
     --checkpoint), state.safetensors (for --resume) and log.jsonl. Ctrl-C saves and ends.
+
+    `--task prior` trains what inpaint and upscale need, on photographs of any kind; it wants scipy (irflow[train]).
 
     Example: irflow train photos/ -o runs/derain --task derain --minutes 60
     """

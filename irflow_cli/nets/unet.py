@@ -11,6 +11,8 @@ from torch.nn import functional as F
 
 from irflow_cli.nets.blocks import BLOCKS
 
+GREY, TEXTURE, NOISE = 0.5, 0.25, 0.5  # mean of pictures and of a prior's noise, deviation of pictures, and of the noise
+
 
 class TimeEmbedding(nn.Module):
     """Sines and cosines of t in [0, 1] through a two-layer perceptron: (B,) -> (B, width)."""
@@ -30,9 +32,10 @@ class UNet(nn.Module):
     """A U-Net of residual blocks behind an optional pixel-unshuffle.
 
     widths: channels of each level, finest first; depths: blocks of each level, on the way down and again on the way
-    up (once at the bottom). With `condition` the degraded picture is a second input beside x_t; with `time_map` the time of
-    every pixel is, so that parts of the picture may be further on their way than others. Pictures of any height
-    and width work: they are mirrored up to a multiple of `multiple` and cut back.
+    up (once at the bottom). With `condition` the degraded picture is a second input beside x_t. With `time_map` the network
+    is that of a prior: it takes the time of every pixel, so that parts of the picture may be further on their way than others;
+    its input is what the best linear guess makes of x_t, and its output, in units of that guess's error, corrects the guess.
+    Pictures of any height and width work: they are mirrored up to a multiple of `multiple` and cut back.
     """
 
     def __init__(
@@ -75,8 +78,10 @@ class UNet(nn.Module):
         if self.condition:
             x_t = torch.cat([x_t, x_t if degraded is None else degraded], dim=1)
         if self.time_map:
-            times = t if t.ndim == 4 else t[:, None, None, None].expand(-1, 1, height, width)
-            x_t, t = torch.cat([x_t, times.to(x_t)], dim=1), times.amin((1, 2, 3))
+            times = (t if t.ndim == 4 else t[:, None, None, None]).to(x_t).expand(-1, 1, height, width)
+            state, t = x_t - GREY, times.amin((1, 2, 3))
+            gain, error = linear_guess(times)
+            x_t = torch.cat([GREY + gain * state, times], dim=1)
         features = self.entry(F.pixel_unshuffle(mirror_up(x_t, self.multiple), self.unshuffle))
         time, skips = self.time(t), []
         for level, stage in enumerate(self.encoder):
@@ -89,7 +94,19 @@ class UNet(nn.Module):
             features = self.up[level](features) + skips.pop()
             for block in self.decoder[level]:  # type: ignore[attr-defined]
                 features = block(features, time)
-        return F.pixel_shuffle(self.exit(features), self.unshuffle)[..., :height, :width]
+        residual = F.pixel_shuffle(self.exit(features), self.unshuffle)[..., :height, :width]
+        return (1 - gain) * state + error * residual if self.time_map else residual
+
+
+def linear_guess(t: Tensor) -> tuple[Tensor, Tensor]:
+    """Return, by time, the factor of the best linear guess of a picture from x_t, and the guess's standard error.
+
+    The picture's pixels have mean GREY and deviation TEXTURE, those of the noise mean GREY and deviation NOISE. The factor goes
+    from 0 at t = 0, where there is noise alone, to 1 at t = 1, where the error is 0. It is the preconditioning of EDM (arXiv
+    2206.00364) on a straight path, but that the input is scaled by the same factor: what is noise alone comes in as nothing.
+    """
+    spread = (t * TEXTURE) ** 2 + ((1 - t) * NOISE) ** 2
+    return t * TEXTURE**2 / spread, (1 - t) * TEXTURE * NOISE / spread.sqrt()
 
 
 def mirror_up(image: Tensor, multiple: int) -> Tensor:

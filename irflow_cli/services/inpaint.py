@@ -15,6 +15,7 @@ from torch import Tensor
 import irflow_cli
 from irflow_cli.errors import UsageError
 from irflow_cli.flow.observations import masked
+from irflow_cli.runtime.checkpoints import Checkpoint
 from irflow_cli.runtime.images import Picture, as_depth, top_of
 from irflow_cli.services.batch import Outcome, Progress, work_through
 from irflow_cli.services.masks import Hole, MaskSettings, hole_of
@@ -66,8 +67,8 @@ class Crop:
 class Inpainter:
     """A prior, loaded once, that fills holes."""
 
-    def __init__(self, walk: WalkSettings) -> None:
-        self.prior = Prior(walk, "pixels")
+    def __init__(self, walk: WalkSettings, checkpoint: Checkpoint | None = None) -> None:
+        self.prior = Prior(walk, "pixels", checkpoint)
 
     def fill(
         self, picture: Picture, hole: Hole, seed: int = 0, progress: Callable[[float], None] = lambda share: None

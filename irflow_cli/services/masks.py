@@ -96,14 +96,17 @@ def hole_of(settings: MaskSettings, picture: Picture, file: Path | None) -> Hole
         inside |= picture.alpha < top_of(picture.alpha.dtype)
     if not inside.any():
         raise ImageError("the mask is empty: nothing is marked as missing (white is missing; --mask-invert turns it round)")
-    if settings.dilate:
-        inside = _grown(inside, settings.dilate)
+    return spread_hole(inside, settings.dilate, settings.feather)
+
+
+def spread_hole(inside: np.ndarray, dilate: int = 0, feather: int = 0) -> Hole:
+    """Return the hole (H, W), bool, grown by `dilate` pixels, with an edge of `feather` pixels around it."""
+    if dilate:
+        inside = _distance(inside) <= dilate + 1e-3
     weight = inside.astype(np.float32)
-    if settings.feather:
-        away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
-        weight = np.clip(1 - away / (settings.feather + 1), 0, 1).astype(np.float32)
-        inside = weight > 0
-    return Hole(inside, weight)
+    if feather:
+        weight = np.clip(1 - _distance(inside) / (feather + 1), 0, 1).astype(np.float32)
+    return Hole(weight > 0, weight)
 
 
 def _from_file(settings: MaskSettings, file: Path, size: tuple[int, ...]) -> np.ndarray:
@@ -125,8 +128,9 @@ def _from_file(settings: MaskSettings, file: Path, size: tuple[int, ...]) -> np.
     return ~hole if settings.invert else hole
 
 
-def _grown(inside: np.ndarray, by: int) -> np.ndarray:
-    return cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5) <= by + 1e-3
+def _distance(inside: np.ndarray) -> np.ndarray:
+    """Return how far every pixel is from the hole, in pixels."""
+    return cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
 
 
 def _numbers(text: str) -> tuple[int, int, int, int]:

@@ -15,6 +15,7 @@ from torch import Tensor
 import irflow_cli
 from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.flow.observations import OPERATORS, agreeing
+from irflow_cli.runtime.checkpoints import Checkpoint
 from irflow_cli.runtime.images import MAX_PIXELS, Picture, as_depth
 from irflow_cli.services.batch import Outcome, Progress, work_through
 from irflow_cli.services.planning import Files, Job, plan
@@ -32,19 +33,26 @@ class UpscaleRequest:
 
     def plan(self) -> list[Job]:
         """Return the jobs; raises UsageError and NothingToDo before any work is done."""
-        if self.scale not in (2, 3, 4):
-            raise UsageError(f"--scale is 2, 3 or 4, got {self.scale}")
-        if self.operator not in OPERATORS:
-            raise UsageError(f"unknown operator {self.operator!r}; there are {', '.join(OPERATORS)}")
+        check(self.scale, self.operator)
         self.walk.check()
         return plan(self.files)
+
+
+def check(scale: int, operator: str) -> None:
+    """Raise UsageError, in one line, for a scale or an operator that there is not."""
+    if scale not in (2, 3, 4):
+        raise UsageError(f"--scale is 2, 3 or 4, got {scale}")
+    if operator not in OPERATORS:
+        raise UsageError(f"unknown operator {operator!r}; there are {', '.join(OPERATORS)}")
 
 
 class Upscaler:
     """A prior, loaded once, that enlarges pictures."""
 
-    def __init__(self, walk: WalkSettings, scale: int, operator: str = "area") -> None:
-        self.prior, self.scale, self.operator = Prior(walk, "means" if operator == "area" else "pixels"), scale, operator
+    def __init__(self, walk: WalkSettings, scale: int, operator: str = "area", checkpoint: Checkpoint | None = None) -> None:
+        check(scale, operator)
+        self.prior = Prior(walk, "means" if operator == "area" else "pixels", checkpoint)
+        self.scale, self.operator = scale, operator
 
     def enlarge(self, picture: Picture) -> Picture:
         """Return the picture `scale` times as high and wide. With `area` the means of its blocks are the picture's pixels, to

@@ -32,18 +32,21 @@ class Entry:
     degrade: str | None = None
     steps: tuple[int, ...] = (1, 2, 4)
     methods: tuple[str, ...] = ("irflow",)
+    crop: int | None = None
+    presets: tuple[str, ...] = ()
 
     @property
     def command(self) -> str:
         """The command that measures the same."""
         options = [f"--degrade {self.degrade}"] if self.degrade else []
         options += [f"--methods {','.join(self.methods)}"] if self.methods != ("irflow",) else []
-        return " ".join(
-            [f"irflow bench {self.data}/ --task {self.task}", *options, f"--steps {','.join(map(str, self.steps))}"]
-        )
+        options += [f"--crop {self.crop}"] if self.crop else []
+        walks = f"--presets {','.join(self.presets)}" if self.presets else f"--steps {','.join(map(str, self.steps))}"
+        return " ".join([f"irflow bench {self.data}/ --task {self.task}", *options, walks])
 
 
 CLASSICAL = ("irflow", "opencv-nlm", "wavelet")
+FILLING = ("irflow", "telea", "navier-stokes", "biharmonic")
 SUITES: dict[str, dict[str, Entry]] = {
     "readme": {
         "cbsd68": Entry("cbsd68", "CBSD68", "denoise", "noise:25", methods=CLASSICAL),
@@ -55,6 +58,19 @@ SUITES: dict[str, dict[str, Entry]] = {
         "unseen-noise": Entry("mcmaster", "McMaster", "denoise", "unseen", (1,)),
         "unseen-rain": Entry("mcmaster", "McMaster", "derain", "unseen", (2,)),
         "kodak24": Entry("kodak24", "Kodak24", "denoise", "noise:25"),
+        "inpaint": Entry(
+            "kodak24",
+            "Kodak24",
+            "inpaint",
+            "thin,thick,text,pixels:0.8",
+            methods=FILLING,
+            crop=256,
+            presets=("fast", "default"),
+        ),
+        "upscale": Entry(
+            "kodak24", "Kodak24", "upscale", "area:2", methods=("irflow", "bicubic", "lanczos"), crop=256, presets=("default",)
+        ),
+        "prior": Entry("cbsd68", "CBSD68", "denoise", "noise:25", (1, 4), ("irflow-prior",)),
     },
 }
 
@@ -76,7 +92,16 @@ def run_suite(name: str, data: Path, root: Path, settings: RestoreSettings, tell
         tell(f"{key}: {entry.command}")
         chosen = replace(settings, task=entry.task, steps=None)
         store = root / STORE / f"{key}.jsonl"
-        request = BenchRequest(data / entry.data, chosen, Walks(entry.steps), entry.degrade, entry.methods, store=store)
+        request = BenchRequest(
+            data / entry.data,
+            chosen,
+            Walks(entry.steps),
+            entry.degrade,
+            entry.methods,
+            store=store,
+            crop=entry.crop,
+            presets=entry.presets or ("default",),
+        )
         yield from bench(prepare(request))
         fill_readme(name, root)
 
