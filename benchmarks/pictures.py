@@ -1,0 +1,56 @@
+"""Make the spoiled pictures of docs/pictures that `irflow degrade` does not make, from scikit-image's photographs.
+
+    python benchmarks/pictures.py
+
+Scratches with their mask, lettering in one colour, missing pixels, a small picture. What irflow makes of them: see the README.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+from skimage import data
+
+from irflow_cli.degradations.masks import HOLES
+
+FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
+YELLOW = (255, 221, 0)
+
+
+def scratched() -> dict[str, np.ndarray]:
+    """Return an astronaut under the scratches and dust of an old print, and where they are."""
+    picture = data.astronaut()[:360, 60:420]
+    hole = HOLES["scratches"](*picture.shape[:2], np.random.default_rng(4))
+    return {"scratched": np.where(hole[..., None], np.uint8([240, 236, 225]), picture), "scratched.mask": hole * np.uint8(255)}
+
+
+def lettered() -> dict[str, np.ndarray]:
+    """Return a cup of coffee, and the same under yellow letters."""
+    picture = np.ascontiguousarray(data.coffee()[:, 120:520])
+    written = picture.copy()
+    for row, line in enumerate(("good morning", "coffee first", "good morning", "coffee first", "good morning")):
+        cv2.putText(written, line, (8 + 30 * (row % 2), 70 + 75 * row), cv2.FONT_HERSHEY_DUPLEX, 1.4, YELLOW, 3, cv2.LINE_8)
+    return {"cup": picture, "lettered": written}
+
+
+def sparse() -> dict[str, np.ndarray]:
+    """Return a cat of which seven pixels in ten are transparent."""
+    picture = data.chelsea()[:300, 60:380]
+    hole = HOLES["pixels"](*picture.shape[:2], np.random.default_rng(0), share=0.7)  # type: ignore[call-arg]
+    return {"sparse": np.dstack([np.where(hole[..., None], 0, picture), np.where(hole, 0, 255)]).astype(np.uint8)}
+
+
+def small() -> dict[str, np.ndarray]:
+    """Return the astronaut's face at half its size."""
+    picture = data.astronaut()[20:260, 120:360]
+    return {"small": cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)}
+
+
+if __name__ == "__main__":
+    for make in (scratched, lettered, sparse, small):
+        for name, pixels in make().items():
+            Image.fromarray(pixels).save(FOLDER / f"{name}.png", optimize=True)
+            print(f"{name}.png {pixels.shape[1]} x {pixels.shape[0]}")
