@@ -1,8 +1,8 @@
 """Speed and memory, as ratios measured side by side in one run; `irflow bench --speed` has the figures themselves.
 
-    python benchmarks/speed.py [--threads 2] [--large] [--data FOLDER]
+    python benchmarks/speed.py [--threads 2] [--large] [--scratch] [--data FOLDER]
 
-Memory is read from /proc, so on Linux only. --large adds the 48 MP picture;
+Memory is read from /proc, so on Linux only. --large adds the 48 MP picture, --scratch inpainting in a large one;
 --data measures how much of the bare training loop's speed is left with loading.
 """
 
@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -21,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from irflow_cli.nets import SIZES, build
 from irflow_cli.runtime.corpus import load_corpus
-from irflow_cli.services.bench.speed import timed, whole_command
+from irflow_cli.services.bench.speed import measured_command, timed, whole_command
 from irflow_cli.services.restore import AUTO_TILE, Restorer, RestoreSettings
 from irflow_cli.services.sources import Source
 from irflow_cli.services.training import TrainRequest, draw_batch
@@ -78,6 +79,31 @@ def network_alone(width: int, height: int) -> float:
     return sum(times[size] for size in sizes)
 
 
+def scratch(folder: Path) -> tuple[float, float, float]:
+    """Return (seconds, peak MiB as above) of `irflow inpaint` for a scratch of 12 x 600 pixels in a 12 MP PNG, and the seconds
+    for the same picture when all of it is to be filled."""
+    height, width = 3000, 4000
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32) / 97
+    picture = (np.stack([np.sin(rows), np.sin(columns), np.sin(rows + columns)], -1) * 90 + 128).astype(np.uint8)
+    Image.fromarray(picture).save(folder / "photo.png", compress_level=1)
+    mask = np.zeros((height, width), np.uint8)
+    cv2.line(mask, (1500, 1200), (1500 + 424, 1200 + 424), 255, 12)
+    Image.fromarray(mask).save(folder / "scratch.png")
+    Image.fromarray(np.full_like(mask, 255)).save(folder / "all.png")
+    figures = []
+    for name in ("scratch", "all"):
+        options = [
+            str(folder / "photo.png"),
+            "--mask",
+            str(folder / f"{name}.png"),
+            "-o",
+            str(folder / f"{name}-out.png"),
+            "-q",
+        ]
+        figures.append(measured_command(["inpaint", *options]))
+    return *figures[0], figures[1][0]
+
+
 def training_share(data: Path) -> tuple[float, float]:
     """Return pictures per second of the training loop with loading and degrading, and of the bare loop."""
     request = TrainRequest(data, Path("unused"), "all-in-one", minutes=1)
@@ -102,6 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--large", action="store_true")
+    parser.add_argument("--scratch", action="store_true")
     parser.add_argument("--data", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -122,6 +149,11 @@ def main() -> None:
         if options.large:
             _, larger = jpeg(8000, 6000, folder)
             print(f"| memory at 48 MP | {larger:.0f} MiB, {larger / peak:.2f} of that at 12 MP |")
+        if options.scratch:
+            seconds, peak, whole = scratch(folder)
+            print(
+                f"| inpaint, a scratch in 12 MP | {seconds:.1f} s, {whole / seconds:.0f} times less than all of it; {peak:.0f} MiB |"
+            )
     started = median_seconds(
         lambda: subprocess.run([sys.executable, "-m", "irflow_cli", "--help"], capture_output=True, check=True)
     )

@@ -270,12 +270,17 @@ def test_links_and_loops(degrade, album: Path, tmp_path: Path) -> None:
     assert below(tmp_path / "out") == ["a.png", "b.jpg", "below/c.webp", "linked.png"]
 
 
-def test_a_thousand_files_are_planned(degrade, picture_file, tmp_path: Path) -> None:
+def test_a_thousand_files_are_worked_on(degrade, picture_file, tmp_path: Path) -> None:
     data = picture_file("one.png", 4, 4).read_bytes()
     (tmp_path / "many").mkdir()
     for index in range(1000):
         (tmp_path / "many" / f"{index}.png").write_bytes(data)
     assert len(degrade(tmp_path / "many", tmp_path / "out", "-n").out.splitlines()) == 1000
+    (tmp_path / "many" / "500.png").write_bytes(data[:40])
+    done = degrade(tmp_path / "many", tmp_path / "out")
+    assert done.code == 1
+    assert len(done.out.splitlines()) == len(list((tmp_path / "out").iterdir())) == 999
+    assert "500.png" in done.err
 
 
 def test_large_pictures_are_refused_by_their_pixels(degrade, picture_file, tmp_path: Path) -> None:

@@ -178,6 +178,14 @@ def whole_command(settings: RestoreSettings, source: Path, target: Path) -> tupl
     chosen = {"--steps": settings.steps, "--checkpoint": settings.checkpoint, "--sigma": settings.sigma}
     chosen |= {"--device": settings.device, "--precision": settings.precision}
     options += [str(part) for option, value in chosen.items() if value is not None for part in (option, value)]
+    return measured_command(options)
+
+
+def measured_command(options: list[str]) -> tuple[float, float]:
+    """Return (seconds after torch's start-up, peak MiB above the bare interpreter with torch) of `irflow` with these options.
+
+    Raises DeviceError when the command fails.
+    """
     done = subprocess.run(
         [sys.executable, "-c", PROBE, str(torch.get_num_threads()), *options], capture_output=True, text=True, check=False
     )
