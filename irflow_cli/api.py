@@ -12,7 +12,7 @@ from irflow_cli.errors import UsageError
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.images import Picture, top_of
 from irflow_cli.services.inpaint import Inpainter
-from irflow_cli.services.masks import spread_hole
+from irflow_cli.services.masks import MaskSettings, spread_hole
 from irflow_cli.services.prior import WalkSettings
 from irflow_cli.services.restore import Restorer, RestoreSettings
 from irflow_cli.services.upscale import Upscaler
@@ -55,9 +55,12 @@ def inpaint(
     loaded, name = _given(checkpoint)
     inpainter = Inpainter(WalkSettings(checkpoint=name, **settings), loaded)
     values = np.asarray(mask.convert("L") if isinstance(mask, Image.Image) else mask)
-    if values.ndim != 2:
-        raise UsageError(f"expected a mask (H, W), got {values.shape}")
+    if values.ndim != 2 or (values.dtype != bool and values.dtype not in (np.uint8, np.uint16) and values.dtype.kind != "f"):
+        raise UsageError(f"expected a mask (H, W) of bool, uint8, uint16 or float, got {values.dtype} {values.shape}")
     inside = values if values.dtype == bool else values > top_of(values.dtype) / 2
+    if not inside.any():
+        raise UsageError("the mask is empty; what is missing is True, or above half of white")
+    MaskSettings(from_alpha=True, dilate=dilate, feather=feather).check()
 
     def fill(whole: Picture) -> Picture:
         if whole.pixels.shape[:2] != inside.shape:

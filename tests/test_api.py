@@ -93,6 +93,12 @@ def test_masks_and_scales_that_do_not_fit_are_refused(prior) -> None:
     picture = scene(12, 16)
     with pytest.raises(UsageError, match="the mask is"):
         irflow_cli.inpaint(picture, np.ones((5, 5), bool), checkpoint=prior)
+    with pytest.raises(UsageError, match="the mask is empty"):
+        irflow_cli.inpaint(picture, np.ones((12, 16), np.uint8), checkpoint=prior)  # of 255
+    with pytest.raises(UsageError, match="expected a mask"):
+        irflow_cli.inpaint(picture, np.ones((12, 16), int), checkpoint=prior)
+    with pytest.raises(UsageError, match="--mask-feather"):
+        irflow_cli.inpaint(picture, np.ones((12, 16), bool), checkpoint=prior, feather=-2)
     with pytest.raises(UsageError, match="expected a mask"):
         irflow_cli.inpaint(picture, np.ones((12, 16, 3), bool), checkpoint=prior)
     with pytest.raises(UsageError, match="--scale"):

@@ -99,6 +99,26 @@ def test_a_time_limit_counts_over_resumed_parts(request_: TrainRequest, monkeypa
     assert train(replace(timed, minutes=0.03, resume=True)).iterations > first.iterations
 
 
+def test_a_prior_is_trained_and_is_no_start_for_others(request_: TrainRequest, tmp_path: Path) -> None:
+    result = train(replace(request_, task="prior"))
+    card = load_checkpoint(result.checkpoint).card
+    assert (card.task, card.spec.time_map) == ("prior", True)
+    with pytest.raises(CheckpointError, match="is a prior"):
+        train(replace(request_, init=str(result.checkpoint), out=tmp_path / "other"))
+    with pytest.raises(UsageError, match="no meaning for a prior"):
+        train(replace(request_, task="prior", condition=True, out=tmp_path / "third"))
+
+
+def test_a_second_input_begins_as_nothing(request_: TrainRequest, tmp_path: Path) -> None:
+    first = train(request_)
+    wider = replace(request_, init=str(first.checkpoint), condition=True, own_levels=True, out=tmp_path / "wider")
+    before, after = load_checkpoint(first.checkpoint).net, Run(wider, torch.device("cpu")).net
+    x, t = torch.rand(1, 3, 24, 24), torch.tensor([0.3])
+    assert torch.allclose(before(x, t), after(x, t, torch.rand(1, 3, 24, 24)), atol=1e-6)
+    result = train(wider)
+    assert load_checkpoint(result.checkpoint).card.spec.condition
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_ends(request_: TrainRequest, number: int) -> None:
     def interrupt(progress: object) -> None:

@@ -61,7 +61,9 @@ def bench(
     crop: Annotated[
         Optional[int], typer.Option(help="Take the middle CROP x CROP pixels of clean pictures.", show_default="whole")
     ] = None,
-    presets: Annotated[str, typer.Option(help="Walks of inpaint and upscale: default,fast,best,paper.")] = "default",
+    presets: Annotated[
+        str, typer.Option(help="Walks of inpaint and upscale: default,fast,best,paper, or such as restora:64:1.")
+    ] = "default",
     border: Annotated[int, typer.Option(help="Pixels cut from each side before measuring.")] = 0,
     report: Annotated[
         Optional[Path],

@@ -49,7 +49,9 @@ def inpaint(
     mask_color: Annotated[
         Optional[str], typer.Option(help="#rrggbb that marks in the picture what is missing.", show_default=False)
     ] = None,
-    mask_tolerance: Annotated[int, typer.Option(help="How far from --mask-color still counts, of 255.")] = 12,
+    mask_tolerance: Annotated[
+        Optional[int], typer.Option(help="How far from --mask-color still counts, of 255.", show_default="12")
+    ] = None,
     mask_from_alpha: Annotated[bool, typer.Option("--mask-from-alpha", help="Fill what is transparent.")] = False,
     mask_invert: Annotated[bool, typer.Option("--mask-invert", help="Black is missing in mask files.")] = False,
     mask_threshold: Annotated[
@@ -78,7 +80,7 @@ def inpaint(
 ) -> int:
     """Fill what is missing of photographs: scratches, text, whole objects.
 
-    All other pixels stay as they are, bit for bit. Only the surroundings of the holes are worked on.
+    All other pixels stay as they are, bit for bit in lossless formats. Only the surroundings of the holes are worked on.
 
     Example: irflow inpaint photo.png --mask scratches.png
     """

@@ -38,7 +38,8 @@ DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be
 # How a prior is walked: the options of inpaint and upscale.
 Preset = Annotated[str, typer.Option(help="fast, default, best, or paper (Restora-Flow's own 190 calls).")]
 GuidedSampler = Annotated[
-    Optional[str], typer.Option(help="restora, replacement, bridge, pnp or ot-ode.", show_default="the preset's")
+    Optional[str],
+    typer.Option(help="pixelwise, restora, replacement, bridge, pnp, hqs or ot-ode.", show_default="the preset's"),
 ]
 Steps = Annotated[Optional[int], typer.Option(help="Steps of the walk.", show_default="the preset's")]
 Corrections = Annotated[

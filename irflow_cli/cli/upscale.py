@@ -57,7 +57,7 @@ def upscale(
 ) -> int:
     """Enlarge photographs, with detail that their pixels allow.
 
-    Made smaller again, the result is the input, to within one of 255 grey levels.
+    Made smaller again, the result is the input, to within one of 255 grey levels (in lossless formats).
 
     Example: irflow upscale small.png --scale 2
     """

@@ -18,5 +18,5 @@ def transport_pairing(source: Tensor, target: Tensor) -> Tensor:
         from scipy.optimize import linear_sum_assignment
     except ImportError:
         raise UsageError("training a prior needs scipy: pip install 'irflow[train]'") from None
-    cost = -(target.flatten(1).double() @ source.flatten(1).double().T)  # the squares do not depend on the order
-    return torch.from_numpy(linear_sum_assignment(cost.cpu().numpy())[1]).to(source.device)
+    cost = -(target.flatten(1).cpu().double() @ source.flatten(1).cpu().double().T)  # the squares do not depend on the order
+    return torch.from_numpy(linear_sum_assignment(cost.numpy())[1]).to(source.device)

@@ -23,13 +23,14 @@ Noise = Callable[[], Tensor]  # -> a fresh draw of the paths' source, shaped as 
 
 @dataclass(frozen=True)
 class Guidance:
-    """What leads a walk. noise: fresh draws of the source. corrections: C of Restora-Flow, look-aheads of each step; the mean
-    of as many draws in PnP-Flow. deviation: of noise in the observation, in the units of the picture."""
+    """What leads a walk. noise: fresh draws of the source, whose mean is `mean`. corrections: C of Restora-Flow, look-aheads of
+    each step; the mean of as many draws in PnP-Flow. What is observed is taken as free of noise.
+    """
 
     observation: Observation
     noise: Noise
     corrections: int = 1
-    deviation: float = 0.0
+    mean: float = 0.5
 
 
 def pixelwise(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
@@ -73,21 +74,20 @@ def restora_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) 
 
 def replacement(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
     """Replace what is known before every step: Restora-Flow without correction. nfe = N."""
-    return restora_flow(velocity, x, times, Guidance(guide.observation, guide.noise, 0, guide.deviation))
+    return restora_flow(velocity, x, times, Guidance(guide.observation, guide.noise, 0))
 
 
 def bridge_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance, *, kappa: float = 5.0) -> Walk:
     """Correct both ends of the straight path through x: the clean one agrees with the observation, the noisy one follows.
 
-    The bridge correction of ReBridge-Flow (arXiv 2609.00811) with rho = lambda = 1. nfe = N; draws no noise.
+    The bridge correction of ReBridge-Flow (arXiv 2609.00811) for observations without noise, lambda = 1. nfe = N; draws none.
     """
     observation = guide.observation
     for t, s in itertools.pairwise(times):
         slope = velocity(x, t)
         source, end = x - t * slope, x + (1 - t) * slope
         stiffness = 1 + kappa * (1 - t) ** 2
-        doubt = guide.deviation**2 * (1 + kappa * t**2 / stiffness)
-        end = end + observation.project(observation.picture - end) / (1 + doubt)
+        end = observation.imposed_on(end)
         source = (source + kappa * (1 - t) * (x - t * end)) / stiffness
         x = x + (s - t) * (end - source)
     steps = len(times) - 1
@@ -97,8 +97,8 @@ def bridge_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance, *
 def pnp_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
     """Impose the observation, bring the picture to time t with fresh noise, take the mean of C clean estimates; next t.
 
-    PnP-Flow (arXiv 2410.02423) with a data step of full length, which for a projector lands on the observation. nfe = N C. The
-    state is a clean picture throughout: x at times[0] > 0 is taken as one brought there, and its noise is not used.
+    PnP-Flow (arXiv 2410.02423) with a data step of full length, which for a projector lands on the observation. The state is a
+    clean picture throughout: x at times[0] > 0 is taken as one brought there, and its noise is not used. nfe = 1 + (N - 1) C.
     """
     steps, draws = len(times) - 1, max(1, guide.corrections)
     estimate = x
@@ -107,6 +107,20 @@ def pnp_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> W
         ends = [clean_from_velocity(state, velocity(state, t), t) for state in states]
         estimate = guide.observation.imposed_on(torch.stack(ends).mean(0))
     return Walk(estimate, steps, 1 + (steps - 1) * draws)
+
+
+def half_quadratic(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
+    """As PnP-Flow, without its noise: at time t the field takes what is wrong with the estimate for noise of that time.
+
+    Half-quadratic splitting with a denoiser, as DPIR does it (arXiv 2008.13751). nfe = N. x is a clean estimate brought to
+    times[0] with the mean of the noise.
+    """
+    estimate = x
+    for index, t in enumerate(times[:-1]):
+        state = x if index == 0 else t * estimate + (1 - t) * guide.mean
+        estimate = guide.observation.imposed_on(clean_from_velocity(state, velocity(state, t), t))
+    steps = len(times) - 1
+    return Walk(estimate, steps, steps)
 
 
 def ot_ode(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
@@ -121,7 +135,7 @@ def ot_ode(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Wal
             state = x.detach().clone().requires_grad_()
             slope = velocity(state, t)
             end = clean_from_velocity(state, slope, t)
-            spread = (1 - t) ** 2 / (t**2 + (1 - t) ** 2) + guide.deviation**2
+            spread = (1 - t) ** 2 / (t**2 + (1 - t) ** 2)
             miss = observation.project(observation.picture - end.detach()) / spread
             pull = torch.autograd.grad(end, state, miss)[0]
         lever = (1 - t) / t if float(t) > 0 else 0.0
@@ -136,6 +150,7 @@ GUIDED: dict[str, Callable[[Velocity, Tensor, Tensor, Guidance], Walk]] = {
     "replacement": replacement,
     "bridge": bridge_flow,
     "pnp": pnp_flow,
+    "hqs": half_quadratic,
     "ot-ode": ot_ode,
 }
 

@@ -14,7 +14,7 @@ def velocity_of(net: Network, degraded: Tensor) -> Velocity:
     """Return the velocity field of a residual network that was given `degraded` (B, C, H, W) to restore."""
 
     def velocity(x: Tensor, t: Tensor) -> Tensor:
-        t = t.to(x.dtype).expand(x.shape[0])
+        t = t.to(x).expand(x.shape[0])
         return velocity_from_residual(net(x, t, degraded), t)
 
     return velocity
@@ -28,7 +28,7 @@ def prior_velocity(net: Network) -> Velocity:
     """
 
     def velocity(x: Tensor, t: Tensor) -> Tensor:
-        t = t.to(x.dtype) if t.ndim == 4 else t.to(x.dtype).expand(x.shape[0])
+        t = t.to(x) if t.ndim == 4 else t.to(x).expand(x.shape[0])
         x = x.contiguous(memory_format=torch.channels_last)
         if isinstance(net, PriorUNet):
             return net(x, t)

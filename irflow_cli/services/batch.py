@@ -175,3 +175,11 @@ def _bytes_of(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}") from None
+
+
+def recoded(job: Job, picture: Picture) -> tuple[str, ...]:
+    """Return what to tell the user when the result's format does not keep pixels as they are."""
+    kind = SUFFIXES.get(job.target.suffix.lower()) or picture.format
+    if kind not in FORMATS or FORMATS[kind].exact == "always" or (kind == picture.format and picture.coding.get("lossless")):
+        return ()
+    return (f"is written as {kind}, which codes all pixels anew; --format png keeps those outside of holes exactly",)

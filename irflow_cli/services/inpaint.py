@@ -17,7 +17,7 @@ from irflow_cli.errors import UsageError
 from irflow_cli.flow.observations import masked
 from irflow_cli.runtime.checkpoints import Checkpoint
 from irflow_cli.runtime.images import Picture, as_depth, top_of
-from irflow_cli.services.batch import Outcome, Progress, work_through
+from irflow_cli.services.batch import Outcome, Progress, recoded, work_through
 from irflow_cli.services.masks import Hole, MaskSettings, hole_of
 from irflow_cli.services.planning import STREAM, Files, Job, plan
 from irflow_cli.services.prior import Prior, WalkSettings
@@ -43,20 +43,22 @@ class InpaintRequest:
         self.walk.check()
         if not 1 <= self.samples <= 100:
             raise UsageError(f"--samples goes from 1 to 100, got {self.samples}")
-        if self.samples > 1 and str(self.files.output) == str(STREAM):
-            raise UsageError("several --samples are several files; give a folder as --output")
-        return plan(self.files, self.samples, self.masks.file_for)
+        if self.samples > 1 and str(STREAM) in (str(self.files.output), *self.files.inputs):
+            raise UsageError("several --samples are several files, - is one; give files or folders")
+        return plan(self.files, self.samples, self.masks.finder())
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A box of the picture (top, bottom, left, right) around a connected part of the hole, inside (h, w), bool."""
+    """A box of the picture (top, bottom, left, right) around a connected part of the hole, inside (h, w), bool; missing: all
+    that is missing there, other parts' pixels too."""
 
     top: int
     bottom: int
     left: int
     right: int
     inside: np.ndarray
+    missing: np.ndarray
 
     @property
     def place(self) -> tuple[slice, slice]:
@@ -85,9 +87,10 @@ class Inpainter:
                 part = pixels[crop.place]
                 weight = hole.weight[crop.place][crop.inside][:, None]
                 old = part[crop.inside].reshape(len(weight), -1).astype(np.float64) / picture.top
-                new = filling[crop.inside]
+                new = filling[crop.inside].clip(0, 1)
                 new = new.mean(1, keepdims=True) if pixels.ndim == 2 else new
-                mixed = as_depth(np.clip(old + weight * (new - old), 0, 1), pixels.dtype)
+                mixed = old + weight * (new - old)
+                mixed = mixed.astype(np.float32) if pixels.dtype.kind == "f" else as_depth(mixed, pixels.dtype)
                 part[crop.inside] = mixed if pixels.ndim == 3 else mixed[:, 0]
                 done += crop.inside.size
             progress(done / area)
@@ -95,14 +98,16 @@ class Inpainter:
 
     def _walked(self, picture: Picture, crops: list[Crop], seed: int) -> list[np.ndarray]:
         """Return the filled crops, (h, w, 3) in about [0, 1]; the crops are of one size."""
-        known = torch.from_numpy(np.stack([~crop.inside for crop in crops]))[:, None]
+        known = torch.from_numpy(np.stack([~crop.missing for crop in crops]))[:, None]
         parts = [_unit(picture, crop) for crop in crops]
-        guesses = [_guess(part, crop.inside) for part, crop in zip(parts, crops, strict=True)]
+        guess = None
+        if self.prior.walk.start > 0:
+            guess = _tensor([_guess(part, crop.missing) for part, crop in zip(parts, crops, strict=True)])
         generators = [_generator(seed, crop) for crop in crops]
         needed = torch.from_numpy(np.logical_or.reduce([crop.inside for crop in crops]))
         device = self.prior.device
         observation = masked(_tensor(parts).to(device), known.to(device))
-        end = self.prior.sample(observation, _tensor(guesses), needed, generators).state
+        end = self.prior.sample(observation, guess, needed, generators).state
         return list(end.cpu().permute(0, 2, 3, 1).numpy())
 
 
@@ -118,7 +123,7 @@ def crops_of(inside: np.ndarray, margin: int = MARGIN) -> list[Crop]:
         top, bottom = _rounded(top, top + high, height)
         left, right = _rounded(left, left + wide, width)
         place = slice(top, bottom), slice(left, right)
-        crops.append(Crop(top, bottom, left, right, inside[place] & (labels[place] == label)))
+        crops.append(Crop(top, bottom, left, right, inside[place] & (labels[place] == label), inside[place]))
     return crops
 
 
@@ -145,7 +150,7 @@ def _unit(picture: Picture, crop: Crop) -> np.ndarray:
     """Return the crop as (h, w, 3) float32 in [0, 1], black in the hole."""
     part = picture.pixels[crop.place]
     part = (part if part.ndim == 3 else part[..., None]).astype(np.float32) / np.float32(top_of(part.dtype))
-    return np.where(crop.inside[..., None], np.float32(0), part.repeat(3 // part.shape[2], axis=2))
+    return np.where(crop.missing[..., None], np.float32(0), part.clip(0, 1).repeat(3 // part.shape[2], axis=2))
 
 
 def _guess(part: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -171,13 +176,15 @@ def inpaint_files(
     """Fill every picture of a request and yield what became of each. Raises before any work if it makes no sense."""
     jobs = request.plan()
     inpainter = Inpainter(request.walk)
+    if request.samples > 1 and not inpainter.prior.draws:
+        raise UsageError("a walk of one step has one end; for several --samples use --preset default or more --steps")
     masks = replace(request.masks, mask=None)  # a mask's content counts, not its name
 
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
-        hole = hole_of(request.masks, picture, job.mask)
-        notes, share = (), float(hole.inside.mean())
+        hole = hole_of(request.masks, picture, job.mask, request.files.max_pixels)
+        notes, share = recoded(job, picture), float(hole.inside.mean())
         if share > LARGE:
-            notes = (f"{share:.0%} of it is missing; what is filled in is mostly made up",)
+            notes += (f"{share:.0%} of it is missing; what is filled in is mostly made up",)
         filled = inpainter.fill(picture, hole, request.walk.seed + job.sample, progress)
         if request.masks.from_alpha and filled.alpha is not None:
             filled = replace(

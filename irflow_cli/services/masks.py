@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +11,9 @@ import cv2
 import numpy as np
 
 from irflow_cli.errors import ImageError, UsageError
-from irflow_cli.runtime.images import Picture, find_pictures, read_picture, top_of
+from irflow_cli.runtime.images import MAX_PIXELS, Picture, find_pictures, read_picture, top_of
 
+TOLERANCE = 12  # of 255, by which a marking colour may be missed
 NEAR = 0.12  # a mask's values this near to black or white, as JPEG leaves them, are black and white
 
 
@@ -20,7 +22,7 @@ class MaskSettings:
     """What is missing. Where several say something, the hole is all of it.
 
     mask: a picture, white where the hole is, or a folder of such pictures with the names of those to fill. box: "x,y,width,
-    height" in pixels. color: "#rrggbb" that marks the hole in the picture itself, within `tolerance` of 255 a channel.
+    height" in pixels. color: "#rrggbb" that marks the hole in the picture itself, within `tolerance` (12) of 255 a channel.
     from_alpha: what is not wholly opaque. invert: the mask files' black is the hole. threshold: 0 to 1, from which on grey is
     hole. resize: masks are brought to the picture's size. dilate: pixels by which the hole grows. feather: pixels around it
     over which the filling fades into the picture.
@@ -29,7 +31,7 @@ class MaskSettings:
     mask: Path | None = None
     box: tuple[str, ...] = ()
     color: str | None = None
-    tolerance: int = 12
+    tolerance: int | None = None
     from_alpha: bool = False
     invert: bool = False
     threshold: float | None = None
@@ -48,7 +50,9 @@ class MaskSettings:
             or re.fullmatch(r"#?[0-9a-fA-F]{6}", self.color) is not None,
             "--mask-invert, --mask-threshold and --mask-resize are about mask files; give --mask": bool(self.mask)
             or not (self.invert or self.threshold is not None or self.resize),
-            f"--mask-tolerance goes from 0 to 255, got {self.tolerance}": 0 <= self.tolerance <= 255,
+            "--mask-tolerance is about --mask-color; give it, or leave the tolerance out": self.tolerance is None
+            or bool(self.color),
+            f"--mask-tolerance goes from 0 to 255, got {self.tolerance}": 0 <= (self.tolerance or 0) <= 255,
             f"--mask-threshold goes from 0 to 1, got {self.threshold}": self.threshold is None or 0 < self.threshold <= 1,
             f"--mask-dilate goes from 0 to 500, got {self.dilate}": 0 <= self.dilate <= 500,
             f"--mask-feather goes from 0 to 500, got {self.feather}": 0 <= self.feather <= 500,
@@ -59,12 +63,22 @@ class MaskSettings:
         for text in self.box:
             _numbers(text)
 
-    def file_for(self, source: Path) -> Path | None:
-        """Return the mask file of a picture, which may not exist: of a folder, the one with the picture's stem."""
-        if self.mask is None or self.mask.is_file():
-            return self.mask
-        matches = [path for path in find_pictures(self.mask, deep=False) if path.stem == source.stem]
-        return matches[0] if len(matches) == 1 else self.mask / f"{source.stem}.png"
+    def finder(self) -> Callable[[Path], Path | None]:
+        """Return a function from a picture to its mask file, which may not exist: of a folder, the one with the picture's stem,
+        among several the one in a folder of the same name."""
+        folder = self.mask
+        if folder is None or folder.is_file():
+            return lambda source: folder
+        named: dict[str, list[Path]] = {}
+        for path in find_pictures(folder):
+            named.setdefault(path.stem, []).append(path)
+
+        def find(source: Path) -> Path:
+            paths = named.get(source.stem, [])
+            near = [path for path in paths if path.parent.name == source.absolute().parent.name] if len(paths) > 1 else paths
+            return near[0] if len(near) == 1 else folder / f"{source.stem}.png"
+
+        return find
 
 
 @dataclass(frozen=True)
@@ -76,12 +90,12 @@ class Hole:
     weight: np.ndarray
 
 
-def hole_of(settings: MaskSettings, picture: Picture, file: Path | None) -> Hole:
+def hole_of(settings: MaskSettings, picture: Picture, file: Path | None, max_pixels: int = MAX_PIXELS) -> Hole:
     """Return the hole in a picture. Raises ImageError, in one line, for masks that do not fit it or say nothing."""
     size = picture.pixels.shape[:2]
     inside = np.zeros(size, bool)
     if file is not None:
-        inside |= _from_file(settings, file, size)
+        inside |= _from_file(settings, file, size, max_pixels)
     for text in settings.box:
         x, y, width, height = _numbers(text)
         if x >= size[1] or y >= size[0]:
@@ -89,13 +103,15 @@ def hole_of(settings: MaskSettings, picture: Picture, file: Path | None) -> Hole
         inside[y : y + height, x : x + width] = True
     if settings.color is not None:
         wanted = np.array([int(settings.color.lstrip("#")[at : at + 2], 16) for at in (0, 2, 4)], np.int16)
-        inside |= (np.abs(picture.rgb8().astype(np.int16) - wanted) <= settings.tolerance).all(2)
+        near = TOLERANCE if settings.tolerance is None else settings.tolerance
+        inside |= (np.abs(picture.rgb8().astype(np.int16) - wanted) <= near).all(2)
     if settings.from_alpha:
         if picture.alpha is None:
             raise ImageError("has no transparency; --mask-from-alpha fills what is transparent")
         inside |= picture.alpha < top_of(picture.alpha.dtype)
     if not inside.any():
-        raise ImageError("the mask is empty: nothing is marked as missing (white is missing; --mask-invert turns it round)")
+        hint = "white is missing; --mask-invert turns it round" if file is not None else "a larger --mask-tolerance finds more"
+        raise ImageError(f"the mask is empty: nothing is marked as missing ({hint})")
     return spread_hole(inside, settings.dilate, settings.feather)
 
 
@@ -109,8 +125,10 @@ def spread_hole(inside: np.ndarray, dilate: int = 0, feather: int = 0) -> Hole:
     return Hole(weight > 0, weight)
 
 
-def _from_file(settings: MaskSettings, file: Path, size: tuple[int, ...]) -> np.ndarray:
-    mask = read_picture(file)
+def _from_file(settings: MaskSettings, file: Path, size: tuple[int, ...], max_pixels: int) -> np.ndarray:
+    mask = read_picture(file, max_pixels)
+    if mask.alpha is not None and (mask.alpha < top_of(mask.alpha.dtype)).any():
+        raise ImageError(f"the mask {file} is partly transparent; make it black and white, white where the picture is missing")
     if mask.pixels.ndim == 3 and (np.ptp(mask.rgb8(), axis=2) > 16).any():
         raise ImageError(f"the mask {file} is coloured; make it black and white, or mark the picture and use --mask-color")
     values = mask.unit().mean(2)

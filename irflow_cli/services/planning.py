@@ -128,7 +128,8 @@ def plan(files: Files, samples: int = 1, mask_for: Callable[[Path], Path | None]
     for (source, root), sample in itertools.product(sources, range(samples)):
         target = _target(files, source, root, len(jobs) // samples)
         if samples > 1:
-            target = target.with_stem(f"{target.stem}-{sample + 1}")
+            ours = files.suffix if files.suffix and target.stem.endswith(files.suffix) else ""
+            target = target.with_stem(f"{target.stem.removesuffix(ours)}-{sample + 1}{ours}")
         exists = target != STREAM and target.exists()
         jobs.setdefault((source.absolute(), sample), Job(source, target, exists, mask_for(source), sample))
     _check_targets(list(jobs.values()), files)

@@ -8,13 +8,14 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from irflow_cli.errors import CheckpointError, UsageError
+from irflow_cli.errors import CheckpointError, DeviceError, UsageError
 from irflow_cli.flow.guided import GUIDED, Guidance, nfe_of
 from irflow_cli.flow.observations import Observation, unit_noise
 from irflow_cli.flow.paths import interpolate
 from irflow_cli.flow.samplers import Walk
 from irflow_cli.flow.times import make_times
 from irflow_cli.nets import PriorUNet, UNet
+from irflow_cli.nets.unet import GREY
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision
 from irflow_cli.runtime.fields import prior_velocity
@@ -44,9 +45,9 @@ class Preset:
 # By what is asked: "pixels" are missing, and the prior knows the time of each; they are, and it does not ("noisy"); or only
 # "means" are known.
 PRESETS: dict[str, dict[str, Preset]] = {
-    "fast": {"pixels": Preset("pixelwise", 1), "noisy": Preset("pnp", 8, 1, 0.3), "means": Preset("pnp", 2, 1, 0.85)},
-    "default": {"pixels": Preset("pixelwise", 4), "noisy": Preset("restora", 7, 1, 0.2), "means": Preset("pnp", 4, 1, 0.8)},
-    "best": {"pixels": Preset("pixelwise", 16), "noisy": Preset("restora", 32, 1, 0.1), "means": Preset("pnp", 16, 2, 0.7)},
+    "fast": {"pixels": Preset("pixelwise", 1), "noisy": Preset("hqs", 6, 0, 0.4), "means": Preset("hqs", 1, 0, 0.9)},
+    "default": {"pixels": Preset("pixelwise", 4), "noisy": Preset("restora", 7, 1, 0.2), "means": Preset("hqs", 4, 0, 0.7)},
+    "best": {"pixels": Preset("pixelwise", 16), "noisy": Preset("restora", 32, 1, 0.1), "means": Preset("hqs", 12, 0, 0.5)},
     "paper": dict.fromkeys(("pixels", "noisy", "means"), Preset("restora", 64, 1)),
 }
 
@@ -68,7 +69,10 @@ class WalkSettings:
     def walk(self, asked: str) -> Preset:
         """Return the preset's walk for what is asked, a column of PRESETS, with what was set."""
         given = {name: getattr(self, name) for name in ("sampler", "steps", "corrections", "start")}
-        return replace(PRESETS[self.preset][asked], **{name: value for name, value in given.items() if value is not None})
+        base = PRESETS[self.preset][asked]
+        if self.sampler not in (None, base.sampler):
+            base = replace(base, corrections=int(self.sampler in CORRECTED))
+        return replace(base, **{name: value for name, value in given.items() if value is not None})
 
     def check(self) -> None:
         """Raise UsageError, in one line, for the first setting that makes no sense."""
@@ -95,7 +99,10 @@ class Prior:
         self.dtype = choose_precision(settings.precision, self.device)
         self.checkpoint = checkpoint or load_checkpoint(settings.checkpoint or str(TASKS["prior"].checkpoint))
         if self.checkpoint.card.task != "prior":
-            raise CheckpointError(f"{self.checkpoint.path} was trained for {self.checkpoint.card.task}; this needs a prior")
+            raise CheckpointError(
+                f"{self.checkpoint.path} was trained for {self.checkpoint.card.task}; this needs a prior: leave "
+                "--checkpoint out, or train one with `irflow train --task prior`"
+            )
         self.net = self.checkpoint.net.to(self.device)
         timed = isinstance(self.net, UNet) and self.net.time_map
         self.walk = settings.walk("noisy" if asked == "pixels" and not timed else asked)
@@ -107,14 +114,20 @@ class Prior:
         window, shared = (self.net.size, self.net.size // 4) if isinstance(self.net, PriorUNet) else (WINDOW, SHARED)
         self.windows = window, shared, self.net.multiple
 
-    def sample(self, observation: Observation, guess: Tensor, needed: Tensor, generators: list[torch.Generator]) -> Walk:
+    @property
+    def draws(self) -> bool:
+        """Whether walks of other seeds end elsewhere: one step of `pixelwise` from t = 0 is a mean, and `hqs` draws nothing."""
+        walk = self.walk
+        return walk.sampler != "hqs" and (walk.sampler, walk.steps, walk.start) != ("pixelwise", 1, 0)
+
+    def sample(self, observation: Observation, guess: Tensor | None, needed: Tensor, generators: list[torch.Generator]) -> Walk:
         """Walk to pictures that agree with an observation and return them, not clipped.
 
-        guess: (B, 3, H, W) in [0, 1], what the walk begins in when its preset starts above 0. needed: (H, W) bool, where the
+        guess: (B, 3, H, W) in [0, 1], what the walk begins in when it starts above 0, else None. needed: (H, W) bool, where the
         result matters. generators: one a sample; the result of one does not depend on the others.
         """
         velocity = prior_velocity(self.net)
-        shape = guess.shape
+        shape = observation.picture.shape
 
         def field(x: Tensor, t: Tensor) -> Tensor:
             with autocast(self.device, self.dtype):
@@ -127,8 +140,26 @@ class Prior:
         def noise() -> Tensor:
             return unit_noise(shape, generators).to(self.device)
 
-        times = make_times("uniform", self.walk.steps, self.walk.start).float()
-        x = interpolate(noise(), guess.to(self.device), float(times[0]))
-        guide = Guidance(observation, noise, self.walk.corrections)
-        with torch.no_grad():
-            return GUIDED[self.walk.sampler](field, x, times, guide)
+        def walk(dtype: torch.dtype) -> Walk:
+            self.dtype = dtype
+            times = make_times("uniform", self.walk.steps, self.walk.start).float().to(self.device)
+            begin = torch.full(shape, GREY, device=self.device) if self.walk.sampler == "hqs" else noise()
+            x = begin if guess is None else interpolate(begin, guess.to(self.device), self.walk.start)
+            return GUIDED[self.walk.sampler](field, x, times, Guidance(observation, noise, self.walk.corrections, GREY))
+
+        before, dtype = [generator.get_state() for generator in generators], self.dtype
+        try:
+            with torch.no_grad():
+                done = walk(dtype)
+                if dtype != torch.float32 and not done.state.isfinite().all():  # once more, with the same noise
+                    for generator, state in zip(generators, before, strict=True):
+                        generator.set_state(state)
+                    done = walk(torch.float32)
+                return done
+        except (torch.OutOfMemoryError, RuntimeError) as error:
+            if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+                high, wide = shape[2:]
+                raise DeviceError(f"out of memory on {wide} x {high} pixels; cut the picture, or use --device cpu") from None
+            raise
+        finally:
+            self.dtype = dtype

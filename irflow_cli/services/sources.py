@@ -90,7 +90,7 @@ def draw_on_path(clean: Tensor, generator: torch.Generator) -> Source:
 
     On [-1, 1], where flow priors are mostly written down, the noise is a standard normal one. Noise and pictures are
     paired by optimal transport within the batch. The time is uniform on [0, 0.99). In most pictures a random part of the
-    pixels is further: it is known, at time 1. There three in ten of the others stand at 0, where a walk of one step is asked.
+    pixels is further: it is known, at time 1. There half of the others stand at 0, where a walk of one step is asked.
     """
     clean, _ = _some_grey(clean, generator)
     count, _, height, width = clean.shape
@@ -99,7 +99,7 @@ def draw_on_path(clean: Tensor, generator: torch.Generator) -> Source:
     known = draw_known(count, height, width, generator).to(clean)
     partly = known.amax((1, 2, 3))
     t = 0.99 * torch.rand(count, generator=generator, device=generator.device).to(clean)
-    t = t * (1 - partly * chance(0.3, count, generator).to(clean))
+    t = t * (1 - partly * chance(0.5, count, generator).to(clean))
     times = torch.where(known > 0, 1.0, t[:, None, None, None])
     return Source(noise + times * (clean - noise), clean, times)
 
@@ -116,11 +116,11 @@ def draw_known(count: int, height: int, width: int, generator: torch.Generator) 
 
     known = torch.zeros((count, 1, height, width), device=generator.device)
     for row, (kind, share, scale) in enumerate(draw(count, 3).tolist()):
-        if kind < 0.3:
+        if kind < 0.2:
             continue
-        if kind < 0.5:
+        if kind < 0.35:
             known[row] = (draw(1, height, width) < 0.03 + 0.6 * share**1.5).float()
-        elif kind < 0.55:
+        elif kind < 0.4:
             step = 2 + int(3 * scale)
             known[row, :, ::step, ::step] = 1
         else:
@@ -128,7 +128,7 @@ def draw_known(count: int, height: int, width: int, generator: torch.Generator) 
             size = (2 + int(height / cell), 2 + int(width / cell))
             bumps = torch.randn((1, 1, *size), generator=generator, device=generator.device)
             bumps = F.interpolate(bumps, (height, width), mode="bicubic", align_corners=True)[0]
-            bumps = bumps.abs() if kind < 0.8 else bumps
+            bumps = bumps.abs() if kind < 0.75 else bumps
             known[row] = (bumps > bumps.flatten().quantile(0.03 + 0.4 * share)).float()
     return known
 

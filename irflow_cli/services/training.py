@@ -100,11 +100,21 @@ class Run:
     def __init__(self, request: TrainRequest, device: torch.device) -> None:
         torch.manual_seed(request.seed)
         start = load_checkpoint(request.init) if request.init else None
+        prior = TASKS[request.task].prior
+        if (
+            start
+            and (start.card.task == "prior") != prior
+            and isinstance(start.card.spec, NetSpec)
+            and start.card.spec.time_map
+        ):
+            raise CheckpointError(f"{request.init} is a prior; --init it for --task prior, or begin with another")
+        if start and not isinstance(start.card.spec, NetSpec):
+            raise CheckpointError(f"{request.init} is a network of others, which irflow does not train; begin with another")
         wanted = request.spec or (SIZES[request.size] if request.size else None)
         self.spec = wanted or (start.card.spec if start else NetSpec())
         if request.condition:
             self.spec = replace(self.spec, condition=True)
-        if TASKS[request.task].prior:
+        if prior:
             self.spec = replace(self.spec, time_map=True)
         self.net = build(self.spec)
         if start:
@@ -205,6 +215,10 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     if state.exists() and not request.resume:
         raise UsageError(f"{request.out} already holds a run; use --resume to go on or another --output")
     training, held_out = load_corpus(request.data, request.crop, device)
+    if training.paired and TASKS[request.task].prior:
+        raise UsageError(
+            f"{request.data} holds pairs; a prior is trained on clean pictures alone: give {request.data / 'clean'}"
+        )
     layers = load_rain_layers(request.rain_layers).to(device) if request.rain_layers else None
     validation = validation_pairs(request, held_out, layers)
     run = Run(request, device)
@@ -271,6 +285,8 @@ def check(request: TrainRequest) -> None:
         "--precision of training is auto, fp32 or bf16": request.precision in ("auto", "fp32", "bf16"),
         "--decay is a share between 0 and 1": 0 <= request.decay <= 1,
         f"there is no folder {request.data}": request.data.is_dir(),
+        "--condition, --own-levels and --rain-layers have no meaning for a prior; leave them out": not TASKS[request.task].prior
+        or not (request.condition or request.own_levels or request.rain_layers),
     }
     for message, holds in rules.items():
         if not holds:

@@ -54,16 +54,16 @@ class Upscaler:
         self.prior = Prior(walk, "means" if operator == "area" else "pixels", checkpoint)
         self.scale, self.operator = scale, operator
 
-    def enlarge(self, picture: Picture) -> Picture:
+    def enlarge(self, picture: Picture, max_pixels: int = MAX_PIXELS) -> Picture:
         """Return the picture `scale` times as high and wide. With `area` the means of its blocks are the picture's pixels, to
         within a grey level; with `grid` its every `scale`-th pixel is. Alpha is enlarged by bicubic interpolation."""
         height, width = picture.pixels.shape[:2]
         large = (width * self.scale, height * self.scale)
-        if large[0] * large[1] > MAX_PIXELS:
-            raise ImageError(f"would have {large[0]} x {large[1]} pixels; cut it into parts first")
+        if large[0] * large[1] > max_pixels:
+            raise ImageError(f"would have {large[0]} x {large[1]} pixels, more than --max-pixels; raise it, or cut the picture")
         small = picture.unit().clip(0, 1)
         tensor = _tensor(small.repeat(3 // small.shape[2], axis=2))
-        guess = _tensor(cv2.resize(tensor[0].permute(1, 2, 0).numpy(), large, interpolation=cv2.INTER_CUBIC))
+        guess = _tensor(self._guess(tensor[0].permute(1, 2, 0).numpy(), large)) if self.prior.walk.start > 0 else None
         observation = OPERATORS[self.operator](tensor.to(self.prior.device), self.scale)
         content = hashlib.sha256(np.ascontiguousarray(picture.pixels).tobytes()).digest()
         generator = torch.Generator().manual_seed((int.from_bytes(content[:7], "big") + self.prior.settings.seed) % 2**63)
@@ -72,8 +72,16 @@ class Upscaler:
         if picture.pixels.ndim == 2:
             found = found.mean(1, keepdim=True).expand(-1, 3, -1, -1)
         pixels = as_depth(agreeing(observation, found)[0].permute(1, 2, 0).cpu().numpy(), picture.pixels.dtype)
+        pixels = pixels if picture.pixels.ndim == 3 else pixels[..., 0].copy()
         alpha = None if picture.alpha is None else cv2.resize(picture.alpha, large, interpolation=cv2.INTER_CUBIC)
-        return replace(picture, pixels=pixels if picture.pixels.ndim == 3 else pixels[..., 0].copy(), alpha=alpha)
+        return replace(picture, pixels=pixels, alpha=alpha)
+
+    def _guess(self, small: np.ndarray, large: tuple[int, int]) -> np.ndarray:
+        """Return the picture (h, w, 3) enlarged by bicubic interpolation; pixels of a grid stay where they are."""
+        if self.operator == "area":
+            return cv2.resize(small, large, interpolation=cv2.INTER_CUBIC)
+        stretch = np.array([[self.scale, 0, 0], [0, self.scale, 0]], np.float32)
+        return cv2.warpAffine(small, stretch, large, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _tensor(pixels: np.ndarray) -> Tensor:
@@ -88,7 +96,9 @@ def upscale_files(
     upscaler = Upscaler(request.walk, request.scale, request.operator)
 
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
-        return upscaler.enlarge(picture), ()
+        beyond = picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1)
+        notes = ("values beyond 0 to 1 were clipped",) if beyond else ()
+        return upscaler.enlarge(picture, request.files.max_pixels), notes
 
     digest = upscaler.prior.checkpoint.card.digest
     identity = f"upscale {request.scale} {request.operator} {request.walk} {digest} {irflow_cli.__version__}"

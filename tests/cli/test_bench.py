@@ -194,7 +194,11 @@ def test_classical_peers_denoise(irflow, tmp_path) -> None:
         (("--task", "inpaint", "--degrade", "thin:3"), 2, "--degrade of inpaint is one of"),
         (("--task", "inpaint", "--masks", "nowhere"), 2, "there is no folder nowhere"),
         (("--task", "upscale", "--degrade", "area:7"), 2, "--degrade of upscale is"),
-        (("--task", "upscale", "--degrade", "area:2,grid:3"), 2, "one scale at a time"),
+        (("--task", "upscale", "--degrade", "area:2,grid:2"), 2, "one operator and one scale"),
+        (("--task", "inpaint", "--degrade", "pixels:1.5"), 2, "--degrade of inpaint is one of"),
+        (("--task", "inpaint", "--degrade", "grid:0"), 2, "--degrade of inpaint is one of"),
+        (("--task", "inpaint", "--degrade", "thin", "--presets", "magic:3"), 2, "unknown sampler"),
+        (("--task", "inpaint", "--degrade", "thin", "--presets", "slow"), 2, "SAMPLER:STEPS"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(arguments: tuple[str, ...], code: int, message: str, bench, tmp_path) -> None:
@@ -248,16 +252,17 @@ def clean_set(tmp_path: Path) -> Path:
 def test_inpainting_is_measured_beside_its_peers(irflow, clean_set, tiny_checkpoint, tmp_path) -> None:
     command = ("bench", clean_set, "--task", "inpaint", "--checkpoint", tiny_checkpoint("prior"), "--json")
     peers_ = "irflow,telea,navier-stokes,biharmonic"
-    done = irflow(*command, "--degrade", "thin,pixels:0.7", "--methods", peers_, "--presets", "fast", "--crop", 64)
+    done = irflow(*command, "--degrade", "thin,pixels:0.7", "--methods", peers_, "--presets", "fast,restora:2:1", "--crop", 64)
     assert done.code == 0, done.err
     rows = [json.loads(line) for line in done.out.splitlines()]
-    assert len(rows) == 2 * 2 * 5
+    assert len(rows) == 2 * 2 * 6
     for kind in ("thin", "pixels:0.7"):
         means = {row["method"]: row["psnr"] for row in rows if row["degrade"] == kind and row["picture"] == "0"}
         assert means["telea"] > means["input"] + 3
         assert means["biharmonic"] > means["input"] + 3
     ours = next(row for row in rows if row["method"] == "irflow")
     assert ours["variant"].startswith("fast: ")
+    assert any(row["variant"] == "restora:2:1: restora, 4 calls" for row in rows)
     assert ours["parameters"] > 0
 
 

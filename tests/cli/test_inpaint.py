@@ -16,7 +16,7 @@ from irflow_cli.degradations.masks import HOLES
 from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.runtime.images import Picture, read_picture
 from irflow_cli.services.inpaint import MARGIN, Inpainter, crops_of
-from irflow_cli.services.masks import Hole, MaskSettings, hole_of
+from irflow_cli.services.masks import Hole, MaskSettings, hole_of, spread_hole
 from irflow_cli.services.prior import PRESETS, Preset, WalkSettings
 
 
@@ -141,11 +141,60 @@ def test_crops_hold_every_pixel_once_with_known_ones_around() -> None:
 def test_several_proposals_are_numbered_and_differ(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
     done = inpaint(picture_file("a.png"), "--mask", mask_file(), "--samples", 3)
     assert done.code == 0, done.err
-    names = [tmp_path / f"a.inpaint-{number}.png" for number in (1, 2, 3)]
+    names = [tmp_path / f"a-{number}.inpaint.png" for number in (1, 2, 3)]
     assert done.out.splitlines() == [str(name) for name in names]
     pictures = [read_picture(name).pixels for name in names]
     assert not np.array_equal(pictures[0], pictures[1])
     assert not np.array_equal(pictures[1], pictures[2])
+    again = inpaint(tmp_path, "--mask-box", "12,10,18,10", "--samples", 3, "-n")  # results are not inputs
+    assert again.code == 2
+    assert "a-1.inpaint.png and 2 more exists" in again.err
+
+
+def test_several_proposals_need_files_and_a_walk_that_draws(inpaint, picture_file, mask_file) -> None:
+    source, mask = picture_file("a.png"), mask_file()
+    piped = inpaint("-", "--mask", mask, "--samples", 2)
+    assert (piped.code, "several files" in piped.err) == (2, True)
+    mean = inpaint(source, "--mask", mask, "--samples", 2, "--steps", 1)
+    assert (mean.code, "has one end" in mean.err) == (2, True)
+
+
+def test_a_format_that_codes_anew_is_told(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
+    done = inpaint(picture_file("a.jpg"), "--mask", mask_file())
+    assert (done.code, "codes all pixels anew; --format png" in done.err) == (0, True)
+    assert "anew" not in inpaint(tmp_path / "a.jpg", "--mask", mask_file(), "--format", "png").err
+
+
+def test_a_hole_beside_another_is_not_taken_for_picture(tiny_checkpoint) -> None:
+    inside = np.zeros((400, 400), bool)
+    inside[20:380, 20:24] = inside[20:24, 20:380] = True
+    inside[250:254, 250:254] = True  # within the box of the others, and far from them
+    bright, dark = (np.where(inside[..., None], value, scene(400, 400)).astype(np.uint8) for value in (255, 0))
+    inpainter = Inpainter(WalkSettings(steps=1, checkpoint=str(tiny_checkpoint("prior"))))
+    hole = Hole(inside, inside.astype(np.float32))
+    assert np.array_equal(*(inpainter.fill(Picture(pixels, None, "PNG"), hole).pixels for pixels in (bright, dark)))
+
+
+def test_floating_point_pixels_beyond_white_stay_outside(tiny_checkpoint) -> None:
+    pixels = scene(64, 64).astype(np.float32) / 64
+    mask = np.zeros((64, 64), bool)
+    mask[20:30, 20:30] = True
+    inpainter = Inpainter(WalkSettings(steps=1, checkpoint=str(tiny_checkpoint("prior"))))
+    filled = inpainter.fill(Picture(pixels, None, "TIFF"), spread_hole(mask, feather=3)).pixels
+    outside = spread_hole(mask, feather=3).weight == 0
+    assert filled.dtype == np.float32
+    assert np.array_equal(filled[outside], pixels[outside])
+    assert filled[mask].max() <= 1
+
+
+def test_of_masks_with_one_name_the_one_in_the_folder_of_that_name_is_taken(tmp_path: Path) -> None:
+    for name in ("m/a/1.png", "m/b/1.png", "m/2.png", "m/c/3.png", "m/d/3.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4)).save(tmp_path / name)
+    find = MaskSettings(tmp_path / "m").finder()
+    assert find(tmp_path / "in" / "b" / "1.jpg") == tmp_path / "m" / "b" / "1.png"
+    assert find(tmp_path / "in" / "2.jpg") == tmp_path / "m" / "2.png"
+    assert not find(tmp_path / "in" / "3.jpg").exists()
 
 
 def test_masks_are_paired_by_name_and_the_rest_goes_on(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
@@ -202,6 +251,7 @@ def test_a_hole_can_be_said_in_many_ways(inpaint, mask_file, tmp_path: Path, mar
         (np.zeros((48, 64), np.uint8), "the mask is empty"),
         (np.full((48, 64), 128, np.uint8), "grey values; .*--mask-threshold"),
         (np.full((48, 64, 3), (255, 0, 0), np.uint8), "is coloured; .*--mask-color"),
+        (np.full((48, 64, 4), (255, 255, 255, 9), np.uint8), "is partly transparent"),
     ],
 )
 def test_masks_that_say_nothing_clear_are_one_line(inpaint, picture_file, mask_file, values: np.ndarray, told: str) -> None:
@@ -220,6 +270,7 @@ def test_masks_that_say_nothing_clear_are_one_line(inpaint, picture_file, mask_f
         (("--mask", "missing.png"), "there is no mask missing.png"),
         (("--mask-box", "1,2,3"), "x,y,width,height"),
         (("--mask-color", "red"), "#rrggbb"),
+        (("--mask-box", "1,1,2,2", "--mask-tolerance", 3), "--mask-tolerance is about --mask-color"),
         (("--mask-box", "1,1,2,2", "--mask-invert"), "about mask files"),
         (("--mask-box", "1,1,2,2", "--sampler", "magic"), "unknown sampler"),
         (("--mask-box", "1,1,2,2", "--preset", "magic"), "unknown preset"),
@@ -330,6 +381,7 @@ def test_presets_are_walks() -> None:
         WalkSettings(name).check()
     assert WalkSettings("paper").walk("pixels") == Preset("restora", 64, 1)
     assert WalkSettings("paper").walk("pixels").nfe == 190
+    assert WalkSettings(sampler="restora", steps=5).walk("pixels").nfe == 13  # with a correction, as its name says
     assert WalkSettings("fast", steps=3, sampler="bridge").walk("means").nfe == 3
     assert len({tuple(row) for row in PRESETS.values()}) == 1
     with pytest.raises(UsageError):

@@ -123,14 +123,14 @@ def test_the_range_of_values_does_not_matter(sampler: str) -> None:
     def wide(x: Tensor, t: Tensor) -> Tensor:
         return 2 * blurred((x + 1) / 2, t)
 
-    def walk(field, observation: Observation, bring) -> Tensor:
+    def walk(field, observation: Observation, bring, mean: float) -> Tensor:
         generators = source(5)
-        guide = Guidance(observation, lambda: bring(unit_noise(SHAPE, generators)), 1)
+        guide = Guidance(observation, lambda: bring(unit_noise(SHAPE, generators)), 1, mean)
         x = bring(unit_noise(SHAPE, generators))
         return GUIDED[sampler](field, x, make_times("uniform", 5, 0.1).float(), guide).state
 
-    narrow = walk(blurred, OBSERVATIONS["mask"], lambda x: x)
-    other = walk(wide, masked(2 * CLEAN - 1, KNOWN), lambda x: 2 * x - 1)
+    narrow = walk(blurred, OBSERVATIONS["mask"], lambda x: x, 0.5)
+    other = walk(wide, masked(2 * CLEAN - 1, KNOWN), lambda x: 2 * x - 1, 0.0)
     assert torch.allclose(2 * narrow - 1, other, atol=1e-4)
 
 

@@ -15,12 +15,13 @@ import numpy as np
 import torch
 
 import irflow_cli
+from irflow_cli.errors import UsageError
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.images import Picture
 from irflow_cli.services.bench.sets import Spoiler
 from irflow_cli.services.inpaint import Inpainter
 from irflow_cli.services.masks import Hole
-from irflow_cli.services.prior import WalkSettings
+from irflow_cli.services.prior import PRESETS, WalkSettings
 from irflow_cli.services.restore import Restorer, RestoreSettings
 from irflow_cli.services.upscale import Upscaler
 
@@ -71,6 +72,8 @@ def our_methods(settings: RestoreSettings, walks: Walks, name: str = "irflow") -
         restorer = Restorer(chosen, checkpoint)
         checkpoint = restorer.checkpoint
         card, walk = checkpoint.card.to_json(), asdict(replace(chosen, checkpoint=None))
+        if walk["method"] == "flow":
+            del walk["method"]  # so that rows stored before there was another method are still of this one
         parts = {
             f"{grid} grid": grid is not None and len(walks.grids) > 1,
             f"strength {strength:g}": strength != 1,
@@ -95,7 +98,9 @@ def prior_methods(settings: RestoreSettings, presets: tuple[str, ...], spoilers:
     """Return a method for every preset of a prior, for the task inpaint or upscale. Raises as `Prior` does."""
     found = []
     for preset in presets:
-        chosen = WalkSettings(preset, device=settings.device, precision=settings.precision, checkpoint=settings.checkpoint)
+        chosen = replace(
+            parse_walk(preset), device=settings.device, precision=settings.precision, checkpoint=settings.checkpoint
+        )
         if settings.task == "inpaint":
             inpainter = Inpainter(chosen)
             prior, work = inpainter.prior, partial(_filled, inpainter)
@@ -115,6 +120,21 @@ def prior_methods(settings: RestoreSettings, presets: tuple[str, ...], spoilers:
             )
         )
     return found
+
+
+def parse_walk(text: str) -> WalkSettings:
+    """Return the walk of a preset's name or of SAMPLER:STEPS[:CORRECTIONS[:START]], such as restora:64:1; else UsageError."""
+    if text in PRESETS:
+        return WalkSettings(text)
+    try:
+        sampler, steps, *rest = text.split(":")
+        corrections, start = int(rest[0]) if rest else None, float(rest[1]) if len(rest) > 1 else 0.0
+        walk = WalkSettings(sampler=sampler, steps=int(steps), corrections=corrections, start=start)
+    except ValueError:
+        known = ", ".join(PRESETS)
+        raise UsageError(f"--presets is a list of {known}, or SAMPLER:STEPS:CORRECTIONS:START; got {text!r}") from None
+    walk.check()
+    return walk
 
 
 def _filled(inpainter: Inpainter, pixels: np.ndarray) -> np.ndarray:

@@ -78,8 +78,8 @@ def prepare(request: BenchRequest) -> Run:
     if request.crop is not None and request.crop < 16:
         raise UsageError(f"--crop must be at least 16, got {request.crop}")
     spoilers = mask_spoilers(request.masks) if request.masks else parse_degrade(request.degrade, task)
-    if len({spoiler.severity for spoiler in spoilers}) > 1 and task == "upscale":
-        raise UsageError("one scale at a time; measure the others in runs of their own")
+    if task == "upscale" and len({spoiler.name for spoiler in spoilers}) > 1:
+        raise UsageError("one operator and one scale at a time; measure the others in runs of their own")
     samples = find_samples(request.data, paired=not spoilers)
     if not spoilers:
         check_pairs(samples)
@@ -90,7 +90,8 @@ def prepare(request: BenchRequest) -> Run:
         else:
             methods += our_methods(request.settings, request.walks)
     if "irflow-prior" in request.methods:
-        methods += our_methods(replace(request.settings, method="prior", checkpoint=None), request.walks, "irflow-prior")
+        given = None if "irflow" in request.methods else request.settings.checkpoint  # else it is that of the other
+        methods += our_methods(replace(request.settings, method="prior", checkpoint=given), request.walks, "irflow-prior")
     others = tuple(name for name in request.methods if name not in ("irflow", "irflow-prior"))
     methods += known_peers(others, task, spoilers[0].severity if task == "upscale" else request.settings.sigma)
     for path in request.peers:

@@ -170,6 +170,8 @@ def _spoiler(word: str) -> Spoiler:
 
 AMOUNTS: dict[str, tuple[str, Callable]] = {"pixels": ("share", float), "grid": ("scale", int)}  # what follows a hole's name
 
+RANGES = {"share": (0.01, 1.0), "scale": (2, 16)}
+
 
 def _holes(word: str) -> Spoiler:
     kind, _, amount = word.partition(":")
@@ -177,6 +179,8 @@ def _holes(word: str) -> Spoiler:
         draw = HOLES[kind]
         name, number = AMOUNTS[kind] if amount else ("", str)
         options = {name: number(amount)} if amount else {}
+        if any(not low <= value <= high for value, (low, high) in ((v, RANGES[k]) for k, v in options.items())):
+            raise ValueError
     except (KeyError, ValueError):
         raise UsageError(f"--degrade of inpaint is one of {', '.join(HOLES)} (pixels:0.8, grid:2); got {word!r}") from None
 
