@@ -23,8 +23,9 @@ class Spec:
     net: str
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        """Return plain JSON values. Entries of LATER are left out where they are False, so that older versions can read it."""
+        values = {key: value for key, value in asdict(self).items() if value or key not in LATER}
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
