@@ -93,7 +93,6 @@ def _changed(good: Path, tmp_path: Path, change: dict[str, object]) -> Path:
         ({"range": [-1, 1]}, "range"),
         ({"range": 3}, "int"),
         ({"predicts": "velocity", "task": "derain"}, "derain"),
-        ({"predicts": "residual", "task": "prior"}, "prior"),
         ({"predicts": ["residual"]}, "list"),
         ({"spec": {"net": "transformer"}}, "transformer"),
         ({"spec": {"net": ["unet"]}}, "list"),

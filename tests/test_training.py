@@ -146,10 +146,30 @@ def test_every_task_has_a_source(photographs: Path) -> None:
         assert not torch.equal(source.degraded, clean)
         grey = (source.clean == source.clean[:, :1]).all(dim=(1, 2, 3))
         assert torch.equal(source.clean[~grey], clean[~grey])
-        if not TASKS[task].prior:
-            assert torch.equal(source.degraded[grey], source.degraded[grey][:, :1].expand(-1, 3, -1, -1))
+        if TASKS[task].prior:
+            continue
+        assert torch.equal(source.degraded[grey], source.degraded[grey][:, :1].expand(-1, 3, -1, -1))
         assert bool(((source.start >= 0) & (source.start < 1)).all())
-        assert bool((source.start > 0).any()) == (TASKS[task].sigma_max is not None or TASKS[task].prior)
+        assert bool((source.start > 0).any()) == (TASKS[task].sigma_max is not None)
+
+
+def test_pixels_of_a_prior_stand_where_their_times_say(photographs: Path) -> None:
+    corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
+    clean = corpus.batch(40, 24, torch.Generator().manual_seed(0))
+    source = draw_source("prior", clean, torch.Generator().manual_seed(1))
+    times = source.start.expand(-1, 3, -1, -1)
+    assert torch.allclose(source.degraded[times == 1], source.clean[times == 1], atol=1e-6)
+    walking = times[:, 0].flatten(1).amin(1)  # of the pixels that are not known: one time a picture
+    assert bool(((times == 1) | (times == walking[:, None, None, None])).all())
+    assert bool((walking < 0.99).all())
+    noise = (source.degraded - times * source.clean) / (1 - times).clamp_min(1e-3)
+    noise = noise[(times < 0.9)]
+    assert float(noise.mean()) == pytest.approx(0.5, abs=0.02)
+    assert float(noise.std()) == pytest.approx(0.5, abs=0.02)
+    shares = (times == 1).float().mean((1, 2, 3))
+    assert float(shares.min()) == 0  # some are noise throughout
+    assert 0.3 < float(shares.mean()) < 0.8
+    assert float(shares.max()) < 1
 
 
 def test_held_out_pictures_are_never_trained_on(photographs: Path) -> None:
