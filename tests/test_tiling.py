@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from irflow_cli.errors import DeviceError
-from irflow_cli.runtime.tiling import spans, tiled, weights
+from irflow_cli.runtime.tiling import spans, tiled, weights, windowed
 
 SIZES = st.integers(1, 150)
 TILES = st.tuples(st.integers(9, 64), st.floats(0, 0.9), st.integers(1, 8)).map(
@@ -85,3 +85,19 @@ def test_other_errors_are_not_swallowed() -> None:
 def test_an_overlap_that_does_not_fit_is_refused(tile: int, overlap: int) -> None:
     with pytest.raises(ValueError, match="overlap"):
         spans(100, tile, overlap)
+
+
+@settings(max_examples=50, derandomize=True)
+@given(height=SIZES, width=SIZES, tile=TILES)
+def test_windows_of_a_pointwise_work_give_the_whole_where_it_is_needed(
+    height: int, width: int, tile: tuple[int, int, int]
+) -> None:
+    picture = torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(height))
+    everywhere = torch.ones(height, width, dtype=torch.bool)
+    assert torch.allclose(windowed(lambda part: 2 * part, picture, everywhere, *tile), 2 * picture, atol=1e-5)
+    needed = torch.zeros(height, width, dtype=torch.bool)
+    needed[height // 3, width // 2] = True
+    seen: list[int] = []
+    result = windowed(lambda part: (seen.append(part[0, 0].numel()), 2 * part)[1], picture, needed, *tile)
+    assert torch.allclose(result[..., needed], 2 * picture[..., needed], atol=1e-5)
+    assert len(seen) <= 4  # no more than the windows that share a pixel

@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 import irflow_cli
 from irflow_cli.errors import UsageError
@@ -20,7 +21,7 @@ from irflow_cli.runtime.images import Picture, as_depth, top_of
 from irflow_cli.services.batch import Outcome, Progress, recoded, work_through
 from irflow_cli.services.masks import Hole, MaskSettings, hole_of
 from irflow_cli.services.planning import STREAM, Files, Job, plan
-from irflow_cli.services.prior import Prior, WalkSettings
+from irflow_cli.services.prior import Preset, Prior, WalkSettings
 
 MARGIN = 48  # pixels of known picture around a hole that the prior sees
 ALIGN = 32  # crops' sides are multiples of this where the picture is large enough, so that many share a size
@@ -100,15 +101,30 @@ class Inpainter:
         """Return the filled crops, (h, w, 3) in about [0, 1]; the crops are of one size."""
         known = torch.from_numpy(np.stack([~crop.missing for crop in crops]))[:, None]
         parts = [_unit(picture, crop) for crop in crops]
-        guess = None
-        if self.prior.walk.start > 0:
-            guess = _tensor([_guess(part, crop.missing) for part, crop in zip(parts, crops, strict=True)])
         generators = [_generator(seed, crop) for crop in crops]
+        guess = None
+        if self.prior.walk.start > 0 and self.prior.walk.levels:
+            guess = self._coarse(_tensor(parts), known.float(), self.prior.walk.levels, generators)
+        elif self.prior.walk.start > 0:
+            guess = _tensor([_guess(part, crop.missing) for part, crop in zip(parts, crops, strict=True)])
         needed = torch.from_numpy(np.logical_or.reduce([crop.inside for crop in crops]))
         device = self.prior.device
         observation = masked(_tensor(parts).to(device), known.to(device))
         end = self.prior.sample(observation, guess, needed, generators).state
         return list(end.cpu().permute(0, 2, 3, 1).numpy())
+
+    def _coarse(self, picture: Tensor, known: Tensor, levels: int, generators: list[torch.Generator]) -> Tensor:
+        """Return pictures (B, 3, H, W), known (B, 1, H, W) in part, as filled at half their size, where holes are narrower."""
+        seen = F.avg_pool2d(known, 2, ceil_mode=True)
+        small = F.avg_pool2d(picture * known, 2, ceil_mode=True) / seen.clamp_min(1e-6)
+        seen = (seen > 0.3).float()
+        guess, start = None, 0.0
+        if levels > 1:
+            guess, start = self._coarse(small, seen, levels - 1, generators), self.prior.walk.start
+        device, needed = self.prior.device, (seen < 1).any(0)[0]
+        observation = masked(small.to(device), seen.to(device))
+        filled = self.prior.sample(observation, guess, needed, generators, Preset("pixelwise", 1, 0, start)).state.cpu()
+        return F.interpolate(filled.clamp(0, 1), picture.shape[2:], mode="bicubic", align_corners=False).clamp(0, 1)
 
 
 def crops_of(inside: np.ndarray, margin: int = MARGIN) -> list[Crop]:

@@ -29,12 +29,14 @@ WINDOW, SHARED = 448, 64  # pixels of a window's side on large states, and of wh
 @dataclass(frozen=True)
 class Preset:
     """A walk: which sampler, how many steps and corrections, and the time at which it begins. At a time above 0 it begins
-    in a cheap guess brought to that time."""
+    in a guess brought to that time: a cheap one, or with `levels` what the prior makes of the picture at half the size, which
+    begins in the same way, that many times."""
 
     sampler: str
     steps: int
     corrections: int = 0
     start: float = 0.0
+    levels: int = 0
 
     @property
     def nfe(self) -> int:
@@ -46,8 +48,16 @@ class Preset:
 # "means" are known.
 PRESETS: dict[str, dict[str, Preset]] = {
     "fast": {"pixels": Preset("pixelwise", 1), "noisy": Preset("hqs", 6, 0, 0.4), "means": Preset("hqs", 1, 0, 0.9)},
-    "default": {"pixels": Preset("pixelwise", 4), "noisy": Preset("restora", 7, 1, 0.2), "means": Preset("hqs", 4, 0, 0.7)},
-    "best": {"pixels": Preset("pixelwise", 16), "noisy": Preset("restora", 32, 1, 0.1), "means": Preset("hqs", 12, 0, 0.5)},
+    "default": {
+        "pixels": Preset("pixelwise", 1, 0, 0.3, 2),
+        "noisy": Preset("restora", 7, 1, 0.2),
+        "means": Preset("hqs", 4, 0, 0.7),
+    },
+    "best": {
+        "pixels": Preset("pixelwise", 4, 0, 0.3, 2),
+        "noisy": Preset("restora", 32, 1, 0.1),
+        "means": Preset("hqs", 12, 0, 0.5),
+    },
     "paper": dict.fromkeys(("pixels", "noisy", "means"), Preset("restora", 64, 1)),
 }
 
@@ -71,7 +81,7 @@ class WalkSettings:
         given = {name: getattr(self, name) for name in ("sampler", "steps", "corrections", "start")}
         base = PRESETS[self.preset][asked]
         if self.sampler not in (None, base.sampler):
-            base = replace(base, corrections=int(self.sampler in CORRECTED))
+            base = replace(base, corrections=int(self.sampler in CORRECTED), levels=0)
         return replace(base, **{name: value for name, value in given.items() if value is not None})
 
     def check(self) -> None:
@@ -120,12 +130,21 @@ class Prior:
         walk = self.walk
         return walk.sampler != "hqs" and (walk.sampler, walk.steps, walk.start) != ("pixelwise", 1, 0)
 
-    def sample(self, observation: Observation, guess: Tensor | None, needed: Tensor, generators: list[torch.Generator]) -> Walk:
+    def sample(
+        self,
+        observation: Observation,
+        guess: Tensor | None,
+        needed: Tensor,
+        generators: list[torch.Generator],
+        chosen: Preset | None = None,
+    ) -> Walk:
         """Walk to pictures that agree with an observation and return them, not clipped.
 
         guess: (B, 3, H, W) in [0, 1], what the walk begins in when it starts above 0, else None. needed: (H, W) bool, where the
-        result matters. generators: one a sample; the result of one does not depend on the others.
+        result matters. generators: one a sample; the result of one does not depend on the others. chosen: another walk than the
+        prior's own. Raises DeviceError when memory runs out.
         """
+        settings = chosen or self.walk
         velocity = prior_velocity(self.net)
         shape = observation.picture.shape
 
@@ -142,10 +161,10 @@ class Prior:
 
         def walk(dtype: torch.dtype) -> Walk:
             self.dtype = dtype
-            times = make_times("uniform", self.walk.steps, self.walk.start).float().to(self.device)
-            begin = torch.full(shape, GREY, device=self.device) if self.walk.sampler == "hqs" else noise()
-            x = begin if guess is None else interpolate(begin, guess.to(self.device), self.walk.start)
-            return GUIDED[self.walk.sampler](field, x, times, Guidance(observation, noise, self.walk.corrections, GREY))
+            times = make_times("uniform", settings.steps, settings.start).float().to(self.device)
+            begin = torch.full(shape, GREY, device=self.device) if settings.sampler == "hqs" else noise()
+            x = begin if guess is None else interpolate(begin, guess.to(self.device), settings.start)
+            return GUIDED[settings.sampler](field, x, times, Guidance(observation, noise, settings.corrections, GREY))
 
         before, dtype = [generator.get_state() for generator in generators], self.dtype
         try:

@@ -120,6 +120,18 @@ def test_the_seed_decides_and_the_batch_does_not(tiny_checkpoint) -> None:
     assert not np.array_equal(both, filled(inside, seed=1))
 
 
+@pytest.mark.parametrize("sampler", ["pixelwise", "restora"])
+def test_windows_of_a_large_hole_leave_no_seam(tiny_checkpoint, sampler: str) -> None:
+    picture = Picture(scene(160, 200), None, "PNG")
+    inside = HOLES["thin"](160, 200, np.random.default_rng(3))
+    inpainter = Inpainter(WalkSettings(sampler=sampler, steps=2, checkpoint=str(tiny_checkpoint("prior"))))
+    hole = Hole(inside, inside.astype(np.float32))
+    whole = inpainter.fill(picture, hole).pixels.astype(int)
+    inpainter.prior.windows = (96, 32, inpainter.prior.net.multiple)
+    parts = inpainter.fill(picture, hole).pixels.astype(int)
+    assert np.abs(whole - parts).max() <= 2  # the tiny network sees less far than windows overlap
+
+
 def test_crops_hold_every_pixel_once_with_known_ones_around() -> None:
     random = np.random.default_rng(2)
     inside = np.zeros((700, 900), bool)

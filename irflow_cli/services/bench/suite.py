@@ -54,15 +54,15 @@ SUITES: dict[str, dict[str, Entry]] = {
         "rain100l": Entry("rain100l", "Rain100L", "derain"),
         "raindrop": Entry("raindrop", "RainDrop", "deraindrop"),
         "cbsd68-levels": Entry("cbsd68", "CBSD68", "denoise", "noise:15,noise:50", (1,)),
-        "mcmaster": Entry("mcmaster", "McMaster", "denoise", "noise:25"),
+        "mcmaster": Entry("mcmaster", "McMaster", "denoise", "noise:25", (1,)),
         "unseen-noise": Entry("mcmaster", "McMaster", "denoise", "unseen", (1,)),
         "unseen-rain": Entry("mcmaster", "McMaster", "derain", "unseen", (2,)),
-        "kodak24": Entry("kodak24", "Kodak24", "denoise", "noise:25"),
+        "kodak24": Entry("kodak24", "Kodak24", "denoise", "noise:25", (1,)),
         "inpaint": Entry(
             "kodak24",
             "Kodak24",
             "inpaint",
-            "thin,thick,text,pixels:0.8",
+            "thin,thick,pixels:0.8",
             methods=FILLING,
             crop=256,
             presets=("fast", "default"),
@@ -70,7 +70,7 @@ SUITES: dict[str, dict[str, Entry]] = {
         "upscale": Entry(
             "kodak24", "Kodak24", "upscale", "area:2", methods=("irflow", "bicubic", "lanczos"), crop=256, presets=("default",)
         ),
-        "prior": Entry("cbsd68", "CBSD68", "denoise", "noise:25", (1, 4), ("irflow-prior",)),
+        "prior": Entry("cbsd68", "CBSD68", "denoise", "noise:25", (1,), ("irflow-prior",)),
     },
 }
 
