@@ -19,7 +19,7 @@ TILES = st.tuples(st.integers(9, 64), st.floats(0, 0.9), st.integers(1, 8)).map(
 )  # tile, overlap, align
 
 
-@settings(max_examples=200, derandomize=True)
+@settings(max_examples=200, derandomize=True, deadline=None)
 @given(length=SIZES, tile=TILES)
 def test_weights_sum_to_one_and_tiles_keep_their_size(length: int, tile: tuple[int, int, int]) -> None:
     parts, total = spans(length, *tile), torch.zeros(length)
@@ -32,7 +32,7 @@ def test_weights_sum_to_one_and_tiles_keep_their_size(length: int, tile: tuple[i
     assert all(stop >= after + tile[1] for (_, stop), (after, _) in itertools.pairwise(parts))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60, derandomize=True, deadline=None)
 @given(height=SIZES, width=SIZES, tile=TILES)
 def test_tiled_identity_is_the_identity_even_in_place(height: int, width: int, tile: tuple[int, int, int]) -> None:
     picture = torch.rand((1, 2, height, width), generator=torch.Generator().manual_seed(0))
@@ -87,7 +87,7 @@ def test_an_overlap_that_does_not_fit_is_refused(tile: int, overlap: int) -> Non
         spans(100, tile, overlap)
 
 
-@settings(max_examples=50, derandomize=True)
+@settings(max_examples=50, derandomize=True, deadline=None)
 @given(height=SIZES, width=SIZES, tile=TILES)
 def test_windows_of_a_pointwise_work_give_the_whole_where_it_is_needed(
     height: int, width: int, tile: tuple[int, int, int]
@@ -100,4 +100,6 @@ def test_windows_of_a_pointwise_work_give_the_whole_where_it_is_needed(
     seen: list[int] = []
     result = windowed(lambda part: (seen.append(part[0, 0].numel()), 2 * part)[1], picture, needed, *tile)
     assert torch.allclose(result[..., needed], 2 * picture[..., needed], atol=1e-5)
-    assert len(seen) <= 4  # no more than the windows that share a pixel
+    rows = sum(top <= height // 3 < bottom for top, bottom in spans(height, *tile))
+    columns = sum(left <= width // 2 < right for left, right in spans(width, *tile))
+    assert len(seen) == rows * columns  # the windows that hold the pixel, and no others

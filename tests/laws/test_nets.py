@@ -40,7 +40,7 @@ def test_file_and_back_gives_equal_outputs(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", SPECS)
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=12, derandomize=True, deadline=None)
 @given(height=st.integers(1, 33), width=st.integers(1, 33))
 def test_any_size_works(name: str, height: int, width: int) -> None:
     net = build(SPECS[name])
