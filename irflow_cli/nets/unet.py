@@ -77,6 +77,7 @@ class UNet(nn.Module):
         height, width = x_t.shape[-2:]
         if self.condition:
             x_t = torch.cat([x_t, x_t if degraded is None else degraded], dim=1)
+        state = gain = error = None
         if self.time_map:
             times = (t if t.ndim == 4 else t[:, None, None, None]).to(x_t).expand(-1, 1, height, width)
             state, t = x_t - GREY, times.amin((1, 2, 3))
@@ -95,7 +96,9 @@ class UNet(nn.Module):
             for block in self.decoder[level]:  # type: ignore[attr-defined]
                 features = block(features, time)
         residual = F.pixel_shuffle(self.exit(features), self.unshuffle)[..., :height, :width]
-        return (1 - gain) * state + error * residual if self.time_map else residual
+        if state is None or gain is None or error is None:
+            return residual
+        return (1 - gain) * state + error * residual
 
 
 def linear_guess(t: Tensor) -> tuple[Tensor, Tensor]:

@@ -193,7 +193,8 @@ def _put_aside(path: Path) -> str:
 
 def _task_of(foreign: Foreign, request: ConvertRequest) -> str:
     """Return the task of a converted network, or raise UsageError."""
-    title, tasks = foreign.family.title, PREDICTS[foreign.family.predicts]
+    title, predicts = foreign.family.title, foreign.family.predicts
+    tasks = tuple(name for name in PREDICTS[predicts] if (name == PRIOR) == (predicts == "velocity"))
     task = request.task or (PRIOR if tasks == (PRIOR,) else None)
     noisy = task in TASKS and TASKS[task].sigma_max is not None
     rules = {

@@ -273,8 +273,9 @@ def forward_of(request: TrainRequest, net: UNet, device: torch.device) -> Forwar
 
 def check(request: TrainRequest) -> None:
     """Raise UsageError for a request that cannot be trained."""
+    if request.task not in TASKS:
+        raise UsageError(f"unknown task {request.task!r}; there are {', '.join(TASKS)}")
     rules = {
-        f"unknown task {request.task!r}; there are {', '.join(TASKS)}": request.task in TASKS,
         "give --minutes or --iterations": request.minutes is not None or request.iterations is not None,
         "--minutes must be above 0": request.minutes is None or request.minutes > 0,
         "--iterations must be above 0": request.iterations is None or request.iterations > 0,
