@@ -9,31 +9,14 @@ from typing import Annotated, Any, Optional
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import (
-    AsJson,
-    Corrections,
-    Device,
-    DryRun,
-    GuidedSampler,
-    Inputs,
-    Output,
-    Precision,
-    Preset,
-    PriorCheckpoint,
-    Quiet,
-    Seed,
-    Start,
-    Steps,
-    Suffix,
-    Verbose,
-    with_files,
-)
+from irflow_cli.cli.options import AsJson, DryRun, Inputs, Output, Quiet, Suffix, Verbose, with_files, with_walk
 from irflow_cli.cli.outcomes import carry_out
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
 
 @with_files
+@with_walk
 def inpaint(
     inputs: Inputs,
     output: Output = None,
@@ -60,22 +43,14 @@ def inpaint(
     mask_resize: Annotated[bool, typer.Option("--mask-resize", help="Bring masks to the picture's size.")] = False,
     mask_dilate: Annotated[int, typer.Option(help="Pixels by which holes grow.")] = 0,
     mask_feather: Annotated[int, typer.Option(help="Pixels around holes over which the filling fades out.")] = 0,
-    preset: Preset = "default",
-    sampler: GuidedSampler = None,
-    steps: Steps = None,
-    corrections: Corrections = None,
-    start: Start = None,
     samples: Annotated[int, typer.Option(help="Proposals of each picture, numbered.")] = 1,
-    checkpoint: PriorCheckpoint = None,
     suffix: Suffix = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
-    seed: Seed = 0,
     dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
     *,
+    walk: Callable[..., Any],
     files: Callable[..., Any],
 ) -> int:
     """Fill what is missing of photographs: scratches, text, whole objects.
@@ -86,7 +61,6 @@ def inpaint(
     """
     from irflow_cli.services.inpaint import InpaintRequest, inpaint_files
     from irflow_cli.services.masks import MaskSettings
-    from irflow_cli.services.prior import WalkSettings
 
     masks = MaskSettings(
         mask=mask,
@@ -100,7 +74,6 @@ def inpaint(
         dilate=mask_dilate,
         feather=mask_feather,
     )
-    walk = WalkSettings(preset, sampler, steps, corrections, start, device, precision, seed, checkpoint)
-    request = InpaintRequest(files(inputs, output, ".inpaint" if suffix is None else suffix), masks, walk, samples)
+    request = InpaintRequest(files(inputs, output, ".inpaint" if suffix is None else suffix), masks, walk(), samples)
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     return carry_out(console, request, inpaint_files, dry_run=dry_run)

@@ -14,6 +14,7 @@ from irflow_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from irflow_cli.services.planning import Files
+    from irflow_cli.services.prior import WalkSettings
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
@@ -34,23 +35,6 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and er
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell size and time of every picture.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print results as JSON Lines.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be written, and do nothing.")]
-
-# How a prior is walked: the options of inpaint and upscale.
-Preset = Annotated[str, typer.Option(help="fast, default, best, or paper (Restora-Flow's own 190 calls).")]
-GuidedSampler = Annotated[
-    Optional[str],
-    typer.Option(help="pixelwise, restora, replacement, bridge, pnp, hqs or ot-ode.", show_default="the preset's"),
-]
-Steps = Annotated[Optional[int], typer.Option(help="Steps of the walk.", show_default="the preset's")]
-Corrections = Annotated[
-    Optional[int], typer.Option(help="Look-aheads of a step (restora), draws of a step (pnp).", show_default="the preset's")
-]
-Start = Annotated[
-    Optional[float], typer.Option(help="Time, 0 to 1, at which the walk begins in a cheap guess.", show_default="the preset's")
-]
-PriorCheckpoint = Annotated[
-    Optional[str], typer.Option("--checkpoint", help="A prior: a .safetensors file or a name.", show_default="shipped")
-]
 
 # The options of every command that reads and writes pictures: name -> (type and help, default).
 FILE_OPTIONS: dict[str, tuple[Any, Any]] = {
@@ -80,31 +64,90 @@ FILE_OPTIONS: dict[str, tuple[Any, Any]] = {
 }
 
 
+# How a prior is walked: the options of inpaint and upscale. As above.
+WALK_OPTIONS: dict[str, tuple[Any, Any]] = {
+    "preset": (
+        Annotated[str, typer.Option(help="fast, default, best, or paper (Restora-Flow's own 190 calls).")],
+        "default",
+    ),
+    "sampler": (
+        Annotated[
+            Optional[str],
+            typer.Option(help="pixelwise, restora, replacement, bridge, pnp, hqs or ot-ode.", show_default="the preset's"),
+        ],
+        None,
+    ),
+    "steps": (Annotated[Optional[int], typer.Option(help="Steps of the walk.", show_default="the preset's")], None),
+    "corrections": (
+        Annotated[
+            Optional[int],
+            typer.Option(help="Look-aheads of a step (restora), draws of a step (pnp).", show_default="the preset's"),
+        ],
+        None,
+    ),
+    "start": (
+        Annotated[
+            Optional[float],
+            typer.Option(help="Time, 0 to 1, at which the walk begins in a guess.", show_default="the preset's"),
+        ],
+        None,
+    ),
+    "device": (Device, "auto"),
+    "precision": (Precision, "auto"),
+    "seed": (Seed, 0),
+    "checkpoint": (
+        Annotated[Optional[str], typer.Option(help="A prior: a .safetensors file or a name.", show_default="shipped")],
+        None,
+    ),
+}
+
+
 def with_files(command: Callable[..., int]) -> Callable[..., int]:
     """Return the command with FILE_OPTIONS among its own; they reach it as one function, `files(inputs, output, suffix)`."""
+
+    def make(values: dict[str, Any], inputs: list[str], output: Path | None, suffix: str | None) -> Files:
+        from irflow_cli.runtime.encoding import Coding
+        from irflow_cli.services.planning import Files
+
+        coding = Coding(**{name: values[name] for name in ("quality", "lossless", "metadata")})
+        others = {name: value for name, value in values.items() if name not in vars(coding)}
+        return Files(tuple(inputs), output, suffix, coding=coding, **others)
+
+    return _spread(command, "files", FILE_OPTIONS, make)
+
+
+def with_walk(command: Callable[..., int]) -> Callable[..., int]:
+    """Return the command with WALK_OPTIONS among its own; they reach it as one function, `walk()`."""
+
+    def make(values: dict[str, Any]) -> WalkSettings:
+        from irflow_cli.services.prior import WalkSettings
+
+        return WalkSettings(**values)
+
+    return _spread(command, "walk", WALK_OPTIONS, make)
+
+
+def _spread(
+    command: Callable[..., int], name: str, options: dict[str, tuple[Any, Any]], make: Callable[..., Any]
+) -> Callable[..., int]:
+    """Return the command with `options` in place of its parameter `name`, which gets `make` with their values given."""
     own = inspect.signature(command)
     hints = get_type_hints(command, include_extras=True)
 
     @functools.wraps(command)
     def spread(**values: Any) -> int:
-        options = {name: values.pop(name) for name in FILE_OPTIONS}
-        coding = {name: options.pop(name) for name in ("quality", "lossless", "metadata")}
+        chosen = {option: values.pop(option) for option in options}
+        return command(**values, **{name: functools.partial(make, chosen)})
 
-        def files(inputs: list[str], output: Path | None, suffix: str | None) -> Files:
-            from irflow_cli.runtime.encoding import Coding
-            from irflow_cli.services.planning import Files
-
-            return Files(tuple(inputs), output, suffix, coding=Coding(**coding), **options)
-
-        return command(**values, files=files)
-
-    kept = [parameter.replace(annotation=hints[name]) for name, parameter in own.parameters.items() if name != "files"]
+    kept = [parameter.replace(annotation=hints[key]) for key, parameter in own.parameters.items() if key != name]
     added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for name, (kind, default) in FILE_OPTIONS.items()
+        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+        for option, (kind, default) in options.items()
     ]
     spread.__signature__ = inspect.Signature([*kept, *added])  # type: ignore[attr-defined]
     spread.__annotations__ = {parameter.name: parameter.annotation for parameter in (*kept, *added)}
+    if name not in own.parameters:
+        raise TypeError(f"{command.__name__} has no parameter {name}")
     del spread.__wrapped__  # type: ignore[attr-defined]
     return spread
 

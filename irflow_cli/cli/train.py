@@ -45,10 +45,13 @@ def train(
     One picture in twenty is kept for validation. The run's folder holds best.safetensors (the averaged weights, for
     --checkpoint), state.safetensors (for --resume) and log.jsonl. Ctrl-C saves and ends.
 
+    torchrun starts several processes that train together, each with --batch crops an iteration.
+
     `--task prior` trains what inpaint and upscale need, on photographs of any kind; it wants scipy (irflow[train]).
 
     Example: irflow train photos/ -o runs/derain --task derain --minutes 60
     """
+    from irflow_cli.runtime.team import leads
     from irflow_cli.services.training import TrainProgress, TrainRequest
     from irflow_cli.services.training import train as run
 
@@ -89,6 +92,7 @@ def train(
                 console.note(f"{line}  {progress.eta / 60:.0f} min left")
 
         result = run(request, report)
-    console.note(f"best validation PSNR {result.psnr:.2f} dB after {result.iterations} iterations")
-    console.result(str(result.checkpoint))
+    if leads():
+        console.note(f"best validation PSNR {result.psnr:.2f} dB after {result.iterations} iterations")
+        console.result(str(result.checkpoint))
     return 128 + result.interrupted if result.interrupted else 0

@@ -71,12 +71,12 @@ def from_layers(clean: Tensor, severity: Tensor, generator: torch.Generator, lay
     """Return clean plus rain layers from files, clipped to [0, 1]; severity is the factor of the layer.
 
     layers: (N, 1, H, W) in [0, 1]. Each sample gets a random layer, cut at a random place, mirrored, turned by up to
-    15 degrees and scaled by 0.8 to 1.25; one in ten gets a second one on top.
+    15 degrees and scaled by 0.8 to 1.25; one in five gets a second one on top.
     """
     count, _, height, width = clean.shape
     total = torch.zeros((count, 1, height, width), device=generator.device)
     reach = torch.tensor([width / layers.shape[-1], height / layers.shape[-2]], device=generator.device)
-    for present in (torch.ones(count, device=generator.device), chance(1 / 10, count, generator)):
+    for present in (torch.ones(count, device=generator.device), chance(1 / 5, count, generator)):
         chosen = torch.randint(len(layers), (count,), generator=generator, device=generator.device)
         angle = uniform(-math.pi / 12, math.pi / 12, count, generator)
         zoom = log_uniform(0.8, 1.25, count, generator)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import io
 import os
 import tempfile
@@ -76,6 +77,11 @@ class Picture:
         """Return (H, W, 1 or 3) float32 in [0, 1]."""
         pixels = self.pixels if self.pixels.ndim == 3 else self.pixels[..., None]
         return pixels.astype(np.float32) / np.float32(self.top)
+
+    def seed(self, given: int) -> int:
+        """Return the seed of draws that hang on the picture's content and the seed given, and not on its name or place."""
+        content = hashlib.sha256(np.ascontiguousarray(self.pixels).tobytes()).digest()
+        return (int.from_bytes(content[:7], "big") + given * 0x9E3779B1) % 2**63
 
     def with_pixels(self, pixels: np.ndarray) -> Picture:
         """Return the same picture, alpha, tags and coding with other pixels of the same shape and type."""

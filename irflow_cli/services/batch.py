@@ -146,9 +146,8 @@ class _Shelf:
     def store(self, outcome: Outcome, picture: Picture, key: str) -> Outcome:
         """Write the picture and return the outcome of it."""
         job = outcome.job
-        kind = SUFFIXES.get(job.target.suffix.lower()) or self.files.kind or picture.format
         try:
-            data, said = encode_picture(picture, kind if kind in FORMATS else "PNG", self.files.coding)
+            data, said = encode_picture(picture, _kind_of(job, self.files, picture), self.files.coding)
             notes = (*outcome.notes, *said)
             if job.target == STREAM:
                 return Outcome(job, notes=notes, data=data, megapixels=outcome.megapixels, seconds=outcome.seconds)
@@ -177,9 +176,16 @@ def _bytes_of(path: Path) -> bytes:
         raise ImageError(f"{path}: {error.strerror or error}") from None
 
 
-def recoded(job: Job, picture: Picture) -> tuple[str, ...]:
+def _kind_of(job: Job, files: Files, picture: Picture) -> str:
+    """Return the format of a job's result: of its name, or as asked, or the picture's own where irflow writes that."""
+    kind = SUFFIXES.get(job.target.suffix.lower()) or files.kind or picture.format
+    return kind if kind in FORMATS else "PNG"
+
+
+def recoded(job: Job, files: Files, picture: Picture) -> tuple[str, ...]:
     """Return what to tell the user when the result's format does not keep pixels as they are."""
-    kind = SUFFIXES.get(job.target.suffix.lower()) or picture.format
-    if kind not in FORMATS or FORMATS[kind].exact == "always" or (kind == picture.format and picture.coding.get("lossless")):
+    kind = _kind_of(job, files, picture)
+    asked = files.coding.lossless or (kind == picture.format and picture.coding.get("lossless"))
+    if FORMATS[kind].exact == "always" or (FORMATS[kind].exact == "on demand" and asked):
         return ()
     return (f"is written as {kind}, which codes all pixels anew; --format png keeps those outside of holes exactly",)

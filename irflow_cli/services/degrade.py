@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,8 +59,7 @@ def degrade_files(
 
 def degrade_picture(picture: Picture, kind: str, severity: float, seed: int) -> Picture:
     """Return the picture spoiled by an entry of DEGRADATIONS, clipped and rounded to its own depth."""
-    content = hashlib.sha256(np.ascontiguousarray(picture.pixels).tobytes()).digest()
-    generator = torch.Generator().manual_seed((int.from_bytes(content[:7], "big") + seed * 0x9E3779B1) % 2**63)
+    generator = torch.Generator().manual_seed(picture.seed(seed))
     clean = torch.from_numpy(picture.unit()).permute(2, 0, 1)[None]
     spoiled = degrade(clean, kind, severity, generator=generator)[0].permute(1, 2, 0).numpy()
     pixels = as_depth(np.clip(spoiled, 0, 1), picture.pixels.dtype)

@@ -198,7 +198,7 @@ def inpaint_files(
 
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         hole = hole_of(request.masks, picture, job.mask, request.files.max_pixels)
-        notes, share = recoded(job, picture), float(hole.inside.mean())
+        notes, share = recoded(job, request.files, picture), float(hole.inside.mean())
         if share > LARGE:
             notes += (f"{share:.0%} of it is missing; what is filled in is mostly made up",)
         filled = inpainter.fill(picture, hole, request.walk.seed + job.sample, progress)

@@ -119,7 +119,7 @@ class Prior:
         if self.walk.sampler == "pixelwise" and (asked != "pixels" or not timed):
             why = "this prior does not know times per pixel" if asked == "pixels" else "it needs known pixels, not means"
             raise UsageError(f"--sampler pixelwise does not go here: {why}; use another, such as pnp")
-        if settings.corrections is not None and self.walk.sampler not in CORRECTED:
+        if settings.corrections and self.walk.sampler not in CORRECTED:
             raise UsageError(f"--corrections has no meaning for {self.walk.sampler}; leave it out, or use --sampler restora")
         window, shared = (self.net.size, self.net.size // 4) if isinstance(self.net, PriorUNet) else (WINDOW, SHARED)
         self.windows = window, shared, self.net.multiple

@@ -26,6 +26,7 @@ from irflow_cli.runtime.checkpoints import Card, Checkpoint, load_checkpoint, sa
 from irflow_cli.runtime.corpus import Corpus, load_corpus, load_rain_layers, validation_crops
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision
 from irflow_cli.runtime.images import write_atomically
+from irflow_cli.runtime.team import Team, join_team
 from irflow_cli.services.muon import Muon
 from irflow_cli.services.sources import Source, draw_source
 from irflow_cli.tasks import TASKS
@@ -97,19 +98,16 @@ class TrainResult:
 class Run:
     """The moving parts of a training run, and how they are written and read."""
 
-    def __init__(self, request: TrainRequest, device: torch.device) -> None:
+    def __init__(self, request: TrainRequest, device: torch.device, team: Team | None = None) -> None:
+        self.team = team or Team()
         torch.manual_seed(request.seed)
         start = load_checkpoint(request.init) if request.init else None
         prior = TASKS[request.task].prior
-        if (
-            start
-            and (start.card.task == "prior") != prior
-            and isinstance(start.card.spec, NetSpec)
-            and start.card.spec.time_map
-        ):
-            raise CheckpointError(f"{request.init} is a prior; --init it for --task prior, or begin with another")
-        if start and not isinstance(start.card.spec, NetSpec):
+        given = start.card.spec if start else None
+        if given and not isinstance(given, NetSpec):
             raise CheckpointError(f"{request.init} is a network of others, which irflow does not train; begin with another")
+        if given and given.time_map and not prior:
+            raise CheckpointError(f"{request.init} is a prior; --init it for --task prior, or begin with another")
         wanted = request.spec or (SIZES[request.size] if request.size else None)
         self.spec = wanted or (start.card.spec if start else NetSpec())
         if request.condition:
@@ -158,6 +156,7 @@ class Run:
         """Descend by the gradient of `total`, and return it without gradient."""
         self.net.zero_grad(set_to_none=True)
         total.backward()
+        self.team.share(p.grad for p in self.net.parameters() if p.grad is not None)
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
@@ -210,7 +209,7 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     that make no sense, NothingToDo without pictures, CheckpointError for a state or start that does not fit.
     """
     check(request)
-    device = choose_device(request.device)
+    team, device = join_team(choose_device(request.device))
     state = request.out / STATE
     if state.exists() and not request.resume:
         raise UsageError(f"{request.out} already holds a run; use --resume to go on or another --output")
@@ -221,7 +220,7 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
         )
     layers = load_rain_layers(request.rain_layers).to(device) if request.rain_layers else None
     validation = validation_pairs(request, held_out, layers)
-    run = Run(request, device)
+    run = Run(request, device, team)
     if request.resume:
         run.load(state)
     request.out.mkdir(parents=True, exist_ok=True)
@@ -231,31 +230,32 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     began -= run.seconds
     since, losses, score = run.iteration, torch.zeros((), device=device), None
     with _signals() as caught, _flushed_denormals():
-        while (share := _share(request, run)) < 1 and not caught:
-            generator = torch.Generator(device).manual_seed(_mixed(request.seed, run.iteration))
+        while (share := team.most(1.0 if caught else _share(request, run), device)) < 1:
+            generator = torch.Generator(device).manual_seed(_mixed(request.seed, run.iteration * team.size + team.rank))
             batch = draw_batch(request, training, layers, generator)
             losses += run.learn(request, forward, batch, generator, factor(share, run.iteration, request))
             validating = run.iteration % request.validate_every == 0
-            if validating:
+            if validating and team.first:
                 score = validate(run.averaged, validation)
                 run.best = _keep_best(request, run, score)
             now = time.monotonic()
             run.seconds = now - began
-            if now - saved > 60 * request.save_minutes:
+            if team.first and now - saved > 60 * request.save_minutes:
                 run.save(state, _card(request, run, score))
                 saved = now
-            if validating or run.iteration % 50 == 0:
+            if team.first and (validating or run.iteration % 50 == 0):
                 count = run.iteration - since
-                rate = count * request.batch / (now - reported)
+                rate = count * request.batch * team.size / (now - reported)
                 shown = score if validating else None
                 progress = TrainProgress(run.iteration, share, float(losses) / count, rate, _eta(request, run), shown)
                 _log(request.out, progress)
                 report(progress)
                 reported, since, losses = now, run.iteration, torch.zeros((), device=device)
 
-    score = validate(run.averaged, validation)
-    run.best = _keep_best(request, run, score)
-    run.save(state, _card(request, run, score))
+    if team.first:
+        score = validate(run.averaged, validation)
+        run.best = _keep_best(request, run, score)
+        run.save(state, _card(request, run, score))
     return TrainResult(request.out / BEST, run.iteration, run.best, caught[0] if caught else None)
 
 
@@ -416,6 +416,7 @@ def _card(request: TrainRequest, run: Run, score: float | None) -> Card:
         "started_from": Path(request.init).name if request.init else None,
         "iterations": run.iteration,
         "minutes": round(run.seconds / 60, 1),
+        "processes": run.team.size,
         "recipe": recipe,
     }
     scores = {} if score is None else {"validation_psnr": round(score, 3)}

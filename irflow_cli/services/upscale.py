@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -65,8 +64,7 @@ class Upscaler:
         tensor = _tensor(small.repeat(3 // small.shape[2], axis=2))
         guess = _tensor(self._guess(tensor[0].permute(1, 2, 0).numpy(), large)) if self.prior.walk.start > 0 else None
         observation = OPERATORS[self.operator](tensor.to(self.prior.device), self.scale)
-        content = hashlib.sha256(np.ascontiguousarray(picture.pixels).tobytes()).digest()
-        generator = torch.Generator().manual_seed((int.from_bytes(content[:7], "big") + self.prior.settings.seed) % 2**63)
+        generator = torch.Generator().manual_seed(picture.seed(self.prior.settings.seed))
         everywhere = torch.ones(large[::-1], dtype=torch.bool)
         found = self.prior.sample(observation, guess, everywhere, [generator]).state
         if picture.pixels.ndim == 2:
