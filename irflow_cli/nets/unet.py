@@ -19,7 +19,8 @@ class TimeEmbedding(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        frequencies = torch.exp(torch.linspace(0, math.log(100.0), width // 2)) * math.pi / 2
+        grid = torch.linspace(0, math.log(100.0), width // 2, device="cpu")  # on the meta device this would load half of torch
+        frequencies = torch.exp(grid) * math.pi / 2
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
 

@@ -34,6 +34,7 @@ SUFFIXES = {
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
 SETS = ("MPO", "HEIF")  # files of one picture and its helpers: gain map, depth, preview
 MAX_PIXELS = 178_956_970  # half a gigabyte of RGB
+BAND = 256  # rows that are taken over from Pillow at a time
 ORIENTATION, EXIF_IFD, GPS_IFD, XMP_TAG = 0x0112, 0x8769, 0x8825, 700
 TIFF_TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # description, make, model, software, date, artist, copyright
 
@@ -192,8 +193,18 @@ def _decode(image: Image.Image, data: bytes, name: str) -> Picture:
         tags = replace(tags, icc=None)
     has_alpha = image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info
     grey = image.mode in ("1", "L", "LA")
-    image = image.convert(("LA" if has_alpha else "L") if grey else ("RGBA" if has_alpha else "RGB"))
-    return _split(_upright(np.array(image), turn), kind, tags, coding, tuple(notes))
+    mode = ("LA" if has_alpha else "L") if grey else ("RGBA" if has_alpha else "RGB")
+    return _split(_upright(_array_of(image, mode), turn), kind, tags, coding, tuple(notes))
+
+
+def _array_of(image: Image.Image, mode: str) -> np.ndarray:
+    """Return the pixels of an image in `mode`, (H, W) or (H, W, channels) uint8, with no other copy of the whole on the way."""
+    shape = (image.height, image.width, *((len(mode),) if len(mode) > 1 else ()))
+    pixels = np.empty(shape, np.uint8)
+    for top in range(0, image.height, BAND):
+        bottom = min(top + BAND, image.height)
+        pixels[top:bottom] = image.crop((0, top, image.width, bottom)).convert(mode)
+    return pixels
 
 
 def _opencv(data: bytes, name: str) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -24,6 +25,22 @@ from irflow_cli.tasks import TASKS
 def test_help_does_not_import_torch() -> None:
     code = "import sys, irflow_cli.cli.app as a; a.run(['restore', '--help']); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+WORK = """
+import sys
+from irflow_cli.cli.app import run
+code = run(sys.argv[1:])
+sys.exit(code or "sympy" in sys.modules or "torch._dynamo" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("command", [("restore", "--task", "derain"), ("inpaint", "--mask-box", "4,4,8,8"), ("upscale",)])
+def test_no_work_loads_the_compiler_of_torch(command: tuple[str, ...], picture_file: Callable[..., Path]) -> None:
+    """It takes seconds and a hundred megabytes, and comes with innocent things such as a linspace on the meta device."""
+    arguments = [command[0], str(picture_file("a.png")), *command[1:], "--device", "cpu"]
+    done = subprocess.run([sys.executable, "-c", WORK, *arguments], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_module_is_the_command() -> None:
