@@ -27,6 +27,7 @@ MARGIN = 48  # pixels of known picture around a hole that the prior sees
 ALIGN = 32  # crops' sides are multiples of this where the picture is large enough, so that many share a size
 BATCH_PIXELS = 448 * 448  # of the crops that are walked together
 LARGE = 0.6  # share of a picture beyond which the filling is mostly made up
+ONE_STEP = Preset("pixelwise", 1)  # from nothing: the mean of all pictures that agree with what is known
 
 
 @dataclass(frozen=True)
@@ -101,17 +102,19 @@ class Inpainter:
         """Return the filled crops, (h, w, 3) in about [0, 1]; the crops are of one size."""
         known = torch.from_numpy(np.stack([~crop.missing for crop in crops]))[:, None]
         parts = [_unit(picture, crop) for crop in crops]
-        generators = [_generator(seed, crop) for crop in crops]
-        guess = None
-        if self.prior.walk.start > 0 and self.prior.walk.levels:
-            guess = self._coarse(_tensor(parts), known.float(), self.prior.walk.levels, generators)
-        elif self.prior.walk.start > 0:
-            guess = _tensor([_guess(part, crop.missing) for part, crop in zip(parts, crops, strict=True)])
+        generators, walk = [_generator(seed, crop) for crop in crops], self.prior.walk
+        guess, cheap = None, None
+        if walk.blended or (walk.start > 0 and not walk.levels):
+            cheap = _tensor([_guess(part, crop.missing) for part, crop in zip(parts, crops, strict=True)])
+        if walk.start > 0:
+            guess = self._coarse(_tensor(parts), known.float(), walk.levels, generators) if walk.levels else cheap
         needed = torch.from_numpy(np.logical_or.reduce([crop.inside for crop in crops]))
         device = self.prior.device
         observation = masked(_tensor(parts).to(device), known.to(device))
-        end = self.prior.sample(observation, guess, needed, generators).state
-        return list(end.cpu().permute(0, 2, 3, 1).numpy())
+        ends = [self.prior.sample(observation, guess, needed, generators).state.cpu()]
+        if walk.blended and cheap is not None:
+            ends += [self.prior.sample(observation, None, needed, generators, ONE_STEP).state.cpu(), cheap]
+        return list(torch.stack(ends).mean(0).permute(0, 2, 3, 1).numpy())
 
     def _coarse(self, picture: Tensor, known: Tensor, levels: int, generators: list[torch.Generator]) -> Tensor:
         """Return pictures (B, 3, H, W), known (B, 1, H, W) in part, as filled at half their size, where holes are narrower."""
@@ -123,7 +126,7 @@ class Inpainter:
             guess, start = self._coarse(small, seen, levels - 1, generators), self.prior.walk.start
         device, needed = self.prior.device, (seen < 1).any(0)[0]
         observation = masked(small.to(device), seen.to(device))
-        filled = self.prior.sample(observation, guess, needed, generators, Preset("pixelwise", 1, 0, start)).state.cpu()
+        filled = self.prior.sample(observation, guess, needed, generators, replace(ONE_STEP, start=start)).state.cpu()
         return F.interpolate(filled.clamp(0, 1), picture.shape[2:], mode="bicubic", align_corners=False).clamp(0, 1)
 
 

@@ -30,18 +30,20 @@ WINDOW, SHARED = 448, 64  # pixels of a window's side on large states, and of wh
 class Preset:
     """A walk: which sampler, how many steps and corrections, and the time at which it begins. At a time above 0 it begins
     in a guess brought to that time: a cheap one, or with `levels` what the prior makes of the picture at half the size, which
-    begins in the same way, that many times."""
+    begins in the same way, that many times. `blended` is the mean of the walk's end with two other fillings: what one step from
+    nothing makes of it, and OpenCV's (Telea's)."""
 
     sampler: str
     steps: int
     corrections: int = 0
     start: float = 0.0
     levels: int = 0
+    blended: bool = False
 
     @property
     def nfe(self) -> int:
-        """Calls of the network, as `Walk` counts them."""
-        return nfe_of(self.sampler, self.steps, self.corrections)
+        """Calls of the network at full size, as `Walk` counts them."""
+        return nfe_of(self.sampler, self.steps, self.corrections) + self.blended
 
 
 # By what is asked: "pixels" are missing, and the prior knows the time of each; they are, and it does not ("noisy"); or only
@@ -49,7 +51,7 @@ class Preset:
 PRESETS: dict[str, dict[str, Preset]] = {
     "fast": {"pixels": Preset("pixelwise", 1), "noisy": Preset("hqs", 6, 0, 0.4), "means": Preset("hqs", 1, 0, 0.9)},
     "default": {
-        "pixels": Preset("pixelwise", 1, 0, 0.3, 2),
+        "pixels": Preset("pixelwise", 1, 0, 0.5, 2, blended=True),
         "noisy": Preset("restora", 7, 1, 0.2),
         "means": Preset("hqs", 4, 0, 0.7),
     },
@@ -81,7 +83,7 @@ class WalkSettings:
         given = {name: getattr(self, name) for name in ("sampler", "steps", "corrections", "start")}
         base = PRESETS[self.preset][asked]
         if self.sampler not in (None, base.sampler):
-            base = replace(base, corrections=int(self.sampler in CORRECTED), levels=0)
+            base = replace(base, corrections=int(self.sampler in CORRECTED), levels=0, blended=False)
         return replace(base, **{name: value for name, value in given.items() if value is not None})
 
     def check(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -185,6 +186,23 @@ def test_a_hole_beside_another_is_not_taken_for_picture(tiny_checkpoint) -> None
     inpainter = Inpainter(WalkSettings(steps=1, checkpoint=str(tiny_checkpoint("prior"))))
     hole = Hole(inside, inside.astype(np.float32))
     assert np.array_equal(*(inpainter.fill(Picture(pixels, None, "PNG"), hole).pixels for pixels in (bright, dark)))
+
+
+def test_a_blended_filling_is_the_mean_of_three(tiny_checkpoint) -> None:
+    checkpoint, inside = str(tiny_checkpoint("prior")), HOLES["thick"](64, 64, np.random.default_rng(1))
+    pixels = np.where(inside[..., None], 0, scene(64, 64)).astype(np.uint8)
+    telea = cv2.inpaint(pixels, inside.astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    blended = Inpainter(WalkSettings(checkpoint=checkpoint))
+    assert blended.prior.walk.blended
+    alone, fast = Inpainter(WalkSettings(checkpoint=checkpoint)), Inpainter(WalkSettings("fast", checkpoint=checkpoint))
+    alone.prior.walk = replace(alone.prior.walk, blended=False)
+    hole = Hole(inside, inside.astype(np.float32))
+    ends = [i.fill(Picture(pixels, None, "PNG"), hole).pixels[inside].astype(float) for i in (blended, alone, fast)]
+    for end in ends[1:]:
+        assert np.abs(end - telea[inside]).mean() > 2  # or the mean would say nothing
+    inner = ((ends[1] > 0) & (ends[1] < 255) & (ends[2] > 0) & (ends[2] < 255)).all(-1)  # what was not clipped
+    assert inner.mean() > 0.3
+    assert np.abs(ends[0] - (ends[1] + ends[2] + telea[inside]) / 3)[inner].max() <= 1.01
 
 
 def test_floating_point_pixels_beyond_white_stay_outside(tiny_checkpoint) -> None:
