@@ -231,5 +231,5 @@ def test_a_converted_denoiser_starts_at_its_own_noise(saved) -> None:
         restorer = Restorer(
             RestoreSettings("denoise", steps=1, sigma=sigma, checkpoint=str(path), device="cpu", precision="fp32")
         )
-        restored = restorer.restore_tensor(picture, sigma, torch.Generator())
+        restored = restorer.restore_tensor(picture, [sigma], [torch.Generator()])
         assert torch.allclose(restored, picture - net(picture, torch.tensor([1 - sigma / 25])), atol=1e-5)

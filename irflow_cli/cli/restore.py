@@ -46,6 +46,9 @@ def restore(
     suffix: Suffix = None,
     tile: Annotated[str, typer.Option(help="auto, pixels, or 0 for the whole picture at once.")] = "auto",
     overlap: Annotated[int, typer.Option(help="Pixels that neighbouring tiles share.")] = 32,
+    batch: Annotated[
+        Optional[int], typer.Option(help="Pictures of one size that share a call.", show_default="1 on a CPU, else what fits")
+    ] = None,
     device: Device = "auto",
     precision: Precision = "auto",
     seed: Seed = 0,
@@ -76,6 +79,7 @@ def restore(
         ensemble=ensemble,
         tile=parse_tile(tile),
         overlap=overlap,
+        batch=batch,
         device=device,
         precision=precision,
         seed=seed,

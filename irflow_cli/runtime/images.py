@@ -203,7 +203,7 @@ def _array_of(image: Image.Image, mode: str) -> np.ndarray:
     pixels = np.empty(shape, np.uint8)
     for top in range(0, image.height, BAND):
         bottom = min(top + BAND, image.height)
-        pixels[top:bottom] = image.crop((0, top, image.width, bottom)).convert(mode)
+        pixels[top:bottom] = np.asarray(image.crop((0, top, image.width, bottom)).convert(mode))
     return pixels
 
 

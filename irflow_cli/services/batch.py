@@ -39,7 +39,15 @@ class Outcome:
 
 
 Progress = Callable[[float], None]  # told how many pictures are done, in fractions
-Work = Callable[[Job, Picture, Progress], tuple[Picture, tuple[str, ...]]]
+Result = tuple[Picture, tuple[str, ...]]  # and what to tell the user
+Work = Callable[[Job, Picture, Progress], Result]
+
+
+class Alike(NamedTuple):
+    """Work on several pictures of one size and type at once. most: how many like a picture may be; work: on them all."""
+
+    most: Callable[[Picture], int]
+    work: Callable[[list[Picture], Progress], list[Result]]
 
 
 class Loaded(NamedTuple):
@@ -56,34 +64,45 @@ def work_through(
     files: Files,
     identity: str,
     *,
+    alike: Alike | None = None,
     progress: Progress = lambda done: None,
     stop: threading.Event | None = None,
 ) -> Iterator[Outcome]:
     """Yield the outcome of each job, in order; a picture that cannot be read, restored or written does not stop the others.
 
-    identity: says all that determines results beside the pictures; `files.resume` trusts only what it was made with.
+    identity: says all that determines results beside the pictures; `files.resume` trusts only what it was made with. alike: how
+    pictures that follow each other and are of one size and type are worked on together, where that gains.
     When `stop` is set, or at the first failure with `files.fail_fast`, what has begun is finished and no more is done.
-    Raises DiskFull. Memory: up to AHEAD pictures waiting on either side of the one that is worked on.
+    Raises DiskFull. Memory: up to AHEAD pictures waiting on either side of the one that is worked on, or of those.
     """
     shelf = _Shelf(files, identity)
     waiting, writing = deque(jobs), deque[Future[Outcome]]()
     reading: deque[tuple[Job, Future[Loaded]]] = deque()
-    finished, failed = 0, False
+    finished, failed, most = 0, False, 1
+
+    def read_ahead(count: int) -> None:
+        while waiting and len(reading) < count:
+            job = waiting.popleft()
+            reading.append((job, readers.submit(shelf.load, job)))
+
     with ThreadPoolExecutor(1) as readers, ThreadPoolExecutor(1) as writers:
         try:
             while waiting or reading or writing:
                 if (stop and stop.is_set()) or (failed and files.fail_fast):
                     waiting.clear()
                     reading.clear()
-                while waiting and len(reading) < AHEAD:
-                    job = waiting.popleft()
-                    reading.append((job, readers.submit(shelf.load, job)))
+                read_ahead(AHEAD)
                 if reading:
-                    job, future = reading.popleft()
-                    writing.append(_worked(job, future.result(), work, shelf, writers, progress, finished))
-                    finished += 1
+                    group = [(reading[0][0], reading.popleft()[1].result())]
+                    most = alike.most(picture) if alike and (picture := group[0][1].picture) else 1
+                    read_ahead(max(AHEAD, most - 1))
+                    while reading and len(group) < most and _same_kind(group[0][1], reading[0][1].result()):
+                        group.append((reading[0][0], reading.popleft()[1].result()))
+                    read_ahead(AHEAD)
+                    writing += _worked(group, work, alike, shelf, writers, progress, finished)
+                    finished += len(group)
                     progress(finished)
-                while writing and (len(writing) > AHEAD or not reading or writing[0].done()):
+                while writing and (len(writing) > max(AHEAD, most) or not reading or writing[0].done()):
                     outcome = writing.popleft().result()
                     failed = failed or outcome.status == "failed"
                     yield outcome
@@ -92,23 +111,52 @@ def work_through(
                 future.cancel()
 
 
+def _same_kind(one: Loaded, other: Loaded) -> bool:
+    """Return whether both are pictures whose pixels have one shape and type."""
+    if one.picture is None or other.picture is None:
+        return False
+    return (one.picture.pixels.shape, one.picture.pixels.dtype) == (other.picture.pixels.shape, other.picture.pixels.dtype)
+
+
 def _worked(
-    job: Job, loaded: Loaded, work: Work, shelf: _Shelf, writers: ThreadPoolExecutor, progress: Progress, before: int
-) -> Future[Outcome]:
-    """Do the work of one job here, hand its result to the writers, and return the outcome to come."""
-    known: Future[Outcome] = Future()
-    if loaded.picture is None:
-        known.set_result(loaded.outcome or Outcome(job))
-        return known
+    group: list[tuple[Job, Loaded]],
+    work: Work,
+    alike: Alike | None,
+    shelf: _Shelf,
+    writers: ThreadPoolExecutor,
+    progress: Progress,
+    before: int,
+) -> list[Future[Outcome]]:
+    """Do the work of jobs here, together if there are several, hand their results to the writers, and return their outcomes
+    to come."""
     began = time.perf_counter()
+    results: list[Result | Outcome] = []
+    if alike and len(group) > 1:
+        pictures = [one.picture for _, one in group if one.picture]
+        results += alike.work(pictures, lambda part: progress(before + part * len(group)))
+    else:
+        results += [_alone(job, one, work, lambda part: progress(before + part)) for job, one in group]
+    seconds, coming = (time.perf_counter() - began) / len(group), []
+    for (job, loaded), result in zip(group, results, strict=True):
+        if isinstance(result, Outcome):
+            coming.append(Future())
+            coming[-1].set_result(result)
+            continue
+        (picture, notes), own = result, loaded.picture.notes if loaded.picture else ()
+        megapixels = picture.pixels.shape[0] * picture.pixels.shape[1] / 1e6
+        outcome = Outcome(job, notes=(*own, *notes), megapixels=megapixels, seconds=seconds)
+        coming.append(writers.submit(shelf.store, outcome, picture, loaded.key))
+    return coming
+
+
+def _alone(job: Job, loaded: Loaded, work: Work, progress: Progress) -> Result | Outcome:
+    """Return the result of a job, or its outcome where there is none."""
+    if loaded.picture is None:
+        return loaded.outcome or Outcome(job)
     try:
-        result, notes = work(job, loaded.picture, lambda part: progress(before + part))
+        return work(job, loaded.picture, progress)
     except ImageError as error:
-        known.set_result(Outcome(job, "failed", f"{job.source}: {error}"))
-        return known
-    seconds, megapixels = time.perf_counter() - began, result.pixels.shape[0] * result.pixels.shape[1] / 1e6
-    outcome = Outcome(job, notes=(*loaded.picture.notes, *notes), megapixels=megapixels, seconds=seconds)
-    return writers.submit(shelf.store, outcome, result, loaded.key)
+        return Outcome(job, "failed", f"{job.source}: {error}")
 
 
 class _Shelf:

@@ -103,9 +103,9 @@ def _timed_tile() -> Finding:
     restorer = Restorer(RestoreSettings("derain", steps=1))
     side = min(512, auto_tile(restorer.device))
     tile = torch.rand(1, 3, side, side)
-    generator = torch.Generator().manual_seed(0)
-    restorer.restore_tensor(tile, None, generator)
+    generators = [torch.Generator().manual_seed(0)]
+    restorer.restore_tensor(tile, [None], generators)
     began = time.perf_counter()
-    restorer.restore_tensor(tile, None, generator)
+    restorer.restore_tensor(tile, [None], generators)
     seconds = time.perf_counter() - began
     return Finding("speed", f"{seconds / (side * side / 1e6):.2f} s a megapixel and step on {restorer.device}")

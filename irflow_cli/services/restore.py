@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,12 +21,14 @@ from irflow_cli.runtime.device import autocast, choose_device, choose_precision
 from irflow_cli.runtime.fields import prior_velocity, velocity_of
 from irflow_cli.runtime.images import Picture, top_of
 from irflow_cli.runtime.tiling import tiled
-from irflow_cli.services.batch import Outcome, Progress, work_through
+from irflow_cli.services.batch import Alike, Outcome, Progress, work_through
 from irflow_cli.services.planning import Files, Job, plan
 from irflow_cli.tasks import TASKS, TaskSpec
+from irflow_cli.tensors import match_dims
 
 AUTO_TILE = 448  # pixels, on a CPU: its features stay in the cache, and larger tiles are slower
 WHITE = 255.0  # of the scale on which noise is told
+TOGETHER = 16  # pictures that share a call at most, where that gains
 BYTES_A_PIXEL = 800  # of a tile, that the networks need at most while they work
 
 
@@ -37,7 +39,9 @@ class RestoreSettings:
     method: flow, a network trained for the task, or prior (denoise), one that knows photographs and no task.
     sigma: noise of the picture on the 0-255 scale (denoise; None: estimated). strength: 0 the input, 1 the result.
     source_noise: noise added to the picture before the walk, 0-255 scale, drawn from `seed`. ensemble: mean over the
-    eight mirrorings and turns, at eight times the cost. tile: pixels, 0 for the whole picture at once, None for auto.
+    eight mirrorings and turns, at eight times the cost. tile: pixels, 0 for the whole picture at once, None for auto. batch:
+    how many pictures of one size share a call of the network at most; None for as many as fill a tile, but 1 on a CPU, where
+    a picture's last bits then do not depend on its company.
     """
 
     task: str
@@ -55,6 +59,7 @@ class RestoreSettings:
     seed: int = 0
     checkpoint: str | None = None
     method: str = "flow"
+    batch: int | None = None
 
     @property
     def sigma_limit(self) -> float | None:
@@ -84,6 +89,7 @@ class RestoreSettings:
             f"--strength goes from 0 to 1, got {self.strength}": 0 <= self.strength <= 1,
             f"--source-noise goes from 0 to 50, got {self.source_noise}": 0 <= self.source_noise <= 50,
             f"--tile must be 0 or at least 64, got {self.tile}": self.tile in (None, 0) or self.tile >= 64,
+            f"--batch must be at least 1, got {self.batch}": self.batch is None or self.batch >= 1,
             f"--overlap must be from 0 to 128, got {self.overlap}": 0 <= self.overlap <= 128,
             f"--overlap may be half of --tile at most, got {self.overlap} and {tile}": 2 * self.overlap <= tile,
             f"task {self.task} has no shipped checkpoint; give --checkpoint": bool(
@@ -137,15 +143,30 @@ class Restorer:
 
         The pixels of `picture` are written over where the memory allows it. `progress` gets the share that is done.
         """
-        sigma, notes = self.sigma_of(picture)
-        pixels = picture.pixels if picture.pixels.flags.writeable else picture.pixels.copy()
+        return self.restore_alike([picture], progress)[0]
+
+    def restore_alike(
+        self, pictures: Sequence[Picture], progress: Callable[[float], None] = lambda share: None
+    ) -> list[tuple[Picture, tuple[str, ...]]]:
+        """Return what `restore` does of each of several pictures of one size and type, which share the calls of the network."""
+        sigmas, told = zip(*(self.sigma_of(picture) for picture in pictures), strict=True)
+        stack = [one.pixels if one.pixels.flags.writeable else one.pixels.copy() for one in pictures]
         self.redone = 0
-        for top, band in self.bands(pixels, sigma):
-            pixels[top : top + band.shape[0]] = band
-            progress((top + band.shape[0]) / pixels.shape[0])
-        if self.redone:
-            notes += (f"{self.redone} tiles overflowed in {self.dtype} and were done again in float32",)
-        return picture.with_pixels(pixels), notes
+        for top, bands in self.bands(stack, sigmas):
+            bottom = top + bands.shape[1]
+            for pixels, band in zip(stack, bands, strict=True):
+                pixels[top:bottom] = band
+            progress(bottom / stack[0].shape[0])
+        redone = (f"{self.redone} tiles overflowed in {self.dtype} and were done again in float32",) if self.redone else ()
+        ends = zip(pictures, stack, told, strict=True)
+        return [(picture.with_pixels(pixels), (*notes, *redone)) for picture, pixels, notes in ends]
+
+    def company(self, picture: Picture) -> int:
+        """Return how many pictures like this one may share the calls of the network: no more pixels than one tile has."""
+        height, width = picture.pixels.shape[:2]
+        fit = max(1, auto_tile(self.device) ** 2 // (height * width))
+        most = self.settings.batch or (1 if self.device.type == "cpu" else TOGETHER)
+        return min(most, fit)
 
     def sigma_of(self, picture: Picture) -> tuple[float | None, tuple[str, ...]]:
         """Return the noise (0-255 scale) to take out, given or estimated, and what to tell the user about it."""
@@ -157,70 +178,74 @@ class Restorer:
             return limit, (f"estimated noise sigma {found:.1f} is more than this network knows; using {limit:g}",)
         return found, (f"estimated noise sigma {found:.1f}",)
 
-    def bands(self, pixels: np.ndarray, sigma: float | None) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (first row, restored rows) of pixels (H, W) or (H, W, 3), whole numbers in their range, top to bottom."""
-        height, width = pixels.shape[:2]
+    def bands(self, stack: list[np.ndarray], sigmas: Sequence[float | None]) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield (first row, restored rows of each), top to bottom, of pixels (H, W) or (H, W, 3), as numbers in their range."""
+        height, width = stack[0].shape[:2]
         whole = max(height, width) + self.settings.overlap + self.net.multiple
         tile = auto_tile(self.device) if self.settings.tile is None else self.settings.tile or whole
         overlap = self.settings.overlap
-        white = top_of(pixels.dtype)
-        generator = torch.Generator().manual_seed(self.settings.seed)
+        white = top_of(stack[0].dtype)
+        generators = [torch.Generator().manual_seed(self.settings.seed) for _ in stack]
 
         def read(top: int, bottom: int, left: int, right: int) -> Tensor:
-            return _to_tensor(pixels[top:bottom, left:right])
+            return torch.cat([_to_tensor(pixels[top:bottom, left:right]) for pixels in stack])
 
         def work(part: Tensor) -> Tensor:
-            return self.restore_tensor(part, sigma, generator)
+            return self.restore_tensor(part, sigmas, generators)
 
         for top, band in tiled(work, read, height, width, tile, overlap, self.net.multiple):
-            if pixels.dtype.kind != "f":  # floating-point pixels may lie beyond white
+            if stack[0].dtype.kind != "f":  # floating-point pixels may lie beyond white
                 band = band.clamp_(0, 1).mul_(white).round_()
-            values = band[0].permute(1, 2, 0).numpy()
-            yield top, values if pixels.ndim == 3 else values[..., 0]
+            values = band.permute(0, 2, 3, 1).numpy()
+            yield top, values if stack[0].ndim == 3 else values[..., 0]
 
     @torch.inference_mode()
-    def restore_tensor(self, degraded: Tensor, sigma: float | None, generator: torch.Generator) -> Tensor:
-        """Return the restored (1, 1 or 3, H, W) float32 picture, not clipped, on the CPU. Cost: the walk's calls, times
-        eight with `ensemble`."""
-        source, level = degraded, sigma
+    def restore_tensor(self, degraded: Tensor, sigmas: Sequence[float | None], generators: Sequence[torch.Generator]) -> Tensor:
+        """Return the restored (B, 1 or 3, H, W) float32 pictures, not clipped, on the CPU; `sigmas` and `generators` have one
+        for each. Cost: the walk's calls, times eight with `ensemble`."""
+        source, levels = degraded, list(sigmas)
         if self.settings.source_noise:
             extra = self.settings.source_noise
-            source = degraded + extra / 255 * noise_like(degraded, generator)
-            level = None if sigma is None else (sigma**2 + extra**2) ** 0.5
+            noise = [noise_like(one[None], generator) for one, generator in zip(degraded, generators, strict=True)]
+            source = degraded + extra / 255 * torch.cat(noise)
+            levels = [None if sigma is None else (sigma**2 + extra**2) ** 0.5 for sigma in sigmas]
         colour = source.expand(-1, 3, -1, -1).to(self.device)
         views = range(8) if self.settings.ensemble else range(1)
         total = torch.zeros_like(colour)
         for view in views:
-            total += _unturned(self._walk(_turned(colour, view), level), view)
+            total += _unturned(self._walk(_turned(colour, view), levels), view)
         restored = (total / len(views)).cpu()
         if degraded.shape[1] == 1:
             restored = restored.mean(1, keepdim=True)
         return degraded + self.settings.strength * (restored - degraded)
 
-    def _walk(self, source: Tensor, sigma: float | None) -> Tensor:
-        if sigma is not None and sigma <= 0:
+    def _walk(self, source: Tensor, sigmas: list[float | None]) -> Tensor:
+        clean = torch.tensor([sigma is not None and sigma <= 0 for sigma in sigmas], device=self.device)
+        if clean.all():
             return source
-        start, velocity = self.task.start(sigma), velocity_of(self.net, source)
+        entry = noise_entry if self.settings.method == "prior" else self.task.start
+        starts = torch.tensor([entry(sigma) for sigma in sigmas], dtype=torch.float64)
+        times = make_times(self.grid, self.steps, starts).to(self.device, torch.float32)
+        given, velocity = source, velocity_of(self.net, source)
         if self.settings.method == "prior":
-            start, velocity = noise_entry(float(sigma or 0)), prior_velocity(self.net)
-            source = start * source + (1 - start) / 2
+            velocity, entered = prior_velocity(self.net), match_dims(starts, source)
+            source = entered * source + (1 - entered) / 2
         source = source.contiguous(memory_format=torch.channels_last)
-        times = make_times(self.grid, self.steps, start).to(self.device, torch.float32)
         with autocast(self.device, self.dtype):
             restored = self.walk(velocity, source, times).state.float()
         if self.dtype != torch.float32 and not restored.isfinite().all():
             self.redone += 1
             restored = self.walk(velocity, source, times).state
-        return restored
+        return torch.where(clean[:, None, None, None], given, restored)
 
 
-def noise_entry(sigma: float) -> float:
+def noise_entry(sigma: float | None) -> float:
     """Return the time t at which a prior's path has noise `sigma` (0-255 scale): for a noisy picture y, t y is then x_t.
 
     On [-1, 1] the noise is s = 2 sigma / 255 and t = 1 / (1 + s): so t y = t x_1 + (1 - t) n, signal and noise both exact.
     The code released with Restora-Flow (arXiv 2511.20152) enters at (1 - s) y, which has less noise than the network is told.
     """
-    return 1 / (1 + 2 * sigma / WHITE)
+    return 1 / (1 + 2 * (sigma or 0) / WHITE)
 
 
 def auto_tile(device: torch.device) -> int:
@@ -242,7 +267,8 @@ def restore_files(
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         return restorer.restore(picture, progress)
 
-    return work_through(jobs, work, request.files, identity, progress=progress, stop=stop)
+    alike = Alike(restorer.company, restorer.restore_alike)
+    return work_through(jobs, work, request.files, identity, alike=alike, progress=progress, stop=stop)
 
 
 def _to_tensor(pixels: np.ndarray) -> Tensor:

@@ -15,9 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from drawn import scene
 from PIL import Image
 
+from irflow_cli.nets import UNet
 from irflow_cli.runtime.images import read_picture
 from irflow_cli.runtime.manifest import NAME
 from irflow_cli.services import batch
@@ -189,6 +191,39 @@ def test_fail_fast_stops_and_failures_are_told_again(degrade, tmp_path: Path, pi
     assert len(below(tmp_path / "all")) == 6
     assert done.err.count("in/1.png") == 2
     assert "2 of 8 pictures failed" in done.err
+
+
+@pytest.mark.parametrize(
+    "options", ["--task derain", "--task denoise", "--task denoise --sigma 9 --source-noise 6", "--task denoise --sigma 0"]
+)
+def test_pictures_of_one_size_share_calls(
+    irflow, tiny_checkpoint, picture_file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str
+) -> None:
+    for index in range(5):
+        scattered = scene(40, 56, index) + np.random.default_rng(index).normal(0, 4 * index, (40, 56, 3))
+        picture_file(f"in/{index}.png")
+        Image.fromarray(scattered.clip(0, 255).astype(np.uint8)).save(tmp_path / "in" / f"{index}.png")
+    picture_file("in/3b.png", 40, 56, "L")
+    (tmp_path / "in" / "4b.png").write_text("no picture")
+    picture_file("in/5.png", 64, 40)
+    sizes: list[int] = []
+    forward = UNet.forward
+
+    def counted(net: UNet, x_t: torch.Tensor, *rest: object) -> torch.Tensor:
+        sizes.append(len(x_t))
+        return forward(net, x_t, *rest)
+
+    monkeypatch.setattr(UNet, "forward", counted)
+    options += f" --checkpoint {tiny_checkpoint(options.split()[1])} --steps 1 --device cpu --json"
+    command = ("restore", tmp_path / "in", *options.split())
+    ends = {count: irflow(*command, "--batch", count, "-o", tmp_path / str(count)) for count in (1, 3)}
+    assert [end.code for end in ends.values()] == [1, 1]  # for the one that is no picture
+    assert sizes == ([] if "--sigma 0" in options else [1] * 7 + [3, 1, 1, 1, 1])
+    told = [[{**json.loads(line), "output": "", "seconds": 0} for line in end.out.splitlines()] for end in ends.values()]
+    assert told[0] == told[1]
+    for path in (tmp_path / "1").iterdir():
+        one, other = (read_picture(tmp_path / folder / path.name).pixels.astype(int) for folder in ("1", "3"))
+        assert np.abs(one - other).max() <= 1
 
 
 def test_verbose_and_quiet(degrade, album: Path, tmp_path: Path) -> None:

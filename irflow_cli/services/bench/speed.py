@@ -212,7 +212,7 @@ def folder_facts(restorer: Restorer, count: int = 8, side: int = 384) -> Iterato
                 raise DeviceError(str(wrong[0]))
 
         tile, generator = torch.rand(1, 3, side, side), torch.Generator()
-        alone = count * float(np.median(timed(lambda: restorer.restore_tensor(tile, None, generator))))
+        alone = count * float(np.median(timed(lambda: restorer.restore_tensor(tile, [None], [generator]))))
         megapixels, seconds, where = count * side**2 / 1e6, timed(work), f"folder of {count} PNG files of {side} x {side}"
         yield _fact(where, [megapixels / value for value in seconds], "MP/s")
         yield _fact(where, [value / alone for value in seconds], "of the network's time")
