@@ -194,7 +194,9 @@ def test_fail_fast_stops_and_failures_are_told_again(degrade, tmp_path: Path, pi
 
 
 @pytest.mark.parametrize(
-    "options", ["--task derain", "--task denoise", "--task denoise --sigma 9 --source-noise 6", "--task denoise --sigma 0"]
+    "options",
+    ["--task derain", "--task denoise", "--task denoise --sigma 9 --source-noise 6", "--task denoise --sigma 0"]
+    + ["--task denoise --method prior"],
 )
 def test_pictures_of_one_size_share_calls(
     irflow, tiny_checkpoint, picture_file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str
@@ -214,7 +216,9 @@ def test_pictures_of_one_size_share_calls(
         return forward(net, x_t, *rest)
 
     monkeypatch.setattr(UNet, "forward", counted)
-    options += f" --checkpoint {tiny_checkpoint(options.split()[1])} --steps 1 --device cpu --json"
+    options += (
+        f" --checkpoint {tiny_checkpoint('prior' if 'prior' in options else options.split()[1])} --steps 1 --device cpu --json"
+    )
     command = ("restore", tmp_path / "in", *options.split())
     ends = {count: irflow(*command, "--batch", count, "-o", tmp_path / str(count)) for count in (1, 3)}
     assert [end.code for end in ends.values()] == [1, 1]  # for the one that is no picture
