@@ -195,8 +195,13 @@ def test_fail_fast_stops_and_failures_are_told_again(degrade, tmp_path: Path, pi
 
 @pytest.mark.parametrize(
     "options",
-    ["--task derain", "--task denoise", "--task denoise --sigma 9 --source-noise 6", "--task denoise --sigma 0"]
-    + ["--task denoise --method prior"],
+    [
+        "--task derain",
+        "--task denoise",
+        "--task denoise --sigma 9 --source-noise 6",
+        "--task denoise --sigma 0",
+        "--task denoise --method prior",
+    ],
 )
 def test_pictures_of_one_size_share_calls(
     irflow, tiny_checkpoint, picture_file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str
