@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
+import zlib
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from irflow_cli.errors import ImageError, UsageError
-from irflow_cli.runtime.images import GPS_IFD, XMP_TAG, Picture, Tags, as_depth, register_heif
+from irflow_cli.runtime.images import EXIF_IFD, GPS_IFD, TIFF_TEXTS, XMP_TAG, Picture, Tags, as_depth, register_heif
 
 
 class Format(NamedTuple):
@@ -32,6 +33,7 @@ FORMATS = {
     "HEIF": Format(("uint8",), True, "never"),
 }
 METADATA = ("keep", "strip", "no-gps")
+ICC_TAG = 34675  # of TIFF
 QUALITY = 92  # of lossy files whose source does not say
 
 
@@ -166,24 +168,40 @@ def _deep_png(picture: Picture) -> tuple[bytes, tuple[str, ...]]:
 
 
 def _deep_tiff(picture: Picture) -> tuple[bytes, tuple[str, ...]]:
-    """Return a TIFF of 16 bits or floating-point numbers: by tifffile, which keeps the profile, or else by OpenCV."""
+    """Return a TIFF of 16 bits or floating-point numbers; Pillow writes its directory, but not such pixels in colour."""
     pixels, notes = _channels(picture)
-    tags = picture.tags
-    notes += ("its EXIF was left out, for a TIFF of this depth",) if tags.exif else ()
-    try:
-        import tifffile
-    except ImportError:
-        notes += ("the profile of a TIFF of this depth needs `pip install tifffile`; left out",) if tags.icc or tags.xmp else ()
-        return cv2.imencode(".tiff", _for_opencv(pixels))[1].tobytes(), notes
-    buffer = io.BytesIO()
-    tifffile.imwrite(
-        buffer,
-        pixels,
-        photometric="rgb" if pixels.ndim == 3 else "minisblack",
-        extrasamples=["unassalpha"] if picture.alpha is not None else None,
-        planarconfig="contig" if pixels.ndim == 3 else None,
-        iccprofile=tags.icc,
-        extratags=[(XMP_TAG, "B", len(tags.xmp), tags.xmp, True)] if tags.xmp else [],
-        metadata=None,
+    height, width, channels = (*pixels.shape, 1)[:3]
+    data = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes()
+    packed = picture.format == "TIFF" and picture.coding.get("compression", "raw") != "raw"
+    data = zlib.compress(data) if packed else data
+    directory = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
+    directory.update(_described(picture.tags))
+    directory.update(
+        {
+            256: width,
+            257: height,
+            258: (8 * pixels.itemsize,) * channels,
+            259: 8 if packed else 1,  # deflate, or as they are
+            262: 1 if channels == 1 else 2,  # grey, or RGB
+            273: 0,  # where the pixels begin, from the end of this directory
+            277: channels,
+            278: height,
+            279: len(data),
+            339: (3 if pixels.dtype.kind == "f" else 1,) * channels,  # floating-point, or whole numbers
+        }
     )
-    return buffer.getvalue(), notes
+    if channels == 4:
+        directory[338] = 2  # transparency, colours not multiplied by it
+    buffer = io.BytesIO()
+    directory.save(buffer)
+    return buffer.getvalue() + data, notes
+
+
+def _described(tags: Tags) -> dict[int, Any]:
+    """Return the tags as entries of a TIFF's directory."""
+    exif = Image.Exif()
+    exif.load(tags.exif or b"")
+    entries: dict[int, Any] = {tag: exif[tag] for tag in TIFF_TEXTS if tag in exif}  # others are of another layout
+    entries |= {tag: inner for tag in (EXIF_IFD, GPS_IFD) if (inner := exif.get_ifd(tag))}
+    entries |= {XMP_TAG: tags.xmp} if tags.xmp else {}
+    return entries | ({ICC_TAG: tags.icc} if tags.icc else {})

@@ -22,7 +22,6 @@ from irflow_cli.services.restore import Restorer, RestoreSettings, auto_tile
 
 EXTRAS = {
     "pillow_heif": "HEIC files (pip install pillow-heif)",
-    "tifffile": "colour profiles of 16-bit TIFF files (pip install tifffile)",
     "torchmetrics": "MS-SSIM and VIF in `irflow bench` (pip install torchmetrics)",
 }
 
