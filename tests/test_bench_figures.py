@@ -8,16 +8,18 @@ import numpy as np
 import pytest
 import torch
 from drawn import scene
+from scipy.linalg import sqrtm
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from irflow_cli.services.bench import figures
-from irflow_cli.services.bench.figures import FIGURES, Scores, absent, doubts, mean_of, measure, shift_of
+from irflow_cli.services.bench.figures import FIGURES, Scores, SetFigures, absent, doubts, mean_of, measure, shift_of
+from irflow_cli.services.bench.sets import unit
 
 BACKBONES = frozenset({"lpips", "dists"})
 
 
-def spoiled(clean: np.ndarray) -> np.ndarray:
-    noise = np.random.default_rng(0).normal(0, 12, clean.shape)
+def spoiled(clean: np.ndarray, seed: int = 0) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, 12, clean.shape)
     return (clean + noise).clip(0, 255).round().astype(np.uint8)
 
 
@@ -52,18 +54,21 @@ def test_a_shifted_crop_and_another_range_are_caught() -> None:
 
 def test_missing_backbones_say_where_they_belong_and_nothing_is_downloaded(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    there = {"torchmetrics", "torchvision"}
+    there = {"torchmetrics", "torchvision", "torch_fidelity"}
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in there else None)
     told = absent()
-    assert set(told) == {"lpips", "dists"}
+    assert set(told) == {"lpips", "dists", "fid", "kid"}
     assert all(str(tmp_path / "checkpoints") in advice for advice in told.values())
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / str(FIGURES["lpips"].weights)).touch()
+    assert set(absent()) == {"dists", "fid", "kid"}
+    (tmp_path / "checkpoints" / figures.INCEPTION).touch()
     assert set(absent()) == {"dists"}
-    there.remove("torchvision")
+    there -= {"torchvision", "torch_fidelity"}
     assert "torchvision" in absent()["lpips"]
+    assert "torch-fidelity" in absent()["fid"]
     there.remove("torchmetrics")
-    assert set(absent()) == {"vif", "lpips", "dists"}
+    assert set(absent()) == set(figures.LIBRARY)
     assert "irflow[metrics]" in absent()["vif"]
 
 
@@ -72,6 +77,37 @@ def test_a_perceptual_figure_needs_no_library(monkeypatch) -> None:
     clean = scene(180, 180)
     found = measure(spoiled(clean), clean, 0, frozenset(figures.LIBRARY))
     assert 0.5 < found["ms_ssim"] < 1
+
+
+class Features(torch.nn.Module):
+    """Stands for the Inception network: the mean and the deviation of each channel."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        values = pixels.float().flatten(2) / 255
+        return torch.cat([values.mean(2), values.std(2)], dim=1)
+
+
+def test_sets_are_as_far_apart_as_their_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "inception", Features)
+    sets, count = SetFigures(frozenset({"lpips"})), 12
+    features = []
+    for seed in range(count):
+        clean = scene(40, 48, seed)
+        sets.add("same", clean, clean)
+        sets.add("other", spoiled(clean, seed), clean)
+        features.append([Features()(unit(one) * 255)[0].double().numpy() for one in (spoiled(clean, seed), clean)])
+    same, other = sets.of("same", count), sets.of("other", count)
+    assert same == {"fid": pytest.approx(0, abs=1e-3), "kid": pytest.approx(0, abs=0.02)}
+    one, two = np.array(features).transpose(1, 0, 2)
+    root = sqrtm(np.cov(one.T) @ np.cov(two.T))
+    expected = ((one.mean(0) - two.mean(0)) ** 2).sum() + np.trace(np.cov(one.T) + np.cov(two.T) - 2 * root.real)
+    assert other["fid"] == pytest.approx(expected, rel=1e-3)
+    assert other["kid"] > same["kid"]
+    for index in range(count):
+        sets.add("part", scene(40, 48, index), scene(40, 48, index))
+    assert sets.of("part", count + 1) is None
+    sets.add("few", clean, clean)
+    assert sets.of("few", 1) == {}
 
 
 def test_means_are_over_what_is_there() -> None:

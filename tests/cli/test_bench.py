@@ -17,7 +17,7 @@ from drawn import scene
 from PIL import Image
 
 from irflow_cli.runtime.images import read_picture
-from irflow_cli.services.bench import methods, peers, run, speed, suite
+from irflow_cli.services.bench import figures, methods, peers, run, speed, suite
 from irflow_cli.services.bench.figures import FIGURES
 from irflow_cli.services.bench.rows import markdown, read_rows
 from irflow_cli.services.restore import Restorer, RestoreSettings
@@ -85,6 +85,33 @@ def test_walks_are_every_combination_and_each_is_told_apart(pairs, bench) -> Non
     assert (2, "uniform grid, strength 0.5") in names
     results = {(row["steps"], row["variant"]): row["psnr"] for row in lines(done.out) if row["picture"] == "one"}
     assert results[1, "released grid"] != results[2, "released grid"] != results[2, "released grid, strength 0.5"]
+
+
+class Means(torch.nn.Module):
+    """Stands for the Inception network."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return pixels.float().mean((2, 3))
+
+
+def test_figures_of_sets_stand_with_their_last_picture(tmp_path, bench, monkeypatch) -> None:
+    for seed in range(figures.LEAST):
+        (tmp_path / "set").mkdir(exist_ok=True)
+        Image.fromarray(scene(24, 24, seed)).save(tmp_path / "set" / f"{seed}.png")
+    monkeypatch.setattr(figures, "inception", Means)
+    monkeypatch.setattr(run, "absent", lambda: {})
+    monkeypatch.setattr(run, "measure", lambda *rest: {"psnr": 20.0})
+    done = bench(tmp_path / "set", "--degrade", "rain:0.5,rain:1", "--report", tmp_path / "out")
+    header, _, *body = [line.split(" | ") for line in done.out.splitlines() if line.startswith("|")]
+    assert len(body) == 4
+    assert all(float(cells[header.index("FID")]) > 0 for cells in body)
+    stored = read_rows(tmp_path / "out" / "results.jsonl")
+    assert {row.picture for row in stored if row.scores.fid == row.scores.fid} == {stored[-1].picture}
+    (tmp_path / "out" / "results.jsonl").write_text(
+        "".join((tmp_path / "out" / "results.jsonl").read_text().splitlines(True)[:-1])
+    )
+    again = bench(tmp_path / "set", "--degrade", "rain:0.5,rain:1", "--report", tmp_path / "out")
+    assert "FID and KID need the whole set" in again.err
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(pairs, bench, counted, tmp_path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -25,8 +26,8 @@ class Scores:
     """Figures of one picture, or the means over many; nan for what is missing or has no meaning.
 
     Measured on 8-bit outputs with a data range of 255 (1 in `metrics`). PSNR in dB, at most 100; psnr_y and ssim_y are of
-    BT.601 luma (16 to 235); vif, lpips and dists come from torchmetrics (extra `metrics`). Time in seconds a megapixel,
-    memory in MiB.
+    BT.601 luma (16 to 235); vif, lpips and dists come from torchmetrics (extra `metrics`). fid and kid are of whole sets, and
+    stand with the last picture of one. Time in seconds a megapixel, memory in MiB.
     """
 
     psnr: float = MISSING
@@ -37,13 +38,16 @@ class Scores:
     vif: float = MISSING
     lpips: float = MISSING
     dists: float = MISSING
+    fid: float = MISSING
+    kid: float = MISSING
     seconds_per_mp: float = MISSING
     peak_mib: float = MISSING
 
 
 @dataclass(frozen=True)
 class Figure:
-    """How a figure is shown and which way is better; `smallest` side of a picture that has one."""
+    """How a figure is shown and which way is better; `smallest` side of a picture that has one; `weights` that it needs;
+    `whole`: it is one of sets, not of pictures."""
 
     title: str
     digits: int
@@ -51,6 +55,7 @@ class Figure:
     smallest: int = 1
     measure: Callable[[Tensor, Tensor], float | Tensor] | None = None
     weights: str | None = None
+    whole: bool = False
 
 
 def _library(name: str, **options: object) -> Callable[[Tensor, Tensor], Tensor]:
@@ -68,6 +73,7 @@ def _vif(image: Tensor, reference: Tensor) -> Tensor:
     return _library("visual_information_fidelity")(image * 255, reference * 255)
 
 
+INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
 FIGURES: dict[str, Figure] = {
     "psnr": Figure("PSNR", 2, True, 1, metrics.psnr),
     "ssim": Figure("SSIM", 4, True, 11, metrics.ssim),
@@ -86,10 +92,13 @@ FIGURES: dict[str, Figure] = {
     "dists": Figure(
         "DISTS", 4, False, 64, _library("deep_image_structure_and_texture_similarity", reduction="mean"), "vgg16-397923af.pth"
     ),
+    "fid": Figure("FID", 2, False, weights=INCEPTION, whole=True),
+    "kid": Figure("KID", 4, False, weights=INCEPTION, whole=True),
     "seconds_per_mp": Figure("s/MP", 2, False),
     "peak_mib": Figure("MiB", 0, False),
 }
-LIBRARY = ("vif", "lpips", "dists")
+LIBRARY = ("vif", "lpips", "dists", "fid", "kid")
+LEAST = 10  # pictures of a set, below which FID and KID say nothing
 
 
 def absent() -> dict[str, str]:
@@ -99,9 +108,9 @@ def absent() -> dict[str, str]:
     found = {}
     folder = Path(torch.hub.get_dir()) / "checkpoints"
     for name in LIBRARY:
-        weights = FIGURES[name].weights
-        if weights and importlib.util.find_spec("torchvision") is None:
-            found[name] = f"it needs torchvision, and its backbone {weights} in {folder}"
+        weights, beside = FIGURES[name].weights, "torch_fidelity" if FIGURES[name].whole else "torchvision"
+        if weights and importlib.util.find_spec(beside) is None:
+            found[name] = f"it needs {beside.replace('_', '-')}, and its backbone {weights} in {folder}"
         elif weights and not (folder / weights).is_file():
             found[name] = f"put its backbone {weights} into {folder}"
     return found
@@ -120,6 +129,71 @@ def measure(pixels: np.ndarray, clean: np.ndarray, border: int, left_out: frozen
         if figure.measure is not None and name not in left_out and side >= max(1, figure.smallest):
             values[name] = min(float(figure.measure(image, reference)), EQUAL)
     return values
+
+
+class SetFigures:
+    """FID and KID of sets that come picture by picture: from the features that an Inception network finds in them.
+
+    Torchmetrics does both; KID is the mean over 100 draws of at most 50 pictures, by a fixed seed.
+    """
+
+    def __init__(self, left_out: frozenset[str]) -> None:
+        self.names = [name for name, figure in FIGURES.items() if figure.whole and name not in left_out]
+        self.features: dict[object, list[tuple[Tensor, Tensor]]] = {}
+        self.network = inception() if self.names else None
+
+    def add(self, key: object, pixels: np.ndarray, clean: np.ndarray) -> None:
+        """Take in a picture (H, W, 3) uint8 of the set `key`, and the clean one beside it."""
+        if self.network is not None:
+            with torch.inference_mode():
+                both = (self.network((unit(one) * 255).byte()).reshape(1, -1).float() for one in (pixels, clean))
+                self.features.setdefault(key, []).append(tuple(both))  # type: ignore[arg-type]
+
+    def of(self, key: object, count: int) -> dict[str, float] | None:
+        """Return the figures of the set `key`: None when not all its `count` pictures came, none of fewer than LEAST."""
+        features = self.features.pop(key, [])
+        if len(features) != count:
+            return None
+        if count < LEAST:
+            return {}
+        from torchmetrics.image.fid import FrechetInceptionDistance
+        from torchmetrics.image.kid import KernelInceptionDistance
+
+        given, made = _Given(features[0][0].shape[1]), {}
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # that features are kept in memory, which they were before
+            torch.manual_seed(0)
+            for name in self.names:
+                metric = (
+                    FrechetInceptionDistance(given)
+                    if name == "fid"
+                    else KernelInceptionDistance(given, subset_size=min(count, 50))
+                )
+                for pixels, clean in features:
+                    metric.update(pixels, real=False)
+                    metric.update(clean, real=True)
+                end = metric.compute()
+                made[name] = float(end[0] if isinstance(end, tuple) else end)
+        return made
+
+
+class _Given(torch.nn.Module):
+    """Stands where torchmetrics expects a network, for pictures whose features are known."""
+
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.num_features = num_features
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features
+
+
+def inception() -> torch.nn.Module:
+    """Return the Inception network of FID, from its file in torch's cache: (B, 3, H, W) uint8 in, (B, 2048) out."""
+    from torchmetrics.image.fid import NoTrainInceptionV3
+
+    weights = Path(torch.hub.get_dir()) / "checkpoints" / INCEPTION
+    return NoTrainInceptionV3("inception-v3-compat", ["2048"], str(weights))
 
 
 def doubts(pixels: np.ndarray, clean: np.ndarray, what: str) -> tuple[str, ...]:

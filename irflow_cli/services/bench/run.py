@@ -16,7 +16,7 @@ from irflow_cli.runtime.checkpoints import read_card
 from irflow_cli.runtime.device import choose_device
 from irflow_cli.runtime.encoding import Coding, encode_picture
 from irflow_cli.runtime.images import Picture, write_atomically
-from irflow_cli.services.bench.figures import Scores, absent, doubts, measure
+from irflow_cli.services.bench.figures import Scores, SetFigures, absent, doubts, measure
 from irflow_cli.services.bench.methods import Method, Result, Walks, our_checkpoint, our_methods, prior_methods
 from irflow_cli.services.bench.peers import command, foreign_network, known_peers
 from irflow_cli.services.bench.rows import Row, line_of, read_rows, write_rows
@@ -145,6 +145,7 @@ def bench(run: Run, progress: Callable[[float], None] = lambda done: None) -> It
     kept = _kept(request.store)
     fresh: set[str] = set()
     rows: list[Row] = []
+    sets = SetFigures(frozenset(run.left_out))
     cv2.setNumThreads(torch.get_num_threads())
     try:
         for sample in run.samples:
@@ -155,6 +156,10 @@ def bench(run: Run, progress: Callable[[float], None] = lambda done: None) -> It
                     row = kept.get(_place(case, method, request.border))
                     if row is None:
                         row, pixels = _measured(run, case, method, fresh)
+                        if row.error is None:
+                            sets.add(row.key, pixels, case.clean)
+                        if sample is run.samples[-1]:
+                            row = _with_set(row, sets.of(row.key, len(run.samples)), bool(sets.names))
                         _keep_view(request.folder, case, _file_of(method), pixels[top:, left:])
                         _append(request.store, row)
                     rows.append(row)
@@ -164,6 +169,14 @@ def bench(run: Run, progress: Callable[[float], None] = lambda done: None) -> It
             write_rows(request.store, rows)
     finally:
         cv2.setNumThreads(threads)
+
+
+def _with_set(row: Row, figures: dict[str, float] | None, wanted: bool) -> Row:
+    """Return the last row of a set with the set's figures, or with the reason why there are none."""
+    if figures is not None:
+        return replace(row, scores=replace(row.scores, **figures))
+    why = "FID and KID need the whole set in one run; remove the old results to have them"
+    return replace(row, notes=(*row.notes, why)) if wanted and row.error is None else row
 
 
 def _kept(store: Path | None) -> dict[tuple, Row]:
