@@ -92,6 +92,13 @@ WALK_OPTIONS: dict[str, tuple[Any, Any]] = {
         ],
         None,
     ),
+    "stop": (
+        Annotated[
+            Optional[float],
+            typer.Option(help="Time from which the last step goes to the end.", show_default="steps are equal"),
+        ],
+        None,
+    ),
     "device": (Device, "auto"),
     "precision": (Precision, "auto"),
     "seed": (Seed, 0),

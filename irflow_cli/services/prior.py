@@ -28,10 +28,13 @@ WINDOW, SHARED = 448, 64  # pixels of a window's side on large states, and of wh
 
 @dataclass(frozen=True)
 class Preset:
-    """A walk: which sampler, how many steps and corrections, and the time at which it begins. At a time above 0 it begins
-    in a guess brought to that time: a cheap one, or with `levels` what the prior makes of the picture at half the size, which
-    begins in the same way, that many times. `blended` is the mean of the walk's end with two other fillings: what one step from
-    nothing makes of it, and OpenCV's (Telea's)."""
+    """A walk: which sampler, how many steps and corrections, and when it begins and stops.
+
+    start: a walk begins at time 0 in noise, or later in a guess brought to that time: a cheap one, or with `levels` what the
+    prior makes of the picture at half the size, which begins in the same way, that many times. stop: from there the last step
+    goes to the end; None: all steps are equal. blended: the mean of the walk's end and two other fillings, what one step from
+    nothing makes of it and OpenCV's (Telea's).
+    """
 
     sampler: str
     steps: int
@@ -39,6 +42,7 @@ class Preset:
     start: float = 0.0
     levels: int = 0
     blended: bool = False
+    stop: float | None = None
 
     @property
     def nfe(self) -> int:
@@ -73,6 +77,7 @@ class WalkSettings:
     steps: int | None = None
     corrections: int | None = None
     start: float | None = None
+    stop: float | None = None
     device: str = "auto"
     precision: str = "auto"
     seed: int = 0
@@ -80,7 +85,7 @@ class WalkSettings:
 
     def walk(self, asked: str) -> Preset:
         """Return the preset's walk for what is asked, a column of PRESETS, with what was set."""
-        given = {name: getattr(self, name) for name in ("sampler", "steps", "corrections", "start")}
+        given = {name: getattr(self, name) for name in ("sampler", "steps", "corrections", "start", "stop")}
         base = PRESETS[self.preset][asked]
         if self.sampler not in (None, base.sampler):
             base = replace(base, corrections=int(self.sampler in CORRECTED), levels=0, blended=False)
@@ -95,6 +100,7 @@ class WalkSettings:
             f"--steps must be at least 1, got {self.steps}": self.steps is None or self.steps >= 1,
             f"--corrections must be at least 0, got {self.corrections}": self.corrections is None or self.corrections >= 0,
             f"--start must be from 0 to below 1, got {self.start}": self.start is None or 0 <= self.start < 1,
+            f"--stop must be above 0 and below 1, got {self.stop}": self.stop is None or 0 < self.stop < 1,
         }
         for message, holds in rules.items():
             if not holds:
@@ -121,6 +127,10 @@ class Prior:
         if self.walk.sampler == "pixelwise" and (asked != "pixels" or not timed):
             why = "this prior does not know times per pixel" if asked == "pixels" else "it needs known pixels, not means"
             raise UsageError(f"--sampler pixelwise does not go here: {why}; use another, such as pnp")
+        if self.walk.stop is not None and (self.walk.steps < 2 or self.walk.stop <= self.walk.start):
+            raise UsageError(
+                f"--stop needs two steps and a time after --start ({self.walk.start:g}); raise --steps or leave it out"
+            )
         if settings.corrections and self.walk.sampler not in CORRECTED:
             raise UsageError(f"--corrections has no meaning for {self.walk.sampler}; leave it out, or use --sampler restora")
         window, shared = (self.net.size, self.net.size // 4) if isinstance(self.net, PriorUNet) else (WINDOW, SHARED)
@@ -163,7 +173,7 @@ class Prior:
 
         def walk(dtype: torch.dtype) -> Walk:
             self.dtype = dtype
-            times = make_times("uniform", settings.steps, settings.start).float().to(self.device)
+            times = make_times("uniform", settings.steps, settings.start, settings.stop).float().to(self.device)
             begin = torch.full(shape, GREY, device=self.device) if settings.sampler == "hqs" else noise()
             x = begin if guess is None else interpolate(begin, guess.to(self.device), settings.start)
             return GUIDED[settings.sampler](field, x, times, Guidance(observation, noise, settings.corrections, GREY))

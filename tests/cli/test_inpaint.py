@@ -121,6 +121,17 @@ def test_the_seed_decides_and_the_batch_does_not(tiny_checkpoint) -> None:
     assert not np.array_equal(both, filled(inside, seed=1))
 
 
+def test_a_walk_that_stops_early_ends_elsewhere(tiny_checkpoint) -> None:
+    checkpoint, inside = str(tiny_checkpoint("prior")), HOLES["box"](48, 48, np.random.default_rng(0))
+    picture, hole = Picture(scene(48, 48), None, "PNG"), Hole(inside, inside.astype(np.float32))
+    ends = [
+        Inpainter(WalkSettings("paper", steps=4, stop=stop, checkpoint=checkpoint)).fill(picture, hole).pixels
+        for stop in (None, 0.75, 0.9)  # four equal steps are at 0.75 before the last
+    ]
+    assert np.array_equal(ends[0], ends[1])
+    assert not np.array_equal(ends[0], ends[2])
+
+
 @pytest.mark.parametrize("sampler", ["pixelwise", "restora"])
 def test_windows_of_a_large_hole_leave_no_seam(tiny_checkpoint, sampler: str) -> None:
     picture = Picture(scene(160, 200), None, "PNG")
@@ -305,6 +316,9 @@ def test_masks_that_say_nothing_clear_are_one_line(inpaint, picture_file, mask_f
         (("--mask-box", "1,1,2,2", "--sampler", "magic"), "unknown sampler"),
         (("--mask-box", "1,1,2,2", "--preset", "magic"), "unknown preset"),
         (("--mask-box", "1,1,2,2", "--start", 1), "--start must be"),
+        (("--mask-box", "1,1,2,2", "--stop", 1), "--stop must be"),
+        (("--mask-box", "1,1,2,2", "--stop", 0.9), "--stop needs two steps"),
+        (("--mask-box", "1,1,2,2", "--steps", 3, "--stop", 0.4), "a time after --start (0.5)"),
         (("--mask-box", "1,1,2,2", "--samples", 0), "--samples goes from"),
         (("--mask-box", "1,1,2,2", "--mask-feather", -1), "--mask-feather goes from"),
     ],

@@ -69,6 +69,10 @@ def test_grids_rise_from_start_to_one(grid: str, steps: int, start: float) -> No
     assert bool((times.diff() > 0).all())
 
 
+def test_a_grid_that_stops_early_ends_with_one_long_interval() -> None:
+    assert make_times("uniform", 5, 0.2, 0.8).tolist() == pytest.approx([0.2, 0.35, 0.5, 0.65, 0.8, 1.0])
+
+
 def test_released_grids_are_the_published_ones() -> None:
     published = {2: [1, 0.2, 0], 3: [1, 0.2, 0.1, 0], 4: [1, 0.5, 0.25, 0.05, 0]}  # in tau = 1 - t
     for steps, taus in published.items():

@@ -123,16 +123,18 @@ def prior_methods(settings: RestoreSettings, presets: tuple[str, ...], spoilers:
 
 
 def parse_walk(text: str) -> WalkSettings:
-    """Return the walk of a preset's name or of SAMPLER:STEPS[:CORRECTIONS[:START]], such as restora:64:1; else UsageError."""
+    """Return the walk of a preset's name or of SAMPLER:STEPS[:CORRECTIONS[:START[:STOP]]], such as restora:64:1; else
+    UsageError."""
     if text in PRESETS:
         return WalkSettings(text)
     try:
         sampler, steps, *rest = text.split(":")
         corrections, start = int(rest[0]) if rest else None, float(rest[1]) if len(rest) > 1 else 0.0
-        walk = WalkSettings(sampler=sampler, steps=int(steps), corrections=corrections, start=start)
+        stop = float(rest[2]) if len(rest) > 2 else None
+        walk = WalkSettings("fast", sampler, int(steps), corrections, start, stop)
     except ValueError:
         known = ", ".join(PRESETS)
-        raise UsageError(f"--presets is a list of {known}, or SAMPLER:STEPS:CORRECTIONS:START; got {text!r}") from None
+        raise UsageError(f"--presets is a list of {known}, or SAMPLER:STEPS:CORRECTIONS:START:STOP; got {text!r}") from None
     walk.check()
     return walk
 
