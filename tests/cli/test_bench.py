@@ -464,7 +464,7 @@ def test_a_command_that_does_not_exist_is_a_failure() -> None:
 
 
 def test_speed_is_work_over_time(tiny_checkpoint, monkeypatch, irflow) -> None:
-    monkeypatch.setattr(speed, "timed", lambda work: [0.5, 0.5] if work() is None else [0.5, 0.25])
+    monkeypatch.setattr(speed, "timed", lambda work, repeats=5: [0.5, 0.5] if work() is None else [0.5, 0.25])
     assert max(speed.convolution_peak(torch.device("cpu"), torch.float32, ((4, 8), (8, 8)))) == pytest.approx(
         2 * 9 * 8 * 8 * 64 / 1e9 / 0.25
     )

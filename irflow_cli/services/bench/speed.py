@@ -18,7 +18,7 @@ from irflow_cli.errors import DeviceError
 from irflow_cli.runtime.device import autocast
 from irflow_cli.runtime.encoding import encode_picture
 from irflow_cli.runtime.images import Picture
-from irflow_cli.services.batch import work_through
+from irflow_cli.services.batch import Alike, work_through
 from irflow_cli.services.planning import Files, plan
 from irflow_cli.services.restore import Restorer, RestoreSettings
 
@@ -195,7 +195,7 @@ def measured_command(options: list[str]) -> tuple[float, float]:
     return float(seconds), float(peak)
 
 
-def folder_facts(restorer: Restorer, count: int = 8, side: int = 384) -> Iterator[Fact]:
+def folder_facts(restorer: Restorer, count: int = 8, side: int = 384, repeats: int = REPEATS) -> Iterator[Fact]:
     """Yield the throughput of a folder of small PNG files, read, restored and written, and how many times the restoring
     alone takes that time."""
     with tempfile.TemporaryDirectory() as name:
@@ -206,14 +206,19 @@ def folder_facts(restorer: Restorer, count: int = 8, side: int = 384) -> Iterato
 
         def work() -> None:
             files = Files((str(folder),), Path(name, "out"), overwrite=True)
-            outcomes = work_through(plan(files), lambda job, *rest: restorer.restore(*rest), files, "speed")
+            alike = Alike(restorer.company, restorer.restore_alike)
+            outcomes = work_through(plan(files), lambda job, *rest: restorer.restore(*rest), files, "speed", alike=alike)
             wrong = [outcome.error for outcome in outcomes if outcome.error]
             if wrong:
                 raise DeviceError(str(wrong[0]))
 
         tile, generator = torch.rand(1, 3, side, side), torch.Generator()
         alone = count * float(np.median(timed(lambda: restorer.restore_tensor(tile, [None], [generator]))))
-        megapixels, seconds, where = count * side**2 / 1e6, timed(work), f"folder of {count} PNG files of {side} x {side}"
+        megapixels, seconds, where = (
+            count * side**2 / 1e6,
+            timed(work, repeats),
+            f"folder of {count} PNG files of {side} x {side}",
+        )
         yield _fact(where, [megapixels / value for value in seconds], "MP/s")
         yield _fact(where, [value / alone for value in seconds], "of the network's time")
 
