@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -16,9 +16,12 @@ from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.flow.observations import OPERATORS, agreeing
 from irflow_cli.runtime.checkpoints import Checkpoint
 from irflow_cli.runtime.images import MAX_PIXELS, Picture, as_depth
+from irflow_cli.runtime.tiling import tiled
 from irflow_cli.services.batch import Outcome, Progress, work_through
 from irflow_cli.services.planning import Files, Job, plan
 from irflow_cli.services.prior import Prior, WalkSettings
+
+TILE = 448  # pixels of a tile's side, of the large picture
 
 
 @dataclass(frozen=True)
@@ -53,26 +56,47 @@ class Upscaler:
         self.prior = Prior(walk, "means" if operator == "area" else "pixels", checkpoint)
         self.scale, self.operator = scale, operator
 
-    def enlarge(self, picture: Picture, max_pixels: int = MAX_PIXELS) -> Picture:
+    def enlarge(
+        self, picture: Picture, max_pixels: int = MAX_PIXELS, progress: Callable[[float], None] = lambda share: None
+    ) -> Picture:
         """Return the picture `scale` times as high and wide. With `area` the means of its blocks are the picture's pixels, to
-        within a grey level; with `grid` its every `scale`-th pixel is. Alpha is enlarged by bicubic interpolation."""
-        height, width = picture.pixels.shape[:2]
-        large = (width * self.scale, height * self.scale)
-        if large[0] * large[1] > max_pixels:
-            raise ImageError(f"would have {large[0]} x {large[1]} pixels, more than --max-pixels; raise it, or cut the picture")
-        small = picture.unit().clip(0, 1)
-        tensor = _tensor(small.repeat(3 // small.shape[2], axis=2))
-        guess = _tensor(self._guess(tensor[0].permute(1, 2, 0).numpy(), large)) if self.prior.walk.start > 0 else None
-        observation = OPERATORS[self.operator](tensor.to(self.prior.device), self.scale)
+        within a grey level; with `grid` its every `scale`-th pixel is. Alpha is enlarged by bicubic interpolation.
+
+        It is done in tiles, whose weighted means agree with the picture as each does. `progress` gets the share that is done.
+        """
+        height, width = (side * self.scale for side in picture.pixels.shape[:2])
+        if height * width > max_pixels:
+            raise ImageError(f"would have {width} x {height} pixels, more than --max-pixels; raise it, or cut the picture")
+        pixels = np.empty((height, width, *picture.pixels.shape[2:]), picture.pixels.dtype)
         generator = torch.Generator().manual_seed(picture.seed(self.prior.settings.seed))
+        whole, grain = picture.unit(), 16 * self.scale  # tiles begin and end between pixels of the small picture
+
+        def read(top: int, bottom: int, left: int, right: int) -> Tensor:
+            part = whole[top // self.scale : bottom // self.scale, left // self.scale : right // self.scale].clip(0, 1)
+            return _tensor(part.repeat(self.scale, 0).repeat(self.scale, 1))
+
+        def work(part: Tensor) -> Tensor:
+            return self._enlarged(part[..., :: self.scale, :: self.scale], generator)
+
+        for top, band in tiled(work, read, height, width, TILE, grain, grain):
+            values = as_depth(band[0].clamp(0, 1).permute(1, 2, 0).numpy(), pixels.dtype)
+            pixels[top : top + len(values)] = values if pixels.ndim == 3 else values[..., 0]
+            progress((top + len(values)) / height)
+        alpha = picture.alpha
+        alpha = None if alpha is None else cv2.resize(alpha, (width, height), interpolation=cv2.INTER_CUBIC)
+        return replace(picture, pixels=pixels, alpha=alpha)
+
+    def _enlarged(self, small: Tensor, generator: torch.Generator) -> Tensor:
+        """Return a picture (1, 1 or 3, h, w) in [0, 1] `scale` times as large, on the CPU."""
+        colour = small.expand(-1, 3, -1, -1)
+        observation = OPERATORS[self.operator](colour.to(self.prior.device), self.scale)
+        large = (small.shape[3] * self.scale, small.shape[2] * self.scale)
+        guess = _tensor(self._guess(colour[0].permute(1, 2, 0).numpy(), large)) if self.prior.walk.start > 0 else None
         everywhere = torch.ones(large[::-1], dtype=torch.bool)
         found = self.prior.sample(observation, guess, everywhere, [generator]).state
-        if picture.pixels.ndim == 2:
+        if small.shape[1] == 1:
             found = found.mean(1, keepdim=True).expand(-1, 3, -1, -1)
-        pixels = as_depth(agreeing(observation, found)[0].permute(1, 2, 0).cpu().numpy(), picture.pixels.dtype)
-        pixels = pixels if picture.pixels.ndim == 3 else pixels[..., 0].copy()
-        alpha = None if picture.alpha is None else cv2.resize(picture.alpha, large, interpolation=cv2.INTER_CUBIC)
-        return replace(picture, pixels=pixels, alpha=alpha)
+        return agreeing(observation, found)[:, : small.shape[1]].cpu()
 
     def _guess(self, small: np.ndarray, large: tuple[int, int]) -> np.ndarray:
         """Return the picture (h, w, 3) enlarged by bicubic interpolation; pixels of a grid stay where they are."""
@@ -96,7 +120,7 @@ def upscale_files(
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         beyond = picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1)
         notes = ("values beyond 0 to 1 were clipped",) if beyond else ()
-        return upscaler.enlarge(picture, request.files.max_pixels), notes
+        return upscaler.enlarge(picture, request.files.max_pixels, progress), notes
 
     digest = upscaler.prior.checkpoint.card.digest
     identity = f"upscale {request.scale} {request.operator} {request.walk} {digest} {irflow_cli.__version__}"

@@ -16,6 +16,7 @@ from PIL import Image
 from irflow_cli.degradations.masks import HOLES
 from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.runtime.images import Picture, read_picture
+from irflow_cli.services import upscale
 from irflow_cli.services.inpaint import MARGIN, Inpainter, crops_of
 from irflow_cli.services.masks import Hole, MaskSettings, hole_of, spread_hole
 from irflow_cli.services.prior import PRESETS, Preset, WalkSettings
@@ -382,20 +383,32 @@ def test_resume_looks_at_the_mask_too(inpaint, picture_file, mask_file, tmp_path
 
 @pytest.mark.parametrize("operator", ["area", "grid"])
 @pytest.mark.parametrize("scale", [2, 3, 4])
-@pytest.mark.parametrize("mode", ["RGB", "L"])
+@pytest.mark.parametrize(("mode", "tile"), [("RGB", 448), ("RGB", 176), ("L", 176)])
 def test_an_enlarged_picture_holds_its_input(
-    irflow, tiny_checkpoint, picture_file, tmp_path: Path, operator: str, scale: int, mode: str
+    irflow, tiny_checkpoint, picture_file, tmp_path: Path, monkeypatch, operator: str, scale: int, mode: str, tile: int
 ) -> None:
-    source = picture_file("small.png", 17, 23, mode)
+    monkeypatch.setattr(upscale, "TILE", tile)
+    source = picture_file("small.png", 47, 33, mode)
     done = irflow("upscale", source, "--checkpoint", tiny_checkpoint("prior"), "--scale", scale, "--operator", operator)
     assert done.code == 0, done.err
     small, large = read_picture(source).pixels, read_picture(tmp_path / f"small.x{scale}.png").pixels
-    assert large.shape == (17 * scale, 23 * scale, *small.shape[2:])
+    assert large.shape == (47 * scale, 33 * scale, *small.shape[2:])
     if operator == "grid":
         assert np.array_equal(large[::scale, ::scale], small)
     else:
-        means = large.reshape(17, scale, 23, scale, -1).astype(float).mean((1, 3)).reshape(small.shape)
+        means = large.reshape(47, scale, 33, scale, -1).astype(float).mean((1, 3)).reshape(small.shape)
         assert np.abs(means - small).max() <= 1
+
+
+def test_tiles_of_an_enlarged_picture_leave_no_seam(tiny_checkpoint, monkeypatch) -> None:
+    upscaler = upscale.Upscaler(WalkSettings(checkpoint=str(tiny_checkpoint("prior"))), 2)
+    ends = []
+    for tile in (448, 160):
+        monkeypatch.setattr(upscale, "TILE", tile)
+        ends.append(upscaler.enlarge(Picture(scene(130, 100), None, "PNG")).pixels.astype(int))
+    apart = np.abs(ends[0] - ends[1])
+    assert apart.max() <= 3
+    assert apart.mean() < 0.2
 
 
 @pytest.mark.parametrize(
