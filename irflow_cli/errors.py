@@ -9,6 +9,10 @@ IrflowError           1   anything below, and nothing else, is printed as one li
 └── DiskFull          5   no room for the results; the run stops
 """
 
+import errno
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what systems say of a disk without room
+
 
 class IrflowError(Exception):
     """One clear line that says what is wrong and what to do next."""

@@ -107,8 +107,20 @@ def test_a_swapped_pair_is_caught(tmp_path: Path) -> None:
     scenes(tmp_path / "right", (0, 1, 2, 3))
     check_pairs(find_samples(tmp_path / "right", paired=True))
     scenes(tmp_path / "wrong", (0, 3, 2, 1))
-    with pytest.raises(UsageError, match="1 and 3 seem swapped"):
+    with pytest.raises(UsageError, match="degraded picture of 1 shows the scene of 3, and the other way round"):
         check_pairs(find_samples(tmp_path / "wrong", paired=True))
+
+
+def test_a_wrong_partner_is_caught(tmp_path: Path) -> None:
+    scenes(tmp_path / "wrong", (0, 1, 3, 3))
+    with pytest.raises(UsageError, match="degraded picture of 2 shows the scene of 3, pairs are mixed up"):
+        check_pairs(find_samples(tmp_path / "wrong", paired=True))
+
+
+def test_names_that_end_like_smaller_versions_count_where_they_stand_alone(tmp_path: Path) -> None:
+    for name in ("x.png", "y_x2.png", "sea-kim.png", "img_HR.png", "img_LR.png", "img_bicubic.png"):
+        save(tmp_path / name, scene(20, 30))
+    assert [sample.name for sample in find_samples(tmp_path, paired=False)] == ["img_HR", "sea-kim", "x", "y_x2"]
 
 
 def test_noise_is_drawn_with_the_pictures_number_and_stored_as_8_bits(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -255,6 +256,74 @@ def test_others_read_our_deep_tiffs(dtype: type, shape: tuple[int, ...], compres
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         assert np.array_equal(file.asarray(), pixels)
         assert file.pages[0].compression == (1 if compression == "raw" else 8)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"planarconfig": "separate", "photometric": "rgb"}, "in planes"),
+        ({"photometric": "rgb", "extrasamples": ["assocalpha"]}, "multiplied by their transparency"),
+        ({"photometric": "separated"}, "CMYK"),
+    ],
+)
+def test_layouts_that_would_be_misread_are_refused(tmp_path: Path, options: dict, told: str) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    shape = {"in planes": (3, 20, 30), "CMYK": (20, 30, 4)}.get(told, (20, 30, 4))
+    pixels = np.random.default_rng(0).integers(0, 65536, shape).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, metadata=None, **options)
+    with pytest.raises(ImageError, match=told):
+        read_picture(tmp_path / "a.tif")
+
+
+def test_where_white_is_zero_it_is_turned_round(tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    pixels = np.random.default_rng(0).integers(0, 65536, (20, 30)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="miniswhite", metadata=None)
+    assert np.array_equal(read_picture(tmp_path / "a.tif").pixels, 65535 - pixels)
+
+
+def test_a_floating_point_tiff_is_read_as_strictly_as_others(tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    picture = read_picture(tagged(tmp_path, "TIFF"))
+    data, _ = encode_picture(picture.with_pixels(picture.pixels.astype(np.float32) / 255), "TIFF")
+    path = stored(tmp_path, data, "float.tif")
+    back = read_picture(path)
+    assert (back.tags.icc, back.tags.xmp) == (picture.tags.icc, XMP)
+    exif = Image.Exif()
+    exif.load(back.tags.exif)
+    assert exif[0x010F] == "maker"
+    with pytest.raises(ImageError, match="--max-pixels"):
+        read_picture(path, max_pixels=100)
+    pages = np.zeros((2, 20, 30, 3), np.float32)
+    tifffile.imwrite(tmp_path / "pages.tif", pages, photometric="rgb", metadata=None)
+    with pytest.raises(ImageError, match="several pages"):
+        read_picture(tmp_path / "pages.tif")
+
+
+def test_whatever_a_decoder_raises_is_one_picture_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError("Missing or empty image item")
+
+    monkeypatch.setattr(Image, "open", broken)
+    with pytest.raises(ImageError, match="damaged or incomplete"):
+        read_picture(stored(tmp_path, b"something"))
+
+
+def test_a_lossless_webp_stays_one_whatever_stands_before_its_pixels(tmp_path: Path) -> None:
+    picture = read_picture(tagged(tmp_path, "PNG"))
+    data, _ = encode_picture(picture, "WEBP", Coding(lossless=True))
+    back = read_picture(stored(tmp_path, data, "a.webp"))
+    assert np.array_equal(read_picture(stored(tmp_path, encode_picture(back, "WEBP")[0], "b.webp")).pixels, picture.pixels)
+    lossy = read_picture(stored(tmp_path, encode_picture(picture, "WEBP", Coding(quality=80))[0], "c.webp"))
+    assert lossy.coding == {"lossless": False}
+
+
+def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
+    picture = read_picture(tagged(tmp_path, "PNG"))
+    assert "cannot hold a colour profile" in encode_picture(picture, "BMP")[1][0]
+    assert "--quality is left out" in encode_picture(picture, "PNG", Coding(quality=50))[1][0]
+    long = replace(picture, tags=Tags(xmp=b"x" * 70_000))
+    assert "too long for a JPEG" in encode_picture(long, "JPEG")[1][0]
 
 
 @pytest.mark.parametrize("policy", ["strip", "no-gps"])

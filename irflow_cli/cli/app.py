@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 
@@ -57,7 +58,11 @@ def root(
 def main() -> None:
     """Run the command line and exit with its code. A SIGTERM unwinds like Ctrl-C, so that nothing is left half written."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code == 130:  # at once, whatever a thread still waits for
+        sys.stdout.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:

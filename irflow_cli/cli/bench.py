@@ -51,7 +51,9 @@ def bench(
     checkpoint: Annotated[Optional[str], typer.Option(help="A file or a name.", show_default="shipped")] = None,
     sigma: Annotated[Optional[float], typer.Option(help="Noise told to all methods.", show_default="estimated")] = None,
     sampler: Annotated[Optional[str], typer.Option(help="euler or heun.", show_default="euler")] = None,
-    grid: Annotated[Optional[str], typer.Option(help="released, uniform or both.", show_default="released")] = None,
+    grid: Annotated[
+        Optional[str], typer.Option(help="released or uniform, or both: released,uniform.", show_default="released")
+    ] = None,
     strength: Annotated[str, typer.Option(help="Shares of the result in the mixture with the input, such as 0.5,1.")] = "1",
     source_noise: Annotated[str, typer.Option(help="Noise levels added before the walk, such as 0,10.")] = "0",
     ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns.")] = False,
@@ -87,8 +89,9 @@ def bench(
 ) -> int:
     """Measure restored pictures against their clean originals, beside the peers, on the same inputs.
 
-    Prints a Markdown table of means; with --json a line a picture. PSNR, SSIM and MS-SSIM are ours, VIF, LPIPS and DISTS
-    come with irflow[metrics]. Outputs are rounded to 8 bits; nothing is resized.
+    Prints a Markdown table of means; with --json a line a picture. PSNR, SSIM and MS-SSIM are ours, VIF comes with
+    irflow[metrics]; LPIPS, DISTS, FID and KID need networks beside it, and it is said which and where. Outputs are rounded to
+    8 bits; nothing is resized.
 
     Example: irflow bench photos/ --task denoise --degrade noise:25 --steps 1,2,4
     """
@@ -118,6 +121,8 @@ def bench(
         precision=precision,
     )
     if speed is not None:
+        if task in ("inpaint", "upscale"):
+            raise UsageError("--speed measures restore: --task derain, denoise or deraindrop")
         return _speed(console, settings, speed)
     if data is None:
         raise UsageError("DATA is missing: a folder of pairs, or of clean pictures with --degrade")
@@ -174,10 +179,10 @@ def _bench(console: Console, request: BenchRequest) -> int:
 
 
 def _compare(console: Console, old: Path, new: Path) -> int:
-    from irflow_cli.services.bench.compare import compare
+    from irflow_cli.services.bench.compare import compare, lost
     from irflow_cli.services.bench.rows import markdown
 
-    changes = compare(old, new)
+    changes, gone = compare(old, new), lost(old, new)
     for change in changes:
         if console.as_json:
             console.result("", **vars(change))
@@ -186,8 +191,10 @@ def _compare(console: Console, old: Path, new: Path) -> int:
         for line in markdown(cells):
             console.result(line)
     worse = sum(change.verdict == "worse" for change in changes)
-    console.note(f"{worse} figures got worse" if worse else "nothing got worse")
-    return 1 if worse else 0
+    for line in gone:
+        console.error(line)
+    console.note(f"{worse} figures got worse" if worse else "no figure got worse")
+    return 1 if worse or gone else 0
 
 
 def _speed(console: Console, settings: RestoreSettings, sizes: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +21,10 @@ class Console:
     def result(self, text: str, **values: Any) -> None:
         """Print one result: `text`, or as JSON the values."""
         line = json.dumps({"schema": SCHEMA, **values}, default=str) if self.as_json else text
-        sys.stdout.write(line + "\n")
+        try:
+            sys.stdout.write(line + "\n")
+        except UnicodeEncodeError:  # a file's name in another encoding than the terminal's
+            sys.stdout.buffer.write(os.fsencode(line + "\n"))
         sys.stdout.flush()
 
     def note(self, text: str) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from irflow_cli.errors import ImageError, UsageError
-from irflow_cli.runtime.images import EXIF_IFD, GPS_IFD, TIFF_TEXTS, XMP_TAG, Picture, Tags, as_depth, register_heif
+from irflow_cli.runtime.images import EXIF_IFD, GPS_IFD, ICC_TAG, TIFF_TEXTS, XMP_TAG, Picture, Tags, as_depth, register_heif
 
 
 class Format(NamedTuple):
@@ -33,7 +33,7 @@ FORMATS = {
     "HEIF": Format(("uint8",), True, "never"),
 }
 METADATA = ("keep", "strip", "no-gps")
-ICC_TAG = 34675  # of TIFF
+MAX_XMP = 65_504  # bytes, in a JPEG
 QUALITY = 92  # of lossy files whose source does not say
 
 
@@ -56,17 +56,28 @@ class Coding:
             raise UsageError("--lossless and --quality contradict each other; give one of them")
 
 
+def check_encoding(picture: Picture, kind: str, coding: Coding) -> None:
+    """Raise ImageError for a picture that format `kind` cannot hold, for its transparency or, where asked, without loss."""
+    if picture.alpha is not None and not FORMATS[kind].alpha:
+        raise ImageError(f"{kind} cannot hold transparency; write PNG or WebP (--format)")
+    if coding.lossless and FORMATS[kind].exact == "never":
+        raise ImageError(f"{kind} cannot be written without loss here; write PNG or WebP (--format)")
+
+
 def encode_picture(picture: Picture, kind: str, coding: Coding | None = None) -> tuple[bytes, tuple[str, ...]]:
     """Return the picture as the bytes of a file of format `kind`, and what got lost on the way, to be said.
 
-    Depth that the format cannot hold is rounded and said. Raises ImageError for transparency that it cannot hold, and
-    for `lossless` where there is no such thing.
+    Depth and tags that the format cannot hold are rounded or left out, and said. Raises ImageError as `check_encoding` does.
     """
     coding, form, notes = coding or Coding(), FORMATS[kind], []
-    if picture.alpha is not None and not form.alpha:
-        raise ImageError(f"{kind} cannot hold transparency; write PNG or WebP (--format)")
-    if coding.lossless and form.exact == "never":
-        raise ImageError(f"{kind} cannot be written without loss here; write PNG or WebP (--format)")
+    check_encoding(picture, kind, coding)
+    if coding.quality is not None and form.exact == "always":
+        notes.append(f"{kind} has no quality; --quality is left out")
+    if kind == "BMP" and any((picture.tags.icc, picture.tags.exif, picture.tags.xmp)):
+        notes.append("BMP cannot hold a colour profile, EXIF or XMP; left out")
+    if kind == "JPEG" and picture.tags.xmp and len(picture.tags.xmp) > MAX_XMP:
+        notes.append("its XMP is too long for a JPEG; left out")
+        picture = replace(picture, tags=replace(picture.tags, xmp=None))
     if picture.pixels.dtype.name not in form.dtypes:
         dtype = np.dtype(form.dtypes[-1])
         notes.append(f"{kind} cannot hold {picture.pixels.dtype.name}; written as {dtype.name}")

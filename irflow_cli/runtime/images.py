@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import io
 import os
@@ -15,9 +14,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms, JpegImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageCms, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
-from irflow_cli.errors import DiskFull, ImageError
+from irflow_cli.errors import FULL, DiskFull, ImageError
 
 SUFFIXES = {
     ".png": "PNG",
@@ -35,7 +34,7 @@ READABLE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
 SETS = ("MPO", "HEIF")  # files of one picture and its helpers: gain map, depth, preview
 MAX_PIXELS = 178_956_970  # half a gigabyte of RGB
 BAND = 256  # rows that are taken over from Pillow at a time
-ORIENTATION, EXIF_IFD, GPS_IFD, XMP_TAG = 0x0112, 0x8769, 0x8825, 700
+ORIENTATION, EXIF_IFD, GPS_IFD, XMP_TAG, ICC_TAG = 0x0112, 0x8769, 0x8825, 700, 34675
 TIFF_TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # description, make, model, software, date, artist, copyright
 
 
@@ -137,14 +136,53 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pict
                 return _decode(image, data, name)
     except UnidentifiedImageError:
         if data[:4] in (b"II*\0", b"MM\0*"):  # Pillow does not know colour TIFFs of floating-point numbers
-            return _split(_opencv(data, name), "TIFF")
+            with contextlib.suppress(OSError, SyntaxError, ValueError, KeyError, TypeError):
+                return _float_tiff(data, name, max_pixels)
         raise ImageError(f"{name}: not a picture that irflow reads ({', '.join(READABLE)}, HEIC)") from None
     except Image.DecompressionBombError:
-        raise ImageError(f"{name}: larger than {max_pixels} pixels; --max-pixels raises the limit") from None
+        raise _too_large(name, max_pixels) from None
     except ImageError:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError, IndexError, TypeError, KeyError, OverflowError, MemoryError) as error:
+    except MemoryError:
+        raise ImageError(f"{name}: not enough memory to read it") from None
+    except Exception as error:  # decoders raise errors of all kinds
         raise ImageError(f"{name}: damaged or incomplete ({error})") from None
+
+
+def _too_large(name: str, max_pixels: int) -> ImageError:
+    return ImageError(f"{name}: larger than {max_pixels} pixels; --max-pixels raises the limit")
+
+
+def _float_tiff(data: bytes, name: str, max_pixels: int) -> Picture:
+    directory = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
+    file = io.BytesIO(data)
+    file.seek(directory.next)
+    directory.load(file)
+    if directory.next:
+        raise ImageError(f"{name}: holds several pages; irflow works on still pictures, take them apart first")
+    if directory[256] * directory[257] > max_pixels:
+        raise _too_large(name, max_pixels)
+    exif = Image.Exif()
+    exif.load_from_fp(io.BytesIO(data))
+    xmp = directory.get(XMP_TAG)
+    tags = Tags(directory.get(ICC_TAG) or None, _exif_of(exif, "TIFF"), bytes(xmp) if xmp else None)
+    packed = {"compression": "raw" if directory.get(259, 1) == 1 else "tiff_adobe_deflate"}
+    return _split(_deep_tiff(directory, data, name), "TIFF", tags, packed)
+
+
+def _deep_tiff(directory: TiffImagePlugin.ImageFileDirectory_v2, data: bytes, name: str) -> np.ndarray:
+    """Return the pixels of a TIFF of more than 8 bits. Raises ImageError for layouts that OpenCV takes for others."""
+    photometric, planar = directory.get(262, 1), directory.get(284, 1)
+    odd = {
+        "CMYK of more than 8 bits is": photometric == 5,
+        "channels in planes of more than 8 bits are": planar == 2 and directory.get(277, 1) > 1,
+        "colours of more than 8 bits that are multiplied by their transparency are": 1 in directory.get(338, ()),
+    }
+    for what, holds in odd.items():
+        if holds:
+            raise ImageError(f"{name}: {what} not read; convert it to RGB, such as a 16-bit PNG")
+    pixels = _opencv(data, name)
+    return top_of(pixels.dtype) - pixels if photometric == 0 else pixels  # white is zero
 
 
 @contextlib.contextmanager
@@ -176,12 +214,12 @@ def _decode(image: Image.Image, data: bytes, name: str) -> Picture:
     exif, turn = image.getexif(), 1
     if kind != "HEIF":  # whose decoder has turned it already
         turn = exif.get(ORIENTATION, 1)
+    if kind == "HEIF" and int(image.info.get("bit_depth") or 8) > 8:
+        notes.append(f"has {image.info['bit_depth']} bits a channel; 8 of them are read")
     tags = Tags(image.info.get("icc_profile") or None, _exif_of(exif, kind), _xmp_of(image))
     coding = _coding_of(image, kind, data)
     if _is_deep(image, kind, data):
-        if kind == "TIFF" and image.tag_v2.get(262) == 5:  # type: ignore[attr-defined]
-            raise ImageError(f"{name}: CMYK of more than 8 bits is not read; convert it to RGB")
-        pixels = _opencv(data, name)
+        pixels = _deep_tiff(image.tag_v2, data, name) if kind == "TIFF" else _opencv(data, name)  # type: ignore[attr-defined]
         if kind == "PNG" and data[25] == 4:  # grey with alpha, which OpenCV gives as colour
             pixels = pixels[..., [0, 3]]
         return _split(_upright(pixels, turn), kind, tags, coding, tuple(notes))
@@ -268,11 +306,22 @@ def _coding_of(image: Image.Image, kind: str, data: bytes) -> dict[str, object]:
         known = {"subsampling": sampling} if sampling >= 0 else {}
         return {"qtables": image.quantization, "progressive": bool(image.info.get("progressive")), **known}
     if kind == "WEBP":
-        return {"lossless": b"VP8L" in data[12:64]}
+        return {"lossless": _chunk_of(data, (b"VP8L", b"VP8 ")) == b"VP8L"}
     if kind == "TIFF":
         used = image.info.get("compression", "raw")
         return {"compression": used if used in ("raw", "tiff_lzw", "packbits") else "tiff_adobe_deflate"}
     return {}
+
+
+def _chunk_of(data: bytes, names: tuple[bytes, ...]) -> bytes | None:
+    """Return the first of the named chunks that a RIFF file holds."""
+    place = 12
+    while place + 8 <= len(data):
+        if data[place : place + 4] in names:
+            return data[place : place + 4]
+        size = int.from_bytes(data[place + 4 : place + 8], "little")
+        place += 8 + size + size % 2
+    return None
 
 
 def _from_cmyk(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, str]:
@@ -326,7 +375,7 @@ def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
         if isinstance(error, OSError):
-            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            if error.errno in FULL:
                 raise DiskFull(f"cannot write {path}: {error.strerror}; make room and run again") from None
             raise ImageError(f"cannot write {path}: {error.strerror or error}") from None
         raise

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from irflow_cli.errors import ImageError
+from irflow_cli.errors import FULL, DiskFull, ImageError
 
 NAME = ".irflow.jsonl"
 
@@ -55,7 +55,11 @@ class Manifest:
             with os.fdopen(handle, "ab") as file:  # one write of one line, begun anew after a line that was cut off
                 cut = file.tell() and not self._ends_whole()
                 file.write((b"\n" if cut else b"") + json.dumps(entry).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
         except OSError as error:
+            if error.errno in FULL:
+                raise DiskFull(f"cannot write {self.folder / NAME}: {error.strerror}; make room and run again") from None
             raise ImageError(f"cannot write {self.folder / NAME}: {error.strerror or error}") from None
 
     def _ends_whole(self) -> bool:

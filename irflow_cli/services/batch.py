@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from irflow_cli.errors import ImageError
-from irflow_cli.runtime.encoding import FORMATS, encode_picture
+from irflow_cli.runtime.encoding import FORMATS, check_encoding, encode_picture
 from irflow_cli.runtime.images import SUFFIXES, Picture, decode_picture, write_atomically
 from irflow_cli.runtime.manifest import Manifest, sha256
 from irflow_cli.services.planning import STREAM, Files, Job
@@ -78,37 +78,40 @@ def work_through(
     shelf = _Shelf(files, identity)
     waiting, writing = deque(jobs), deque[Future[Outcome]]()
     reading: deque[tuple[Job, Future[Loaded]]] = deque()
-    finished, failed, most = 0, False, 1
+    readers, writers = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+    finished, failed, most, patient = 0, False, 1, True
 
     def read_ahead(count: int) -> None:
         while waiting and len(reading) < count:
             job = waiting.popleft()
             reading.append((job, readers.submit(shelf.load, job)))
 
-    with ThreadPoolExecutor(1) as readers, ThreadPoolExecutor(1) as writers:
-        try:
-            while waiting or reading or writing:
-                if (stop and stop.is_set()) or (failed and files.fail_fast):
-                    waiting.clear()
-                    reading.clear()
+    try:
+        while waiting or reading or writing:
+            if (stop and stop.is_set()) or (failed and files.fail_fast):
+                waiting.clear()
+                reading.clear()
+            read_ahead(AHEAD)
+            if reading:
+                group = [(reading[0][0], reading.popleft()[1].result())]
+                most = alike.most(picture) if alike and (picture := group[0][1].picture) else 1
+                read_ahead(max(AHEAD, most - 1))
+                while reading and len(group) < most and _same_kind(group[0][1], reading[0][1].result()):
+                    group.append((reading[0][0], reading.popleft()[1].result()))
                 read_ahead(AHEAD)
-                if reading:
-                    group = [(reading[0][0], reading.popleft()[1].result())]
-                    most = alike.most(picture) if alike and (picture := group[0][1].picture) else 1
-                    read_ahead(max(AHEAD, most - 1))
-                    while reading and len(group) < most and _same_kind(group[0][1], reading[0][1].result()):
-                        group.append((reading[0][0], reading.popleft()[1].result()))
-                    read_ahead(AHEAD)
-                    writing += _worked(group, work, alike, shelf, writers, progress, finished)
-                    finished += len(group)
-                    progress(finished)
-                while writing and (len(writing) > max(AHEAD, most) or not reading or writing[0].done()):
-                    outcome = writing.popleft().result()
-                    failed = failed or outcome.status == "failed"
-                    yield outcome
-        finally:
-            for _, future in reading:
-                future.cancel()
+                writing += _worked(group, work, alike, shelf, writers, progress, finished)
+                finished += len(group)
+                progress(finished)
+            while writing and (len(writing) > max(AHEAD, most) or not reading or writing[0].done()):
+                outcome = writing.popleft().result()
+                failed = failed or outcome.status == "failed"
+                yield outcome
+    except KeyboardInterrupt:  # at once: what is being read or written is left as it stands, under no name of its own
+        patient = False
+        raise
+    finally:
+        for pool in (readers, writers):
+            pool.shutdown(wait=patient, cancel_futures=not patient or pool is readers)
 
 
 def _same_kind(one: Loaded, other: Loaded) -> bool:
@@ -157,6 +160,8 @@ def _alone(job: Job, loaded: Loaded, work: Work, progress: Progress) -> Result |
         return work(job, loaded.picture, progress)
     except ImageError as error:
         return Outcome(job, "failed", f"{job.source}: {error}")
+    except MemoryError:
+        return Outcome(job, "failed", f"{job.source}: not enough memory; a smaller --tile may help")
 
 
 class _Shelf:
@@ -187,7 +192,12 @@ class _Shelf:
                     raise ImageError(
                         f"{job.target} exists and was not made by a run with --resume; move it, or use --overwrite"
                     )
-            return Loaded(decode_picture(data, name, self.files.max_pixels), key)
+            picture = decode_picture(data, name, self.files.max_pixels)
+            try:
+                check_encoding(picture, _kind_of(job, self.files, picture), self.files.coding)
+            except ImageError as error:
+                raise ImageError(f"{name}: {error}") from None
+            return Loaded(picture, key)
         except ImageError as error:
             return Loaded(None, outcome=Outcome(job, "failed", str(error)))
 

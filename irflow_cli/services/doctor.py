@@ -22,7 +22,11 @@ from irflow_cli.services.restore import Restorer, RestoreSettings, auto_tile
 
 EXTRAS = {
     "pillow_heif": "HEIC files (pip install pillow-heif)",
-    "torchmetrics": "MS-SSIM and VIF in `irflow bench` (pip install torchmetrics)",
+    "scipy": "`irflow train --task prior` (pip install scipy)",
+    "torchmetrics": "VIF, LPIPS, DISTS, FID and KID in `irflow bench` (pip install torchmetrics)",
+    "matplotlib": "plots in reports of `irflow bench` (pip install matplotlib)",
+    "skimage": "biharmonic filling, wavelets and NLM as peers (pip install scikit-image PyWavelets)",
+    "spandrel": "networks of others as peers (pip install spandrel)",
 }
 
 

@@ -196,12 +196,15 @@ def inpaint_files(
     jobs = request.plan()
     inpainter = Inpainter(request.walk)
     if request.samples > 1 and not inpainter.prior.draws:
-        raise UsageError("a walk of one step has one end; for several --samples use --preset default or more --steps")
+        raise UsageError("this walk has one end, whatever the seed; for several --samples use --preset default or best")
+    spare = request.masks.spare([job.mask for job in jobs])
     masks = replace(request.masks, mask=None)  # a mask's content counts, not its name
 
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         hole = hole_of(request.masks, picture, job.mask, request.files.max_pixels)
         notes, share = recoded(job, request.files, picture), float(hole.inside.mean())
+        if spare and job is jobs[0]:
+            notes += (f"{len(spare)} masks have no picture, such as {spare[0]}",)
         if share > LARGE:
             notes += (f"{share:.0%} of it is missing; what is filled in is mostly made up",)
         filled = inpainter.fill(picture, hole, request.walk.seed + job.sample, progress)

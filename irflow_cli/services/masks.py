@@ -65,7 +65,7 @@ class MaskSettings:
 
     def finder(self) -> Callable[[Path], Path | None]:
         """Return a function from a picture to its mask file, which may not exist: of a folder, the one with the picture's stem,
-        among several the one in a folder of the same name."""
+        among several the one in a folder of the same name. It raises UsageError when that does not tell them apart."""
         folder = self.mask
         if folder is None or folder.is_file():
             return lambda source: folder
@@ -76,9 +76,17 @@ class MaskSettings:
         def find(source: Path) -> Path:
             paths = named.get(source.stem, [])
             near = [path for path in paths if path.parent.name == source.absolute().parent.name] if len(paths) > 1 else paths
-            return near[0] if len(near) == 1 else folder / f"{source.stem}.png"
+            if len(paths) > 1 and len(near) != 1:
+                raise UsageError(f"{paths[0]} and {paths[1]} are both called as {source.name} is; keep one of them")
+            return near[0] if near else folder / f"{source.stem}.png"
 
         return find
+
+    def spare(self, used: list[Path | None]) -> list[Path]:
+        """Return the masks of a folder that are not among the used ones."""
+        if self.mask is None or self.mask.is_file():
+            return []
+        return [path for path in find_pictures(self.mask) if path not in set(used)]
 
 
 @dataclass(frozen=True)
@@ -110,7 +118,8 @@ def hole_of(settings: MaskSettings, picture: Picture, file: Path | None, max_pix
             raise ImageError("has no transparency; --mask-from-alpha fills what is transparent")
         inside |= picture.alpha < top_of(picture.alpha.dtype)
     if not inside.any():
-        hint = "white is missing; --mask-invert turns it round" if file is not None else "a larger --mask-tolerance finds more"
+        turn = "--mask-invert turns it round" if not settings.invert else "without --mask-invert it is turned round"
+        hint = f"white is missing; {turn}" if file is not None else "a larger --mask-tolerance finds more"
         raise ImageError(f"the mask is empty: nothing is marked as missing ({hint})")
     return spread_hole(inside, settings.dilate, settings.feather)
 

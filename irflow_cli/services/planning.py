@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import glob
 import itertools
 import re
@@ -10,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TextIO
 
 from irflow_cli.errors import NothingToDo, UsageError
 from irflow_cli.runtime.encoding import FORMATS, Coding
@@ -59,8 +61,11 @@ class Files:
         for message, holds in rules.items():
             if not holds:
                 raise UsageError(message)
-        if self.name_template is not None:
-            self.named(Path("a.png"), 0, ".png")
+        names = [self.named(Path("a.png"), 0, ENDINGS[self.kind or "PNG"])] if self.name_template is not None else []
+        names += [self.output] if self._one_file and self.output not in (None, STREAM) else []
+        for name in names:
+            if self.kind and name is not None and SUFFIXES[name.suffix.lower()] != self.kind:
+                raise UsageError(f"--format {self.format} and the name {name} contradict each other; leave --format out")
 
     @property
     def kind(self) -> str | None:
@@ -115,6 +120,13 @@ def plan(files: Files, samples: int = 1, mask_for: Callable[[Path], Path | None]
     stays in the plan and fails when its turn comes.
     """
     files.check()
+    try:
+        return _planned(files, samples, mask_for)
+    except (OSError, RuntimeError) as error:  # names that are too long, links that lead to themselves
+        raise UsageError(f"a name cannot be followed: {error}") from None
+
+
+def _planned(files: Files, samples: int, mask_for: Callable[[Path], Path | None]) -> list[Job]:
     sources = _sources(files)
     if not sources:
         deeper = not files.recursive and any(Path(name).is_dir() for name in files.inputs)
@@ -132,8 +144,12 @@ def plan(files: Files, samples: int = 1, mask_for: Callable[[Path], Path | None]
             target = target.with_stem(f"{target.stem.removesuffix(ours)}-{sample + 1}{ours}")
         exists = target != STREAM and target.exists()
         jobs.setdefault((source.absolute(), sample), Job(source, target, exists, mask_for(source), sample))
-    _check_targets(list(jobs.values()), files)
-    return list(jobs.values())
+    planned = list(jobs.values())
+    if files.resume or files.skip_existing:  # results of the run before are no pictures to work on
+        made = {job.target.absolute() for job in planned if job.exists}
+        planned = [job for job in planned if job.source.absolute() not in made]
+    _check_targets(planned, files)
+    return planned
 
 
 def _sources(files: Files) -> list[tuple[Path, Path]]:
@@ -158,9 +174,15 @@ def _sources(files: Files) -> list[tuple[Path, Path]]:
     return found
 
 
+@functools.lru_cache(maxsize=1)
+def _piped(stream: TextIO) -> str:
+    """Return what a stream holds, read once, for a request may be planned more than once."""
+    return stream.read()
+
+
 def _listed(name: str) -> list[str]:
     try:
-        text = sys.stdin.read() if name == "-" else Path(name).read_text()
+        text = _piped(sys.stdin) if name == "-" else Path(name).read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the list {name} cannot be read: {error}") from None
     return [line for line in (text.split("\0") if "\0" in text else text.splitlines()) if line.strip()]
@@ -187,7 +209,7 @@ def _is_picture_name(path: Path) -> bool:
 
 
 def _check_targets(jobs: list[Job], files: Files) -> None:
-    sources = {job.source.resolve() for job in jobs}
+    sources = {path.resolve() for job in jobs for path in (job.source, job.mask) if path is not None}
     taken: dict[Path, Path] = {}
     for job in jobs:
         if job.target == STREAM:

@@ -89,7 +89,8 @@ class WalkSettings:
         base = PRESETS[self.preset][asked]
         if self.sampler not in (None, base.sampler):
             base = replace(base, corrections=int(self.sampler in CORRECTED), levels=0, blended=False)
-        return replace(base, **{name: value for name, value in given.items() if value is not None})
+        base = replace(base, **{name: value for name, value in given.items() if value is not None})
+        return base if base.start > 0 else replace(base, levels=0, blended=False)
 
     def check(self) -> None:
         """Raise UsageError, in one line, for the first setting that makes no sense."""

@@ -16,6 +16,7 @@ from irflow_cli.degradations.estimate import estimate_sigma
 from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import GRIDS, make_times
+from irflow_cli.nets import PriorUNet
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision
 from irflow_cli.runtime.fields import prior_velocity, velocity_of
@@ -184,18 +185,21 @@ class Restorer:
         whole = max(height, width) + self.settings.overlap + self.net.multiple
         tile = auto_tile(self.device) if self.settings.tile is None else self.settings.tile or whole
         overlap = self.settings.overlap
-        white = top_of(stack[0].dtype)
+        if isinstance(self.net, PriorUNet) and self.settings.tile is None:  # which knows pictures of its own size best
+            tile, overlap = self.net.size, min(overlap, self.net.size // 4)
+        white, exact = top_of(stack[0].dtype), stack[0].dtype.kind == "f"
         generators = [torch.Generator().manual_seed(self.settings.seed) for _ in stack]
 
         def read(top: int, bottom: int, left: int, right: int) -> Tensor:
             return torch.cat([_to_tensor(pixels[top:bottom, left:right]) for pixels in stack])
 
         def work(part: Tensor) -> Tensor:
-            return self.restore_tensor(part, sigmas, generators)
+            restored = self.restore_tensor(part, sigmas, generators)
+            return restored - part if exact else restored
 
         for top, band in tiled(work, read, height, width, tile, overlap, self.net.multiple):
-            if stack[0].dtype.kind != "f":  # floating-point pixels may lie beyond white
-                band = band.clamp_(0, 1).mul_(white).round_()
+            # Floating-point pixels that do not change stay as they are, to the last bit, and may lie beyond white.
+            band = band + read(top, top + band.shape[2], 0, width) if exact else band.clamp_(0, 1).mul_(white).round_()
             values = band.permute(0, 2, 3, 1).numpy()
             yield top, values if stack[0].ndim == 3 else values[..., 0]
 

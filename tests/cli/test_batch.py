@@ -10,8 +10,10 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -233,6 +235,79 @@ def test_pictures_of_one_size_share_calls(
     for path in (tmp_path / "1").iterdir():
         one, other = (read_picture(tmp_path / folder / path.name).pixels.astype(int) for folder in ("1", "3"))
         assert np.abs(one - other).max() <= 1
+
+
+def test_a_list_may_come_through_a_pipe(degrade, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(f"{album / 'a.png'}\n{album / 'b.jpg'}\n"))
+    assert degrade("@-", tmp_path / "out").code == 0
+    assert below(tmp_path / "out") == ["a.png", "b.jpg"]
+
+
+@pytest.mark.parametrize("again", ["--resume", "--skip-existing"])
+def test_the_same_command_can_be_given_again(restore, album: Path, again: str) -> None:
+    for arguments in ((album / "*.png",), (album, "-r", "-o", album / "out")):
+        for _ in range(2):
+            done = restore(*arguments, again)
+            assert done.code == 0, done.err
+    assert below(album) == sorted(
+        {"a.png", "b.jpg", "below/c.webp", "a.derain.png"}
+        | {f"out/{name}" for name in ("a.png", "a.derain.png", "b.jpg", "below/c.webp")}
+        | ({".irflow.jsonl", "out/.irflow.jsonl", "out/below/.irflow.jsonl"} if again == "--resume" else set())
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("-o", "o.jpg", "--format", "png"), "contradict each other"),
+        (("--name-template", "{stem}.png", "--format", "jpg"), "contradict each other"),
+    ],
+)
+def test_a_format_and_a_name_that_contradict_each_other_are_refused(restore, album: Path, options: tuple, told: str) -> None:
+    done = restore(album / "a.png", *options)
+    assert (done.code, told in done.err) == (2, True)
+
+
+def test_names_that_cannot_be_followed_are_one_line(restore, tmp_path: Path) -> None:
+    (tmp_path / "loop.png").symlink_to(tmp_path / "loop.png")
+    for name in (tmp_path / "loop.png", tmp_path / ("x" * 300 + ".png")):
+        done = restore(name, "-o", tmp_path / "out")
+        assert done.code in (1, 2)
+        assert len(done.err.strip().splitlines()) == 1
+
+
+def test_a_full_disk_stops_a_run_with_a_record_too(degrade, album: Path, tmp_path: Path, monkeypatch) -> None:
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    done = degrade(album, tmp_path / "out", "--resume")
+    assert done.code == 5
+    assert "make room" in done.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_two_ctrl_c_stop_a_command_that_waits_for_a_pipe(restore, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits, opened = threading.Event(), threading.Event()
+
+    def read() -> bytes:
+        waits.set()
+        opened.wait(30)
+        return b""
+
+    def interrupt() -> None:
+        waits.wait(30)
+        for _ in range(2):
+            time.sleep(0.3)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=SimpleNamespace(read=read)))
+    threading.Thread(target=interrupt).start()
+    try:
+        assert restore("-", "-o", "out.png").code == 130
+        assert not opened.is_set()
+    finally:
+        opened.set()
 
 
 def test_verbose_and_quiet(degrade, album: Path, tmp_path: Path) -> None:

@@ -226,6 +226,11 @@ def test_classical_peers_denoise(irflow, tmp_path) -> None:
         (("--task", "inpaint", "--degrade", "grid:0"), 2, "--degrade of inpaint is one of"),
         (("--task", "inpaint", "--degrade", "thin", "--presets", "magic:3"), 2, "unknown sampler"),
         (("--task", "inpaint", "--degrade", "thin", "--presets", "slow"), 2, "SAMPLER:STEPS"),
+        (("--task", "inpaint", "--degrade", "thin", "--steps", "1,2"), 2, "give inpaint --presets"),
+        (("--task", "upscale", "--degrade", "area:2", "--ensemble"), 2, "give upscale --presets"),
+        (("--task", "derain", "--presets", "fast"), 2, "give --steps"),
+        (("--task", "derain", "--crop", "32"), 2, "not pairs"),
+        (("--task", "inpaint", "--speed", "0.1"), 2, "--speed measures restore"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(arguments: tuple[str, ...], code: int, message: str, bench, tmp_path) -> None:
@@ -376,7 +381,7 @@ def test_compare_tells_what_got_worse(irflow, pairs, bench, tmp_path) -> None:
     new.write_text("".join(json.dumps(row) + "\n" for row in rows))
     same = irflow("bench", "--compare", old, new)
     assert same.code == 0
-    assert "nothing got worse" in same.err
+    assert "no figure got worse" in same.err
     for row in rows:
         row["psnr"] -= 0.5 if row["method"] == "irflow" else 0
     new.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -384,6 +389,20 @@ def test_compare_tells_what_got_worse(irflow, pairs, bench, tmp_path) -> None:
     assert worse.code == 1
     assert [line.split("|")[-2].strip() for line in worse.out.splitlines() if "| PSNR |" in line] == ["worse"]
     assert irflow("bench", "--compare", new, old).code == 0
+
+
+def test_compare_tells_what_is_gone(irflow, pairs, bench, tmp_path) -> None:
+    assert bench(pairs, "--report", tmp_path / "old", "--steps", "1,2").code == 0
+    old, new = tmp_path / "old" / "results.jsonl", tmp_path / "new.jsonl"
+    rows = lines(old.read_text())
+    new.write_text("".join(json.dumps(row) + "\n" for row in rows if row["steps"] != 2))
+    gone = irflow("bench", "--compare", old, new)
+    assert (gone.code, "derain, 2 steps is not there" in gone.err) == (1, True)
+    for row in rows:
+        row["error"] = "no memory" if (row["steps"], row["picture"]) == (2, "one") else None
+    new.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    gone = irflow("bench", "--compare", old, new)
+    assert (gone.code, "derain, 2 steps has no figures of 1 pictures, such as one" in gone.err) == (1, True)
 
 
 def test_a_suite_fills_the_readme_and_a_difference_is_found(irflow, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:

@@ -236,7 +236,27 @@ def test_of_masks_with_one_name_the_one_in_the_folder_of_that_name_is_taken(tmp_
     find = MaskSettings(tmp_path / "m").finder()
     assert find(tmp_path / "in" / "b" / "1.jpg") == tmp_path / "m" / "b" / "1.png"
     assert find(tmp_path / "in" / "2.jpg") == tmp_path / "m" / "2.png"
-    assert not find(tmp_path / "in" / "3.jpg").exists()
+    with pytest.raises(UsageError, match="keep one"):
+        find(tmp_path / "in" / "3.jpg")
+
+
+def test_masks_of_one_name_and_masks_without_pictures_are_told(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
+    source = picture_file("in/a.png")
+    mask_file("m/a.png")
+    mask_file("m/zzz.png")
+    done = inpaint(source, "--mask", tmp_path / "m", "-o", tmp_path / "out.png")
+    assert done.code == 0
+    assert "1 masks have no picture" in done.err
+    assert "zzz.png" in done.err
+    mask_file("m/a.bmp")
+    done = inpaint(source, "--mask", tmp_path / "m", "-o", tmp_path / "other.png")
+    assert (done.code, "both called as a.png is" in done.err) == (2, True)
+
+
+def test_a_mask_is_not_written_over(inpaint, picture_file, mask_file) -> None:
+    mask = mask_file()
+    done = inpaint(picture_file("a.png"), "--mask", mask, "-o", mask, "--overwrite")
+    assert (done.code, "is an input" in done.err) == (2, True)
 
 
 def test_masks_are_paired_by_name_and_the_rest_goes_on(inpaint, picture_file, mask_file, tmp_path: Path) -> None:

@@ -63,6 +63,18 @@ def compare(old: Path, new: Path) -> list[Change]:
     return changes
 
 
+def lost(old: Path, new: Path) -> list[str]:
+    """Return, a line each, the methods and pictures that the old file has figures of and the new one has not."""
+    before, after = _by_key(read_rows(old)), _by_key(read_rows(new))
+    found = []
+    for key, rows in before.items():
+        gone = [name for name in rows if name not in after.get(key, {})]
+        if gone:
+            what = "is not there" if key not in after else f"has no figures of {len(gone)} pictures, such as {gone[0]}"
+            found.append(f"{label_of(key, rows[gone[0]].task)} {what} in {new}")
+    return found
+
+
 def _by_key(rows: list[Row]) -> dict[Key, dict[str, Row]]:
     found: dict[Key, dict[str, Row]] = {}
     for row in rows:

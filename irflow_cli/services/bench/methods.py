@@ -21,9 +21,11 @@ from irflow_cli.runtime.images import Picture
 from irflow_cli.services.bench.sets import Spoiler
 from irflow_cli.services.inpaint import Inpainter
 from irflow_cli.services.masks import Hole
-from irflow_cli.services.prior import PRESETS, WalkSettings
+from irflow_cli.services.prior import PRESETS, Preset, WalkSettings
 from irflow_cli.services.restore import Restorer, RestoreSettings
 from irflow_cli.services.upscale import Upscaler
+
+LATER: dict[str, object] = {"method": "flow", "batch": None, "stop": None, "blended": False}
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,7 @@ def our_methods(settings: RestoreSettings, walks: Walks, name: str = "irflow") -
         chosen = replace(settings, steps=steps, grid=grid, strength=strength, source_noise=source_noise)
         restorer = Restorer(chosen, checkpoint)
         checkpoint = restorer.checkpoint
-        card, walk = checkpoint.card.to_json(), asdict(replace(chosen, checkpoint=None))
-        if walk["method"] == "flow":
-            del walk["method"]  # so that rows stored before there was another method are still of this one
+        card, walk = checkpoint.card.to_json(), _walk_of(replace(chosen, checkpoint=None))
         parts = {
             f"{grid} grid": grid is not None and len(walks.grids) > 1,
             f"strength {strength:g}": strength != 1,
@@ -94,7 +94,15 @@ def our_methods(settings: RestoreSettings, walks: Walks, name: str = "irflow") -
     return found
 
 
-def prior_methods(settings: RestoreSettings, presets: tuple[str, ...], spoilers: tuple[Spoiler, ...]) -> list[Method]:
+def _walk_of(settings: RestoreSettings | WalkSettings | Preset) -> dict[str, object]:
+    """Return all that determines a walk. Entries of LATER are left out where they say nothing, so that rows stored before they
+    were thought of are still of this walk."""
+    return {name: value for name, value in asdict(settings).items() if LATER.get(name, ...) != value}
+
+
+def prior_methods(
+    settings: RestoreSettings, presets: tuple[str, ...], spoilers: tuple[Spoiler, ...], name: str = "irflow"
+) -> list[Method]:
     """Return a method for every preset of a prior, for the task inpaint or upscale. Raises as `Prior` does."""
     found = []
     for preset in presets:
@@ -107,12 +115,12 @@ def prior_methods(settings: RestoreSettings, presets: tuple[str, ...], spoilers:
         else:
             upscaler = Upscaler(chosen, int(spoilers[0].severity), spoilers[0].name.partition(":")[0])
             prior, work = upscaler.prior, partial(_enlarged, upscaler)
-        card, walk = prior.checkpoint.card.to_json(), asdict(replace(chosen, checkpoint=None))
+        card, walk = prior.checkpoint.card.to_json(), _walk_of(replace(chosen, checkpoint=None))
         found.append(
             Method(
-                name="irflow",
+                name=name,
                 run=in_process(work, prior.device),
-                identity=identity_of(irflow_cli.__version__, card, walk, asdict(prior.walk), settings.task),
+                identity=identity_of(irflow_cli.__version__, card, walk, _walk_of(prior.walk), settings.task),
                 about=_about(prior.checkpoint),
                 steps=prior.walk.steps,
                 variant=f"{preset}: {prior.walk.sampler}, {prior.walk.nfe} calls",

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib.util
 import io
 import math
+import re
 
 from irflow_cli.services.bench.figures import FIGURES, Scores
 from irflow_cli.services.bench.rows import Key, Row, averages
 
+NUMBER = re.compile(r"\d+(\.\d+)?")
 PERCEPTUAL = ("lpips", "dists", "ms_ssim", "vif")  # the first that was measured is the perceptual axis
 
 
@@ -36,21 +38,24 @@ def _there(mean: Scores, name: str) -> bool:
 
 
 def _curves(means: dict[Key, Scores], across: str, up: str, task: str) -> str:
-    """Return a plot of two figures: a curve for every method and variant, its points marked with their steps."""
+    """Return a plot of two figures: a curve for every method and kind of variant (those that differ in numbers alone are one),
+    its points marked with their steps or, where these are the same, with the variant's first number."""
     import matplotlib  # pyright: ignore[reportMissingImports] - an extra
     from matplotlib.figure import Figure  # pyright: ignore[reportMissingImports] - an extra
 
     figure = Figure((6.4, 4.4), layout="constrained")
     axes = figure.subplots()
-    curves: dict[str, list[tuple[float, float, int]]] = {}
-    for (_, method, steps, variant), mean in means.items():
-        name = ", ".join(part for part in (task if method == "irflow" else method, variant) if part)
+    curves: dict[str, list[tuple[float, float, Key]]] = {}
+    for key, mean in means.items():
+        name = ", ".join(part for part in (task if key[1] == "irflow" else key[1], NUMBER.sub("*", key[3])) if part)
         if _there(mean, across) and _there(mean, up):
-            curves.setdefault(name, []).append((getattr(mean, across), getattr(mean, up), steps))
+            curves.setdefault(name, []).append((getattr(mean, across), getattr(mean, up), key))
     for name, points in curves.items():
         axes.plot([x for x, _, _ in points], [y for _, y, _ in points], marker="o", label=name)
-        for x, y, steps in points:
-            axes.annotate(str(steps or ""), (x, y), textcoords="offset points", xytext=(4, 4), fontsize=9)
+        for x, y, key in points:
+            number = NUMBER.search(key[3])
+            mark = number[0] if number and len({key[2] for _, _, key in points}) < 2 else str(key[2] or "")
+            axes.annotate(mark, (x, y), textcoords="offset points", xytext=(4, 4), fontsize=9)
     for name, axis in ((across, axes.xaxis), (up, axes.yaxis)):
         axis.set_label_text(FIGURES[name].title + ("" if FIGURES[name].higher else " (less is better)"))
     if up in ("lpips", "dists"):

@@ -38,7 +38,7 @@ RULES = (
     "MiB is the most memory taken on top of what was in use before the call; of a command, what its own process took.",
     "Means are over all pictures. A method that failed on one has no mean; its failures are counted and listed.",
     "No test picture is in the training set of irflow's weights, as far as their authors know; training sets are named below.",
-    "Memory is told on Linux only; FID, KID and NIQE are not measured, and neither is inpainting.",
+    "Memory is told on Linux only. FID and KID, where measured, are of the whole set and stand with its last picture.",
 )
 
 

@@ -77,6 +77,7 @@ def prepare(request: BenchRequest) -> Run:
         raise UsageError("--masks is for --task inpaint, without --degrade")
     if request.crop is not None and request.crop < 16:
         raise UsageError(f"--crop must be at least 16, got {request.crop}")
+    _check_options(request)
     spoilers = mask_spoilers(request.masks) if request.masks else parse_degrade(request.degrade, task)
     if task == "upscale" and len({spoiler.name for spoiler in spoilers}) > 1:
         raise UsageError("one operator and one scale at a time; measure the others in runs of their own")
@@ -95,7 +96,7 @@ def prepare(request: BenchRequest) -> Run:
     others = tuple(name for name in request.methods if name not in ("irflow", "irflow-prior"))
     methods += known_peers(others, task, spoilers[0].severity if task == "upscale" else request.settings.sigma)
     for path in request.peers:
-        methods += _network(path, request)
+        methods += _network(path, request, spoilers)
     methods += [command(line) for line in request.commands]
     names = [", ".join(filter(None, (method.name, str(method.steps or ""), method.variant))) for method in methods]
     for name in names:
@@ -104,18 +105,37 @@ def prepare(request: BenchRequest) -> Run:
     return Run(request, samples, spoilers, tuple(methods), absent())
 
 
-def _network(path: Path, request: BenchRequest) -> list[Method]:
+def _check_options(request: BenchRequest) -> None:
+    """Raise UsageError for options that would do nothing."""
+    settings, walked = request.settings, request.settings.task in MADE
+    plain = (settings.sampler, settings.sigma, settings.ensemble) == (None, None, False) and request.walks == Walks()
+    rules = {
+        f"--steps, --grid, --strength and the like are of restore; give {settings.task} --presets": not walked or plain,
+        f"--presets are walks of inpaint and upscale, not of {settings.task}; give --steps": walked
+        or request.presets == ("default",),
+        "--crop cuts clean pictures, not pairs; give --degrade or leave it out": not request.crop
+        or walked
+        or bool(request.degrade),
+    }
+    for message, holds in rules.items():
+        if not holds:
+            raise UsageError(message)
+
+
+def _network(path: Path, request: BenchRequest, spoilers: tuple[Spoiler, ...]) -> list[Method]:
     if not path.is_file():
         raise CheckpointError(f"--peer {path} does not exist")
     try:
         read_card(path)
     except CheckpointError:
         return [foreign_network(path, choose_device(request.settings.device))]
+    if request.settings.task in MADE:
+        return prior_methods(replace(request.settings, checkpoint=str(path)), request.presets, spoilers, path.stem)
     return our_checkpoint(path, request.settings, request.walks)
 
 
 def check_pairs(samples: tuple[Sample, ...]) -> None:
-    """Raise UsageError for pairs of two sizes, and for swapped ones: two degraded pictures that each show the other's scene."""
+    """Raise UsageError for pairs of two sizes, and for mixed-up ones: a degraded picture that shows another's scene."""
     cleans, degradeds = [], []
     for sample in samples:
         case = next(cases_of(sample, ()))
@@ -124,9 +144,11 @@ def check_pairs(samples: tuple[Sample, ...]) -> None:
     likeness = np.array(degradeds) @ np.array(cleans).T  # (degraded, clean)
     for index, row in enumerate(likeness):
         other = int(row.argmax())
-        if row[other] > row[index] + 0.3 and likeness[other, index] > likeness[other, other] + 0.3:
+        mutual = likeness[other, index] > likeness[other, other] + 0.3
+        if row[other] > row[index] + 0.3 and (mutual or (row[other] > 0.9 and row[index] < 0.5)):
             names = samples[index].name, samples[other].name
-            raise UsageError(f"{names[0]} and {names[1]} seem swapped: each degraded picture shows the other's scene")
+            end = "and the other way round; they are swapped" if mutual else "pairs are mixed up"
+            raise UsageError(f"the degraded picture of {names[0]} shows the scene of {names[1]}, {end}")
 
 
 def _small(pixels: np.ndarray) -> np.ndarray:

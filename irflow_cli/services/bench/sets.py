@@ -94,10 +94,18 @@ def find_samples(folder: Path, *, paired: bool) -> tuple[Sample, ...]:
     if paired:
         return _pairs(folder)
     root = next((folder / name for name in CLEAN if (folder / name).is_dir()), folder)
-    paths = [path for path in find_pictures(root) if not LOW_RESOLUTION.search(path.stem)]
+    paths = find_pictures(root)
+    whole = [path for path in paths if not LOW_RESOLUTION.search(path.stem)]
+    paths = [path for path in paths if path in whole or not _has_larger(path, whole)]
     if not paths:
         raise NothingToDo(f"no pictures below {root}")
     return tuple(Sample(_name(path, root), index, path) for index, path in enumerate(paths))
+
+
+def _has_larger(path: Path, whole: list[Path]) -> bool:
+    """Return whether a picture is a smaller version of one that lies beside it in full, as in Urban100 and Set5."""
+    base = LOW_RESOLUTION.sub("", path.stem)
+    return any(one.parent == path.parent and one.stem.startswith(base) for one in whole)
 
 
 def _pairs(folder: Path) -> tuple[Sample, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from irflow_cli.errors import UsageError
 from irflow_cli.runtime.images import write_atomically
 from irflow_cli.services.bench.methods import Walks
-from irflow_cli.services.bench.rows import Row, markdown, read_rows, table
+from irflow_cli.services.bench.rows import Row, gains, markdown, read_rows, table
 from irflow_cli.services.bench.run import BenchRequest, bench, prepare
 from irflow_cli.services.restore import RestoreSettings
 
@@ -95,7 +95,7 @@ def run_suite(name: str, data: Path, root: Path, settings: RestoreSettings, tell
         request = BenchRequest(
             data / entry.data,
             chosen,
-            Walks(entry.steps),
+            Walks() if entry.presets else Walks(entry.steps),
             entry.degrade,
             entry.methods,
             store=store,
@@ -114,7 +114,11 @@ def stored(root: Path, key: str) -> list[Row]:
 
 def rendered(entry: Entry, rows: list[Row]) -> str:
     """Return what stands in README.md for a table: its command and the means."""
-    return "\n".join([f"`{entry.command}`", "", *markdown(table(rows, entry.title, COLUMNS))])
+    lines = [f"`{entry.command}`", "", *markdown(table(rows, entry.title, COLUMNS))]
+    if entry.degrade == "unseen":
+        won = ", ".join(f"{key[0]} {scores.psnr:+.2f} dB" for key, scores in gains(rows).items())
+        lines += ["", f"Gain over the input in PSNR: {won}."]
+    return "\n".join(lines)
 
 
 def parts_of(readme: str) -> dict[str, str]:
