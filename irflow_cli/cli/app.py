@@ -80,9 +80,6 @@ def run(arguments: list[str]) -> int:
             raise
         Console().error(f"OpenCV cannot be loaded ({error}); run `pip install --force-reinstall opencv-python-headless`")
         return 1
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 141
     except Exception as error:
         # Usage errors of typer, or of the click below it, whichever version is installed.
         if not hasattr(error, "format_message"):

@@ -12,6 +12,17 @@ from typing import Any
 SCHEMA = 1  # of the JSON lines
 
 
+@contextmanager
+def _to_a_reader() -> Iterator[None]:
+    """Send what is printed inside on its way. Where nobody reads any more, end as a command that SIGPIPE stops."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python itself flushes at its end
+        raise SystemExit(141) from None
+
+
 class Console:
     """Printer of one command. quiet: nothing but results and errors; verbose: details too; as_json: results as JSON Lines."""
 
@@ -21,11 +32,11 @@ class Console:
     def result(self, text: str, **values: Any) -> None:
         """Print one result: `text`, or as JSON the values."""
         line = json.dumps({"schema": SCHEMA, **values}, default=str) if self.as_json else text
-        try:
-            sys.stdout.write(line + "\n")
-        except UnicodeEncodeError:  # a file's name in another encoding than the terminal's
-            sys.stdout.buffer.write(os.fsencode(line + "\n"))
-        sys.stdout.flush()
+        with _to_a_reader():
+            try:
+                sys.stdout.write(line + "\n")
+            except UnicodeEncodeError:  # a file's name in another encoding than the terminal's
+                sys.stdout.buffer.write(os.fsencode(line + "\n"))
 
     def note(self, text: str) -> None:
         """Say something that is worth knowing."""
@@ -39,8 +50,8 @@ class Console:
 
     def data(self, data: bytes) -> None:
         """Write a result that is bytes, not text."""
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+        with _to_a_reader():
+            sys.stdout.buffer.write(data)
 
     def error(self, text: str) -> None:
         """Say what is wrong, in one line."""

@@ -26,7 +26,7 @@ Output = Annotated[
     Optional[Path],
     typer.Option("--output", "-o", help="File or folder for the results, or -.", show_default="beside the input"),
 ]
-Suffix = Annotated[Optional[str], typer.Option(help="Added to the name beside the input.", show_default=".TASK")]
+Suffix = Annotated[Optional[str], typer.Option(help="Added to the name beside the input.", show_default="that of the command")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", envvar="IRFLOW_DEVICE")]

@@ -13,11 +13,16 @@ from irflow_cli.cli.console import Console
 
 if TYPE_CHECKING:
     from irflow_cli.services.batch import Outcome, Progress
-    from irflow_cli.services.planning import Job
+    from irflow_cli.services.planning import Files, Job
 
 
 class Request(Protocol):
     """Pictures and what to do with them."""
+
+    @property
+    def files(self) -> Files:
+        """What is read and written."""
+        ...
 
     def plan(self) -> list[Job]:
         """Return the jobs, or raise before any work."""
@@ -41,7 +46,9 @@ def carry_out(
     jobs = request.plan()
     if dry_run:
         for job in jobs:
-            console.result(f"{job.source} -> {job.target}", input=job.source, output=job.target, status="planned")
+            skipped = job.exists and request.files.skip_existing
+            line = f"{job.target}: already there, skipped" if skipped else f"{job.source} -> {job.target}"
+            console.result(line, input=job.source, output=job.target, status="skipped" if skipped else "planned")
         return 0
     failures: list[str] = []
     with _finishing(console) as stop, console.progress("irflow", len(jobs)) as show:

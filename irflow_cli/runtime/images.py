@@ -370,6 +370,12 @@ def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
             os.fsync(file.fileno())
         Path(temporary).chmod(0o666 & ~_umask())
         os.replace(temporary, path)  # noqa: PTH105 - one call, atomic on every system
+        if os.name == "posix":  # the name, too, is on the disk
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
     except BaseException as error:
         if temporary:
             with contextlib.suppress(OSError):

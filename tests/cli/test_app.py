@@ -43,6 +43,13 @@ def test_no_work_loads_the_compiler_of_torch(command: tuple[str, ...], picture_f
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes")
+def test_a_reader_that_is_gone_ends_the_command() -> None:
+    command = f"{sys.executable} -m irflow_cli models list | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
+    assert (done.stdout, done.stderr) == ("141\n", "")
+
+
 def test_the_module_is_the_command() -> None:
     done = subprocess.run([sys.executable, "-m", "irflow_cli", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"irflow {irflow_cli.__version__}\n"

@@ -140,6 +140,13 @@ def test_a_dry_run_tells_and_does_nothing(restore, album: Path, tmp_path: Path) 
     assert below(tmp_path) == before
 
 
+def test_a_dry_run_tells_what_would_be_skipped(restore, album: Path) -> None:
+    assert restore(album / "a.png").code == 0
+    done = restore(album / "a.png", album / "b.jpg", "--skip-existing", "-n")
+    assert "a.derain.png: already there, skipped" in done.out
+    assert f"-> {album / 'b.derain.jpg'}" in done.out
+
+
 def test_results_that_exist_can_be_skipped(restore, album: Path) -> None:
     (album / "a.derain.png").write_text("mine")
     done = restore(album, "--skip-existing", "--json")
