@@ -32,8 +32,8 @@ class Preset:
 
     start: a walk begins at time 0 in noise, or later in a guess brought to that time: a cheap one, or with `levels` what the
     prior makes of the picture at half the size, which begins in the same way, that many times. stop: from there the last step
-    goes to the end; None: all steps are equal. blended: the mean of the walk's end and two other fillings, what one step from
-    nothing makes of it and OpenCV's (Telea's).
+    goes to the end; None: all steps are equal. blended: near to what is known one step from nothing is taken, and deep in a
+    hole the mean of it, of the walk's end and of OpenCV's filling (Telea's).
     """
 
     sampler: str

@@ -200,7 +200,7 @@ def test_a_hole_beside_another_is_not_taken_for_picture(tiny_checkpoint) -> None
     assert np.array_equal(*(inpainter.fill(Picture(pixels, None, "PNG"), hole).pixels for pixels in (bright, dark)))
 
 
-def test_a_blended_filling_is_the_mean_of_three(tiny_checkpoint) -> None:
+def test_deep_in_a_hole_the_filling_is_the_mean_of_three(tiny_checkpoint) -> None:
     checkpoint, inside = str(tiny_checkpoint("prior")), HOLES["thick"](64, 64, np.random.default_rng(1))
     pixels = np.where(inside[..., None], 0, scene(64, 64)).astype(np.uint8)
     telea = cv2.inpaint(pixels, inside.astype(np.uint8), 3, cv2.INPAINT_TELEA)
@@ -212,9 +212,15 @@ def test_a_blended_filling_is_the_mean_of_three(tiny_checkpoint) -> None:
     ends = [i.fill(Picture(pixels, None, "PNG"), hole).pixels[inside].astype(float) for i in (blended, alone, fast)]
     for end in ends[1:]:
         assert np.abs(end - telea[inside]).mean() > 2  # or the mean would say nothing
-    inner = ((ends[1] > 0) & (ends[1] < 255) & (ends[2] > 0) & (ends[2] < 255)).all(-1)  # what was not clipped
-    assert inner.mean() > 0.3
+    away = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)[inside]
+    inner = (away >= 6) & ((ends[1] > 0) & (ends[1] < 255) & (ends[2] > 0) & (ends[2] < 255)).all(-1)  # what was not clipped
+    assert inner.mean() > 0.1
     assert np.abs(ends[0] - (ends[1] + ends[2] + telea[inside]) / 3)[inner].max() <= 1.01
+    assert np.array_equal(ends[0][away <= 2], ends[2][away <= 2])
+    line = np.eye(64, dtype=bool)
+    thin = Hole(line, line.astype(np.float32))
+    fillings = [i.fill(Picture(scene(64, 64), None, "PNG"), thin).pixels for i in (blended, fast)]
+    assert np.array_equal(*fillings)
 
 
 def test_floating_point_pixels_beyond_white_stay_outside(tiny_checkpoint) -> None:
