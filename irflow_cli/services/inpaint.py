@@ -27,7 +27,7 @@ MARGIN = 48  # pixels of known picture around a hole that the prior sees
 ALIGN = 32  # crops' sides are multiples of this where the picture is large enough, so that many share a size
 BATCH_PIXELS = 448 * 448  # of the crops that are walked together
 LARGE = 0.6  # share of a picture beyond which the filling is mostly made up
-SHALLOW, DEEP = 2.0, 6.0  # pixels from what is known: one step alone is best up to there, the mean of three from there on
+SHALLOW, DEEP = 1.0, 3.0  # pixels from what is known: one step alone is best up to there, the mean of three from there on
 ONE_STEP = Preset("pixelwise", 1)  # from nothing: the mean of all pictures that agree with what is known
 
 
