@@ -56,7 +56,7 @@ PRESETS: dict[str, dict[str, Preset]] = {
     "fast": {"pixels": Preset("pixelwise", 1), "noisy": Preset("hqs", 6, 0, 0.4), "means": Preset("hqs", 1, 0, 0.9)},
     "default": {
         "pixels": Preset("pixelwise", 1, 0, 0.5, 2, blended=True),
-        "noisy": Preset("restora", 7, 1, 0.2),
+        "noisy": Preset("pnp", 8, 1, 0.2),
         "means": Preset("hqs", 4, 0, 0.7),
     },
     "best": {
