@@ -27,6 +27,7 @@ MARGIN = 48  # pixels of known picture around a hole that the prior sees
 ALIGN = 32  # crops' sides are multiples of this where the picture is large enough, so that many share a size
 BATCH_PIXELS = 448 * 448  # of the crops that are walked together
 LARGE = 0.6  # share of a picture beyond which the filling is mostly made up
+LONG, THIN, CELL = 1024, 0.05, 512  # sides and share of a part of the hole that is cut into pieces, and their sides
 SHALLOW, DEEP = 1.0, 3.0  # pixels from what is known: one step alone is best up to there, the mean of three from there on
 ONE_STEP = Preset("pixelwise", 1)  # from nothing: the mean of all pictures that agree with what is known
 
@@ -139,18 +140,41 @@ class Inpainter:
 
 def crops_of(inside: np.ndarray, margin: int = MARGIN) -> list[Crop]:
     """Return crops that hold every pixel of the hole (H, W), bool, once, each with `margin` known pixels around where there are
-    any; parts of the hole nearer than twice that share a crop."""
-    height, width = inside.shape
+    any; parts of the hole nearer than twice that share a crop, but for long thin ones, which are cut into pieces."""
     spread = cv2.dilate(inside.astype(np.uint8), np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(spread, connectivity=8)
     crops = []
     for label in range(1, count):
         left, top, wide, high = (int(value) for value in boxes[label, :4])
-        top, bottom = _rounded(top, top + high, height)
-        left, right = _rounded(left, left + wide, width)
-        place = slice(top, bottom), slice(left, right)
-        crops.append(Crop(top, bottom, left, right, inside[place] & (labels[place] == label), inside[place]))
+        for cell in _cells(top, left, inside[top : top + high, left : left + wide]):
+            own = inside[cell] & (labels[cell] == label)
+            if own.any():
+                crops.append(_crop_around(own, cell, inside, margin))
     return crops
+
+
+def _cells(top: int, left: int, part: np.ndarray) -> list[tuple[slice, slice]]:
+    """Return where a part of the hole, (h, w) bool from (top, left) on, is filled: a piece, or a grid of them if it is long."""
+    height, width = part.shape
+    size = CELL if part.size > LONG**2 and part.mean() < THIN else max(height, width)
+    return [
+        (slice(top + y, top + min(y + size, height)), slice(left + x, left + min(x + size, width)))
+        for y in range(0, height, size)
+        for x in range(0, width, size)
+    ]
+
+
+def _crop_around(own: np.ndarray, cell: tuple[slice, slice], inside: np.ndarray, margin: int) -> Crop:
+    """Return the crop that fills `own`, the pixels of a cell of the hole `inside` (H, W) that are to be filled."""
+    spans = []
+    for axis, place, length in zip((1, 0), cell, inside.shape, strict=True):
+        there = np.flatnonzero(own.any(axis)) + place.start
+        spans.append(_rounded(max(0, int(there[0]) - margin), min(length, int(there[-1]) + 1 + margin), length))
+    (top, bottom), (left, right) = spans
+    filled = np.zeros_like(inside[top:bottom, left:right])
+    rows, columns = np.nonzero(own)
+    filled[rows + cell[0].start - top, columns + cell[1].start - left] = True
+    return Crop(top, bottom, left, right, filled, inside[top:bottom, left:right])
 
 
 def _rounded(start: int, stop: int, length: int) -> tuple[int, int]:

@@ -163,6 +163,25 @@ def test_crops_hold_every_pixel_once_with_known_ones_around() -> None:
     assert sum(crop.inside.size for crop in crops) < inside.size
 
 
+def test_a_long_scratch_costs_what_the_scratch_costs() -> None:
+    inside = np.zeros((2100, 3000), np.uint8)
+    cv2.line(inside, (30, 40), (2950, 2050), 1, 12)
+    crops = crops_of(inside.astype(bool))
+    assert len(crops) > 4
+    assert sum(crop.inside.size for crop in crops) < 0.4 * inside.size
+    filled = np.zeros(inside.shape, int)
+    for crop in crops:
+        filled[crop.place] += crop.inside
+        assert np.array_equal(crop.missing, inside[crop.place] > 0)
+        rows, columns = (np.flatnonzero(crop.inside.any(axis)) for axis in (1, 0))
+        assert min(rows[0], crop.inside.shape[0] - 1 - rows[-1]) >= MARGIN or crop.top == 0 or crop.bottom == 2100
+        assert min(columns[0], crop.inside.shape[1] - 1 - columns[-1]) >= MARGIN or crop.left == 0 or crop.right == 3000
+    assert np.array_equal(filled, inside)
+    box = np.zeros((1300, 1300), bool)
+    box[100:1200, 100:1200] = True
+    assert len(crops_of(box)) == 1
+
+
 def test_several_proposals_are_numbered_and_differ(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
     done = inpaint(picture_file("a.png"), "--mask", mask_file(), "--samples", 3)
     assert done.code == 0, done.err
