@@ -20,14 +20,17 @@ from irflow_cli.services.upscale import Upscaler
 __all__ = ["inpaint", "load_checkpoint", "restore", "upscale"]
 
 AnyPicture = TypeVar("AnyPicture", Image.Image, np.ndarray)
+MODES = {mode: mode for mode in ("L", "LA", "RGB", "RGBA", "I;16")}  # of Pillow, and what each is worked on as
+MODES |= {"1": "L", "P": "RGB", "PA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB"}
 
 
 def restore(picture: AnyPicture, task: str, *, checkpoint: Checkpoint | str | None = None, **settings: Any) -> AnyPicture:
     """Return the restored picture, of the same type, size and depth; the input is not modified.
 
-    picture: a Pillow image (L, LA, RGB, RGBA; others are converted to RGB) or an array (H, W), (H, W, 3) or (H, W, 4) of
-    uint8, uint16, or float with white at 1. Alpha is carried through. task: derain, denoise or deraindrop. checkpoint: what
-    `load_checkpoint` returned, or a name or path. settings: the fields of `RestoreSettings` (steps, sigma, tile, ...).
+    picture: a Pillow image (L, LA, RGB, RGBA or I;16; 1, P, CMYK and YCbCr come back as one of those) or an array (H, W),
+    (H, W, 3) or (H, W, 4) of uint8, uint16, or float with white at 1. Alpha is carried through. task: derain, denoise or
+    deraindrop. checkpoint: what `load_checkpoint` returned, or a name or path. settings: the fields of `RestoreSettings`
+    (steps, sigma, tile, ...).
     Raises UsageError for pictures and settings that make no sense, CheckpointError, DeviceError.
 
     >>> restore(np.zeros((4, 6, 3), np.uint8), "derain").shape
@@ -91,8 +94,10 @@ def _given(checkpoint: Checkpoint | str | None) -> tuple[Checkpoint | None, str 
 def _worked(picture: AnyPicture, work: Callable[[Picture], Picture]) -> AnyPicture:
     """Return what `work` makes of a picture, in the picture's own type."""
     if isinstance(picture, Image.Image):
-        modes = ("L", "LA", "RGB", "RGBA")
-        image = picture if picture.mode in modes else picture.convert("RGB")
+        mode = "RGBA" if picture.mode == "P" and "transparency" in picture.info else MODES.get(picture.mode)
+        if mode is None:
+            raise UsageError(f"pixels of mode {picture.mode} are not supported; use one of {', '.join(MODES)}, or an array")
+        image = picture if mode == picture.mode else picture.convert(mode)
         return Image.fromarray(_array_worked(np.array(image), work))
     if not isinstance(picture, np.ndarray):
         raise UsageError(f"expected a Pillow image or a numpy array, got {type(picture).__name__}")

@@ -42,6 +42,26 @@ def test_pillow_images_keep_mode_and_size(derain, mode: str) -> None:
     assert (restored.mode, restored.size) == (mode, picture.size)
 
 
+@pytest.mark.parametrize(("mode", "back"), [("1", "L"), ("P", "RGB"), ("CMYK", "RGB"), ("YCbCr", "RGB")])
+def test_other_pillow_images_come_back_as_what_holds_them(derain, mode: str, back: str) -> None:
+    picture = Image.fromarray(scene(20, 30)).convert(mode)
+    assert np.array_equal(derain(picture), derain(picture.convert(back)))
+    assert derain(picture).mode == back
+
+
+def test_sixteen_bits_and_transparent_palettes_keep_what_they_hold(derain) -> None:
+    ramp = np.linspace(0, 65535, 600).astype(np.uint16).reshape(20, 30)
+    deep = derain(Image.fromarray(ramp))
+    assert deep.mode == "I;16"
+    assert np.array_equal(np.array(deep), derain(ramp))
+    palette = Image.fromarray(scene(20, 30)).convert("P")
+    palette.info["transparency"] = 0
+    assert derain(palette).mode == "RGBA"
+    for mode in ("I", "F", "LAB"):
+        with pytest.raises(UsageError, match=f"mode {mode} are not supported"):
+            derain(Image.new(mode, (8, 8)))
+
+
 def test_a_name_finds_the_shipped_checkpoint() -> None:
     picture = scene(24, 24)
     by_name = irflow_cli.restore(picture, "derain", checkpoint="derain", device="cpu")

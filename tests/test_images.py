@@ -39,9 +39,9 @@ def test_round_trips_are_exact(kind: str, dtype: type, channels: int, alpha: boo
         kind,
     )
     back = read_picture(stored(tmp_path, encode_picture(picture, kind)[0]))
-    grey_became_colour = picture.pixels.ndim == 2 and back.pixels.ndim == 3  # 16-bit grey with alpha has no file format
+    grey_became_colour = picture.pixels.ndim == 2 and back.pixels.ndim == 3  # no TIFF of grey with alpha
     expected = np.repeat(picture.pixels[..., None], 3, 2) if grey_became_colour else picture.pixels
-    assert grey_became_colour == (channels == 1 and alpha and dtype == np.uint16)
+    assert grey_became_colour == (channels == 1 and alpha and dtype == np.uint16 and kind == "TIFF")
     assert np.array_equal(back.pixels, expected)
     assert back.pixels.dtype == dtype
     assert (back.alpha is None) == (not alpha)
@@ -155,6 +155,26 @@ def test_transparency_is_kept_or_refused(kind: str, tmp_path: Path) -> None:
             encode_picture(picture, kind)
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("tagged_", [False, True])
+def test_a_png_of_16_bits_is_exact_and_read_by_others(channels: int, tagged_: bool, tmp_path: Path) -> None:
+    pixels = np.random.default_rng(channels).integers(0, 65536, (13, 17, channels)).astype(np.uint16)
+    colour = pixels[..., 0] if channels < 3 else pixels[..., :3]
+    alpha = pixels[..., -1] if channels in (2, 4) else None
+    tags = read_picture(tagged(tmp_path)).tags if tagged_ else Tags()
+    data, notes = encode_picture(Picture(colour, alpha, "PNG", tags), "PNG")
+    assert notes == ()
+    back = read_picture(stored(tmp_path, data, "deep.png"))
+    assert np.array_equal(back.pixels, colour)
+    assert np.array_equal(back.alpha, alpha) if alpha is not None else back.alpha is None
+    assert back.tags == tags
+    theirs = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    colours = [2, 1, 0] if channels > 2 else [0] * 3  # in the order in which OpenCV has them
+    assert np.array_equal(
+        theirs[..., :3] if channels > 1 else theirs, np.atleast_3d(colour)[..., colours] if channels > 1 else colour
+    )
+
+
 @pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("grey", [False, True])
 def test_exact_formats_are_exact_and_the_others_are_close(kind: str, grey: bool, tmp_path: Path) -> None:
@@ -181,6 +201,39 @@ def test_the_coding_of_a_jpeg_is_kept(sampling: str, quality: int, tmp_path: Pat
         assert one.quantization == two.quantization != three.quantization
         assert JpegImagePlugin.get_sampling(one) == JpegImagePlugin.get_sampling(two) == JpegImagePlugin.get_sampling(three)
         assert two.info.get("progressive")
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("sampling", [0, 1, 2])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_jpeg_holds_what_pillow_reads_in_it(mode: str, sampling: int, progressive: bool, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned
+    path = tmp_path / "in.jpg"
+    picture = Image.fromarray(scene(45, 51)).convert(mode)
+    picture.save(path, quality=71, subsampling=sampling, progressive=progressive, exif=exif)
+    with Image.open(path) as image:
+        assert np.array_equal(read_picture(path).pixels, np.asarray(ImageOps.exif_transpose(image)))
+    whole = path.read_bytes()
+    for length in range(len(whole) // 2, len(whole) - 2, 97):
+        path.write_bytes(whole[:length])
+        with pytest.raises(ImageError, match="damaged or incomplete"):
+            read_picture(path)
+
+
+@pytest.mark.parametrize("shape", [(600, 7), (600, 7, 3), (1, 1, 3)])
+def test_spent_pixels_become_the_same_bytes_and_their_memory_is_given_back(shape: tuple[int, ...]) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    for kind in ("PNG", "JPEG"):
+        spent = pixels.copy()
+        assert (
+            encode_picture(Picture(spent, None, kind), kind, spend=True)[0]
+            == encode_picture(Picture(pixels, None, kind), kind)[0]
+        )
+        assert spent.size == 0
+    view = pixels[1:] if len(pixels) > 1 else pixels[:]
+    encode_picture(Picture(view, None, "PNG"), "PNG", spend=True)
+    assert pixels.size
 
 
 def test_floating_point_pixels_may_lie_beyond_white(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Tiles: every pixel once, no seams, bands that may be written over their input."""
+"""Tiles: every pixel once, no seams, blocks that may be written over their input."""
 
 from __future__ import annotations
 
@@ -41,9 +41,10 @@ def test_tiled_identity_is_the_identity_even_in_place(height: int, width: int, t
     def read(top: int, bottom: int, left: int, right: int) -> Tensor:
         return canvas[..., top:bottom, left:right].clone()
 
-    for top, band in tiled(lambda part: part.clone(), read, height, width, *tile):
-        canvas[..., top : top + band.shape[2], :] = band
-        canvas[..., top : top + band.shape[2], :] += 5  # finished rows are never read again
+    for top, left, block in tiled(lambda part: part.clone(), read, height, width, *tile):
+        place = (..., slice(top, top + block.shape[2]), slice(left, left + block.shape[3]))
+        canvas[place] = block
+        canvas[place] += 5  # finished blocks are never read again
     assert torch.allclose(canvas, picture + 5, atol=1e-5)
 
 
@@ -60,8 +61,9 @@ def test_a_tile_that_does_not_fit_memory_is_halved() -> None:
             raise torch.OutOfMemoryError("no room")
         return part.clone()
 
-    bands = [band for _, band in tiled(work, _read(picture), 300, 200, 400, 16)]
-    assert torch.allclose(torch.cat(bands, 2), picture, atol=1e-6)
+    ((top, left, block),) = tiled(work, _read(picture), 300, 200, 400, 16)
+    assert (top, left) == (0, 0)
+    assert torch.allclose(block, picture, atol=1e-6)
     assert max(sizes) > 128 >= sizes[-1]
 
 

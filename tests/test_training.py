@@ -23,7 +23,7 @@ from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.runtime.corpus import load_corpus, load_rain_layers
 from irflow_cli.services import training
 from irflow_cli.services.sources import PARTS, draw_source
-from irflow_cli.services.training import LOG, STATE, Run, TrainRequest, factor, train
+from irflow_cli.services.training import LOG, STATE, Run, TrainProgress, TrainRequest, factor, minutes_of, train
 from irflow_cli.tasks import TASKS
 
 
@@ -64,6 +64,38 @@ def test_a_resumed_run_ends_with_the_same_bits(request_: TrainRequest, tmp_path:
     ours, theirs = (load_file(out / STATE) for out in (request_.out, broken.out))
     assert ours.keys() == theirs.keys()
     assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_a_run_goes_on_with_its_own_options_alone(request_: TrainRequest) -> None:
+    train(replace(request_, iterations=3))
+    for other in ({"rate": 5e-4}, {"crop": 32}, {"task": "derain"}, {"distance": "mse"}, {"seed": 1}):
+        with pytest.raises(UsageError, match=f"begun with --{next(iter(other))}"):
+            train(replace(request_, resume=True, **other))
+    assert train(replace(request_, resume=True, decay=0.5, iterations=5, validate_every=2)).iterations == 5
+
+
+def test_an_interruption_does_not_choose_what_ships(request_: TrainRequest, monkeypatch) -> None:
+    scores = iter((30.0, 20.0, 25.0))
+    monkeypatch.setattr(training, "validate", lambda net, pairs: next(scores))
+
+    def interrupt(progress: TrainProgress) -> None:
+        if progress.iteration == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    first = train(replace(request_, validate_every=2, iterations=3), interrupt)  # 30, and at the interruption 20
+    assert first.interrupted == signal.SIGINT
+    assert load_checkpoint(first.checkpoint).card.scores["validation_psnr"] == 30
+    train(replace(request_, validate_every=9, iterations=4, resume=True))  # 25, at the planned end
+    assert load_checkpoint(first.checkpoint).card.scores["validation_psnr"] == 30
+
+
+def test_a_card_tells_where_its_run_began(request_: TrainRequest, tmp_path: Path) -> None:
+    first = train(replace(request_, iterations=3))
+    parent = load_checkpoint(first.checkpoint).card
+    second = train(replace(request_, iterations=3, out=tmp_path / "second", init=str(first.checkpoint)))
+    trained = load_checkpoint(second.checkpoint).card.trained
+    assert (trained["started_from"], trained["minutes_before"]) == (parent.digest, minutes_of(parent))
+    assert minutes_of(replace(parent, trained={"minutes": 2.5, "minutes_before": 4})) == 6.5
 
 
 def test_it_learns_and_ships_the_average(request_: TrainRequest) -> None:

@@ -10,7 +10,7 @@ import typer
 
 import irflow_cli
 from irflow_cli.cli.bench import bench
-from irflow_cli.cli.config import config, merged_defaults
+from irflow_cli.cli.config import config, merged_defaults, origin_of
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.degrade import degrade
 from irflow_cli.cli.doctor import doctor
@@ -44,6 +44,7 @@ def _version(asked: bool) -> None:
 def root(
     context: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    no_config: bool = typer.Option(False, "--no-config", help="Leave irflow.toml and the user's config.toml unread."),
 ) -> None:
     """Restore photographs with rectified flows.
 
@@ -52,7 +53,7 @@ def root(
     Exit codes: 0 done, 1 some pictures failed, 2 usage, 3 nothing to do, 4 checkpoint, 5 device, memory or disk, 130 and
     143 interrupted. Defaults can be set in irflow.toml (see `irflow config show --help`).
     """
-    context.default_map = merged_defaults(context.command)[0]
+    context.default_map = {} if no_config else merged_defaults(context.command)[0]
 
 
 def main() -> None:
@@ -87,5 +88,7 @@ def run(arguments: list[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             Console().note(error.format_message())  # type: ignore[attr-defined]
             return 2
-        Console().error(f"{error.format_message().rstrip('.')}; try `irflow --help`")  # type: ignore[attr-defined]
+        said = error.format_message().rstrip(".")  # type: ignore[attr-defined]
+        file = origin_of(error)
+        Console().error(f"{file}: {said}" if file else f"{said}; try `irflow --help`")
         return 2

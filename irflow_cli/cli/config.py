@@ -5,6 +5,8 @@ device = "cuda"        # for every command that has the option
 [restore]              # for one command
 task = "denoise"
 tile = 1024
+
+`irflow --no-config ...` leaves them unread.
 """
 
 from __future__ import annotations
@@ -19,7 +21,11 @@ from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson
 from irflow_cli.errors import UsageError
 
-config = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Defaults from files and where they come from.")
+HELP = """Defaults from files and where they come from.
+
+Example: irflow config show
+"""
+config = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=HELP)
 
 
 def defaults_of(group: Any, path: Path, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -56,6 +62,14 @@ def merged_defaults(group: Any) -> tuple[dict[str, dict[str, Any]], dict[tuple[s
                 merged.setdefault(command, {})[name] = value
                 origins[command, name] = path
     return merged, origins
+
+
+def origin_of(error: Any) -> Path | None:
+    """Return the file that a value comes from which click refused, if it comes from one."""
+    context, parameter = getattr(error, "ctx", None), getattr(error, "param", None)
+    if context is None or parameter is None or context.get_parameter_source(parameter.name).name != "DEFAULT_MAP":
+        return None
+    return merged_defaults(context.find_root().command)[1].get((context.info_name, parameter.name))
 
 
 @config.command("show")

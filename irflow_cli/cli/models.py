@@ -11,7 +11,11 @@ import typer
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson, Output, Overwrite, Quiet
 
-models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Checkpoints: what there is and what they are.")
+HELP = """Checkpoints: what there is and what they are.
+
+Example: irflow models list
+"""
+models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=HELP)
 
 
 @models.command("list")

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 from irflow_cli.degradations.draw import chance, log_uniform, uniform
 from irflow_cli.tensors import match_dims
 
+TOGETHER = 2**22  # numbers of the covers of some drops, which are worked out together
 DROPS = 20  # the most drops a picture of 128 x 128 can hold
 
 
@@ -46,11 +47,17 @@ def raindrops(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Te
     columns = torch.arange(0.5, width, 2, device=device)[None, :]
     wobble = torch.randn((count, 2, max(2, height // 12), max(2, width // 12)), generator=generator, device=device)
     wobble = _resized(wobble, len(rows), columns.shape[1])
-    offset_y = (rows - centre_y[..., None, None]) / (size * stretch_y)[..., None, None]  # (B, K, H/2, 1)
-    offset_x = (columns - centre_x[..., None, None]) / (size * stretch_x)[..., None, None]  # (B, K, 1, W/2)
-    distance = (offset_y**2 + offset_x**2).sqrt() + 0.08 * wobble[:, :1]  # (B, K, H/2, W/2), 1 at the outline
-    cover = torch.sigmoid((1 - distance) / softness[..., None, None]) * opacity[..., None, None]
-    alpha, owner = cover.max(dim=1)  # (B, H/2, W/2): how opaque, and whose
+    alpha = torch.full((count, len(rows), columns.shape[1]), -1.0, device=device)  # (B, H/2, W/2): how opaque
+    owner = torch.zeros(alpha.shape, dtype=torch.long, device=device)  # and whose
+    together = max(1, TOGETHER // alpha.numel())
+    for first in range(0, drops, together):
+        k = (slice(None), slice(first, first + together), None, None)
+        offset_y = (rows - centre_y[k]) / (size * stretch_y)[k]  # (B, K, H/2, 1)
+        offset_x = (columns - centre_x[k]) / (size * stretch_x)[k]  # (B, K, 1, W/2)
+        distance = (offset_y**2 + offset_x**2).sqrt() + 0.08 * wobble[:, :1]  # (B, K, H/2, W/2), 1 at the outline
+        cover, whose = (torch.sigmoid((1 - distance) / softness[k]) * opacity[k]).max(dim=1)
+        owner = torch.where(cover > alpha, whose + first, owner)
+        alpha = torch.maximum(cover, alpha)
 
     def of_owner(values: Tensor) -> Tensor:
         return values.gather(1, owner.flatten(1)).view_as(alpha)

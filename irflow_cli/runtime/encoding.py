@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from irflow_cli.errors import ImageError, UsageError
-from irflow_cli.runtime.images import EXIF_IFD, GPS_IFD, ICC_TAG, TIFF_TEXTS, XMP_TAG, Picture, Tags, as_depth, register_heif
+from irflow_cli.runtime.images import (
+    BAND,
+    EXIF_IFD,
+    GPS_IFD,
+    ICC_TAG,
+    TIFF_TEXTS,
+    XMP_TAG,
+    Picture,
+    Tags,
+    as_depth,
+    register_heif,
+)
 
 
 class Format(NamedTuple):
@@ -64,10 +75,14 @@ def check_encoding(picture: Picture, kind: str, coding: Coding) -> None:
         raise ImageError(f"{kind} cannot be written without loss here; write PNG or WebP (--format)")
 
 
-def encode_picture(picture: Picture, kind: str, coding: Coding | None = None) -> tuple[bytes, tuple[str, ...]]:
+def encode_picture(
+    picture: Picture, kind: str, coding: Coding | None = None, *, spend: bool = False
+) -> tuple[bytes, tuple[str, ...]]:
     """Return the picture as the bytes of a file of format `kind`, and what got lost on the way, to be said.
 
-    Depth and tags that the format cannot hold are rounded or left out, and said. Raises ImageError as `check_encoding` does.
+    Depth and tags that the format cannot hold are rounded or left out, and said. With `spend` the memory of the pixels may be
+    given back while they are written, so that a large picture is not there twice: nothing may look at them afterwards.
+    Raises ImageError as `check_encoding` does.
     """
     coding, form, notes = coding or Coding(), FORMATS[kind], []
     check_encoding(picture, kind, coding)
@@ -86,9 +101,9 @@ def encode_picture(picture: Picture, kind: str, coding: Coding | None = None) ->
     tags, said = _tags(picture.tags, coding.metadata)
     picture = replace(picture, tags=tags)
     if picture.pixels.dtype == np.uint8:
-        data = _by_pillow(picture, kind, coding)
+        data = _by_pillow(picture, kind, coding, spend)
     else:
-        data, lost = _deep_tiff(picture) if kind == "TIFF" else _deep_png(picture)
+        data, lost = _deep_tiff(picture) if kind == "TIFF" else (_deep_png(picture), ())
         said += lost
     return data, (*notes, *said)
 
@@ -111,7 +126,7 @@ def _tags(tags: Tags, policy: str) -> tuple[Tags, tuple[str, ...]]:
     return Tags(tags.icc, exif, xmp), notes
 
 
-def _by_pillow(picture: Picture, kind: str, coding: Coding) -> bytes:
+def _by_pillow(picture: Picture, kind: str, coding: Coding, spend: bool) -> bytes:
     tags = picture.tags
     options: dict[str, Any] = dict(picture.coding) if kind == picture.format else {}
     if kind in ("JPEG", "WEBP", "AVIF", "HEIF") and (coding.quality is not None or not options):
@@ -135,10 +150,24 @@ def _by_pillow(picture: Picture, kind: str, coding: Coding) -> bytes:
     pixels = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
     buffer = io.BytesIO()
     try:
-        Image.fromarray(pixels).save(buffer, kind, **options)
+        _image_of(pixels, spend).save(buffer, kind, **options)
     except (OSError, ValueError, KeyError) as error:
         raise ImageError(f"cannot be written as {kind} ({error})") from None
     return buffer.getvalue()
+
+
+def _image_of(pixels: np.ndarray, spend: bool) -> Image.Image:
+    """Return pixels as Pillow has them. With `spend` they are handed over from the bottom up, and what was is given back."""
+    if not (spend and pixels.flags.owndata and pixels.flags.c_contiguous):
+        return Image.fromarray(pixels)
+    image: Image.Image | None = None
+    for top in reversed(range(0, len(pixels), BAND)):
+        band = Image.fromarray(pixels[top:])
+        image = image or Image.new(band.mode, pixels.shape[1::-1], None)  # type: ignore[arg-type] - None: as it comes
+        image.paste(band, (0, top))
+        pixels.resize((top, *pixels.shape[1:]), refcheck=False)
+    assert image is not None
+    return image
 
 
 def _xmp(xmp: bytes, kind: str) -> dict[str, Any]:
@@ -149,38 +178,31 @@ def _xmp(xmp: bytes, kind: str) -> dict[str, Any]:
     return {"pnginfo": texts}
 
 
-def _channels(picture: Picture) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return (H, W), (H, W, 3) or (H, W, 4) in the order RGBA: all that is widely read at more than 8 bits."""
-    pixels = picture.pixels
-    if picture.alpha is None:
-        return pixels, ()
-    if pixels.ndim == 3:
-        return np.dstack([pixels, picture.alpha]), ()
-    return np.dstack([pixels] * 3 + [picture.alpha]), ("grey with transparency at this depth is written as RGBA",)
-
-
-def _for_opencv(pixels: np.ndarray) -> np.ndarray:
-    return pixels if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., [2, 1, 0, 3][: pixels.shape[2]]])
-
-
-def _deep_png(picture: Picture) -> tuple[bytes, tuple[str, ...]]:
-    """Return a 16-bit PNG, which Pillow cannot write in colour."""
-    pixels, notes = _channels(picture)
-    exif = picture.tags.exif and picture.tags.exif.removeprefix(b"Exif\0\0")
-    xmp = picture.tags.xmp and picture.tags.xmp + b"\0"  # OpenCV takes it as a C string
-    named = {"ICCP": picture.tags.icc, "EXIF": exif, "XMP": xmp}
-    present = {name: np.frombuffer(value, np.uint8) for name, value in named.items() if value}
-    if present and hasattr(cv2, "imencodeWithMetadata"):
-        kinds = [getattr(cv2, f"IMAGE_METADATA_{name}") for name in present]
-        return cv2.imencodeWithMetadata(".png", _for_opencv(pixels), kinds, list(present.values()))[1].tobytes(), notes
-    if present:
-        notes += ("colour profile and EXIF of 16-bit PNG need a newer OpenCV (`pip install -U opencv-python`); left out",)
-    return cv2.imencode(".png", _for_opencv(pixels))[1].tobytes(), notes
+def _deep_png(picture: Picture) -> bytes:
+    """Return a 16-bit PNG, which Pillow cannot write in colour, nor OpenCV with transparency in grey."""
+    pixels = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
+    height, width, channels = (*pixels.shape, 1)[:3]
+    rows = np.ascontiguousarray(pixels, ">u2").view(np.uint8).reshape(height, -1)
+    lines = np.ones((height, rows.shape[1] + 1), np.uint8)  # 1: what follows is less the pixel to the left
+    lines[:, 1:] = rows
+    lines[:, 1 + 2 * channels :] -= rows[:, : -2 * channels]
+    layout = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
+    tags = picture.tags
+    chunks = [(b"IHDR", layout)]
+    chunks += [(b"iCCP", b"profile\0\0" + zlib.compress(tags.icc))] if tags.icc else []
+    chunks += [(b"eXIf", tags.exif.removeprefix(b"Exif\0\0"))] if tags.exif else []
+    chunks += [(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + tags.xmp)] if tags.xmp else []
+    chunks += [(b"IDAT", zlib.compress(lines.tobytes())), (b"IEND", b"")]
+    framed = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
 
 
 def _deep_tiff(picture: Picture) -> tuple[bytes, tuple[str, ...]]:
     """Return a TIFF of 16 bits or floating-point numbers; Pillow writes its directory, but not such pixels in colour."""
-    pixels, notes = _channels(picture)
+    pixels, notes = picture.pixels, ()
+    if picture.alpha is not None and pixels.ndim == 2:
+        pixels, notes = np.dstack([pixels] * 3), ("grey with transparency at this depth is written as RGBA",)
+    pixels = pixels if picture.alpha is None else np.dstack([pixels, picture.alpha])
     height, width, channels = (*pixels.shape, 1)[:3]
     data = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes()
     packed = picture.format == "TIFF" and picture.coding.get("compression", "raw") != "raw"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import io
 import os
@@ -22,6 +23,8 @@ SUFFIXES = {
     ".png": "PNG",
     ".jpg": "JPEG",
     ".jpeg": "JPEG",
+    ".jfif": "JPEG",
+    ".jpe": "JPEG",
     ".webp": "WEBP",
     ".bmp": "BMP",
     ".tif": "TIFF",
@@ -33,6 +36,7 @@ SUFFIXES = {
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
 SETS = ("MPO", "HEIF")  # files of one picture and its helpers: gain map, depth, preview
 MAX_PIXELS = 178_956_970  # half a gigabyte of RGB
+PART = ".part"  # how the names of files end that are not whole yet
 BAND = 256  # rows that are taken over from Pillow at a time
 ORIENTATION, EXIF_IFD, GPS_IFD, XMP_TAG, ICC_TAG = 0x0112, 0x8769, 0x8825, 700, 34675
 TIFF_TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # description, make, model, software, date, artist, copyright
@@ -146,7 +150,7 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pict
     except MemoryError:
         raise ImageError(f"{name}: not enough memory to read it") from None
     except Exception as error:  # decoders raise errors of all kinds
-        raise ImageError(f"{name}: damaged or incomplete ({error})") from None
+        raise ImageError(f"{name}: damaged or incomplete ({' '.join(str(error).split())})") from None
 
 
 def _too_large(name: str, max_pixels: int) -> ImageError:
@@ -175,6 +179,8 @@ def _deep_tiff(directory: TiffImagePlugin.ImageFileDirectory_v2, data: bytes, na
     photometric, planar = directory.get(262, 1), directory.get(284, 1)
     odd = {
         "CMYK of more than 8 bits is": photometric == 5,
+        "grey with transparency of more than 8 bits is": directory.get(277, 1) == 2,
+        "floating-point numbers of other than 32 bits are": 3 in directory.get(339, ()) and 32 not in directory.get(258, ()),
         "channels in planes of more than 8 bits are": planar == 2 and directory.get(277, 1) > 1,
         "colours of more than 8 bits that are multiplied by their transparency are": 1 in directory.get(338, ()),
     }
@@ -210,7 +216,9 @@ def _decode(image: Image.Image, data: bytes, name: str) -> Picture:
     if frames > 1:
         notes.append(f"holds {frames} pictures; the main one is taken")
     kind = "JPEG" if kind == "MPO" else kind
-    image.load()  # strict: a truncated file raises here
+    pixels = _jpeg(data, image)
+    if pixels is None:
+        image.load()  # strict: a truncated file raises here
     exif, turn = image.getexif(), 1
     if kind != "HEIF":  # whose decoder has turned it already
         turn = exif.get(ORIENTATION, 1)
@@ -218,6 +226,8 @@ def _decode(image: Image.Image, data: bytes, name: str) -> Picture:
         notes.append(f"has {image.info['bit_depth']} bits a channel; 8 of them are read")
     tags = Tags(image.info.get("icc_profile") or None, _exif_of(exif, kind), _xmp_of(image))
     coding = _coding_of(image, kind, data)
+    if pixels is not None:
+        return _split(_upright(pixels, turn), kind, tags, coding, tuple(notes))
     if _is_deep(image, kind, data):
         pixels = _deep_tiff(image.tag_v2, data, name) if kind == "TIFF" else _opencv(data, name)  # type: ignore[attr-defined]
         if kind == "PNG" and data[25] == 4:  # grey with alpha, which OpenCV gives as colour
@@ -233,6 +243,21 @@ def _decode(image: Image.Image, data: bytes, name: str) -> Picture:
     grey = image.mode in ("1", "L", "LA")
     mode = ("LA" if has_alpha else "L") if grey else ("RGBA" if has_alpha else "RGB")
     return _split(_upright(_array_of(image, mode), turn), kind, tags, coding, tuple(notes))
+
+
+def _jpeg(data: bytes, image: Image.Image) -> np.ndarray | None:
+    """Return the pixels of a JPEG, (H, W) or (H, W, 3), or None for other files and where Pillow has to say what is wrong.
+
+    OpenCV decodes to the same numbers, and needs 3 bytes a pixel where Pillow needs 4, and 3 more to take them over.
+    """
+    colour = {"L": cv2.IMREAD_GRAYSCALE, "RGB": cv2.IMREAD_COLOR_RGB}.get(image.mode)
+    if image.format not in ("JPEG", "MPO") or colour is None:
+        return None
+    with contextlib.suppress(cv2.error), _silent_opencv():
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), colour | cv2.IMREAD_IGNORE_ORIENTATION)
+        if pixels is not None and pixels.shape[1::-1] == image.size:
+            return pixels
+    return None
 
 
 def _array_of(image: Image.Image, mode: str) -> np.ndarray:
@@ -363,7 +388,7 @@ def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
+        handle, temporary = tempfile.mkstemp(prefix=_begun(path), suffix=PART, dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -385,6 +410,18 @@ def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
                 raise DiskFull(f"cannot write {path}: {error.strerror}; make room and run again") from None
             raise ImageError(f"cannot write {path}: {error.strerror or error}") from None
         raise
+
+
+def clear_begun(path: Path) -> None:
+    """Remove what a run that was killed had begun to write to `path`."""
+    for begun in path.parent.glob(f"{glob.escape(_begun(path))}*{PART}"):
+        with contextlib.suppress(OSError):
+            begun.unlink()
+
+
+def _begun(path: Path) -> str:
+    """Return how the names of files begin that are to become `path` when they are whole."""
+    return f".{path.name[:40]}."
 
 
 def _umask() -> int:

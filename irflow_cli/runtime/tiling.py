@@ -17,10 +17,10 @@ SMALLEST = 64  # a tile is not halved below this when memory runs out
 
 
 def spans(length: int, tile: int, overlap: int, align: int = 1) -> list[tuple[int, int]]:
-    """Return (start, stop) of nearly equal tiles, at most `tile` long, that cover `length`.
+    """Return (start, stop) of tiles of one length, at most `tile`, but for the last, that cover `length`.
 
-    Neighbours share `overlap` pixels. Starts are multiples of `align`: a network that halves its picture sees the same
-    grid in every tile. Raises ValueError unless 0 <= overlap and overlap + align <= tile.
+    Neighbours share `overlap` pixels or a little more. Starts are multiples of `align`: a network that halves its picture
+    sees the same grid in every tile. Raises ValueError unless 0 <= overlap and overlap + align <= tile.
     """
     if overlap < 0 or overlap + align > tile:
         raise ValueError(f"an overlap of {overlap} does not fit tiles of {tile}")
@@ -29,7 +29,8 @@ def spans(length: int, tile: int, overlap: int, align: int = 1) -> list[tuple[in
     inner = length - overlap  # what the tiles' own parts, without the shared ends, add up to
     count = math.ceil(inner / (tile - overlap - align + 1))
     starts = [index * inner // count // align * align for index in range(count)] + [inner]
-    return [(start, stop + overlap) for start, stop in itertools.pairwise(starts)]
+    size = overlap + max(stop - start for start, stop in itertools.pairwise(starts))
+    return [(start, min(start + size, length)) for start in starts[:-1]]
 
 
 def weights(parts: list[tuple[int, int]], overlap: int) -> list[Tensor]:
@@ -46,28 +47,37 @@ def weights(parts: list[tuple[int, int]], overlap: int) -> list[Tensor]:
 
 def tiled(
     work: Work, read: Read, height: int, width: int, tile: int, overlap: int, align: int = 1
-) -> Iterator[tuple[int, Tensor]]:
-    """Yield (first row, (1, C, rows, width)) bands, top to bottom, of `work` done tile by tile and blended.
+) -> Iterator[tuple[int, int, Tensor]]:
+    """Yield (top, left, (1, C, h, w)) blocks, row by row from the left, of `work` done tile by tile and blended.
 
-    A band is yielded as soon as no later tile touches it, and later tiles never read its rows, so that it can be written
-    over the input. Memory: a row of tiles. Where memory runs out a tile is worked on in quarters.
+    A block is yielded as soon as no later tile touches it, and later tiles never read its pixels, so that it can be written
+    over the input. Memory: a tile, and what neighbouring rows of tiles share. Where memory runs out a tile is worked on in
+    quarters.
     """
     rows, columns = spans(height, tile, overlap, align), spans(width, tile, overlap, align)
     across = weights(columns, overlap)
-    carried: Tensor | None = None
-    for index, ((top, bottom), down) in enumerate(zip(rows, weights(rows, overlap), strict=True)):
-        band: Tensor | None = None
-        for (left, right), weight in zip(columns, across, strict=True):
+    above: Tensor | None = None
+    for (top, bottom), down, lower in zip(rows, weights(rows, overlap), _next_starts(rows), strict=True):
+        beside: Tensor | None = None
+        below: Tensor | None = None
+        for (left, right), weight, further in zip(columns, across, _next_starts(columns), strict=True):
             done = _work_safely(work, read(top, bottom, left, right), overlap, align)
-            band = done.new_zeros((*done.shape[:2], bottom - top, width)) if band is None else band
-            band[..., left:right] += done * weight.to(done)
-        assert band is not None
-        band *= down.to(band)[:, None]
-        if carried is not None:
-            band[..., : carried.shape[2], :] += carried
-        finished = (rows[index + 1][0] if index + 1 < len(rows) else height) - top
-        carried = band[..., finished:, :].clone()
-        yield top, band[..., :finished, :]
+            done = done * (down[:, None] * weight).to(done)
+            if beside is not None:
+                done[..., : beside.shape[3]] += beside
+            done, beside = done[..., : further - left], done[..., further - left :].clone()
+            if above is not None:
+                shared = above[..., left:further]
+                done[..., : shared.shape[2], :] += shared
+            below = done.new_empty((*done.shape[:2], bottom - lower, width)) if below is None else below
+            below[..., left:further] = done[..., lower - top :, :]
+            yield top, left, done[..., : lower - top, :]
+        above = below
+
+
+def _next_starts(parts: list[tuple[int, int]]) -> list[int]:
+    """Return where the part after each begins; after the last, where it ends."""
+    return [start for start, _ in parts[1:]] + [parts[-1][1]]
 
 
 def windowed(work: Work, x: Tensor, needed: Tensor, tile: int, overlap: int, align: int = 1) -> Tensor:
@@ -93,7 +103,7 @@ def _work_safely(work: Work, part: Tensor, overlap: int, align: int) -> Tensor:
     try:
         return work(part)
     except RuntimeError as error:
-        if not (isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)):
+        if not out_of_memory(error):
             raise
     height, width = part.shape[-2:]
     half = max(height, width) // 2 + overlap + align
@@ -103,4 +113,12 @@ def _work_safely(work: Work, part: Tensor, overlap: int, align: int) -> Tensor:
     def read(top: int, bottom: int, left: int, right: int) -> Tensor:
         return part[..., top:bottom, left:right]
 
-    return torch.cat([band for _, band in tiled(work, read, height, width, half, overlap, align)], dim=2)
+    result = torch.empty_like(part)
+    for top, left, block in tiled(work, read, height, width, half, overlap, align):
+        result[..., top : top + block.shape[2], left : left + block.shape[3]] = block
+    return result
+
+
+def out_of_memory(error: RuntimeError) -> bool:
+    """Return whether torch, on whatever device, found no memory."""
+    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)

@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from irflow_cli.errors import ImageError
 from irflow_cli.runtime.encoding import FORMATS, check_encoding, encode_picture
-from irflow_cli.runtime.images import SUFFIXES, Picture, decode_picture, write_atomically
+from irflow_cli.runtime.images import SUFFIXES, Picture, clear_begun, decode_picture, write_atomically
 from irflow_cli.runtime.manifest import Manifest, sha256
+from irflow_cli.runtime.tiling import out_of_memory
 from irflow_cli.services.planning import STREAM, Files, Job
 
 AHEAD = 1  # pictures read before their turn, and results still being written
@@ -160,8 +161,10 @@ def _alone(job: Job, loaded: Loaded, work: Work, progress: Progress) -> Result |
         return work(job, loaded.picture, progress)
     except ImageError as error:
         return Outcome(job, "failed", f"{job.source}: {error}")
-    except MemoryError:
-        return Outcome(job, "failed", f"{job.source}: not enough memory; a smaller --tile may help")
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and not out_of_memory(error):
+            raise
+        return Outcome(job, "failed", f"{job.source}: not enough memory for it; free some, or cut the picture")
 
 
 class _Shelf:
@@ -205,12 +208,13 @@ class _Shelf:
         """Write the picture and return the outcome of it."""
         job = outcome.job
         try:
-            data, said = encode_picture(picture, _kind_of(job, self.files, picture), self.files.coding)
+            data, said = encode_picture(picture, _kind_of(job, self.files, picture), self.files.coding, spend=True)
             notes = (*outcome.notes, *said)
             if job.target == STREAM:
                 return Outcome(job, notes=notes, data=data, megapixels=outcome.megapixels, seconds=outcome.seconds)
             replace = self.files.overwrite or self.files.resume
             if self.files.resume:
+                clear_begun(job.target)
                 self._manifest(job.target).record(job.target, key, None)
             write_atomically(job.target, data, overwrite=replace)
             if self.files.resume:

@@ -115,9 +115,9 @@ def plan(files: Files, samples: int = 1, mask_for: Callable[[Path], Path | None]
 
     Without `output` results lie beside the inputs; a folder's own outputs (names that end in `suffix`) are not read
     again. With it they go to that folder, keeping a folder's tree, or, for one input file and a name that ends like a
-    picture, to that file. Raises NothingToDo without pictures; UsageError for two results in one file, a result that would
-    replace an input, and results that exist unless one of overwrite, skip_existing and resume is set. A missing input
-    stays in the plan and fails when its turn comes.
+    picture, to that file. Raises NothingToDo without pictures, and where patterns alone are given and match none;
+    UsageError for two results in one file, a result that would replace an input, and results that exist unless one of
+    overwrite, skip_existing and resume is set. A missing input stays in the plan and fails when its turn comes.
     """
     files.check()
     try:
@@ -155,6 +155,7 @@ def _planned(files: Files, samples: int, mask_for: Callable[[Path], Path | None]
 def _sources(files: Files) -> list[tuple[Path, Path]]:
     """Return (picture, the folder its place in the tree is counted from), as the inputs say."""
     names: list[str] = []
+    unmatched: list[tuple[Path, Path]] = []
     for given in files.inputs:
         names += _listed(given[1:]) if given.startswith("@") and not Path(given).exists() else [given]
     found: list[tuple[Path, Path]] = []
@@ -168,10 +169,12 @@ def _sources(files: Files) -> list[tuple[Path, Path]]:
             found += [(picture, path) for picture in pictures if not (ours and picture.stem.endswith(ours))]
         elif not path.exists() and glob.has_magic(name):
             matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207 - ** and absolute
-            found += [(match, match.parent) for match in matches if match.is_file()] or [(path, path.parent)]
+            matched = [(match, match.parent) for match in matches if match.is_file()]
+            found += matched
+            unmatched += [] if matched else [(path, path.parent)]
         else:
             found.append((path, path.parent))
-    return found
+    return found + unmatched if found else []
 
 
 @functools.lru_cache(maxsize=1)
@@ -198,7 +201,7 @@ def _target(files: Files, source: Path, root: Path, index: int) -> Path:
         raise UsageError(f"{files.output.suffix} is none of {known}; if {files.output} is to be a folder, make it first")
     kept = source.suffix if source.suffix.lower() in SUFFIXES else ".png"
     ext = ENDINGS[files.kind] if files.kind and SUFFIXES[kept.lower()] != files.kind else kept
-    name = files.named(source, index, ext)
+    name = files.named(Path("stdin") if source == STREAM else source, index, ext)
     if files.output is None:
         return source.parent / name
     return files.output / (source.relative_to(root).parent if root != source.parent else Path()) / name

@@ -27,7 +27,7 @@ from irflow_cli.services.planning import Files, Job, plan
 from irflow_cli.tasks import TASKS, TaskSpec
 from irflow_cli.tensors import match_dims
 
-AUTO_TILE = 448  # pixels, on a CPU: its features stay in the cache, and larger tiles are slower
+AUTO_TILE = 480  # pixels, on a CPU: larger ones are slower, because features leave the cache
 WHITE = 255.0  # of the scale on which noise is told
 TOGETHER = 16  # pictures that share a call at most, where that gains
 BYTES_A_PIXEL = 800  # of a tile, that the networks need at most while they work
@@ -152,12 +152,13 @@ class Restorer:
         """Return what `restore` does of each of several pictures of one size and type, which share the calls of the network."""
         sigmas, told = zip(*(self.sigma_of(picture) for picture in pictures), strict=True)
         stack = [one.pixels if one.pixels.flags.writeable else one.pixels.copy() for one in pictures]
-        self.redone = 0
-        for top, bands in self.bands(stack, sigmas):
-            bottom = top + bands.shape[1]
-            for pixels, band in zip(stack, bands, strict=True):
-                pixels[top:bottom] = band
-            progress(bottom / stack[0].shape[0])
+        self.redone, done = 0, 0
+        for top, left, blocks in self.blocks(stack, sigmas):
+            height, width = blocks.shape[1:3]
+            for pixels, block in zip(stack, blocks, strict=True):
+                pixels[top : top + height, left : left + width] = block
+            done += height * width
+            progress(done / (stack[0].shape[0] * stack[0].shape[1]))
         redone = (f"{self.redone} tiles overflowed in {self.dtype} and were done again in float32",) if self.redone else ()
         ends = zip(pictures, stack, told, strict=True)
         return [(picture.with_pixels(pixels), (*notes, *redone)) for picture, pixels, notes in ends]
@@ -179,8 +180,8 @@ class Restorer:
             return limit, (f"estimated noise sigma {found:.1f} is more than this network knows; using {limit:g}",)
         return found, (f"estimated noise sigma {found:.1f}",)
 
-    def bands(self, stack: list[np.ndarray], sigmas: Sequence[float | None]) -> Iterator[tuple[int, np.ndarray]]:
-        """Yield (first row, restored rows of each), top to bottom, of pixels (H, W) or (H, W, 3), as numbers in their range."""
+    def blocks(self, stack: list[np.ndarray], sigmas: Sequence[float | None]) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Yield (top, left, restored block of each) of pixels (H, W) or (H, W, 3), as numbers in their range."""
         height, width = stack[0].shape[:2]
         whole = max(height, width) + self.settings.overlap + self.net.multiple
         tile = auto_tile(self.device) if self.settings.tile is None else self.settings.tile or whole
@@ -197,11 +198,13 @@ class Restorer:
             restored = self.restore_tensor(part, sigmas, generators)
             return restored - part if exact else restored
 
-        for top, band in tiled(work, read, height, width, tile, overlap, self.net.multiple):
-            # Floating-point pixels that do not change stay as they are, to the last bit, and may lie beyond white.
-            band = band + read(top, top + band.shape[2], 0, width) if exact else band.clamp_(0, 1).mul_(white).round_()
-            values = band.permute(0, 2, 3, 1).numpy()
-            yield top, values if stack[0].ndim == 3 else values[..., 0]
+        for top, left, block in tiled(work, read, height, width, tile, overlap, self.net.multiple):
+            if exact:  # pixels that do not change stay as they are, to the last bit, and may lie beyond white
+                block = block + read(top, top + block.shape[2], left, left + block.shape[3])
+            else:
+                block = block.clamp_(0, 1).mul_(white).round_()
+            values = block.permute(0, 2, 3, 1).numpy()
+            yield top, left, values if stack[0].ndim == 3 else values[..., 0]
 
     @torch.inference_mode()
     def restore_tensor(self, degraded: Tensor, sigmas: Sequence[float | None], generators: Sequence[torch.Generator]) -> Tensor:

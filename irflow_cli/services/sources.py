@@ -38,7 +38,7 @@ class Source(NamedTuple):
 
 GREY = 0.08  # share of pictures whose three channels are one, rain and noise included
 NOISE = (Part("noise", 0.86, 0, 55), Part("camera", 0.07, 0, 40), Part("poisson", 0.07, 0, 40))
-RAIN = (Part("rain-layers", 0.58, 0.95, 1.2), Part("rain-layers", 0.12, 0.4, 1.1), Part("rain", 0.3, 0.05, 1))
+RAIN = (Part("rain-layers", 0.68, 0.95, 1.2), Part("rain-layers", 0.10, 0.4, 1.1), Part("rain", 0.22, 0.05, 1))
 DROPS = (Part("raindrops", 1.0, 0.2, 1),)
 
 

@@ -34,6 +34,8 @@ from irflow_cli.tasks import TASKS
 STATE = "state.safetensors"  # all that is needed to go on
 BEST = "best.safetensors"  # the averaged weights with the best validation so far: what ships
 LOG = "log.jsonl"
+PRIVATE = ("data", "out", "rain_layers", "init", "resume", "spec", "device")  # what the recipe on the card leaves out
+FREE = ("minutes", "iterations", "decay", "validate_every", "save_minutes", "compile", "size")  # what may change on --resume
 Forward = Callable[[Tensor, Tensor, Tensor], Tensor]  # (x_t, t, degraded) -> residual
 
 
@@ -102,6 +104,7 @@ class Run:
         self.team = team or Team()
         torch.manual_seed(request.seed)
         start = load_checkpoint(request.init) if request.init else None
+        self.parent = start.card if start else None
         prior = TASKS[request.task].prior
         given = start.card.spec if start else None
         if given and not isinstance(given, NetSpec):
@@ -179,11 +182,13 @@ class Run:
         data = save(contiguous, {"irflow": card.to_json(), "run": json.dumps(note)})
         write_atomically(path, data, overwrite=True)
 
-    def load(self, path: Path) -> None:
-        """Read what `save` wrote. Raises CheckpointError when it is damaged or of another network."""
+    def load(self, path: Path, request: TrainRequest) -> None:
+        """Read what `save` wrote. Raises CheckpointError when it is damaged or of another network, UsageError when it was begun
+        with other options than the request has."""
         try:
             with safe_open(path, framework="pt") as file:
                 note = json.loads(file.metadata()["run"])
+                begun = json.loads(file.metadata()["irflow"])["trained"]["recipe"]
                 tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             self.net.load_state_dict(_below(tensors, "net."))
             self.averaged.load_state_dict(_below(tensors, "average."))
@@ -195,8 +200,11 @@ class Run:
                         moved = value.to(parameter.device)
                         like = torch.empty_like(parameter) if moved.ndim else moved
                         owner[parameter].state[parameter][key] = like.copy_(moved)
-        except (SafetensorError, KeyError, RuntimeError, OSError) as error:
+        except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
             raise CheckpointError(f"{path} cannot be resumed: {str(error).splitlines()[0]}") from None
+        for key, value in begun.items():
+            if key not in FREE and getattr(request, key, value) != value:
+                raise UsageError(f"{request.out} was begun with --{key.replace('_', '-')} {value}, and goes on with that alone")
         self.iteration, self.seconds, self.best = note["iteration"], note["seconds"], note["best"]
         self.average.n_averaged.fill_(self.iteration)
 
@@ -222,7 +230,7 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     validation = validation_pairs(request, held_out, layers)
     run = Run(request, device, team)
     if request.resume:
-        run.load(state)
+        run.load(state, request)
     request.out.mkdir(parents=True, exist_ok=True)
     forward = forward_of(request, run.net, device)
 
@@ -254,9 +262,12 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
 
     if team.first:
         score = validate(run.averaged, validation)
-        run.best = _keep_best(request, run, score)
+        if not caught:
+            run.best = _keep_best(request, run, score)
+        elif run.best == float("-inf"):  # a first checkpoint to look at; the next validation replaces it
+            _keep_best(request, run, score)
         run.save(state, _card(request, run, score))
-    return TrainResult(request.out / BEST, run.iteration, run.best, caught[0] if caught else None)
+    return TrainResult(request.out / BEST, run.iteration, max(run.best, score or 0.0), caught[0] if caught else None)
 
 
 def forward_of(request: TrainRequest, net: UNet, device: torch.device) -> Forward:
@@ -408,12 +419,12 @@ def _keep_best(request: TrainRequest, run: Run, score: float) -> float:
 
 def _card(request: TrainRequest, run: Run, score: float | None) -> Card:
     recipe = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(request).items()}
-    for private in ("data", "out", "rain_layers", "init", "resume", "spec", "device"):
-        recipe.pop(private)
+    recipe = {key: value for key, value in recipe.items() if key not in PRIVATE}
     trained = {
         "data": request.data.name,
         "rain_layers": request.rain_layers is not None,
-        "started_from": Path(request.init).name if request.init else None,
+        "started_from": run.parent.digest if run.parent else None,
+        "minutes_before": minutes_of(run.parent) if run.parent else 0,
         "iterations": run.iteration,
         "minutes": round(run.seconds / 60, 1),
         "processes": run.team.size,
@@ -421,6 +432,11 @@ def _card(request: TrainRequest, run: Run, score: float | None) -> Card:
     }
     scores = {} if score is None else {"validation_psnr": round(score, 3)}
     return Card(request.task, run.spec, TASKS[request.task].sigma_max, trained=trained, scores=scores)
+
+
+def minutes_of(card: Card) -> float:
+    """Return the minutes for which a checkpoint was trained, those of the checkpoints that it started from among them."""
+    return round(card.trained.get("minutes", 0) + card.trained.get("minutes_before", 0), 1)
 
 
 def _log(folder: Path, progress: TrainProgress) -> None:

@@ -78,10 +78,13 @@ class Upscaler:
         def work(part: Tensor) -> Tensor:
             return self._enlarged(part[..., :: self.scale, :: self.scale], generator)
 
-        for top, band in tiled(work, read, height, width, TILE, grain, grain):
-            values = as_depth(band[0].clamp(0, 1).permute(1, 2, 0).numpy(), pixels.dtype)
-            pixels[top : top + len(values)] = values if pixels.ndim == 3 else values[..., 0]
-            progress((top + len(values)) / height)
+        done = 0
+        for top, left, block in tiled(work, read, height, width, TILE, grain, grain):
+            values = as_depth(block[0].clamp(0, 1).permute(1, 2, 0).numpy(), pixels.dtype)
+            place = slice(top, top + values.shape[0]), slice(left, left + values.shape[1])
+            pixels[place] = values if pixels.ndim == 3 else values[..., 0]
+            done += block.shape[2] * block.shape[3]
+            progress(done / (height * width))
         alpha = picture.alpha
         alpha = None if alpha is None else cv2.resize(alpha, (width, height), interpolation=cv2.INTER_CUBIC)
         return replace(picture, pixels=pixels, alpha=alpha)

@@ -56,6 +56,26 @@ def test_files_with_mistakes_are_named(irflow, tmp_path: Path, text: str, messag
     assert message in done.err
 
 
+def test_a_value_that_an_option_does_not_take_is_told_with_its_file(irflow, tmp_path: Path, picture_file) -> None:
+    source = picture_file("in.png")
+    (tmp_path / "project" / "irflow.toml").write_text('[degrade]\nseverity = "much"\n')
+    done = irflow("degrade", source, tmp_path / "out.png", "--kind", "noise")
+    assert (done.code, len(done.err.splitlines())) == (2, 1)
+    assert "irflow.toml" in done.err
+    assert "--severity" in done.err
+    typed = irflow("degrade", source, tmp_path / "out.png", "--kind", "noise", "--severity", "much")
+    assert "irflow.toml" not in typed.err
+
+
+def test_files_can_be_left_unread(irflow, tmp_path: Path, picture_file) -> None:
+    source = picture_file("in.png")
+    (tmp_path / "project" / "irflow.toml").write_text("dry-run = true\n")
+    assert irflow("degrade", source, tmp_path / "out.png", "--kind", "noise").code == 0
+    assert not (tmp_path / "out.png").exists()
+    assert irflow("--no-config", "degrade", source, tmp_path / "out.png", "--kind", "noise").code == 0
+    assert (tmp_path / "out.png").exists()
+
+
 def test_doctor_reports_and_fails_when_something_is_broken(irflow, tmp_path: Path, monkeypatch) -> None:
     lines = [json.loads(line) for line in irflow("doctor", "--json").out.splitlines()]
     topics = {line["topic"] for line in lines}

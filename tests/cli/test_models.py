@@ -61,6 +61,11 @@ def test_what_cannot_be_converted_is_one_line(official: Path, irflow) -> None:
         assert (done.code, done.out, len(done.err.splitlines())) == (code, "", 1)
 
 
+@pytest.mark.parametrize("group", ["models", "config"])
+def test_groups_of_commands_have_an_example_too(group: str, irflow) -> None:
+    assert f"Example: irflow {group} " in irflow(group, "--help").out
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_with_an_example_and_knows_its_options(command: str, irflow) -> None:
     done = irflow("models", command, "--help")

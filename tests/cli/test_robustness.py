@@ -1,0 +1,206 @@
+"""Damaged files never do more than fail, and a killed batch leaves whole files or none. Counts are told at the end."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from drawn import scene
+from PIL import Image, ImageCms
+
+from irflow_cli.errors import ImageError
+from irflow_cli.runtime.encoding import FORMATS, encode_picture
+from irflow_cli.runtime.images import Picture, Tags, as_depth, decode_picture, read_picture
+from irflow_cli.services.planning import ENDINGS
+
+DAMAGES = 40  # of each file: half cut off, half with flipped bits
+KILLS = 100
+PATIENCE = 20  # seconds for the damages of one file, which take a fraction of one
+
+
+def files() -> dict[str, bytes]:
+    """Return a file of every format and depth, and of every format one with transparency, profile, EXIF and XMP."""
+    made = {}
+    exif = Image.Exif()
+    exif[0x010F] = "a camera"
+    tags = Tags(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), exif.tobytes(), b"<x:xmpmeta/>")
+    for kind, form in FORMATS.items():
+        if kind == "HEIF" and find_spec("pillow_heif") is None:
+            continue
+        for dtype in form.dtypes:
+            pixels = as_depth(scene(40, 52), np.dtype(dtype))
+            made[f"{kind}-{dtype}"] = encode_picture(Picture(pixels, None, "PNG"), kind)[0]
+            full = Picture(pixels, pixels[..., 0].copy() if form.alpha else None, "PNG", tags)
+            made[f"{kind}-{dtype}-full"] = encode_picture(full, kind)[0]
+    return made
+
+
+FILES = files()
+
+
+@contextmanager
+def patience() -> Iterator[None]:
+    """Fail where a decoder hangs."""
+
+    def give_up(number: int, frame: object) -> None:
+        raise AssertionError(f"no end after {PATIENCE} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.alarm(PATIENCE)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def damaged(data: bytes, draw: random.Random) -> bytes:
+    """Return `data` cut off at a random place, or with one to eight bits turned over."""
+    if draw.random() < 0.5:
+        return data[: draw.randrange(len(data))]
+    spoiled = bytearray(data)
+    for _ in range(draw.randint(1, 8)):
+        spoiled[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+    return bytes(spoiled)
+
+
+@pytest.mark.parametrize("name", FILES)
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_files_are_pictures_or_one_line(name: str, robustness: Callable[[str, int], None]) -> None:
+    draw, refused = random.Random(name), 0
+    with patience():
+        for _ in range(DAMAGES):
+            try:
+                picture = decode_picture(damaged(FILES[name], draw), "file", max_pixels=1_000_000)
+                assert picture.pixels.ndim in (2, 3)
+            except ImageError as error:
+                assert "\n" not in str(error)
+                refused += 1
+    assert refused >= DAMAGES // 4  # files that are cut off, at least, are not taken for whole
+    robustness("damaged files read", DAMAGES)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_damaged_files_in_a_folder_leave_whole_results_or_none(tmp_path: Path, irflow, robustness) -> None:
+    draw = random.Random(0)
+    (tmp_path / "in").mkdir()
+    for name, data in FILES.items():
+        for index in range(3):
+            suffix = ENDINGS[name.split("-")[0]]
+            (tmp_path / "in" / f"{name}-{index}{suffix}").write_bytes(damaged(data, draw))
+    with patience():
+        done = irflow("degrade", tmp_path / "in", tmp_path / "out", "--kind", "noise", "--json")
+    told = [json.loads(line) for line in done.out.splitlines()]
+    assert done.code == 1
+    assert len(told) == 3 * len(FILES)
+    whole = {Path(line["output"]) for line in told if line["status"] == "done"}
+    assert whole == set((tmp_path / "out").iterdir())
+    assert all(read_picture(path).pixels.size for path in whole)
+    assert all(line["error"] for line in told if line["status"] == "failed")
+    robustness("damaged files in a batch", len(told))
+
+
+KILLED = """
+import os, random, signal, sys, time
+from pathlib import Path
+import torch
+import irflow_cli.services.degrade
+from irflow_cli.cli.app import run
+
+source, target, unbroken, kills = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
+torch.set_num_threads(1)
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+def degrade(folder, *more):
+    return run(["degrade", str(source), str(folder), "--kind", "noise", "--quiet", *more])
+
+def finished():
+    return sorted(target.glob("*.png"))
+
+assert degrade(unbroken) == 0
+expected = {path.name: path.read_bytes() for path in unbroken.glob("*.png")}
+draw, whole, ends = random.Random(0), 0, time.monotonic() + 300
+for _ in range(kills):
+    child = os.fork()
+    if child == 0:
+        os._exit(degrade(target, "--resume"))
+    wanted = min(12, len(finished()) + draw.randint(0, 2))  # so that slow machines get somewhere, too
+    while len(finished()) < wanted and time.monotonic() < ends:
+        time.sleep(0.0005)
+    time.sleep(draw.random() * 0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    for path in finished():
+        assert path.read_bytes() == expected[path.name], path
+        whole += 1
+    if draw.random() < 0.3:  # begin anew now and then, or all would soon be done
+        for path in finished():
+            path.unlink()
+left = len(list(target.glob(".*.part")))
+assert degrade(target, "--resume") == 0
+assert {path.name: path.read_bytes() for path in finished()} == expected
+print(whole, left, len(list(target.glob(".*.part"))), file=sys.stderr)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="forks")
+def test_a_killed_command_leaves_whole_files_and_goes_on(tmp_path: Path, robustness: Callable[[str, int], None]) -> None:
+    (tmp_path / "in").mkdir()
+    for index in range(12):
+        Image.fromarray(scene(60, 80, index)).save(tmp_path / "in" / f"{index}.png")
+    folders = [str(tmp_path / name) for name in ("in", "out", "unbroken")]
+    done = subprocess.run([sys.executable, "-c", KILLED, *folders, str(KILLS)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    whole, begun, left = (int(number) for number in done.stderr.split())
+    assert whole > 0  # some kills came when there was something to spoil
+    assert begun <= 12
+    assert left == 0
+    robustness("commands killed", KILLS)
+
+
+def test_a_run_that_goes_on_removes_what_a_killed_one_had_begun(tmp_path: Path, irflow, picture_file) -> None:
+    source = picture_file("in/a.png")
+    (tmp_path / "out").mkdir()
+    for name in (".a.png.x1.part", ".a.png.x2.part", ".b.png.x3.part"):
+        (tmp_path / "out" / name).write_bytes(b"half of it")
+    assert irflow("degrade", source.parent, tmp_path / "out", "--kind", "noise", "--resume").code == 0
+    assert [path.name for path in (tmp_path / "out").glob(".*.part")] == [".b.png.x3.part"]
+
+
+READ_ONLY = """
+import os, sys
+from irflow_cli.cli.app import run
+
+picture, writable, closed = sys.argv[1:]
+assert run(["degrade", picture, writable, "--kind", "noise"]) == 0  # all is loaded now
+if os.getuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+sys.exit(run(["degrade", picture, closed, "--kind", "noise"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="other rights")
+def test_a_read_only_folder_is_one_line() -> None:
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        Image.fromarray(scene(20, 30)).save(folder / "a.png")
+        (folder / "closed").mkdir(mode=0o555)
+        command = [sys.executable, "-c", READ_ONLY, str(folder / "a.png"), str(folder / "open"), str(folder / "closed")]
+        readable = {**os.environ, "XDG_CONFIG_HOME": str(folder / "config")}
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=readable)
+        assert done.returncode == 1
+        assert done.stderr.splitlines() == [f"irflow: cannot write {folder / 'closed' / 'a.png'}: Permission denied"]
+        assert list((folder / "closed").iterdir()) == []
