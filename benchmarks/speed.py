@@ -1,9 +1,9 @@
 """Speed and memory, as ratios measured side by side in one run; `irflow bench --speed` has the figures themselves.
 
-    python benchmarks/speed.py [--threads 2] [--large] [--scratch] [--folder] [--data FOLDER]
+    python benchmarks/speed.py [--threads 2] [--large] [--scratch] [--folder] [--data FOLDER [--rain-layers FOLDER]]
 
 Memory is read from /proc, so on Linux only. --large adds the 48 MP picture, --scratch inpainting in a large one, --folder
-200 pictures of 0.15 MP; --data measures how much of the bare training loop's speed is left with loading.
+200 pictures of 0.15 MP; --data measures how much of the bare training loop's speed is left with loading and degrading.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
@@ -21,9 +22,9 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from irflow_cli.nets import SIZES, build
-from irflow_cli.runtime.corpus import load_corpus
+from irflow_cli.runtime.corpus import load_corpus, load_rain_layers
 from irflow_cli.services.bench.speed import folder_facts, measured_command, timed, whole_command
-from irflow_cli.services.restore import AUTO_TILE, Restorer, RestoreSettings
+from irflow_cli.services.restore import TILES, Restorer, RestoreSettings
 from irflow_cli.services.sources import Source
 from irflow_cli.services.training import TrainRequest, draw_batch
 
@@ -60,6 +61,12 @@ def jpeg(width: int, height: int, folder: Path) -> tuple[float, float]:
     return whole_command(RestoreSettings("derain", steps=1), source, folder / f"{width}-out.jpg")
 
 
+def repeated(runs: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    """Return the median time and the highest peak of some runs: how the heap falls to pieces differs from run to run."""
+    seconds, peaks = zip(*runs, strict=True)
+    return float(np.median(seconds)), max(peaks)
+
+
 def network_alone(width: int, height: int) -> float:
     """Return the seconds the network itself needs for the tiles of a picture, nothing else."""
     restorer = Restorer(RestoreSettings("derain", device="cpu"))
@@ -68,8 +75,8 @@ def network_alone(width: int, height: int) -> float:
     align = restorer.net.multiple
     sizes = [
         (bottom - top, right - left)
-        for top, bottom in spans(height, AUTO_TILE, 32, align)
-        for left, right in spans(width, AUTO_TILE, 32, align)
+        for top, bottom in spans(height, TILES["cpu"], 32, align)
+        for left, right in spans(width, TILES["cpu"], 32, align)
     ]
     with torch.inference_mode():
         times = {}
@@ -104,23 +111,25 @@ def scratch(folder: Path) -> tuple[float, float, float]:
     return *figures[0], figures[1][0]
 
 
-def training_share(data: Path) -> tuple[float, float]:
-    """Return pictures per second of the training loop with loading and degrading, and of the bare loop."""
-    request = TrainRequest(data, Path("unused"), "all-in-one", minutes=1)
+def training_share(data: Path, rain_layers: Path | None) -> tuple[float, float]:
+    """Return pictures per second of the training loop with loading and degrading, and the median of its share of the bare
+    loop's, measured in turn."""
+    request = TrainRequest(data, Path("unused"), "derain" if rain_layers else "all-in-one", minutes=1)
     corpus, _ = load_corpus(data, request.crop, torch.device("cpu"))
+    layers = load_rain_layers(rain_layers) if rain_layers else None
     net = build(SIZES["base"])
 
-    def batch() -> Source:
-        degraded, clean, start = draw_batch(request, corpus, None, torch.Generator().manual_seed(1))
+    def batch(seed: int) -> Source:
+        degraded, clean, start = draw_batch(request, corpus, layers, torch.Generator().manual_seed(seed))
         return Source(degraded, clean.contiguous(memory_format=torch.channels_last), start)
 
     def learn(degraded: torch.Tensor, clean: torch.Tensor, start: torch.Tensor) -> None:
         net(degraded, start).sub(clean).square().mean().backward()
 
-    fixed = batch()
-    bare = median_seconds(lambda: learn(*fixed), 7)
-    loaded = median_seconds(lambda: learn(*batch()), 7)
-    return request.batch / loaded, request.batch / bare
+    fixed = batch(0)
+    pairs = [(timed(lambda: learn(*fixed), 1)[0], timed(lambda seed=seed: learn(*batch(seed)), 1)[0]) for seed in range(8)]
+    bare, loaded = (np.array(times[1:]) for times in zip(*pairs, strict=True))
+    return request.batch / float(np.median(loaded)), float(np.median(bare / loaded))
 
 
 def main() -> None:
@@ -131,10 +140,11 @@ def main() -> None:
     parser.add_argument("--scratch", action="store_true")
     parser.add_argument("--folder", action="store_true")
     parser.add_argument("--data", type=Path)
+    parser.add_argument("--rain-layers", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     print(f"| torch {torch.__version__}, {options.threads} threads | |\n|---|---|")
-    for tile in (256, 512, AUTO_TILE):
+    for tile in (256, TILES["cpu"], 640):
         speed = network(tile)
         share = speed["GFLOP/s"] / speed["convolution GFLOP/s"]
         print(
@@ -144,12 +154,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         alone = network_alone(4000, 3000)
-        seconds, peak = jpeg(4000, 3000, folder)
+        seconds, peak = repeated(jpeg(4000, 3000, folder) for _ in range(2))
         print(f"| restore, 12 MP JPEG | {seconds:.1f} s, {seconds / alone:.2f} of the network's {alone:.1f} s |")
         print(f"| its memory above torch | {peak:.0f} MiB |")
         if options.large:
-            _, larger = jpeg(8000, 6000, folder)
-            print(f"| memory at 48 MP | {larger:.0f} MiB, {larger / peak:.2f} of that at 12 MP |")
+            _, larger = repeated(jpeg(8000, 6000, folder) for _ in range(2))
+            print(f"| its memory at 48 MP | {larger:.0f} MiB, {larger / peak:.2f} of that at 12 MP |")
         if options.scratch:
             seconds, peak, whole = scratch(folder)
             share = f"{whole / seconds:.0f} times less than all of it"
@@ -163,8 +173,8 @@ def main() -> None:
     )
     print(f"| `irflow --help` | {started:.2f} s |")
     if options.data:
-        loaded, bare = training_share(options.data)
-        print(f"| training with loading | {loaded:.1f} pictures/s, {loaded / bare:.2f} of the bare loop's {bare:.1f} |")
+        loaded, share = training_share(options.data, options.rain_layers)
+        print(f"| training with loading | {loaded:.1f} pictures/s, {share:.2f} of the bare loop's |")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -255,6 +256,32 @@ def test_cmyk_goes_through_its_profile(tmp_path: Path) -> None:
     picture = read_picture(path)
     assert picture.pixels.shape == (16, 16, 3)
     assert "rule of thumb" in picture.notes[0]
+
+
+def cmyk_profile() -> bytes:
+    """Return a profile by which every mixture of inks is a grey, darker the more there are (ICC.1, lut8Type)."""
+    corners = np.indices((2, 2, 2, 2)).reshape(4, 16).sum(0)  # how many inks each corner of the table has
+    table = np.stack([255 - 60 * corners, np.full(16, 128), np.full(16, 128)], 1).astype(np.uint8)  # L, a, b
+    straight = bytes(range(256))
+    matrix = struct.pack(">9i", *(65536 * (index % 4 == 0) for index in range(9)))
+    lut = b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + matrix + 4 * straight + table.tobytes() + 3 * straight
+    lut += bytes(-len(lut) % 4)
+    head = b"lcms" + struct.pack(">I", 0x02400000) + b"prtrCMYKLab " + bytes(12) + b"acsp" + bytes(28)
+    head += struct.pack(">3i", 0xF6D6, 0x10000, 0xD32D) + bytes(48)
+    tags = struct.pack(">I4sII", 1, b"A2B0", 144, len(lut))
+    return struct.pack(">I", 4 + len(head) + len(tags) + len(lut)) + head + tags + lut
+
+
+def test_cmyk_with_a_profile_is_what_the_profile_says(tmp_path: Path) -> None:
+    path = tmp_path / "print.jpg"
+    Image.fromarray(scene(16, 16)).convert("CMYK").save(path, icc_profile=cmyk_profile(), quality=55)
+    picture = read_picture(path)
+    assert picture.notes == ("CMYK was converted to sRGB through its profile",)
+    assert np.ptp(picture.pixels.astype(int), axis=2).max() <= 2
+    assert picture.pixels.std() > 5
+    assert picture.tags.icc is None  # which was that of the inks
+    with Image.open(path) as before, Image.open(io.BytesIO(encode_picture(picture, "JPEG")[0])) as after:
+        assert after.quantization[0] == before.quantization[0]
 
 
 def test_the_pictures_inside_a_phones_jpeg_do_not_count_as_frames(tmp_path: Path) -> None:

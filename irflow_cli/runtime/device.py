@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from contextlib import AbstractContextManager
+from pathlib import Path
 
 import torch
 
@@ -49,6 +50,19 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if name != "auto":
         raise UsageError(f"unknown precision {name!r}; there are auto, {', '.join(PRECISIONS)}")
     return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+
+
+def memory_of(device: torch.device) -> tuple[float, float] | None:
+    """Return the free and the whole memory of a device in bytes; None where it is not known."""
+    if device.type == "cuda":
+        free, whole = torch.cuda.mem_get_info(device)
+        return float(free), float(whole)
+    path = Path("/proc/meminfo")
+    if device.type != "cpu" or not path.exists():
+        return None
+    kib = dict(line.split(":", 1) for line in path.read_text().splitlines())
+    free, whole = (1024.0 * int(kib[name].split()[0]) for name in ("MemAvailable", "MemTotal"))
+    return free, whole
 
 
 def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:

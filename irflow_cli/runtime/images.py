@@ -141,7 +141,7 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pict
     except UnidentifiedImageError:
         if data[:4] in (b"II*\0", b"MM\0*"):  # Pillow does not know colour TIFFs of floating-point numbers
             with contextlib.suppress(OSError, SyntaxError, ValueError, KeyError, TypeError):
-                return _float_tiff(data, name, max_pixels)
+                return _unknown_tiff(data, name, max_pixels)
         raise ImageError(f"{name}: not a picture that irflow reads ({', '.join(READABLE)}, HEIC)") from None
     except Image.DecompressionBombError:
         raise _too_large(name, max_pixels) from None
@@ -157,7 +157,7 @@ def _too_large(name: str, max_pixels: int) -> ImageError:
     return ImageError(f"{name}: larger than {max_pixels} pixels; --max-pixels raises the limit")
 
 
-def _float_tiff(data: bytes, name: str, max_pixels: int) -> Picture:
+def _unknown_tiff(data: bytes, name: str, max_pixels: int) -> Picture:
     directory = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
     file = io.BytesIO(data)
     file.seek(directory.next)
@@ -171,10 +171,10 @@ def _float_tiff(data: bytes, name: str, max_pixels: int) -> Picture:
     xmp = directory.get(XMP_TAG)
     tags = Tags(directory.get(ICC_TAG) or None, _exif_of(exif, "TIFF"), bytes(xmp) if xmp else None)
     packed = {"compression": "raw" if directory.get(259, 1) == 1 else "tiff_adobe_deflate"}
-    return _split(_deep_tiff(directory, data, name), "TIFF", tags, packed)
+    return _split(_pixels_of_tiff(directory, data, name), "TIFF", tags, packed)
 
 
-def _deep_tiff(directory: TiffImagePlugin.ImageFileDirectory_v2, data: bytes, name: str) -> np.ndarray:
+def _pixels_of_tiff(directory: TiffImagePlugin.ImageFileDirectory_v2, data: bytes, name: str) -> np.ndarray:
     """Return the pixels of a TIFF of more than 8 bits. Raises ImageError for layouts that OpenCV takes for others."""
     photometric, planar = directory.get(262, 1), directory.get(284, 1)
     odd = {
@@ -229,7 +229,7 @@ def _decode(image: Image.Image, data: bytes, name: str) -> Picture:
     if pixels is not None:
         return _split(_upright(pixels, turn), kind, tags, coding, tuple(notes))
     if _is_deep(image, kind, data):
-        pixels = _deep_tiff(image.tag_v2, data, name) if kind == "TIFF" else _opencv(data, name)  # type: ignore[attr-defined]
+        pixels = _pixels_of_tiff(image.tag_v2, data, name) if kind == "TIFF" else _opencv(data, name)  # type: ignore[attr-defined]
         if kind == "PNG" and data[25] == 4:  # grey with alpha, which OpenCV gives as colour
             pixels = pixels[..., [0, 3]]
         return _split(_upright(pixels, turn), kind, tags, coding, tuple(notes))
@@ -326,7 +326,7 @@ def _xmp_of(image: Image.Image) -> bytes | None:
 
 def _coding_of(image: Image.Image, kind: str, data: bytes) -> dict[str, object]:
     """Return the options with which Pillow writes a file of this kind as the source was written."""
-    if isinstance(image, JpegImagePlugin.JpegImageFile) and image.mode in ("L", "RGB"):
+    if isinstance(image, JpegImagePlugin.JpegImageFile):
         sampling = JpegImagePlugin.get_sampling(image)
         known = {"subsampling": sampling} if sampling >= 0 else {}
         return {"qtables": image.quantization, "progressive": bool(image.info.get("progressive")), **known}

@@ -17,7 +17,7 @@ import irflow_cli
 from irflow_cli.errors import CheckpointError
 from irflow_cli.runtime.checkpoints import cache_folder, known_checkpoints, read_card
 from irflow_cli.runtime.config import config_files
-from irflow_cli.runtime.device import choose_device, choose_precision
+from irflow_cli.runtime.device import choose_device, choose_precision, memory_of
 from irflow_cli.services.restore import Restorer, RestoreSettings, auto_tile
 
 EXTRAS = {
@@ -77,11 +77,10 @@ def _device() -> Finding:
 
 
 def _memory() -> Finding:
-    path = Path("/proc/meminfo")
-    if not path.exists():
+    known = memory_of(torch.device("cpu"))
+    if known is None:
         return Finding("memory", "not known on this system")
-    kib = dict(line.split(":", 1) for line in path.read_text().splitlines())
-    total, free = (int(kib[name].split()[0]) / 2**20 for name in ("MemTotal", "MemAvailable"))
+    free, total = (size / 2**30 for size in known)
     return Finding("memory", f"{free:.1f} of {total:.1f} GiB free", free > 1)
 
 

@@ -19,7 +19,7 @@ from irflow_cli.nets.unet import GREY
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision
 from irflow_cli.runtime.fields import prior_velocity
-from irflow_cli.runtime.tiling import windowed
+from irflow_cli.runtime.tiling import SMALLEST, out_of_memory, windowed
 from irflow_cli.tasks import TASKS
 
 CORRECTED = ("restora", "pnp")
@@ -155,7 +155,7 @@ class Prior:
 
         guess: (B, 3, H, W) in [0, 1], what the walk begins in when it starts above 0, else None. needed: (H, W) bool, where the
         result matters. generators: one a sample; the result of one does not depend on the others. chosen: another walk than the
-        prior's own. Raises DeviceError when memory runs out.
+        prior's own. Where memory runs out it begins again in windows half as large. Raises DeviceError when that does not help.
         """
         settings = chosen or self.walk
         velocity = prior_velocity(self.net)
@@ -172,26 +172,33 @@ class Prior:
         def noise() -> Tensor:
             return unit_noise(shape, generators).to(self.device)
 
-        def walk(dtype: torch.dtype) -> Walk:
-            self.dtype = dtype
+        def walk() -> Walk:
             times = make_times("uniform", settings.steps, settings.start, settings.stop).float().to(self.device)
             begin = torch.full(shape, GREY, device=self.device) if settings.sampler == "hqs" else noise()
             x = begin if guess is None else interpolate(begin, guess.to(self.device), settings.start)
             return GUIDED[settings.sampler](field, x, times, Guidance(observation, noise, settings.corrections, GREY))
 
-        before, dtype = [generator.get_state() for generator in generators], self.dtype
+        before, dtype, windows = [generator.get_state() for generator in generators], self.dtype, self.windows
         try:
-            with torch.no_grad():
-                done = walk(dtype)
-                if dtype != torch.float32 and not done.state.isfinite().all():  # once more, with the same noise
-                    for generator, state in zip(generators, before, strict=True):
-                        generator.set_state(state)
-                    done = walk(torch.float32)
-                return done
-        except (torch.OutOfMemoryError, RuntimeError) as error:
-            if isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error):
-                high, wide = shape[2:]
-                raise DeviceError(f"out of memory on {wide} x {high} pixels; cut the picture, or use --device cpu") from None
-            raise
+            while True:
+                for generator, state in zip(generators, before, strict=True):  # every attempt has the same noise
+                    generator.set_state(state)
+                try:
+                    with torch.no_grad():
+                        done = walk()
+                except RuntimeError as error:
+                    if not out_of_memory(error):
+                        raise
+                    window, shared, align = self.windows
+                    if window < 2 * SMALLEST:
+                        high, wide = shape[2:]
+                        raise DeviceError(
+                            f"out of memory on {wide} x {high} pixels; cut the picture, or use --device cpu"
+                        ) from None
+                    self.windows = window // 2, shared // 2, align
+                    continue
+                if self.dtype == torch.float32 or done.state.isfinite().all():
+                    return done
+                self.dtype = torch.float32
         finally:
-            self.dtype = dtype
+            self.dtype, self.windows = dtype, windows

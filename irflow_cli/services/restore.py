@@ -18,7 +18,7 @@ from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import GRIDS, make_times
 from irflow_cli.nets import PriorUNet
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
-from irflow_cli.runtime.device import autocast, choose_device, choose_precision
+from irflow_cli.runtime.device import autocast, choose_device, choose_precision, memory_of
 from irflow_cli.runtime.fields import prior_velocity, velocity_of
 from irflow_cli.runtime.images import Picture, top_of
 from irflow_cli.runtime.tiling import tiled
@@ -27,7 +27,8 @@ from irflow_cli.services.planning import Files, Job, plan
 from irflow_cli.tasks import TASKS, TaskSpec
 from irflow_cli.tensors import match_dims
 
-AUTO_TILE = 480  # pixels, on a CPU: larger ones are slower, because features leave the cache
+TILES = {"cpu": 480, "cuda": 2048, "mps": 1024}  # pixels of a side; larger ones are slower on a CPU: features leave the cache
+SMALLEST_TILE = 128
 WHITE = 255.0  # of the scale on which noise is told
 TOGETHER = 16  # pictures that share a call at most, where that gains
 BYTES_A_PIXEL = 800  # of a tile, that the networks need at most while they work
@@ -256,11 +257,11 @@ def noise_entry(sigma: float | None) -> float:
 
 
 def auto_tile(device: torch.device) -> int:
-    """Return the pixels of a tile's side that suit a device: as many as a third of a GPU's free memory holds, up to 2048."""
-    if device.type == "cuda":
-        side = (torch.cuda.mem_get_info(device)[0] / 3 / BYTES_A_PIXEL) ** 0.5
-        return int(min(2048, max(256, side // 64 * 64)))
-    return 1024 if device.type == "mps" else AUTO_TILE
+    """Return the pixels of a tile's side that suit a device: what is fastest there, or less, so that a third of its free
+    memory holds it."""
+    known, most = memory_of(device), TILES[device.type]
+    fits = most if known is None else int((known[0] / 3 / BYTES_A_PIXEL) ** 0.5) // 64 * 64
+    return max(SMALLEST_TILE, min(most, fits))
 
 
 def restore_files(

@@ -10,11 +10,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from drawn import scene
 from PIL import Image
+from torch import Tensor
 
 from irflow_cli.degradations.masks import HOLES
-from irflow_cli.errors import ImageError, UsageError
+from irflow_cli.errors import DeviceError, ImageError, UsageError
+from irflow_cli.nets import UNet
 from irflow_cli.runtime.images import Picture, read_picture
 from irflow_cli.services import upscale
 from irflow_cli.services.inpaint import MARGIN, Inpainter, crops_of
@@ -42,6 +45,34 @@ def mask_file(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
+
+
+@pytest.mark.parametrize("room", [120, 20])
+def test_a_walk_that_does_not_fit_the_memory_begins_again_in_smaller_windows(
+    room: int, tiny_checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, sides = UNet.forward, []
+
+    def forward(net: UNet, x: Tensor, *rest: Tensor) -> Tensor:
+        sides.append(max(x.shape[-2:]))
+        if sides[-1] > room:
+            raise torch.OutOfMemoryError("no room")
+        return real(net, x, *rest)
+
+    inside = np.zeros((200, 240), bool)
+    inside[60:140, 60:180] = True
+    picture = Picture(scene(200, 240), None, "PNG")
+    inpainter = Inpainter(WalkSettings(checkpoint=str(tiny_checkpoint("prior")), steps=2))
+    monkeypatch.setattr(UNet, "forward", forward)
+    if room < 64:
+        with pytest.raises(DeviceError, match="out of memory"):
+            inpainter.fill(picture, spread_hole(inside))
+        return
+    filled = inpainter.fill(picture, spread_hole(inside)).pixels
+    assert max(sides) > room >= sides[-1]
+    assert np.array_equal(filled[~inside], picture.pixels[~inside])
+    assert not np.array_equal(filled[inside], picture.pixels[inside])
+    assert inpainter.prior.windows[0] == 448  # the next picture may be smaller
 
 
 def deep(path: Path, grey: bool, alpha: bool) -> None:

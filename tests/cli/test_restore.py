@@ -13,6 +13,7 @@ import torch
 from drawn import scene
 from PIL import Image
 
+from irflow_cli.runtime.device import memory_of
 from irflow_cli.runtime.encoding import FORMATS, encode_picture
 from irflow_cli.runtime.images import Picture, read_picture
 from irflow_cli.services import restore as restoring
@@ -163,13 +164,21 @@ def test_tiles_that_overflow_in_half_precision_are_done_again(derain, picture_fi
     assert np.array_equal(read_picture(tmp_path / "half.png").pixels, read_picture(tmp_path / "full.png").pixels)
 
 
-def test_tiles_on_a_gpu_follow_its_free_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("name", "largest"), [("cuda", 2048), ("cpu", 480)])
+def test_tiles_follow_the_free_memory(name: str, largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
     sides = []
-    for free in (1e8, 2e9, 80e9):
-        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device, free=free: (int(free), int(free)))
-        sides.append(restoring.auto_tile(torch.device("cuda")))
-    assert sides[0] < sides[1] < sides[2] == 2048
-    assert all(side**2 * restoring.BYTES_A_PIXEL < 2e9 for side in sides[:2])
+    for free in (1e8, 4e8, 80e9):
+        monkeypatch.setattr(restoring, "memory_of", lambda device, free=free: (free, free))
+        sides.append(restoring.auto_tile(torch.device(name)))
+    assert sides[0] < sides[1] < sides[2] == largest
+    assert all(side**2 * restoring.BYTES_A_PIXEL < free for side, free in zip(sides, (1e8, 4e8), strict=False))
+    monkeypatch.setattr(restoring, "memory_of", lambda device: None)
+    assert restoring.auto_tile(torch.device(name)) == largest
+
+
+def test_the_memory_of_a_cpu_is_known_on_linux() -> None:
+    known = memory_of(torch.device("cpu"))
+    assert known is None or 0 < known[0] <= known[1]
 
 
 def test_denoise_estimates_sigma_and_says_so(irflow, tiny_checkpoint, picture_file, tmp_path: Path) -> None:
