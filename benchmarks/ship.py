@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from irflow_cli.runtime.checkpoints import Card, load_checkpoint, read_card, save_checkpoint
-from irflow_cli.services.training import minutes_of
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 PICTURES = (
@@ -69,7 +68,7 @@ def section(path: Path, card: Card) -> str:
         "iterations": card.trained.get("iterations", 0),
         "minutes": card.trained.get("minutes", 0),
         "processes": card.trained.get("processes", 1),
-        "minutes_in_all": minutes_of(card),
+        "minutes_in_all": card.minutes,
         **card.scores,
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]

@@ -1,8 +1,11 @@
-"""The menu: what irflow can take out of a photograph, and with which settings it does so unless told otherwise."""
+"""The menu: what irflow can take out of a photograph, and with which settings it does so unless told otherwise. No torch here,
+so that `--help` can tell them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+MAX_PIXELS = 178_956_970  # of a picture, unless more are allowed: half a gigabyte of RGB
 
 
 @dataclass(frozen=True)

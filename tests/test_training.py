@@ -23,7 +23,7 @@ from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.runtime.corpus import load_corpus, load_rain_layers
 from irflow_cli.services import training
 from irflow_cli.services.sources import PARTS, draw_source
-from irflow_cli.services.training import LOG, STATE, Run, TrainProgress, TrainRequest, factor, minutes_of, train
+from irflow_cli.services.training import LOG, STATE, Run, TrainProgress, TrainRequest, factor, train
 from irflow_cli.tasks import TASKS
 
 
@@ -94,8 +94,8 @@ def test_a_card_tells_where_its_run_began(request_: TrainRequest, tmp_path: Path
     parent = load_checkpoint(first.checkpoint).card
     second = train(replace(request_, iterations=3, out=tmp_path / "second", init=str(first.checkpoint)))
     trained = load_checkpoint(second.checkpoint).card.trained
-    assert (trained["started_from"], trained["minutes_before"]) == (parent.digest, minutes_of(parent))
-    assert minutes_of(replace(parent, trained={"minutes": 2.5, "minutes_before": 4})) == 6.5
+    assert (trained["started_from"], trained["minutes_before"]) == (parent.digest, parent.minutes)
+    assert replace(parent, trained={"minutes": 2.5, "minutes_before": 4}).minutes == 6.5
 
 
 def test_it_learns_and_ships_the_average(request_: TrainRequest) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional, get_type_hints
 import typer
 
 from irflow_cli.errors import UsageError
+from irflow_cli.tasks import MAX_PIXELS
 
 if TYPE_CHECKING:
     from irflow_cli.services.planning import Files
@@ -59,7 +60,7 @@ FILE_OPTIONS: dict[str, tuple[Any, Any]] = {
     "metadata": (Annotated[str, typer.Option(help="keep, strip or no-gps; for EXIF and XMP.")], "keep"),
     "max_pixels": (
         Annotated[int, typer.Option(help="Refuse pictures with more.", envvar="IRFLOW_MAX_PIXELS")],
-        178_956_970,
+        MAX_PIXELS,
     ),
 }
 

@@ -51,6 +51,11 @@ class Card:
     digest: str = ""
     schema: int = SCHEMA
 
+    @property
+    def minutes(self) -> float:
+        """How long it was trained, the checkpoints that it started from included."""
+        return round(self.trained.get("minutes", 0) + self.trained.get("minutes_before", 0), 1)
+
     def to_json(self) -> str:
         """Return the header's text."""
         return json.dumps({**asdict(self), "spec": self.spec.to_dict()}, sort_keys=True)

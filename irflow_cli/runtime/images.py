@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image, ImageCms, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from irflow_cli.errors import FULL, DiskFull, ImageError
+from irflow_cli.tasks import MAX_PIXELS
 
 SUFFIXES = {
     ".png": "PNG",
@@ -35,7 +36,6 @@ SUFFIXES = {
 }
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
 SETS = ("MPO", "HEIF")  # files of one picture and its helpers: gain map, depth, preview
-MAX_PIXELS = 178_956_970  # half a gigabyte of RGB
 PART = ".part"  # how the names of files end that are not whole yet
 BAND = 256  # rows that are taken over from Pillow at a time
 ORIENTATION, EXIF_IFD, GPS_IFD, XMP_TAG, ICC_TAG = 0x0112, 0x8769, 0x8825, 700, 34675

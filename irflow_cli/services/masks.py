@@ -11,7 +11,8 @@ import cv2
 import numpy as np
 
 from irflow_cli.errors import ImageError, UsageError
-from irflow_cli.runtime.images import MAX_PIXELS, Picture, find_pictures, read_picture, top_of
+from irflow_cli.runtime.images import Picture, find_pictures, read_picture, top_of
+from irflow_cli.tasks import MAX_PIXELS
 
 TOLERANCE = 12  # of 255, by which a marking colour may be missed
 NEAR = 0.12  # a mask's values this near to black or white, as JPEG leaves them, are black and white

@@ -15,7 +15,8 @@ from typing import TextIO
 
 from irflow_cli.errors import NothingToDo, UsageError
 from irflow_cli.runtime.encoding import FORMATS, Coding
-from irflow_cli.runtime.images import MAX_PIXELS, SUFFIXES, find_pictures
+from irflow_cli.runtime.images import SUFFIXES, find_pictures
+from irflow_cli.tasks import MAX_PIXELS
 
 STREAM = Path("-")  # standard input as a source, standard output as a target
 ENDINGS = {kind: suffix for suffix, kind in reversed(SUFFIXES.items())}

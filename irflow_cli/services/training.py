@@ -66,7 +66,7 @@ class TrainRequest:
     condition: bool = False
     consistency: float = 0.3
     consistency_every: int = 16
-    validate_every: int = 1000
+    validate_every: int = 500
     save_minutes: float = 2.0
     seed: int = 0
     device: str = "auto"
@@ -424,7 +424,7 @@ def _card(request: TrainRequest, run: Run, score: float | None) -> Card:
         "data": request.data.name,
         "rain_layers": request.rain_layers is not None,
         "started_from": run.parent.digest if run.parent else None,
-        "minutes_before": minutes_of(run.parent) if run.parent else 0,
+        "minutes_before": run.parent.minutes if run.parent else 0,
         "iterations": run.iteration,
         "minutes": round(run.seconds / 60, 1),
         "processes": run.team.size,
@@ -432,11 +432,6 @@ def _card(request: TrainRequest, run: Run, score: float | None) -> Card:
     }
     scores = {} if score is None else {"validation_psnr": round(score, 3)}
     return Card(request.task, run.spec, TASKS[request.task].sigma_max, trained=trained, scores=scores)
-
-
-def minutes_of(card: Card) -> float:
-    """Return the minutes for which a checkpoint was trained, those of the checkpoints that it started from among them."""
-    return round(card.trained.get("minutes", 0) + card.trained.get("minutes_before", 0), 1)
 
 
 def _log(folder: Path, progress: TrainProgress) -> None:

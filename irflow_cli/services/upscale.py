@@ -15,11 +15,12 @@ import irflow_cli
 from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.flow.observations import OPERATORS, agreeing
 from irflow_cli.runtime.checkpoints import Checkpoint
-from irflow_cli.runtime.images import MAX_PIXELS, Picture, as_depth
+from irflow_cli.runtime.images import Picture, as_depth
 from irflow_cli.runtime.tiling import tiled
 from irflow_cli.services.batch import Outcome, Progress, work_through
 from irflow_cli.services.planning import Files, Job, plan
 from irflow_cli.services.prior import Prior, WalkSettings
+from irflow_cli.tasks import MAX_PIXELS
 
 TILE = 448  # pixels of a tile's side, of the large picture
 

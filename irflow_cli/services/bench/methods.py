@@ -73,7 +73,7 @@ def our_methods(settings: RestoreSettings, walks: Walks, name: str = "irflow") -
         chosen = replace(settings, steps=steps, grid=grid, strength=strength, source_noise=source_noise)
         restorer = Restorer(chosen, checkpoint)
         checkpoint = restorer.checkpoint
-        card, walk = checkpoint.card.to_json(), _walk_of(replace(chosen, checkpoint=None))
+        walk = _walk_of(replace(chosen, checkpoint=None))
         parts = {
             f"{grid} grid": grid is not None and len(walks.grids) > 1,
             f"strength {strength:g}": strength != 1,
@@ -84,7 +84,7 @@ def our_methods(settings: RestoreSettings, walks: Walks, name: str = "irflow") -
             Method(
                 name=name,
                 run=_runner(restorer),
-                identity=identity_of(irflow_cli.__version__, card, walk),
+                identity=identity_of(irflow_cli.__version__, *_weights_of(checkpoint), walk),
                 about=_about(checkpoint),
                 steps=steps,
                 variant=", ".join(part for part, holds in parts.items() if holds),
@@ -98,6 +98,11 @@ def _walk_of(settings: RestoreSettings | WalkSettings | Preset) -> dict[str, obj
     """Return all that determines a walk. Entries of LATER are left out where they say nothing, so that rows stored before they
     were thought of are still of this walk."""
     return {name: value for name, value in asdict(settings).items() if LATER.get(name, ...) != value}
+
+
+def _weights_of(checkpoint: Checkpoint) -> tuple[object, ...]:
+    """Return all of a checkpoint that determines its results: not what its card tells of its making."""
+    return checkpoint.card.digest, checkpoint.card.spec.to_dict(), checkpoint.card.sigma_max
 
 
 def prior_methods(
@@ -115,12 +120,14 @@ def prior_methods(
         else:
             upscaler = Upscaler(chosen, int(spoilers[0].severity), spoilers[0].name.partition(":")[0])
             prior, work = upscaler.prior, partial(_enlarged, upscaler)
-        card, walk = prior.checkpoint.card.to_json(), _walk_of(replace(chosen, checkpoint=None))
+        walk = _walk_of(replace(chosen, checkpoint=None))
         found.append(
             Method(
                 name=name,
                 run=in_process(work, prior.device),
-                identity=identity_of(irflow_cli.__version__, card, walk, _walk_of(prior.walk), settings.task),
+                identity=identity_of(
+                    irflow_cli.__version__, *_weights_of(prior.checkpoint), walk, _walk_of(prior.walk), settings.task
+                ),
                 about=_about(prior.checkpoint),
                 steps=prior.walk.steps,
                 variant=f"{preset}: {prior.walk.sampler}, {prior.walk.nfe} calls",
@@ -172,10 +179,10 @@ def _runner(restorer: Restorer) -> Callable[[np.ndarray], Result]:
 
 def _about(checkpoint: Checkpoint) -> str:
     card = checkpoint.card
-    trained = f"{card.trained.get('iterations', 0)} iterations, {card.trained.get('minutes', 0):g} minutes"
+    trained = f"{card.minutes:g} minutes, the last {card.trained.get('iterations', 0)} iterations"
     rain = " and rain layers" if card.trained.get("rain_layers") else ""
-    data = card.trained.get("data", "unknown pictures")
-    return f"{checkpoint.path.name} ({card.digest[:12]}), trained on `{data}`{rain}: {trained}"
+    data = card.trained.get("pictures") or card.trained.get("data", "unknown pictures")
+    return f"{checkpoint.path.name} ({card.digest[:12]}), trained on {data}{rain}: {trained}"
 
 
 def identity_of(*parts: object) -> str:
