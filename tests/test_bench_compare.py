@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from irflow_cli.errors import UsageError
-from irflow_cli.services.bench.compare import bootstrap, compare
+from irflow_cli.services.bench.compare import bootstrap, compare, lost
 from irflow_cli.services.bench.figures import Scores
 from irflow_cli.services.bench.rows import Row, read_rows, write_rows
 
@@ -22,7 +23,7 @@ def results(path: Path, gain: float = 0.0, slower: float = 1.0, lpips: float = 0
         )
         rows.append(Row(str(number), "irflow", 1, scores, task="denoise", digest=f"{digest}{number}"))
         rows.append(Row(str(number), "input", 0, Scores(psnr=20), task="denoise", digest=f"{digest}{number}"))
-    write_rows(path, rows)
+    write_rows(path, rows, {})
     return path
 
 
@@ -53,7 +54,7 @@ def test_a_difference_that_pictures_do_not_agree_on_is_chance(tmp_path: Path) ->
         rows[index] = Row(
             row.picture, row.method, row.steps, Scores(psnr=row.scores.psnr + (-1) ** (index // 2)), digest=row.digest
         )
-    write_rows(new, rows)
+    write_rows(new, rows, {})
     assert [one.verdict for one in compare(old, new)] == ["same"]
 
 
@@ -61,7 +62,11 @@ def test_other_inputs_do_not_compare(tmp_path: Path) -> None:
     old = results(tmp_path / "old.jsonl")
     with pytest.raises(UsageError, match="another picture"):
         compare(old, results(tmp_path / "new.jsonl", digest="other"))
-    write_rows(tmp_path / "none.jsonl", [])
+    bordered = tmp_path / "bordered.jsonl"
+    write_rows(bordered, [replace(row, border=4) for row in read_rows(old)], {})
+    with pytest.raises(UsageError, match="border"):
+        compare(old, bordered)
+    write_rows(tmp_path / "none.jsonl", [], {})
     with pytest.raises(UsageError, match="in common"):
         compare(old, tmp_path / "none.jsonl")
     with pytest.raises(UsageError, match="No such file"):
@@ -87,3 +92,10 @@ def test_rows_survive_their_file_and_a_torn_last_line(tmp_path: Path) -> None:
     path.write_text("nonsense\n" + whole)
     with pytest.raises(UsageError, match="line 1"):
         read_rows(path)
+
+
+def test_a_figure_that_is_gone_is_told(tmp_path: Path) -> None:
+    old, new = results(tmp_path / "old.jsonl"), tmp_path / "new.jsonl"
+    assert lost(old, results(new)) == []
+    write_rows(new, [replace(row, scores=replace(row.scores, lpips=float("nan"))) for row in read_rows(old)], {})
+    assert lost(old, new) == [f"denoise, 1 step has no LPIPS in {new}"]

@@ -34,6 +34,7 @@ LAYOUTS = {  # name of the clean and of the degraded picture number i
     "PReNet": ("norain-{:03}.png", "rainy/rain-{:03}.png"),
     "Rain12": ("groundtruth/{:02}_GT.png", "rainy/{:02}_in.png"),
     "RainDrop": ("gt/{}_clean.png", "data/{}_rain.png"),
+    "Rain100 as it first came": ("norain/norain-{:03}.png", "rain/X2/norain-{:03}x2.png"),
     "crops": ("cleancrop/{}.png", "inputcrop/{}.png"),
 }
 
@@ -44,6 +45,8 @@ def test_pairs_are_found_by_name_in_the_layouts_of_public_sets(layout: str, tmp_
     for number in (1, 2, 10):
         save(tmp_path / clean.format(number), grey(10 * number))
         save(tmp_path / degraded.format(number), grey(10 * number + 5))
+    alone = find_samples(tmp_path, paired=False)
+    assert [sample.clean for sample in alone] == sorted(tmp_path / clean.format(number) for number in (1, 2, 10))
     samples = find_samples(tmp_path, paired=True)
     assert [sample.index for sample in samples] == [0, 1, 2]
     for sample in samples:
@@ -154,7 +157,7 @@ def test_unseen_degradations_are_repeatable_and_not_trained_on(name: str) -> Non
     assert one.shape == clean.shape
     assert float(one.min()) >= 0
     assert float(one.max()) <= 1
-    assert 0.003 < float((one - clean).abs().mean()) < 0.2
+    assert 0.003 < float((one - clean).abs().mean()) < 0.25
     assert name not in DEGRADATIONS
     assert name not in {part.kind for parts in PARTS.values() for part in parts}
     assert name in {spoiler.name for spoiler in parse_degrade("unseen", entry.task)}

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from drawn import scene
+from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from irflow_cli import metrics
@@ -45,6 +46,18 @@ def test_luma_is_the_one_of_the_deraining_papers() -> None:
     white, black = torch.ones(1, 3, 1, 1), torch.zeros(1, 3, 1, 1)
     assert float(metrics.luma(white) * 255) == pytest.approx(235, abs=1e-3)
     assert float(metrics.luma(black) * 255) == pytest.approx(16, abs=1e-3)
+
+
+def test_figures_of_luma_agree_with_those_of_scikit_image() -> None:
+    clean, noisy = pair()
+    ours, theirs = (rgb2ycbcr(picture)[..., 0] for picture in (noisy, clean))
+    assert float(metrics.psnr_y(tensor(noisy), tensor(clean))) == pytest.approx(
+        peak_signal_noise_ratio(theirs, ours, data_range=255), abs=1e-4
+    )
+    expected = structural_similarity(
+        theirs, ours, data_range=255, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, win_size=11
+    )
+    assert float(metrics.ssim_y(tensor(noisy), tensor(clean))) == pytest.approx(expected, abs=1e-4)
 
 
 def test_equal_pictures_are_perfect_and_a_shift_is_seen() -> None:

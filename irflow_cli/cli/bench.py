@@ -101,7 +101,7 @@ def bench(
     if suite is None and task is None:
         raise UsageError("--task is missing: derain, denoise, deraindrop, inpaint or upscale")
     from irflow_cli.services.bench.methods import Walks
-    from irflow_cli.services.bench.run import BenchRequest
+    from irflow_cli.services.bench.run import BenchRequest, fresh_store
     from irflow_cli.services.restore import RestoreSettings
 
     walks = Walks(
@@ -123,13 +123,16 @@ def bench(
     if speed is not None:
         if task in ("inpaint", "upscale"):
             raise UsageError("--speed measures restore: --task derain, denoise or deraindrop")
+        if data is not None or report is not None:
+            raise UsageError("--speed needs no pictures and makes no report; leave DATA and --report out")
         return _speed(console, settings, speed)
     if data is None:
         raise UsageError("DATA is missing: a folder of pairs, or of clean pictures with --degrade")
     if suite is not None:
         return _suite(console, suite, data, settings)
     names = _list(methods, "--methods", str)
-    peers, commands, store = tuple(peer or ()), tuple(peer_command or ()), report and report / "results.jsonl"
+    peers, commands = tuple(peer or ()), tuple(peer_command or ())
+    store = report / "results.jsonl" if report else fresh_store(data, task or "")
     walked = _list(presets, "--presets", str)
     return _bench(
         console,
@@ -170,7 +173,9 @@ def _bench(console: Console, request: BenchRequest) -> int:
         if len({row.degrade for row in rows}) > 1:
             for key, won in gains(rows).items():
                 console.note(f"{label_of(key, request.settings.task)}: {show(won.psnr, 2)} dB over the input")
-    if request.folder is not None:
+    if request.folder is None:
+        console.note(f"a line a picture: {request.store}; --report DIR keeps them and goes on where it broke off")
+    else:
         page = write_report(run, rows)
         console.note(f"report: {page}")
     if failed:

@@ -33,3 +33,9 @@ def irflow(capsys: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
         return Finished(code, captured.out, captured.err)
 
     return call
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what commands put into the user's cache out of it."""
+    monkeypatch.setenv("IRFLOW_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))

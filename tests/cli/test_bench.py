@@ -75,7 +75,8 @@ def counted(monkeypatch) -> list[str]:
 
 
 def lines(text: str) -> list[dict]:
-    return [json.loads(line) for line in text.splitlines()]
+    """Return the rows among lines of JSON."""
+    return [row for row in map(json.loads, text.splitlines()) if "environment" not in row]
 
 
 def test_walks_are_every_combination_and_each_is_told_apart(pairs, bench) -> None:
@@ -118,7 +119,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(pairs, bench, counted, tmp_
     out = tmp_path / "out"
     assert bench(pairs, "--report", out).code == 0
     whole = (out / "results.jsonl").read_text()
-    assert len(counted) == len(whole.splitlines()) == 4
+    assert len(counted) == len(lines(whole)) == 4
     (out / "results.jsonl").write_text(whole[: len(whole) - 200])  # torn in the last line, as a kill leaves it
     counted.clear()
     assert bench(pairs, "--report", out).code == 0
@@ -406,27 +407,58 @@ def test_compare_tells_what_is_gone(irflow, pairs, bench, tmp_path) -> None:
 
 
 def test_a_suite_fills_the_readme_and_a_difference_is_found(irflow, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:
-    entries = {"tiny": suite.Entry("set", "Tiny", "derain", steps=(1,)), "absent": suite.Entry("none", "None", "derain")}
+    entries = {"tiny": suite.Entry("set", 2, "Tiny", "derain", steps=(1,)), "absent": suite.Entry("none", 2, "None", "derain")}
     monkeypatch.setitem(suite.SUITES, "readme", entries)
     readme = tmp_path / "README.md"
     readme.write_text(
         "before\n<!-- bench tiny -->\nold\n<!-- /bench -->\n<!-- bench absent -->\nkept\n<!-- /bench -->\nafter\n"
     )
     monkeypatch.chdir(tmp_path)
-    assert suite.readme_problems(tmp_path) == []  # nothing is stored yet
-    done = irflow("bench", tmp_path, "--suite", "readme", "--checkpoint", tiny_checkpoint("derain"))
+    checkpoint = str(tiny_checkpoint("derain"))
+    problems = lambda: suite.readme_problems(tmp_path, checkpoint=checkpoint)  # noqa: E731
+    assert problems() == []  # nothing is stored yet
+    done = irflow("bench", tmp_path, "--suite", "readme", "--checkpoint", checkpoint)
     assert done.code == 0, done.err
     text = readme.read_text()
     assert text.startswith("before\n<!-- bench tiny -->\n`irflow bench set/ --task derain --steps 1`\n\n| Tiny, 2 pictures")
     assert text.endswith("<!-- /bench -->\n<!-- bench absent -->\nkept\n<!-- /bench -->\nafter\n")
     assert len(read_rows(tmp_path / suite.STORE / "tiny.jsonl")) == 4
-    assert suite.readme_problems(tmp_path) == ["README.md's table absent has no results in benchmarks/results/absent.jsonl"]
+    assert "other weights or code" in suite.readme_problems(tmp_path)[0]  # than those that ship
+    assert problems() == ["README.md's table absent has no results in benchmarks/results/absent.jsonl"]
     readme.write_text(text.replace("derain, 1 step | ", "derain, 1 step | 9"))
-    assert "table tiny is not what" in suite.readme_problems(tmp_path)[0]
+    assert "table tiny is not what" in problems()[0]
     del entries["absent"]
-    assert "a table absent that no suite has" in suite.readme_problems(tmp_path)[0]
+    assert "a table absent that no suite has" in problems()[0]
     readme.write_text("no table")
-    assert "lacks the table tiny" in suite.readme_problems(tmp_path)[0]
+    assert "lacks the table tiny" in problems()[0]
+    for kind in ("clean", "degraded"):
+        (pairs / kind / "one.png").unlink()
+    partial = irflow("bench", tmp_path, "--suite", "readme", "--checkpoint", checkpoint)
+    assert "has 1 pictures, the set 2" in partial.err
+    assert len(read_rows(tmp_path / suite.STORE / "tiny.jsonl")) == 4  # what was measured on the whole set stays
+
+
+def test_a_picture_that_cannot_be_read_is_a_failure_and_the_others_are_measured(pairs, bench, tmp_path) -> None:
+    whole = (pairs / "degraded" / "one.png").read_bytes()
+    (pairs / "degraded" / "one.png").write_bytes(whole[: len(whole) // 2])
+    done = bench(pairs, "--report", tmp_path / "out")
+    assert done.code == 1
+    assert "one.png: damaged or incomplete" in done.err
+    rows = {(row["picture"], row["method"]): row for row in lines((tmp_path / "out" / "results.jsonl").read_text())}
+    assert all(rows["one", method]["error"] and rows["one", method]["psnr"] is None for method in ("input", "irflow"))
+    assert all(rows["two <b>", method]["error"] is None for method in ("input", "irflow"))
+    assert "damaged or incomplete" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_lines_are_always_written_and_tell_what_they_were_made_with(pairs, bench, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("IRFLOW_CACHE_DIR", str(tmp_path / "cache"))
+    for _ in range(2):  # the second run is a run of its own
+        done = bench(pairs)
+        [path] = (tmp_path / "cache" / "bench").iterdir()
+        assert str(path) in done.err
+        first, *rest = map(json.loads, path.read_text().splitlines())
+        assert {"threads", "device, precision", "packages"} <= first["environment"].keys()
+        assert len(rest) == 4
 
 
 def test_the_readme_of_irflow_agrees_with_its_stored_results() -> None:

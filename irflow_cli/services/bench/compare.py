@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,6 +56,8 @@ def compare(old: Path, new: Path) -> list[Change]:
             one, other = before[key][name], rows[name]
             if one.digest and other.digest and one.digest != other.digest:
                 raise UsageError(f"{name} is another picture in {new} than in {old}; only runs on the same inputs compare")
+            if one.border != other.border:
+                raise UsageError(f"{old} has border {one.border}, {new} {other.border}; only runs with one --border compare")
         for figure in FIGURES:
             change = _change(label_of(key, rows[names[0]].task) if names else "", figure, before[key], rows, names)
             changes += [change] if change else []
@@ -72,6 +75,12 @@ def lost(old: Path, new: Path) -> list[str]:
         if gone:
             what = "is not there" if key not in after else f"has no figures of {len(gone)} pictures, such as {gone[0]}"
             found.append(f"{label_of(key, rows[gone[0]].task)} {what} in {new}")
+        kept = [(row.scores, after[key][name].scores) for name, row in rows.items() if name not in gone]
+        for figure, entry in FIGURES.items():
+            if figure not in RELATIVE and any(
+                math.isfinite(getattr(one, figure)) and not math.isfinite(getattr(other, figure)) for one, other in kept
+            ):
+                found.append(f"{label_of(key, next(iter(rows.values())).task)} has no {entry.title} in {new}")
     return found
 
 

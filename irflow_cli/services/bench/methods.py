@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-import irflow_cli
 from irflow_cli.errors import UsageError
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.images import Picture
@@ -22,9 +21,10 @@ from irflow_cli.services.bench.sets import Spoiler
 from irflow_cli.services.inpaint import Inpainter
 from irflow_cli.services.masks import Hole
 from irflow_cli.services.prior import PRESETS, Preset, WalkSettings
-from irflow_cli.services.restore import Restorer, RestoreSettings
+from irflow_cli.services.restore import Restorer, RestoreSettings, auto_tile
 from irflow_cli.services.upscale import Upscaler
 
+REVISION = 2  # raised when the same settings lead to other pixels than before, so that no row of old is taken for one of today
 LATER: dict[str, object] = {"method": "flow", "batch": None, "stop": None, "blended": False}
 
 
@@ -73,7 +73,7 @@ def our_methods(settings: RestoreSettings, walks: Walks, name: str = "irflow") -
         chosen = replace(settings, steps=steps, grid=grid, strength=strength, source_noise=source_noise)
         restorer = Restorer(chosen, checkpoint)
         checkpoint = restorer.checkpoint
-        walk = _walk_of(replace(chosen, checkpoint=None))
+        walk = _walk_of(replace(chosen, checkpoint=None, device=str(restorer.device)))
         parts = {
             f"{grid} grid": grid is not None and len(walks.grids) > 1,
             f"strength {strength:g}": strength != 1,
@@ -84,7 +84,7 @@ def our_methods(settings: RestoreSettings, walks: Walks, name: str = "irflow") -
             Method(
                 name=name,
                 run=_runner(restorer),
-                identity=identity_of(irflow_cli.__version__, *_weights_of(checkpoint), walk),
+                identity=identity_of(REVISION, *_weights_of(checkpoint), auto_tile(restorer.device), walk),
                 about=_about(checkpoint),
                 steps=steps,
                 variant=", ".join(part for part, holds in parts.items() if holds),
@@ -120,14 +120,12 @@ def prior_methods(
         else:
             upscaler = Upscaler(chosen, int(spoilers[0].severity), spoilers[0].name.partition(":")[0])
             prior, work = upscaler.prior, partial(_enlarged, upscaler)
-        walk = _walk_of(replace(chosen, checkpoint=None))
+        walk = _walk_of(replace(chosen, checkpoint=None, device=str(prior.device)))
         found.append(
             Method(
                 name=name,
                 run=in_process(work, prior.device),
-                identity=identity_of(
-                    irflow_cli.__version__, *_weights_of(prior.checkpoint), walk, _walk_of(prior.walk), settings.task
-                ),
+                identity=identity_of(REVISION, *_weights_of(prior.checkpoint), walk, _walk_of(prior.walk), settings.task),
                 about=_about(prior.checkpoint),
                 steps=prior.walk.steps,
                 variant=f"{preset}: {prior.walk.sampler}, {prior.walk.nfe} calls",

@@ -11,7 +11,7 @@ from irflow_cli.services.bench.figures import FIGURES, Scores
 from irflow_cli.services.bench.rows import Key, Row, averages
 
 NUMBER = re.compile(r"\d+(\.\d+)?")
-PERCEPTUAL = ("lpips", "dists", "ms_ssim", "vif")  # the first that was measured is the perceptual axis
+PERCEPTUAL = ("lpips", "dists", "vif", "ms_ssim")  # the first that was measured is the perceptual axis
 
 
 def plots_of(rows: list[Row]) -> list[tuple[str, str]]:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import platform
 import shlex
 import sys
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 import jinja2
 import numpy as np
-import torch
 
-import irflow_cli
-from irflow_cli.runtime.device import choose_device, choose_precision
 from irflow_cli.runtime.images import write_atomically
 from irflow_cli.services.bench.compare import bootstrap
+from irflow_cli.services.bench.environment import environment
 from irflow_cli.services.bench.figures import FIGURES
 from irflow_cli.services.bench.methods import Method
 from irflow_cli.services.bench.plots import plots_of
@@ -33,11 +28,13 @@ RULES = (
     "Y is BT.601 luma from 16 to 235, as in the deraining papers. SSIM has a Gaussian window of 11 pixels, sigma 1.5.",
     "No picture is resized or moved: a result of another size is a failure, and pairs of two sizes stop the run.",
     "Pairs are matched by name. Pictures that seem swapped stop the run; a shift or another range is listed below.",
-    "All methods have the same number of threads. s/MP is the whole call after a warm-up; of a command, its start as well.",
-    "Where the noise level is not told, all methods get the same estimate, and its time is part of theirs.",
+    "All methods have the same number of threads; a command is asked to, by OMP_NUM_THREADS.",
+    "s/MP is the whole call after a warm-up; of a command, its start as well.",
+    "Where the noise level is not told, all methods get the same estimate, and its time and memory are part of theirs.",
     "MiB is the most memory taken on top of what was in use before the call; of a command, what its own process took.",
     "Means are over all pictures. A method that failed on one has no mean; its failures are counted and listed.",
-    "No test picture is in the training set of irflow's weights, as far as their authors know; training sets are named below.",
+    "The shipped weights of irflow have seen no picture of the public test sets. Of other weights and pictures this is not "
+    "known; what checkpoints say of their training stands below.",
     "Memory is told on Linux only. FID and KID, where measured, are of the whole set and stand with its last picture.",
 )
 
@@ -66,15 +63,16 @@ def write_report(run: Run, rows: list[Row]) -> Path:
     assert folder is not None
     cells = table(rows, run.request.data.resolve().name)
     write_atomically(folder / "table.md", "\n".join([*markdown(cells), ""]).encode(), overwrite=True)
-    environment = jinja2.Environment(
+    templates = jinja2.Environment(
         loader=jinja2.PackageLoader("irflow_cli.services.bench", ""), autoescape=True, undefined=jinja2.StrictUndefined
     )
     pictures = _shown(run, rows)
     ranked = sorted(pictures, key=lambda picture: picture.gain)
     extremes = min(EXTREMES, len(ranked) // 2)
-    page = environment.get_template("report.html.jinja").render(
+    page = templates.get_template("report.html.jinja").render(
         title=f"{run.request.settings.task} on {run.request.data.resolve().name}",
         cells=cells,
+        lower=", ".join(figure.title for figure in FIGURES.values() if not figure.higher),
         intervals=_intervals(rows),
         plots=plots_of(rows),
         pictures=pictures,
@@ -147,29 +145,11 @@ def _view(path: Path, label: str, psnr: str) -> View | None:
 
 def _facts(run: Run, rows: list[Row]) -> list[tuple[str, str]]:
     """Return what the run was made with: (name, value)."""
-    settings = run.request.settings
-    device = choose_device(settings.device)
     data = hashlib.sha256("".join(sorted({row.digest for row in rows})).encode()).hexdigest()[:16]
     return [
         ("command", "irflow " + shlex.join(sys.argv[1:])),
-        ("date", datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")),
-        ("irflow", irflow_cli.__version__),
-        ("torch, Python", f"{torch.__version__}, {platform.python_version()}"),
-        ("system", f"{platform.system()} {platform.machine()}"),
-        ("processor", processor()),
-        ("device, precision", f"{device}, {str(choose_precision(settings.precision, device)).removeprefix('torch.')}"),
-        ("threads", str(torch.get_num_threads())),
+        *environment(run.request.settings).items(),
         ("data", f"{run.request.data.resolve().name}, {len(run.samples)} pictures, digest {data}"),
         ("border", f"{run.request.border} pixels"),
         ("failures", str(sum(row.error is not None for row in rows))),
     ]
-
-
-def processor() -> str:
-    """Return the name of the processor, as far as the system tells."""
-    try:
-        lines: Iterable[str] = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = ()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown"

@@ -79,9 +79,14 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
-def write_rows(path: Path, rows: list[Row]) -> None:
-    """Write rows as JSON Lines, whole or not at all."""
-    write_atomically(path, "".join(line_of(row) for row in rows).encode(), overwrite=True)
+def write_rows(path: Path, rows: list[Row], environment: dict[str, str]) -> None:
+    """Write what rows were made with, and the rows, as JSON Lines, whole or not at all."""
+    write_atomically(path, "".join([head_of(environment), *map(line_of, rows)]).encode(), overwrite=True)
+
+
+def head_of(environment: dict[str, str]) -> str:
+    """Return the first line of a file of rows."""
+    return json.dumps({"schema": SCHEMA, "environment": environment}) + "\n"
 
 
 def line_of(row: Row) -> str:

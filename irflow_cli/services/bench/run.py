@@ -11,11 +11,12 @@ import cv2
 import numpy as np
 import torch
 
-from irflow_cli.errors import CheckpointError, DeviceError, UsageError
-from irflow_cli.runtime.checkpoints import read_card
+from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageError
+from irflow_cli.runtime.checkpoints import cache_folder, read_card
 from irflow_cli.runtime.device import choose_device
 from irflow_cli.runtime.encoding import Coding, encode_picture
 from irflow_cli.runtime.images import Picture, write_atomically
+from irflow_cli.services.bench.environment import environment
 from irflow_cli.services.bench.figures import Scores, SetFigures, absent, doubts, measure
 from irflow_cli.services.bench.methods import Method, Result, Walks, our_checkpoint, our_methods, prior_methods
 from irflow_cli.services.bench.peers import command, foreign_network, known_peers
@@ -84,15 +85,7 @@ def prepare(request: BenchRequest) -> Run:
     samples = find_samples(request.data, paired=not spoilers)
     if not spoilers:
         check_pairs(samples)
-    methods: list[Method] = []
-    if "irflow" in request.methods:
-        if task in MADE:
-            methods += prior_methods(request.settings, request.presets, spoilers)
-        else:
-            methods += our_methods(request.settings, request.walks)
-    if "irflow-prior" in request.methods:
-        given = None if "irflow" in request.methods else request.settings.checkpoint  # else it is that of the other
-        methods += our_methods(replace(request.settings, method="prior", checkpoint=given), request.walks, "irflow-prior")
+    methods = irflow_methods(request, spoilers)
     others = tuple(name for name in request.methods if name not in ("irflow", "irflow-prior"))
     methods += known_peers(others, task, spoilers[0].severity if task == "upscale" else request.settings.sigma)
     for path in request.peers:
@@ -103,6 +96,20 @@ def prepare(request: BenchRequest) -> Run:
         if names.count(name) > 1:
             raise UsageError(f"two methods are called {name}; give each once, or rename the file")
     return Run(request, samples, spoilers, tuple(methods), absent())
+
+
+def irflow_methods(request: BenchRequest, spoilers: tuple[Spoiler, ...]) -> list[Method]:
+    """Return the methods of a request that are irflow's own. Raises as they do."""
+    methods: list[Method] = []
+    if "irflow" in request.methods:
+        if request.settings.task in MADE:
+            methods += prior_methods(request.settings, request.presets, spoilers)
+        else:
+            methods += our_methods(request.settings, request.walks)
+    if "irflow-prior" in request.methods:
+        given = None if "irflow" in request.methods else request.settings.checkpoint  # else it is that of the other
+        methods += our_methods(replace(request.settings, method="prior", checkpoint=given), request.walks, "irflow-prior")
+    return methods
 
 
 def _check_options(request: BenchRequest) -> None:
@@ -136,17 +143,21 @@ def _network(path: Path, request: BenchRequest, spoilers: tuple[Spoiler, ...]) -
 
 def check_pairs(samples: tuple[Sample, ...]) -> None:
     """Raise UsageError for pairs of two sizes, and for mixed-up ones: a degraded picture that shows another's scene."""
-    cleans, degradeds = [], []
+    cleans, degradeds, read = [], [], []
     for sample in samples:
-        case = next(cases_of(sample, ()))
+        try:
+            case = next(cases_of(sample, ()))
+        except ImageError:  # which is told when its turn comes
+            continue
+        read.append(sample)
         cleans.append(_small(case.clean))
         degradeds.append(_small(case.degraded))
-    likeness = np.array(degradeds) @ np.array(cleans).T  # (degraded, clean)
+    likeness = np.array(degradeds) @ np.array(cleans).T if read else np.zeros((0, 0))  # (degraded, clean)
     for index, row in enumerate(likeness):
         other = int(row.argmax())
         mutual = likeness[other, index] > likeness[other, other] + 0.3
         if row[other] > row[index] + 0.3 and (mutual or (row[other] > 0.9 and row[index] < 0.5)):
-            names = samples[index].name, samples[other].name
+            names = read[index].name, read[other].name
             end = "and the other way round; they are swapped" if mutual else "pairs are mixed up"
             raise UsageError(f"the degraded picture of {names[0]} shows the scene of {names[1]}, {end}")
 
@@ -164,14 +175,24 @@ def bench(run: Run, progress: Callable[[float], None] = lambda done: None) -> It
     A method that fails on a picture is a row with its error. At the end the store holds the rows of this run and no others.
     """
     request, threads = run.request, cv2.getNumThreads()
-    kept = _kept(request.store)
+    made_with = environment(request.settings)
+    kept = _kept(request.store, made_with)
     fresh: set[str] = set()
     rows: list[Row] = []
     sets = SetFigures(frozenset(run.left_out))
     cv2.setNumThreads(torch.get_num_threads())
     try:
         for sample in run.samples:
-            for case in cases_of(sample, run.spoilers, request.crop):
+            try:
+                cases = list(cases_of(sample, run.spoilers, request.crop))
+            except ImageError as error:
+                for row in _unread(run, sample, str(error)):
+                    rows.append(row)
+                    _append(request.store, row)
+                    yield row
+                    progress(len(rows))
+                continue
+            for case in cases:
                 top, left = _worst_part(case)
                 _keep_view(request.folder, case, "clean", case.clean[top:, left:])
                 for method in (None, *run.methods):
@@ -188,9 +209,29 @@ def bench(run: Run, progress: Callable[[float], None] = lambda done: None) -> It
                     yield row
                     progress(len(rows))
         if request.store is not None:
-            write_rows(request.store, rows)
+            write_rows(request.store, rows, made_with)
     finally:
         cv2.setNumThreads(threads)
+
+
+def _unread(run: Run, sample: Sample, error: str) -> Iterator[Row]:
+    """Yield the rows of a picture that cannot be read: a failure of every method."""
+    for spoiler in run.spoilers or (None,):
+        degrade = spoiler.name if spoiler else ""
+        for method in (None, *run.methods):
+            named = ("input", 0, "") if method is None else (method.name, method.steps, method.variant)
+            yield Row(
+                sample.name,
+                named[0],
+                named[1],
+                Scores(),
+                task=run.request.settings.task,
+                degrade=degrade,
+                variant=named[2],
+                border=run.request.border,
+                identity="" if method is None else method.identity,
+                error=error,
+            )
 
 
 def _with_set(row: Row, figures: dict[str, float] | None, wanted: bool) -> Row:
@@ -201,11 +242,18 @@ def _with_set(row: Row, figures: dict[str, float] | None, wanted: bool) -> Row:
     return replace(row, notes=(*row.notes, why)) if wanted and row.error is None else row
 
 
-def _kept(store: Path | None) -> dict[tuple, Row]:
-    if store is None or not store.is_file():
+def fresh_store(data: Path, task: str) -> Path:
+    """Return where the rows of a run go that names no folder: into irflow's cache, in place of those of the run before."""
+    store = cache_folder().parent / "bench" / f"{data.resolve().name}-{task}.jsonl"
+    store.unlink(missing_ok=True)
+    return store
+
+
+def _kept(store: Path | None, made_with: dict[str, str]) -> dict[tuple, Row]:
+    if store is None:
         return {}
-    rows = read_rows(store)
-    write_rows(store, rows)  # without a last line that was cut off, so that new ones can follow
+    rows = read_rows(store) if store.is_file() else []
+    write_rows(store, rows, made_with)  # without a last line that was cut off, so that new ones can follow
     return {(row.digest, row.degrade, row.picture, row.identity, row.border): row for row in rows if row.error is None}
 
 
@@ -215,7 +263,6 @@ def _place(case: Case, method: Method | None, border: int) -> tuple:
 
 def _append(store: Path | None, row: Row) -> None:
     if store is not None:
-        store.parent.mkdir(parents=True, exist_ok=True)
         with store.open("a", encoding="utf-8") as file:
             file.write(line_of(row))
 

@@ -32,7 +32,7 @@ PAIRED = (
 )
 # Where clean pictures lie when the folder itself does not hold them. Other folders are searched as they are: Kodak24,
 # McMaster, Set5, Set14, CelebA and AFHQ are plain folders.
-CLEAN = ("clean", "original_png", "original", "HR", "GTmod12", "DIV2K_valid_HR", "image_SRF_4", "image_SRF_2")
+CLEAN = ("clean", "original_png", "original", "HR", "GTmod12", "DIV2K_valid_HR", "image_SRF_4", "image_SRF_2", "val", "test")
 ROLE = re.compile(r"(?i)(?<![a-z0-9])(norain|rainy|rain|clean|degraded|gt|in|input|target|hr)(?![a-z])[-_ ]?")
 LOW_RESOLUTION = re.compile(r"(?i)[-_](LR|bicubic|nearest|glasner|kim|SRCNN|ScSR|SelfEx\w*|x[2348])$")
 
@@ -93,8 +93,10 @@ def find_samples(folder: Path, *, paired: bool) -> tuple[Sample, ...]:
         raise UsageError(f"there is no folder {folder}")
     if paired:
         return _pairs(folder)
-    root = next((folder / name for name in CLEAN if (folder / name).is_dir()), folder)
-    paths = find_pictures(root)
+    layout = next((clean for clean, degraded in PAIRED if (folder / clean).is_dir() and (folder / degraded).is_dir()), None)
+    root = next((folder / name for name in (layout, *CLEAN) if name and name != "." and (folder / name).is_dir()), folder)
+    beside = folder / "rainy"
+    paths = [path for path in find_pictures(root) if layout != "." or beside not in path.parents]
     whole = [path for path in paths if not LOW_RESOLUTION.search(path.stem)]
     paths = [path for path in paths if path in whole or not _has_larger(path, whole)]
     if not paths:
@@ -133,11 +135,12 @@ def _pairs(folder: Path) -> tuple[Sample, ...]:
 
 
 def _keyed(paths: list[Path], root: Path, *, plain: bool) -> dict[str, list[Path]]:
-    """Return the paths by name, with `plain` without the words that tell rainy from clean (`norain-001`, `0_clean`)."""
+    """Return the paths by name, with `plain` without what tells rainy from clean (`norain-1`, `0_clean`, `X2/norain-1x2`)."""
     found: dict[str, list[Path]] = {}
     for path in paths:
         name = _name(path, root)
-        found.setdefault((ROLE.sub("", name).strip("-_ ") or name) if plain else name, []).append(path)
+        bare = ROLE.sub("", re.sub(r"^X2/(.*)x2$", r"\1", name)).strip("-_ ")
+        found.setdefault((bare or name) if plain else name, []).append(path)
     return found
 
 

@@ -15,7 +15,8 @@ from irflow_cli.errors import UsageError
 from irflow_cli.runtime.images import write_atomically
 from irflow_cli.services.bench.methods import Walks
 from irflow_cli.services.bench.rows import Row, gains, markdown, read_rows, table
-from irflow_cli.services.bench.run import BenchRequest, bench, prepare
+from irflow_cli.services.bench.run import BenchRequest, bench, irflow_methods, prepare
+from irflow_cli.services.bench.sets import find_samples, parse_degrade
 from irflow_cli.services.restore import RestoreSettings
 
 STORE = Path("benchmarks", "results")  # below the root of the source tree
@@ -24,9 +25,11 @@ COLUMNS = ["psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "vif", "seconds_per_mp
 
 @dataclass(frozen=True)
 class Entry:
-    """A table of a suite. data: the name of its folder below the given one. methods: "irflow" and peers."""
+    """A table of a suite. data: the name of its folder below the given one, and how many pictures it has. methods: "irflow"
+    and peers."""
 
     data: str
+    pictures: int
     title: str
     task: str
     degrade: str | None = None
@@ -44,22 +47,35 @@ class Entry:
         walks = f"--presets {','.join(self.presets)}" if self.presets else f"--steps {','.join(map(str, self.steps))}"
         return " ".join([f"irflow bench {self.data}/ --task {self.task}", *options, walks])
 
+    def request(self, data: Path, settings: RestoreSettings) -> BenchRequest:
+        """Return what is to be measured on the set below `data`."""
+        return BenchRequest(
+            data / self.data,
+            replace(settings, task=self.task, steps=None),
+            Walks() if self.presets else Walks(self.steps),
+            self.degrade,
+            self.methods,
+            crop=self.crop,
+            presets=self.presets or ("default",),
+        )
 
-CLASSICAL = ("irflow", "opencv-nlm", "wavelet")
+
+CLASSICAL = ("irflow", "opencv-nlm", "nlm", "wavelet")
 FILLING = ("irflow", "telea", "navier-stokes", "biharmonic")
 SUITES: dict[str, dict[str, Entry]] = {
     "readme": {
-        "cbsd68": Entry("cbsd68", "CBSD68", "denoise", "noise:25", methods=CLASSICAL),
-        "rain100h": Entry("rain100h", "Rain100H", "derain"),
-        "rain100l": Entry("rain100l", "Rain100L", "derain"),
-        "raindrop": Entry("raindrop", "RainDrop", "deraindrop"),
-        "cbsd68-levels": Entry("cbsd68", "CBSD68", "denoise", "noise:15,noise:50", (1,)),
-        "mcmaster": Entry("mcmaster", "McMaster", "denoise", "noise:25", (1,)),
-        "unseen-noise": Entry("mcmaster", "McMaster", "denoise", "unseen", (1,)),
-        "unseen-rain": Entry("mcmaster", "McMaster", "derain", "unseen", (2,)),
-        "kodak24": Entry("kodak24", "Kodak24", "denoise", "noise:25", (1,)),
+        "cbsd68": Entry("cbsd68", 68, "CBSD68", "denoise", "noise:25", methods=CLASSICAL),
+        "rain100h": Entry("rain100h", 100, "Rain100H", "derain"),
+        "rain100l": Entry("rain100l", 100, "Rain100L", "derain"),
+        "raindrop": Entry("raindrop", 2, "RainDrop", "deraindrop"),
+        "cbsd68-levels": Entry("cbsd68", 68, "CBSD68", "denoise", "noise:15,noise:50", (1,)),
+        "mcmaster": Entry("mcmaster", 18, "McMaster", "denoise", "noise:25", (1,)),
+        "unseen-noise": Entry("mcmaster", 18, "McMaster", "denoise", "unseen", (1,)),
+        "unseen-rain": Entry("mcmaster", 18, "McMaster", "derain", "unseen", (2,)),
+        "kodak24": Entry("kodak24", 24, "Kodak24", "denoise", "noise:25", (1,)),
         "inpaint": Entry(
             "kodak24",
+            24,
             "Kodak24",
             "inpaint",
             "thin,thick,pixels:0.8",
@@ -68,9 +84,16 @@ SUITES: dict[str, dict[str, Entry]] = {
             presets=("fast", "default"),
         ),
         "upscale": Entry(
-            "kodak24", "Kodak24", "upscale", "area:2", methods=("irflow", "bicubic", "lanczos"), crop=256, presets=("default",)
+            "kodak24",
+            24,
+            "Kodak24",
+            "upscale",
+            "area:2",
+            methods=("irflow", "bicubic", "lanczos"),
+            crop=256,
+            presets=("default",),
         ),
-        "prior": Entry("cbsd68", "CBSD68", "denoise", "noise:25", (1,), ("irflow-prior",)),
+        "prior": Entry("cbsd68", 68, "CBSD68", "denoise", "noise:25", (1,), ("irflow-prior",)),
     },
 }
 
@@ -90,20 +113,23 @@ def run_suite(name: str, data: Path, root: Path, settings: RestoreSettings, tell
             tell(f"{key}: there is no {data / entry.data}; its table is left as it is")
             continue
         tell(f"{key}: {entry.command}")
-        chosen = replace(settings, task=entry.task, steps=None)
-        store = root / STORE / f"{key}.jsonl"
-        request = BenchRequest(
-            data / entry.data,
-            chosen,
-            Walks() if entry.presets else Walks(entry.steps),
-            entry.degrade,
-            entry.methods,
-            store=store,
-            crop=entry.crop,
-            presets=entry.presets or ("default",),
-        )
-        yield from bench(prepare(request))
+        there = len(find_samples(data / entry.data, paired=not entry.degrade))
+        if there != entry.pictures:
+            tell(f"{key}: {data / entry.data} has {there} pictures, the set {entry.pictures}; its table is left as it is")
+            continue
+        yield from bench(prepare(replace(entry.request(data, settings), store=root / STORE / f"{key}.jsonl")))
         fill_readme(name, root)
+
+
+def _outdated(entry: Entry, rows: list[Row], checkpoint: str | None) -> str | None:
+    """Return a walk of irflow's whose stored rows are not what the weights and today's code would be stored as."""
+    request = entry.request(Path(), RestoreSettings(entry.task, checkpoint=checkpoint, device="cpu"))
+    for method in irflow_methods(request, parse_degrade(entry.degrade, entry.task)):
+        key = method.name, method.steps, method.variant
+        names = {row.identity for row in rows if row.key[1:] == key}
+        if names != {method.identity}:
+            return ", ".join(part for part in (method.name, f"{method.steps} steps", method.variant) if part)
+    return None
 
 
 def stored(root: Path, key: str) -> list[Row]:
@@ -140,10 +166,10 @@ def fill_readme(name: str, root: Path) -> None:
     write_atomically(root / "README.md", readme.encode(), overwrite=True)
 
 
-def readme_problems(root: Path, name: str = "readme") -> list[str]:
+def readme_problems(root: Path, name: str = "readme", checkpoint: str | None = None) -> list[str]:
     """Return where README.md is not what the stored results say, a line each.
 
-    A table without stored rows is not a problem as long as nothing at all is stored.
+    A table without stored rows is not a problem as long as nothing at all is stored. checkpoint: instead of those that ship.
     """
     parts = parts_of((root / "README.md").read_text(encoding="utf-8"))
     found = [f"README.md has a table {key} that no suite has" for key in parts if key not in SUITES[name]]
@@ -151,6 +177,8 @@ def readme_problems(root: Path, name: str = "readme") -> list[str]:
         rows = stored(root, key)
         if rows and key not in parts:
             found.append(f"README.md lacks the table {key}; put <!-- bench {key} --> and <!-- /bench --> where it belongs")
+        elif rows and (old := _outdated(entry, rows, checkpoint)):
+            found.append(f"{STORE / key}.jsonl: {old} was measured with other weights or code; run the suite again")
         elif rows and parts[key] != rendered(entry, rows):
             found.append(
                 f"README.md's table {key} is not what {STORE / key}.jsonl holds; run `irflow bench SETS --suite {name}`"

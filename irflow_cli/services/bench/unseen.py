@@ -26,6 +26,11 @@ class Unseen:
     apply: Callable[[Tensor, Tensor, torch.Generator], Tensor]
 
 
+def heavy_noise(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the picture with white noise of a standard deviation `severity` (0-255 scale), more than in training."""
+    return (clean + severity / 255 * torch.randn(clean.shape, generator=generator)).clamp(0, 1)
+
+
 def impulses(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
     """Return the picture with a share `severity` of its pixels black or white."""
     draw = torch.rand((1, 1, *clean.shape[-2:]), generator=generator)
@@ -102,6 +107,7 @@ def _add(clean: Tensor, layer: np.ndarray) -> Tensor:
 
 
 UNSEEN: dict[str, Unseen] = {
+    "heavy-noise": Unseen("denoise", 75, heavy_noise),
     "impulses": Unseen("denoise", 0.03, impulses),
     "speckle": Unseen("denoise", 0.2, speckle),
     "grain": Unseen("denoise", 20, grain),
