@@ -6,6 +6,7 @@ import io
 import os
 import struct
 import sys
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from drawn import scene
 from PIL import Image, ImageCms, ImageOps, JpegImagePlugin
 
 from irflow_cli.errors import DiskFull, ImageError
-from irflow_cli.runtime.encoding import FORMATS, Coding, encode_picture
+from irflow_cli.runtime.encoding import FORMATS, Coding, check_encoding, encode_picture
 from irflow_cli.runtime.images import EXIF_IFD, GPS_IFD, Picture, Tags, as_depth, find_pictures, read_picture, write_atomically
 
 
@@ -450,3 +451,50 @@ def test_pictures_are_found_by_name_below_a_folder(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     assert [path.name for path in find_pictures(tmp_path)] == ["c.JPG", "b.png"]
+
+
+def test_a_grey_that_stands_for_nothing_is_transparent_at_16_bits_too(tmp_path: Path) -> None:
+    pixels = np.arange(48, dtype=np.uint16).reshape(6, 8) * 1000
+    data = encode_picture(Picture(pixels, None, "PNG"), "PNG")[0]
+    chunk = b"tRNS" + struct.pack(">H", 5000)
+    place = data.index(b"IDAT") - 4
+    chunk = struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    picture = read_picture(stored(tmp_path, data[:place] + chunk + data[place:]))
+    assert np.array_equal(picture.pixels, pixels)
+    assert picture.alpha is not None
+    assert np.array_equal(picture.alpha == 0, pixels == 5000)
+    assert set(np.unique(picture.alpha)) == {0, 65535}
+
+
+def test_the_turn_that_xmp_tells_is_undone_with_the_pixels(tmp_path: Path) -> None:
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><d tiff:Orientation="6"><tiff:Orientation>8</tiff:Orientation></d></x:xmpmeta>'
+    Image.fromarray(scene(10, 12)).save(tmp_path / "a.jpg", xmp=xmp)
+    kept = read_picture(tmp_path / "a.jpg").tags.xmp
+    assert kept is not None
+    assert kept.count(b"1") == 2
+    assert b"6" not in kept
+    assert b"8" not in kept
+
+
+@pytest.mark.parametrize(("kind", "side"), [("WEBP", 16384), ("JPEG", 65501)])
+def test_a_side_that_a_format_cannot_hold_is_told_before_any_work(kind: str, side: int) -> None:
+    with pytest.raises(ImageError, match=f"up to {side - 1} pixels"):
+        check_encoding(Picture(np.zeros((1, side, 3), np.uint8), None, "PNG"), kind, Coding())
+    assert encode_picture(Picture(np.zeros((1, side - 1, 3), np.uint8), None, "PNG"), kind)[0]
+
+
+def test_exif_too_long_for_a_jpeg_is_left_out_and_values_beyond_white_are_told() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 70_000
+    assert "its EXIF is too long" in encode_picture(Picture(scene(8, 8), None, "PNG", Tags(exif=exif.tobytes())), "JPEG")[1][0]
+    bright = Picture(scene(8, 8).astype(np.float32) / 100, None, "TIFF")
+    assert "values beyond 0 to 1 were clipped" in encode_picture(bright, "PNG")[1]
+
+
+def test_ten_bits_of_an_avif_are_cut_and_that_is_told(tmp_path: Path) -> None:
+    done, data = cv2.imencode(".avif", scene(32, 32).astype(np.uint16) * 4, [cv2.IMWRITE_AVIF_DEPTH, 10])
+    if not done:
+        pytest.skip("this OpenCV writes no AVIF")
+    assert "more than 8 bits" in read_picture(stored(tmp_path, data.tobytes())).notes[0]
+    eight = read_picture(stored(tmp_path, encode_picture(Picture(scene(32, 32), None, "AVIF"), "AVIF")[0], "eight.avif"))
+    assert eight.notes == ()

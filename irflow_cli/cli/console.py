@@ -9,18 +9,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from irflow_cli.errors import FULL, DiskFull, IrflowError
+
 SCHEMA = 1  # of the JSON lines
 
 
 @contextmanager
 def _to_a_reader() -> Iterator[None]:
     """Send what is printed inside on its way. Where nobody reads any more, end as a command that SIGPIPE stops."""
+    if sys.stdout is None:
+        raise IrflowError("standard output is closed; give it a place to go, such as a file")
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python itself flushes at its end
         raise SystemExit(141) from None
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        kind = DiskFull if error.errno in FULL else IrflowError
+        raise kind(f"cannot write to standard output: {error.strerror}; make room and run again") from None
 
 
 class Console:

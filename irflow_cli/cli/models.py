@@ -9,7 +9,7 @@ from typing import Annotated, Optional
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Output, Overwrite, Quiet
+from irflow_cli.cli.options import AsJson, Overwrite, Quiet
 
 HELP = """Checkpoints: what there is and what they are.
 
@@ -130,7 +130,9 @@ def path_of_model(name: Annotated[Optional[str], typer.Argument(help="A name.", 
 @models.command("convert")
 def convert_model(
     source: Annotated[Path, typer.Argument(help="A .pth or .pt file of IR-Flow, PnP-Flow or Restora-Flow.")],
-    output: Output = None,
+    output: Annotated[
+        Optional[Path], typer.Option("--output", "-o", help="The .safetensors file to write.", show_default="beside SOURCE")
+    ] = None,
     task: Annotated[Optional[str], typer.Option(help="What an IR-Flow network was trained for.")] = None,
     sigma_max: Annotated[Optional[float], typer.Option(help="The noise it was trained on, 0-255.")] = None,
     order: Annotated[str, typer.Option(help="Channels an IR-Flow network was shown: bgr or rgb.")] = "bgr",

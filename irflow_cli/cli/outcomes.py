@@ -45,11 +45,16 @@ def carry_out(
     """
     jobs = request.plan()
     if dry_run:
+        absent = [job for job in jobs if str(job.source) != "-" and not job.source.exists()]
+        for job in absent:
+            console.error(f"{job.source}: No such file or directory")
         for job in jobs:
+            if job in absent:
+                continue
             skipped = job.exists and request.files.skip_existing
             line = f"{job.target}: already there, skipped" if skipped else f"{job.source} -> {job.target}"
             console.result(line, input=job.source, output=job.target, status="skipped" if skipped else "planned")
-        return 0
+        return 1 if absent else 0
     failures: list[str] = []
     with _finishing(console) as stop, console.progress("irflow", len(jobs)) as show:
         for outcome in perform(request, show, stop):

@@ -27,24 +27,26 @@ from irflow_cli.runtime.images import (
 
 
 class Format(NamedTuple):
-    """What a format holds: types of pixels, transparency, and whether it is exact always, on demand, or never."""
+    """What a format holds: types of pixels, transparency, whether it is exact always, on demand, or never, and how many pixels
+    a side."""
 
     dtypes: tuple[str, ...]
     alpha: bool
     exact: str
+    side: int = 2**31 - 1
 
 
 FORMATS = {
     "PNG": Format(("uint8", "uint16"), True, "always"),
     "TIFF": Format(("uint8", "uint16", "float32"), True, "always"),
     "BMP": Format(("uint8",), False, "always"),
-    "WEBP": Format(("uint8",), True, "on demand"),
-    "JPEG": Format(("uint8",), False, "never"),
-    "AVIF": Format(("uint8",), True, "never"),
+    "WEBP": Format(("uint8",), True, "on demand", 16383),
+    "JPEG": Format(("uint8",), False, "never", 65500),
+    "AVIF": Format(("uint8",), True, "never", 65535),
     "HEIF": Format(("uint8",), True, "never"),
 }
 METADATA = ("keep", "strip", "no-gps")
-MAX_XMP = 65_504  # bytes, in a JPEG
+MAX_XMP, MAX_EXIF = 65_504, 65_533  # bytes, in a JPEG
 QUALITY = 92  # of lossy files whose source does not say
 
 
@@ -71,6 +73,11 @@ def check_encoding(picture: Picture, kind: str, coding: Coding) -> None:
     """Raise ImageError for a picture that format `kind` cannot hold, for its transparency or, where asked, without loss."""
     if picture.alpha is not None and not FORMATS[kind].alpha:
         raise ImageError(f"{kind} cannot hold transparency; write PNG or WebP (--format)")
+    side, most = max(picture.pixels.shape[:2]), FORMATS[kind].side
+    if side > most:
+        raise ImageError(f"{kind} holds up to {most} pixels a side, not {side}; write PNG or TIFF (--format)")
+    if kind == "HEIF":
+        register_heif()
     if coding.lossless and FORMATS[kind].exact == "never":
         raise ImageError(f"{kind} cannot be written without loss here; write PNG or WebP (--format)")
 
@@ -90,12 +97,17 @@ def encode_picture(
         notes.append(f"{kind} has no quality; --quality is left out")
     if kind == "BMP" and any((picture.tags.icc, picture.tags.exif, picture.tags.xmp)):
         notes.append("BMP cannot hold a colour profile, EXIF or XMP; left out")
+    if kind == "JPEG" and picture.tags.exif and len(picture.tags.exif) > MAX_EXIF:
+        notes.append("its EXIF is too long for a JPEG; left out")
+        picture = replace(picture, tags=replace(picture.tags, exif=None))
     if kind == "JPEG" and picture.tags.xmp and len(picture.tags.xmp) > MAX_XMP:
         notes.append("its XMP is too long for a JPEG; left out")
         picture = replace(picture, tags=replace(picture.tags, xmp=None))
     if picture.pixels.dtype.name not in form.dtypes:
         dtype = np.dtype(form.dtypes[-1])
         notes.append(f"{kind} cannot hold {picture.pixels.dtype.name}; written as {dtype.name}")
+        if picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1):
+            notes.append("values beyond 0 to 1 were clipped")
         alpha = None if picture.alpha is None else as_depth(picture.alpha, dtype)
         picture = replace(picture, pixels=as_depth(picture.pixels, dtype), alpha=alpha)
     tags, said = _tags(picture.tags, coding.metadata)
@@ -145,8 +157,6 @@ def _by_pillow(picture: Picture, kind: str, coding: Coding, spend: bool) -> byte
     elif kind != "BMP":
         options |= {"exif": tags.exif} if tags.exif else {}
         options |= _xmp(tags.xmp, kind) if tags.xmp else {}
-    if kind == "HEIF":
-        register_heif("it")
     pixels = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
     buffer = io.BytesIO()
     try:

@@ -7,8 +7,10 @@ import glob
 import hashlib
 import io
 import os
+import re
 import tempfile
 import warnings
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,6 +36,7 @@ SUFFIXES = {
     ".heic": "HEIF",
     ".heif": "HEIF",
 }
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
 SETS = ("MPO", "HEIF")  # files of one picture and its helpers: gain map, depth, preview
 PART = ".part"  # how the names of files end that are not whole yet
@@ -128,12 +131,13 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pict
     """Return the picture that `data` holds; `name` is what errors call it. Raises ImageError as `read_picture` does."""
     if not data:
         raise ImageError(f"{name}: the file is empty")
-    heif = data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+    brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)] if data[4:8] == b"ftyp" else b""
+    heif = b"avif" not in brands and any(brand in brands for brand in HEIF_BRANDS)
     try:
         with warnings.catch_warnings(), _pillow_limit(max_pixels):
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")  # of bombs, which we look for ourselves, and of damage beside the pixels
             if heif:
-                register_heif(name)
+                register_heif()
             with Image.open(io.BytesIO(data), formats=["HEIF"] if heif else READABLE) as image:
                 if image.width * image.height > max_pixels:
                     raise Image.DecompressionBombError
@@ -145,8 +149,8 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pict
         raise ImageError(f"{name}: not a picture that irflow reads ({', '.join(READABLE)}, HEIC)") from None
     except Image.DecompressionBombError:
         raise _too_large(name, max_pixels) from None
-    except ImageError:
-        raise
+    except ImageError as error:
+        raise error if str(error).startswith(name) else ImageError(f"{name}: {error}") from None
     except MemoryError:
         raise ImageError(f"{name}: not enough memory to read it") from None
     except Exception as error:  # decoders raise errors of all kinds
@@ -200,12 +204,12 @@ def _pillow_limit(pixels: int) -> Iterator[None]:
     yield
 
 
-def register_heif(name: str) -> None:
+def register_heif() -> None:
     """Let Pillow read and write HEIC. Raises ImageError that names what is missing."""
     try:
         import pillow_heif
     except ImportError:
-        raise ImageError(f"{name}: HEIC needs pillow-heif; run `pip install pillow-heif`") from None
+        raise ImageError("HEIC needs pillow-heif; run `pip install pillow-heif`") from None
     pillow_heif.register_heif_opener()
 
 
@@ -224,6 +228,10 @@ def _decode(image: Image.Image, data: bytes, name: str) -> Picture:
         turn = exif.get(ORIENTATION, 1)
     if kind == "HEIF" and int(image.info.get("bit_depth") or 8) > 8:
         notes.append(f"has {image.info['bit_depth']} bits a channel; 8 of them are read")
+    if kind == "AVIF" and (place := data.find(b"av1C")) >= 0 and data[place + 6] & 0x40:
+        notes.append("has more than 8 bits a channel; 8 of them are read")
+    if image.mode == "RGBX":
+        notes.append("has a fourth channel whose meaning it does not tell; it is left out")
     tags = Tags(image.info.get("icc_profile") or None, _exif_of(exif, kind), _xmp_of(image))
     coding = _coding_of(image, kind, data)
     if pixels is not None:
@@ -232,6 +240,9 @@ def _decode(image: Image.Image, data: bytes, name: str) -> Picture:
         pixels = _pixels_of_tiff(image.tag_v2, data, name) if kind == "TIFF" else _opencv(data, name)  # type: ignore[attr-defined]
         if kind == "PNG" and data[25] == 4:  # grey with alpha, which OpenCV gives as colour
             pixels = pixels[..., [0, 3]]
+        clear = image.info.get("transparency")
+        if kind == "PNG" and pixels.ndim == 2 and isinstance(clear, int):  # a grey that stands for nothing
+            pixels = np.dstack([pixels, np.where(pixels == clear, 0, top_of(pixels.dtype)).astype(pixels.dtype)])
         return _split(_upright(pixels, turn), kind, tags, coding, tuple(notes))
     if image.mode in ("I", "F"):
         raise ImageError(f"{name}: {image.mode} pixels are not supported; convert it to 8 or 16 bits")
@@ -321,7 +332,8 @@ def _xmp_of(image: Image.Image) -> bytes | None:
     xmp = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp")
     if xmp is None and image.format == "TIFF":
         xmp = image.tag_v2.get(XMP_TAG)  # type: ignore[attr-defined]
-    return xmp.encode() if isinstance(xmp, str) else bytes(xmp) if xmp else None
+    xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp) if xmp else None
+    return xmp and re.sub(rb"""(tiff:Orientation(?:=["']|>))[2-8]""", rb"\g<1>1", xmp)
 
 
 def _coding_of(image: Image.Image, kind: str, data: bytes) -> dict[str, object]:
@@ -420,8 +432,8 @@ def clear_begun(path: Path) -> None:
 
 
 def _begun(path: Path) -> str:
-    """Return how the names of files begin that are to become `path` when they are whole."""
-    return f".{path.name[:40]}."
+    """Return how the names of files begin that are to become `path` when they are whole, and no other."""
+    return f".{path.name[:40]}.{zlib.crc32(os.fsencode(path.name)):08x}."
 
 
 def _umask() -> int:

@@ -23,10 +23,16 @@ class Manifest:
 
     @classmethod
     def of(cls, folder: Path) -> Manifest:
-        """Return the folder's record, empty when there is none. Lines that were cut off are passed over."""
+        """Return the folder's record, empty when there is none. Lines that were cut off are passed over. Raises ImageError."""
         manifest = cls(folder)
         path = folder / NAME
-        for line in path.read_text(errors="replace").splitlines() if path.exists() else ():
+        try:
+            lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+        except OSError as error:
+            raise ImageError(
+                f"{path}: {error.strerror or error}; --resume needs it, move it away or leave --resume out"
+            ) from None
+        for line in lines:
             try:
                 entry = json.loads(line)
                 manifest.entries[entry["name"]] = {key: str(entry[key]) for key in ("key", "sha256")}
@@ -39,7 +45,10 @@ class Manifest:
         entry = self.entries.get(target.name)
         if entry is None or entry["key"] != key or not target.is_file():
             return False
-        return entry["sha256"] == sha256(target.read_bytes())
+        try:
+            return entry["sha256"] == sha256(target.read_bytes())
+        except OSError:
+            return False
 
     def knows(self, target: Path) -> bool:
         """Return whether `target` is a result of an earlier run, whole or begun, and so may be replaced."""

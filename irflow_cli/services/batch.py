@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
@@ -137,8 +138,9 @@ def _worked(
     results: list[Result | Outcome] = []
     if alike and len(group) > 1:
         pictures = [one.picture for _, one in group if one.picture]
-        results += alike.work(pictures, lambda part: progress(before + part * len(group)))
-    else:
+        with contextlib.suppress(MemoryError):  # one by one there may be enough
+            results += alike.work(pictures, lambda part: progress(before + part * len(group)))
+    if not results:
         results += [_alone(job, one, work, lambda part: progress(before + part)) for job, one in group]
     seconds, coming = (time.perf_counter() - began) / len(group), []
     for (job, loaded), result in zip(group, results, strict=True):
@@ -164,7 +166,11 @@ def _alone(job: Job, loaded: Loaded, work: Work, progress: Progress) -> Result |
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, RuntimeError) and not out_of_memory(error):
             raise
-        return Outcome(job, "failed", f"{job.source}: not enough memory for it; free some, or cut the picture")
+        return Outcome(job, "failed", _spent(job))
+
+
+def _spent(job: Job) -> str:
+    return f"{job.source}: not enough memory for it; free some, or cut the picture"
 
 
 class _Shelf:
@@ -181,10 +187,10 @@ class _Shelf:
             if self.files.skip_existing and job.exists:
                 return Loaded(None, outcome=Outcome(job, "skipped"))
             name = "standard input" if job.source == STREAM else str(job.source)
-            data = sys.stdin.buffer.read() if job.source == STREAM else _bytes_of(job.source)
+            data = sys.stdin.buffer.read() if job.source == STREAM else _bytes_of(job.source, self.files.max_pixels)
             if job.mask is not None and not job.mask.is_file():
                 raise ImageError(f"{name}: has no mask, {job.mask} is not there")
-            beside = "" if job.mask is None else f" {sha256(_bytes_of(job.mask))}"
+            beside = "" if job.mask is None else f" {sha256(_bytes_of(job.mask, self.files.max_pixels))}"
             made_of = f"{sha256(data)} {self.identity} {self.files.coding} {self.files.format}{beside} {job.sample or ''}"
             key = sha256(made_of.strip().encode())
             if self.files.resume and job.target != STREAM:
@@ -203,6 +209,8 @@ class _Shelf:
             return Loaded(picture, key)
         except ImageError as error:
             return Loaded(None, outcome=Outcome(job, "failed", str(error)))
+        except MemoryError:
+            return Loaded(None, outcome=Outcome(job, "failed", _spent(job)))
 
     def store(self, outcome: Outcome, picture: Picture, key: str) -> Outcome:
         """Write the picture and return the outcome of it."""
@@ -223,6 +231,8 @@ class _Shelf:
         except ImageError as error:
             text = str(error)
             return Outcome(job, "failed", text if str(job.target) in text else f"{job.source}: {text}", outcome.notes)
+        except MemoryError:
+            return Outcome(job, "failed", _spent(job), outcome.notes)
 
     def _manifest(self, target: Path) -> Manifest:
         with self.lock:
@@ -231,8 +241,11 @@ class _Shelf:
             return self.manifests[target.parent]
 
 
-def _bytes_of(path: Path) -> bytes:
+def _bytes_of(path: Path, max_pixels: int) -> bytes:
+    """Return a file's bytes. Raises ImageError when it cannot be read, or is larger than any picture of `max_pixels`."""
     try:
+        if path.stat().st_size > 16 * max_pixels + 2**26:  # four floating-point numbers a pixel, and what goes with them
+            raise ImageError(f"{path}: too large a file for {max_pixels} pixels; --max-pixels raises the limit")
         return path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}") from None

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 import irflow_cli
-from irflow_cli.errors import CheckpointError
+from irflow_cli.errors import CheckpointError, IrflowError
 from irflow_cli.runtime.checkpoints import cache_folder, known_checkpoints, read_card
 from irflow_cli.runtime.config import config_files
 from irflow_cli.runtime.device import choose_device, choose_precision, memory_of
@@ -24,6 +24,7 @@ EXTRAS = {
     "pillow_heif": "HEIC files (pip install pillow-heif)",
     "scipy": "`irflow train --task prior` (pip install scipy)",
     "torchmetrics": "VIF, LPIPS, DISTS, FID and KID in `irflow bench` (pip install torchmetrics)",
+    "jinja2": "reports of `irflow bench` (pip install jinja2)",
     "matplotlib": "plots in reports of `irflow bench` (pip install matplotlib)",
     "skimage": "biharmonic filling, wavelets and NLM as peers (pip install scikit-image PyWavelets)",
     "spandrel": "networks of others as peers (pip install spandrel)",
@@ -70,6 +71,13 @@ def _opencv() -> str:
 
 
 def _device() -> Finding:
+    try:
+        return _device_in_use()
+    except IrflowError as error:
+        return Finding("device", str(error), False)
+
+
+def _device_in_use() -> Finding:
     device = choose_device()
     names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
     precision = str(choose_precision("auto", device)).removeprefix("torch.")
@@ -102,6 +110,13 @@ def _checkpoint(path: Path) -> Finding:
 
 
 def _timed_tile() -> Finding:
+    try:
+        return _time_of_a_tile()
+    except IrflowError as error:
+        return Finding("speed", str(error), False)
+
+
+def _time_of_a_tile() -> Finding:
     restorer = Restorer(RestoreSettings("derain", steps=1))
     side = min(512, auto_tile(restorer.device))
     tile = torch.rand(1, 3, side, side)

@@ -253,5 +253,5 @@ def inpaint_files(
             notes += ("what was filled is opaque now",)
         return filled, notes
 
-    identity = f"inpaint {masks} {request.walk} {inpainter.prior.checkpoint.card.digest} {irflow_cli.__version__}"
+    identity = f"inpaint {masks} {request.walk} {inpainter.prior.checkpoint.card.to_json()} {irflow_cli.__version__}"
     return work_through(jobs, work, request.files, identity, progress=progress, stop=stop)

@@ -84,7 +84,7 @@ class Files:
         try:
             unknown = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None} - values.keys()
             name = "" if unknown else template.format(**values)
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, MemoryError) as error:
             raise UsageError(f"--name-template {template!r} is not understood: {error}") from None
         if unknown:
             known = ", ".join(f"{{{name}}}" for name in FIELDS)
@@ -170,7 +170,8 @@ def _sources(files: Files) -> list[tuple[Path, Path]]:
             found += [(picture, path) for picture in pictures if not (ours and picture.stem.endswith(ours))]
         elif not path.exists() and glob.has_magic(name):
             matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207 - ** and absolute
-            matched = [(match, match.parent) for match in matches if match.is_file()]
+            once = {match.resolve(): match for match in reversed(matches) if match.is_file()}  # links may lead back
+            matched = [(match, match.parent) for match in reversed(once.values())]
             found += matched
             unmatched += [] if matched else [(path, path.parent)]
         else:
@@ -186,7 +187,7 @@ def _piped(stream: TextIO) -> str:
 
 def _listed(name: str) -> list[str]:
     try:
-        text = _piped(sys.stdin) if name == "-" else Path(name).read_text()
+        text = _piped(sys.stdin) if name == "-" else Path(name).read_text("utf-8-sig", "surrogateescape")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the list {name} cannot be read: {error}") from None
     return [line for line in (text.split("\0") if "\0" in text else text.splitlines()) if line.strip()]

@@ -270,7 +270,7 @@ def restore_files(
     """Restore every picture of a request and yield what became of each. Raises before any work if it makes no sense."""
     jobs = request.plan()
     restorer = Restorer(request.settings)
-    identity = f"{request.settings} {restorer.checkpoint.card.digest} {irflow_cli.__version__}"
+    identity = f"{request.settings} {restorer.checkpoint.card.to_json()} {irflow_cli.__version__}"
 
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         return restorer.restore(picture, progress)

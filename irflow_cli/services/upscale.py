@@ -126,6 +126,6 @@ def upscale_files(
         notes = ("values beyond 0 to 1 were clipped",) if beyond else ()
         return upscaler.enlarge(picture, request.files.max_pixels, progress), notes
 
-    digest = upscaler.prior.checkpoint.card.digest
+    digest = upscaler.prior.checkpoint.card.to_json()
     identity = f"upscale {request.scale} {request.operator} {request.walk} {digest} {irflow_cli.__version__}"
     return work_through(jobs, work, request.files, identity, progress=progress, stop=stop)

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,10 +23,12 @@ from drawn import scene
 from PIL import Image
 
 from irflow_cli.nets import UNet
+from irflow_cli.runtime.checkpoints import load_checkpoint, save_checkpoint
 from irflow_cli.runtime.images import Picture, read_picture
 from irflow_cli.runtime.manifest import NAME
 from irflow_cli.services import batch
 from irflow_cli.services import degrade as degrade_service
+from irflow_cli.services.restore import Restorer
 
 
 @pytest.fixture
@@ -457,3 +460,91 @@ def test_a_picture_too_large_for_the_memory_does_not_stop_the_others(irflow, tmp
     assert done.code == 1
     assert "grey.png: not enough memory" in done.err
     assert below(tmp_path / "out") == ["other.png"]
+
+
+def test_a_file_larger_than_any_picture_is_refused_unread(degrade, album: Path, tmp_path: Path) -> None:
+    with (album / "huge.png").open("wb") as file:
+        file.truncate(2**42)  # of nothing, which takes no room
+    done = degrade(album, tmp_path / "out")
+    assert (done.code, below(tmp_path / "out")) == (1, ["a.png", "b.jpg"])
+    assert "huge.png: too large a file" in done.err
+
+
+@pytest.mark.parametrize("where", ["encode_picture", "decode_picture"])
+def test_memory_that_runs_out_while_a_file_is_read_or_written_is_one_failure(
+    where: str, degrade, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = getattr(batch, where), []
+
+    def once(*arguments: object, **options: object) -> object:
+        calls.append(1)
+        if len(calls) == 1:
+            raise MemoryError
+        return real(*arguments, **options)
+
+    monkeypatch.setattr(batch, where, once)
+    done = degrade(album, tmp_path / "out")
+    assert (done.code, below(tmp_path / "out")) == (1, ["b.jpg"])
+    assert "a.png: not enough memory" in done.err
+
+
+def test_pictures_that_do_not_fit_the_memory_together_are_worked_on_alone(
+    restore, picture_file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        picture_file(f"in/{name}.png")
+    real = Restorer.restore_alike
+
+    def together(self: Restorer, pictures: list[Picture], *rest: object) -> object:
+        if len(pictures) > 1:
+            raise MemoryError
+        return real(self, pictures, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Restorer, "restore_alike", together)
+    assert restore(tmp_path / "in", "-o", tmp_path / "out", "--batch", 2).code == 0
+    assert below(tmp_path / "out") == ["a.png", "b.png"]
+
+
+def test_a_record_that_cannot_be_read_is_told(degrade, album: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / NAME).mkdir(parents=True)
+    done = degrade(album, tmp_path / "out", "--resume")
+    assert done.code == 1
+    assert f"{NAME}: Is a directory" in done.err
+
+
+def test_resume_sees_another_card_over_the_same_weights(irflow, tiny_checkpoint, picture_file, tmp_path: Path) -> None:
+    source, path = picture_file("in.png"), tiny_checkpoint("denoise")
+    command = ("restore", source, "--task", "denoise", "--sigma", 20, "--checkpoint", path, "-o", tmp_path / "out", "--resume")
+    assert irflow(*command).code == 0
+    first = (tmp_path / "out" / "in.png").read_bytes()
+    assert "already there" in irflow(*command).err
+    loaded = load_checkpoint(path)
+    save_checkpoint(path, loaded.net.state_dict(), replace(loaded.card, sigma_max=75.0), torch.float32)
+    assert "already there" not in irflow(*command).err
+    assert (tmp_path / "out" / "in.png").read_bytes() != first
+
+
+def test_a_dry_run_tells_what_is_missing(degrade, album: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"\ufeff{album / 'a.png'}\n{album / 'gone.png'}\n", encoding="utf-8")
+    done = degrade(f"@{tmp_path / 'list.txt'}", tmp_path / "out", "-n")
+    assert (done.code, done.out.splitlines()) == (1, [f"{album / 'a.png'} -> {tmp_path / 'out' / 'a.png'}"])
+    assert "gone.png: No such file" in done.err
+
+
+def test_links_that_lead_back_are_one_picture_for_a_pattern(degrade, album: Path, tmp_path: Path) -> None:
+    (album / "loop").symlink_to(album, target_is_directory=True)
+    assert degrade(f"{album}/**/*.png", tmp_path / "out").code == 0
+    assert below(tmp_path / "out") == ["a.png"]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_behind_standard_output_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "irflow_cli", "config", "show", "--json"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 5
+    assert (
+        done.stderr.splitlines()[-1]
+        == "irflow: cannot write to standard output: No space left on device; make room and run again"
+    )

@@ -86,3 +86,12 @@ def test_doctor_reports_and_fails_when_something_is_broken(irflow, tmp_path: Pat
     done = irflow("doctor")
     assert done.code == 1
     assert "does not work" in done.out
+
+
+def test_doctor_tells_all_the_rest_when_one_thing_is_broken(irflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IRFLOW_DEVICE", "nonsense")
+    done = irflow("doctor", "--json")
+    lines = {line["topic"]: line for line in map(json.loads, done.out.splitlines())}
+    assert done.code == 1
+    assert not lines["device"]["ok"]
+    assert lines["memory"]["finding"]

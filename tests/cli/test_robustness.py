@@ -20,6 +20,7 @@ from drawn import scene
 from PIL import Image, ImageCms
 
 from irflow_cli.errors import ImageError
+from irflow_cli.runtime import images
 from irflow_cli.runtime.encoding import FORMATS, encode_picture
 from irflow_cli.runtime.images import Picture, Tags, as_depth, decode_picture, read_picture
 from irflow_cli.services.planning import ENDINGS
@@ -169,13 +170,19 @@ def test_a_killed_command_leaves_whole_files_and_goes_on(tmp_path: Path, robustn
     robustness("commands killed", KILLS)
 
 
+def tempfile_name(target: Path) -> str:
+    """Return a name under which `target` may have been begun."""
+    return f"{target.parent / images._begun(target)}{random.getrandbits(32):x}{images.PART}"
+
+
 def test_a_run_that_goes_on_removes_what_a_killed_one_had_begun(tmp_path: Path, irflow, picture_file) -> None:
     source = picture_file("in/a.png")
     (tmp_path / "out").mkdir()
-    for name in (".a.png.x1.part", ".a.png.x2.part", ".b.png.x3.part"):
+    begun = [Path(tempfile_name(tmp_path / "out" / name)).name for name in ("a.png", "a.png", "b.png")]
+    for name in begun:
         (tmp_path / "out" / name).write_bytes(b"half of it")
     assert irflow("degrade", source.parent, tmp_path / "out", "--kind", "noise", "--resume").code == 0
-    assert [path.name for path in (tmp_path / "out").glob(".*.part")] == [".b.png.x3.part"]
+    assert [path.name for path in (tmp_path / "out").glob(".*.part")] == begun[2:]
 
 
 READ_ONLY = """
