@@ -38,8 +38,8 @@ def _there(mean: Scores, name: str) -> bool:
 
 
 def _curves(means: dict[Key, Scores], across: str, up: str, task: str) -> str:
-    """Return a plot of two figures: a curve for every method and kind of variant (those that differ in numbers alone are one),
-    its points marked with their steps or, where these are the same, with the variant's first number."""
+    """Return a plot of two figures: a curve over the steps of every method and variant, its points marked with their steps.
+    Variants of one number of steps each, which differ in numbers alone, are one curve, marked with the first of these."""
     import matplotlib  # pyright: ignore[reportMissingImports] - an extra
     from matplotlib.figure import Figure  # pyright: ignore[reportMissingImports] - an extra
 
@@ -47,7 +47,9 @@ def _curves(means: dict[Key, Scores], across: str, up: str, task: str) -> str:
     axes = figure.subplots()
     curves: dict[str, list[tuple[float, float, Key]]] = {}
     for key, mean in means.items():
-        name = ", ".join(part for part in (task if key[1] == "irflow" else key[1], NUMBER.sub("*", key[3])) if part)
+        walked = {other[2] for other in means if (other[1], other[3]) == (key[1], key[3])}
+        variant = key[3] if len(walked) > 1 else NUMBER.sub("*", key[3])
+        name = ", ".join(part for part in (task if key[1] == "irflow" else key[1], variant) if part)
         if _there(mean, across) and _there(mean, up):
             curves.setdefault(name, []).append((getattr(mean, across), getattr(mean, up), key))
     for name, points in curves.items():
