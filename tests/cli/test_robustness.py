@@ -189,25 +189,34 @@ READ_ONLY = """
 import os, sys
 from irflow_cli.cli.app import run
 
-picture, writable, closed = sys.argv[1:]
+picture, writable, closed, tree = sys.argv[1:]
 assert run(["degrade", picture, writable, "--kind", "noise"]) == 0  # all is loaded now
+os.chmod(writable, 0o777)
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
+assert run(["degrade", tree, writable, "--kind", "noise", "-r"]) == 1
 sys.exit(run(["degrade", picture, closed, "--kind", "noise"]))
 """
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="other rights")
-def test_a_read_only_folder_is_one_line() -> None:
+def test_folders_that_may_not_be_read_or_written_are_one_line_each() -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
         Image.fromarray(scene(20, 30)).save(folder / "a.png")
         (folder / "closed").mkdir(mode=0o555)
-        command = [sys.executable, "-c", READ_ONLY, str(folder / "a.png"), str(folder / "open"), str(folder / "closed")]
+        (folder / "tree" / "dark").mkdir(parents=True)
+        Image.fromarray(scene(20, 30)).save(folder / "tree" / "b.png")
+        (folder / "tree" / "dark").chmod(0)
+        names = [str(folder / name) for name in ("a.png", "open", "closed", "tree")]
+        command = [sys.executable, "-c", READ_ONLY, *names]
         readable = {**os.environ, "XDG_CONFIG_HOME": str(folder / "config")}
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=readable)
-        assert done.returncode == 1
-        assert done.stderr.splitlines() == [f"irflow: cannot write {folder / 'closed' / 'a.png'}: Permission denied"]
+        assert done.returncode == 1, done.stderr
+        assert (folder / "open" / "b.png").exists()
+        told = done.stderr.splitlines()
+        assert told[0] == f"irflow: {folder / 'tree' / 'dark'}: Permission denied"
+        assert told[-1:] == [f"irflow: cannot write {folder / 'closed' / 'a.png'}: Permission denied"]
         assert list((folder / "closed").iterdir()) == []
