@@ -22,8 +22,16 @@ def config_files() -> list[Path]:
     """Return where defaults are looked for, the first to count last: the user's file, then the project's, which is the
     nearest `irflow.toml` in this folder and those above it."""
     here = Path.cwd()
-    project = next((folder / PROJECT for folder in (here, *here.parents) if (folder / PROJECT).is_file()), here / PROJECT)
+    project = next((folder / PROJECT for folder in (here, *here.parents) if _is_there(folder / PROJECT)), here / PROJECT)
     return [Path(platformdirs.user_config_dir("irflow")) / "config.toml", project]
+
+
+def _is_there(path: Path) -> bool:
+    """Return whether a file is there, as far as one may look."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -215,7 +215,7 @@ def test_folders_that_may_not_be_read_or_written_are_one_line_each() -> None:
         readable = {**os.environ, "XDG_CONFIG_HOME": str(folder / "config")}
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=readable)
         assert done.returncode == 1, done.stderr
-        assert (folder / "open" / "b.png").exists()
+        assert (folder / "open" / "b.png").exists(), done.stderr
         told = done.stderr.splitlines()
         assert told[0] == f"irflow: {folder / 'tree' / 'dark'}: Permission denied"
         assert told[-1:] == [f"irflow: cannot write {folder / 'closed' / 'a.png'}: Permission denied"]
