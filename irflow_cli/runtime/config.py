@@ -36,9 +36,9 @@ def _is_there(path: Path) -> bool:
 
 def read_config(path: Path) -> dict[str, Any]:
     """Return what a file says, empty when it is not there. Raises UsageError when it is no TOML."""
+    if not _is_there(path):
+        return {}
     try:
         return tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}") from None
