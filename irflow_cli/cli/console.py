@@ -22,13 +22,12 @@ def _to_a_reader() -> Iterator[None]:
     try:
         yield
         sys.stdout.flush()
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python itself flushes at its end
-        raise SystemExit(141) from None
     except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        kind = DiskFull if error.errno in FULL else IrflowError
-        raise kind(f"cannot write to standard output: {error.strerror}; make room and run again") from None
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python itself flushes at its end
+        if isinstance(error, BrokenPipeError):
+            raise SystemExit(141) from None
+        said = f"cannot write to standard output: {error.strerror}"
+        raise DiskFull(f"{said}; make room and run again") if error.errno in FULL else IrflowError(said) from None
 
 
 class Console:

@@ -45,11 +45,11 @@ def carry_out(
     """
     jobs = request.plan()
     if dry_run:
-        absent = [job for job in jobs if str(job.source) != "-" and not job.source.exists()]
-        for job in absent:
-            console.error(f"{job.source}: No such file or directory")
+        absent = False
         for job in jobs:
-            if job in absent:
+            if str(job.source) != "-" and not job.source.exists():
+                console.error(f"{job.source}: No such file or directory")
+                absent = True
                 continue
             skipped = job.exists and request.files.skip_existing
             line = f"{job.target}: already there, skipped" if skipped else f"{job.source} -> {job.target}"

@@ -119,6 +119,6 @@ def _work_safely(work: Work, part: Tensor, overlap: int, align: int) -> Tensor:
     return result
 
 
-def out_of_memory(error: RuntimeError) -> bool:
-    """Return whether torch, on whatever device, found no memory."""
-    return isinstance(error, torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+def out_of_memory(error: Exception) -> bool:
+    """Return whether Python, or torch on whatever device, found no memory."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)

@@ -137,7 +137,7 @@ def _worked(
     began = time.perf_counter()
     results: list[Result | Outcome] = []
     if alike and len(group) > 1:
-        pictures = [one.picture for _, one in group if one.picture]
+        pictures = [one.picture.with_pixels(one.picture.pixels.copy()) for _, one in group if one.picture]  # small ones
         with contextlib.suppress(MemoryError):  # one by one there may be enough
             results += alike.work(pictures, lambda part: progress(before + part * len(group)))
     if not results:
@@ -164,7 +164,7 @@ def _alone(job: Job, loaded: Loaded, work: Work, progress: Progress) -> Result |
     except ImageError as error:
         return Outcome(job, "failed", f"{job.source}: {error}")
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, RuntimeError) and not out_of_memory(error):
+        if not out_of_memory(error):
             raise
         return Outcome(job, "failed", _spent(job))
 

@@ -46,7 +46,7 @@ class Preset:
 
     @property
     def nfe(self) -> int:
-        """Calls of the network at full size, as `Walk` counts them."""
+        """Calls of the network at full size, as `Walk` counts them; of a blended walk where the hole is deep, else one."""
         return nfe_of(self.sampler, self.steps, self.corrections) + self.blended
 
 

@@ -27,7 +27,7 @@ from irflow_cli.services.planning import Files, Job, plan
 from irflow_cli.tasks import TASKS, TaskSpec
 from irflow_cli.tensors import match_dims
 
-TILES = {"cpu": 480, "cuda": 2048, "mps": 1024}  # pixels of a side; larger ones are slower on a CPU: features leave the cache
+TILES = {"cpu": 480, "cuda": 2048, "mps": 1024}  # pixels of a side; on a CPU larger ones gain nothing
 SMALLEST_TILE = 128
 WHITE = 255.0  # of the scale on which noise is told
 TOGETHER = 16  # pictures that share a call at most, where that gains
