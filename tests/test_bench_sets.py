@@ -11,6 +11,7 @@ from drawn import scene
 from PIL import Image
 
 from irflow_cli.degradations import DEGRADATIONS
+from irflow_cli.degradations.jpeg import jpeg
 from irflow_cli.errors import NothingToDo, UsageError
 from irflow_cli.services.bench.run import check_pairs
 from irflow_cli.services.bench.sets import cases_of, find_samples, parse_degrade, unit
@@ -140,7 +141,16 @@ def test_noise_is_drawn_with_the_pictures_number_and_stored_as_8_bits(tmp_path: 
     assert first.digest != second.digest
 
 
-@pytest.mark.parametrize("word", ["fog:1", "noise:400", "noise:much", "grain:3", "unseen"])
+def test_degradations_follow_each_other(tmp_path: Path) -> None:
+    save(tmp_path / "0.png", scene(40, 50))
+    (sample,) = find_samples(tmp_path, paired=False)
+    noisy, stored = cases_of(sample, parse_degrade("noise:40,noise:40+jpeg:30", "denoise"))
+    kept = jpeg(unit(noisy.degraded), torch.tensor([30.0]), torch.Generator())
+    assert stored.degrade == "noise:40+jpeg:30"
+    assert np.array_equal(stored.degraded, (kept * 255).round()[0].permute(1, 2, 0).byte().numpy())
+
+
+@pytest.mark.parametrize("word", ["fog:1", "noise:400", "noise:much", "grain:3", "unseen", "noise:25+", "noise:25+fog"])
 def test_unknown_degradations_are_errors(word: str) -> None:
     with pytest.raises(UsageError):
         parse_degrade(word, "deraindrop")

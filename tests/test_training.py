@@ -21,8 +21,8 @@ from safetensors.torch import load_file
 from irflow_cli.errors import CheckpointError, NothingToDo, UsageError
 from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.runtime.corpus import load_corpus, load_rain_layers
-from irflow_cli.services import training
-from irflow_cli.services.sources import PARTS, draw_source
+from irflow_cli.services import sources, training
+from irflow_cli.services.sources import PARTS, STORED, Part, Source, draw_source
 from irflow_cli.services.training import LOG, STATE, Run, TrainProgress, TrainRequest, factor, train
 from irflow_cli.tasks import TASKS
 
@@ -232,6 +232,36 @@ def test_every_task_has_a_source(photographs: Path) -> None:
         assert torch.equal(source.degraded[grey], source.degraded[grey][:, :1].expand(-1, 3, -1, -1))
         assert bool(((source.start >= 0) & (source.start < 1)).all())
         assert bool((source.start > 0).any()) == (TASKS[task].sigma_max is not None)
+
+
+@pytest.mark.parametrize("task", ["derain", "denoise", "deraindrop"])
+def test_some_pictures_are_stored_as_jpeg_last(monkeypatch: pytest.MonkeyPatch, task: str) -> None:
+    clean = torch.from_numpy(scene(48, 48)).permute(2, 0, 1)[None] / 255
+    clean = clean.expand(40, -1, -1, -1).contiguous()
+
+    def drawn(share: float) -> Source:
+        monkeypatch.setattr(sources, "STORED", replace(STORED, share=share))
+        return draw_source(task, clean, torch.Generator().manual_seed(1))
+
+    none, some, all_ = drawn(0), drawn(STORED.share), drawn(1)
+    changed = [float((one.degraded != none.degraded).any((1, 2, 3)).float().mean()) for one in (some, all_)]
+    assert 0 < changed[0] < 0.4
+    assert changed[1] == 1
+    assert float((all_.degraded - none.degraded).abs().mean()) < 0.1  # no worse than a JPEG makes it
+
+
+def test_noise_that_is_not_white_is_told_as_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    flat = torch.full((400, 3, 16, 16), 0.5)
+    monkeypatch.setitem(PARTS, "denoise", (Part("noise", 1, 30, 30),))
+
+    def told(share: float) -> torch.Tensor:
+        monkeypatch.setattr(sources, "STORED", replace(STORED, share=share))
+        return 55 * (1 - draw_source("denoise", flat, torch.Generator().manual_seed(1)).start)
+
+    assert float(told(0).mean()) == pytest.approx(30, rel=0.03)
+    assert float(told(0).std()) == pytest.approx(0.08 * 30, rel=0.2)
+    assert float(told(1).mean()) == pytest.approx(0.55 * 30, rel=0.1)
+    assert float(told(1).min()) < 3
 
 
 def test_pixels_of_a_prior_stand_where_their_times_say(photographs: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import os
 import signal
 import sys
@@ -22,8 +20,8 @@ from irflow_cli.cli.restore import restore
 from irflow_cli.cli.train import train
 from irflow_cli.cli.upscale import upscale
 from irflow_cli.errors import IrflowError
+from irflow_cli.runtime.heap import keep_freed
 
-TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3  # of mallopt(3)
 app = typer.Typer(
     name="irflow",
     no_args_is_help=True,
@@ -69,19 +67,9 @@ def main() -> None:
     sys.exit(code)
 
 
-def _keep_freed_memory() -> None:
-    """Let glibc keep up to 128 MiB of what is freed, and take what it hands out in pieces below 32 MiB from there: a network
-    frees and takes the same again with every layer, and giving it back to the system each time costs a tenth of the time."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):  # other C libraries
-            library = ctypes.CDLL("libc.so.6")
-            library.mallopt(TRIM_THRESHOLD, 2**27)
-            library.mallopt(MMAP_THRESHOLD, 2**25)
-
-
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code. Errors are printed as one line."""
-    _keep_freed_memory()
+    keep_freed()
     try:
         return app(arguments, prog_name="irflow", standalone_mode=False) or 0
     except IrflowError as error:

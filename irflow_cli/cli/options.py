@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -140,7 +140,7 @@ def _spread(
 ) -> Callable[..., int]:
     """Return the command with `options` in place of its parameter `name`, which gets `make` with their values given."""
     own = inspect.signature(command)
-    hints = get_type_hints(command, include_extras=True)
+    hints = inspect.get_annotations(command, eval_str=True)  # typing.get_type_hints of Python 3.10 hides the options of None
 
     @functools.wraps(command)
     def spread(**values: Any) -> int:

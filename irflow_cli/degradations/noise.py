@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from irflow_cli.degradations.draw import noise_like
 from irflow_cli.tensors import match_dims
@@ -35,9 +36,23 @@ def camera(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tenso
 
     The picture is taken to linear light with gamma 2.2, given noise of variance a x + b with b / a of 0.02, and taken
     back, so shadows are noisier than highlights; then the noise is scaled so that middle grey has the asked deviation.
+    In colour a sensor sees one channel a pixel, and the noise of the others comes from their neighbours: it is coarser.
     """
     gamma, read = 2.2, 0.02
     linear = clean.clamp(0, 1) ** gamma
     shape = (linear + read).sqrt() / (gamma * clean.clamp_min(0.06) ** (gamma - 1))  # deviation after the tone curve
     middle = ((0.5**gamma + read) ** 0.5) / (gamma * 0.5 ** (gamma - 1))
-    return clean + match_dims(severity / 255, clean) * (shape / middle).clamp_max(3) * noise_like(clean, generator)
+    noise = noise_like(clean, generator)
+    noise = demosaicked(noise) if clean.shape[1] == 3 else noise
+    return clean + match_dims(severity / 255, clean) * (shape / middle).clamp_max(3) * noise
+
+
+def demosaicked(noise: Tensor) -> Tensor:
+    """Return white noise (B, 3, H, W) as it is after a Bayer pattern (RGGB) and bilinear interpolation, its mean variance 1."""
+    seen = torch.zeros_like(noise[:1])
+    seen[:, 0, ::2, ::2] = seen[:, 1, ::2, 1::2] = seen[:, 1, 1::2, ::2] = seen[:, 2, 1::2, 1::2] = 1
+    sparse = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]]) / 4
+    dense = torch.tensor([[0.0, 1, 0], [1, 4, 1], [0, 1, 0]]) / 4
+    kernels = torch.stack([sparse, dense, sparse])[:, None].to(noise)
+    deviation = torch.tensor([0.75, 0.625**0.5, 0.75]).to(noise)[:, None, None]  # of the mean over a pattern's four pixels
+    return F.conv2d(noise * seen, kernels, padding=1, groups=3) / deviation

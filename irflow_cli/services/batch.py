@@ -15,11 +15,13 @@ from typing import NamedTuple
 
 from irflow_cli.errors import ImageError
 from irflow_cli.runtime.encoding import FORMATS, check_encoding, encode_picture
+from irflow_cli.runtime.heap import give_back
 from irflow_cli.runtime.images import SUFFIXES, Picture, clear_begun, decode_picture, write_atomically
 from irflow_cli.runtime.manifest import Manifest, sha256
 from irflow_cli.runtime.tiling import out_of_memory
 from irflow_cli.services.planning import STREAM, Files, Job
 
+LARGE = 2**26  # bytes of pixels, beside which the heap's reserve is in the way while they are written
 AHEAD = 1  # pictures read before their turn, and results still being written
 
 
@@ -215,6 +217,8 @@ class _Shelf:
     def store(self, outcome: Outcome, picture: Picture, key: str) -> Outcome:
         """Write the picture and return the outcome of it."""
         job = outcome.job
+        if picture.pixels.nbytes > LARGE:
+            give_back()
         try:
             data, said = encode_picture(picture, _kind_of(job, self.files, picture), self.files.coding, spend=True)
             notes = (*outcome.notes, *said)

@@ -37,7 +37,8 @@ class Source(NamedTuple):
 
 
 GREY = 0.08  # share of pictures whose three channels are one, rain and noise included
-NOISE = (Part("noise", 0.86, 0, 55), Part("camera", 0.07, 0, 40), Part("poisson", 0.07, 0, 40))
+STORED = Part("jpeg", 0.15, 5, 70)  # what happens to a share of all degraded pictures in the end
+NOISE = (Part("noise", 0.78, 0, 55), Part("camera", 0.15, 0, 40), Part("poisson", 0.07, 0, 40))
 RAIN = (Part("rain-layers", 0.68, 0.95, 1.2), Part("rain-layers", 0.10, 0.4, 1.1), Part("rain", 0.22, 0.05, 1))
 DROPS = (Part("raindrops", 1.0, 0.2, 1),)
 
@@ -52,24 +53,27 @@ PARTS: dict[str, tuple[Part, ...]] = {
     "deraindrop": DROPS,
     "all-in-one": _shared(NOISE, 0.35) + _shared(RAIN, 0.45) + _shared(DROPS, 0.2),
 }
-NOISES = {"noise", "camera", "poisson"}
+WHITE = {"noise", "poisson"}  # independent from pixel to pixel, so that an estimate of its level is near
+NOISES = WHITE | {"camera"}
 
 
 def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layers: Tensor | None = None) -> Source:
     """Return degraded versions of `clean` (B, 3, H, W) as the task's table of parts says, rounded to 8 bits.
 
     A share GREY of the pictures is made grey first, so that grey photographs, whose noise is the same in all channels,
-    are known too. rain_layers (N, 1, H, W) in [0, 1] are rain from files; without them their share falls to synthetic rain.
-    Noise levels are told with an error of about 8 %, since a user, or an estimate, does not know them better. For a prior
-    see `draw_on_path`.
+    are known too; a share of STORED is kept as a JPEG last, as most photographs are. rain_layers (N, 1, H, W) in [0, 1] are
+    rain from files; without them their share falls to synthetic rain. Levels of white noise are told with an error of about
+    8 %, since a user, or an estimate, does not know them better. Of other noise an estimate finds a part or nothing, and
+    that is what is told of it: the network has to look for itself. For a prior see `draw_on_path`.
     """
     if TASKS[task].prior:
         return draw_on_path(clean, generator)
     parts = [part for part in PARTS[task] if part.kind != "rain-layers" or rain_layers is not None]
     count, device = clean.shape[0], generator.device
-    shares = torch.tensor([part.share for part in parts], device=device)
+    shares = torch.tensor([part.share for part in parts], device=device, dtype=torch.float32)
     chosen = torch.multinomial(shares, count, replacement=True, generator=generator)
     clean, grey = _some_grey(clean, generator)
+    stored = chance(STORED.share, count, generator) > 0
     degraded, start = clean.clone(), torch.zeros(count, device=device)
     for index, part in enumerate(parts):
         for channels, kept in ((3, ~grey), (1, grey)):
@@ -79,9 +83,17 @@ def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layer
             severity = uniform(part.low, part.high, len(rows), generator)
             degraded[rows] = _applier(part.kind, rain_layers)(clean[rows, :channels], severity, generator)
             if part.kind in NOISES:
-                told = severity * (1 + 0.08 * torch.randn(len(rows), generator=generator, device=device))
+                near = 1 + 0.08 * torch.randn(len(rows), generator=generator, device=device)
+                part_of_it = uniform(0, 1.1, len(rows), generator)
+                told = severity * (near if part.kind in WHITE else part_of_it).where(~stored[rows], part_of_it)
                 start[rows] = (1 - told / TASKS[task].sigma_max).clamp(0, 0.98)  # type: ignore[operator]
-    return Source((degraded.clamp(0, 1) * 255).round() / 255, clean, start.to(clean.device))
+    degraded = (degraded.clamp(0, 1) * 255).round() / 255
+    for channels, kept in ((3, ~grey), (1, grey)):
+        rows = (stored & kept).nonzero()[:, 0]
+        if len(rows):
+            loss = uniform(STORED.low, STORED.high, len(rows), generator)
+            degraded[rows] = _applier(STORED.kind, None)(degraded[rows, :channels], loss, generator)
+    return Source(degraded, clean, start.to(clean.device))
 
 
 def draw_on_path(clean: Tensor, generator: torch.Generator) -> Source:

@@ -64,6 +64,16 @@ def test_noise_has_the_asked_deviation_in_the_middle_grey(kind: str, sigma: floa
     assert measured == pytest.approx(sigma, rel=0.02)
 
 
+def test_a_camera_s_noise_is_coarse_in_colour_alone() -> None:
+    def likeness(channels: int) -> float:
+        grey = torch.full((1, channels, 200, 200), 0.5)
+        noise = degrade(grey, "camera", 25, generator=seeded()) - grey
+        return float((noise[..., 1:] * noise[..., :-1]).mean() / noise.square().mean())
+
+    assert likeness(3) == pytest.approx(0.55, abs=0.1)  # of red and blue 2/3, of green 0.4
+    assert likeness(1) == pytest.approx(0, abs=0.02)
+
+
 def test_rain_only_adds_light_where_there_is_no_haze() -> None:
     layers = torch.rand((2, 1, 64, 64), generator=seeded()) * 0.5
     rainy = from_layers(clean(), torch.ones(2), seeded(), layers)

@@ -149,7 +149,8 @@ def _name(path: Path, root: Path) -> str:
 
 
 def parse_degrade(text: str | None, task: str) -> tuple[Spoiler, ...]:
-    """Return the ways of `--degrade`: a list such as "noise:15,noise:25"; `unseen` stands for all of that kind of a task.
+    """Return the ways of `--degrade`: a list such as "noise:15,noise:25+jpeg:30", with + for one after another; `unseen`
+    stands for all of that kind of a task.
 
     For inpaint the kinds are those of HOLES, for upscale the operators with a scale, such as "area:2". Raises UsageError,
     naming the kinds there are.
@@ -161,7 +162,20 @@ def parse_degrade(text: str | None, task: str) -> tuple[Spoiler, ...]:
     words = [name for word in words for name in (unseen if word == "unseen" else [word])]
     if text and not words:
         raise UsageError(f"there is no unseen degradation for {task}; give --degrade KIND:SEVERITY, or pairs")
-    return tuple(_spoiler(word) for word in words)
+    return tuple(_chain([_spoiler(link) for link in word.split("+")]) for word in words)
+
+
+def _chain(links: list[Spoiler]) -> Spoiler:
+    """Return the ways one after another, as one; what each leaves is clipped for the next."""
+    if len(links) == 1:
+        return links[0]
+
+    def apply(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
+        for link in links:
+            clean = link.apply(clean, torch.tensor([link.severity]), generator).clamp(0, 1)
+        return clean
+
+    return Spoiler("+".join(link.name for link in links), links[0].severity, apply)
 
 
 def _spoiler(word: str) -> Spoiler:

@@ -73,6 +73,15 @@ SUITES: dict[str, dict[str, Entry]] = {
         "unseen-noise": Entry("mcmaster", 18, "McMaster", "denoise", "unseen", (1,)),
         "unseen-rain": Entry("mcmaster", 18, "McMaster", "derain", "unseen", (2,)),
         "kodak24": Entry("kodak24", 24, "Kodak24", "denoise", "noise:25", (1,)),
+        "kodak24-stored": Entry(
+            "kodak24",
+            24,
+            "Kodak24",
+            "denoise",
+            "noise:15+jpeg:10,noise:25+jpeg:30,camera:20+jpeg:15",
+            (1,),
+            ("irflow", "nlm"),
+        ),
         "inpaint": Entry(
             "kodak24",
             24,

@@ -96,10 +96,16 @@ def wet_and_noisy(clean: Tensor, severity: Tensor, generator: torch.Generator) -
     return jpeg(noisy.clamp(0, 1), torch.tensor([40.0]), generator)
 
 
-def noisy_jpeg(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
-    """Return noise of a standard deviation `severity` (0-255 scale), then JPEG of quality 70."""
+def processed(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
+    """Return noise of a standard deviation `severity` (0-255 scale) after what a telephone does to it: smoothed, sharpened, and
+    stored as WebP of quality 60."""
     noisy = clean + severity / 255 * torch.randn(clean.shape, generator=generator)
-    return jpeg(noisy.clamp(0, 1), torch.tensor([30.0]), generator)
+    pixels = (noisy[0].clamp(0, 1) * 255).permute(1, 2, 0).numpy()
+    smooth = cv2.GaussianBlur(pixels, (0, 0), 0.8)
+    sharp = (1.7 * smooth - 0.7 * cv2.GaussianBlur(smooth, (0, 0), 2)).clip(0, 255).round().astype(np.uint8)
+    _, data = cv2.imencode(".webp", np.ascontiguousarray(sharp[..., ::-1]), [cv2.IMWRITE_WEBP_QUALITY, 60])
+    stored = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+    return torch.from_numpy(stored).permute(2, 0, 1)[None] / 255
 
 
 def _add(clean: Tensor, layer: np.ndarray) -> Tensor:
@@ -112,7 +118,7 @@ UNSEEN: dict[str, Unseen] = {
     "speckle": Unseen("denoise", 0.2, speckle),
     "grain": Unseen("denoise", 20, grain),
     "bands": Unseen("denoise", 8, bands),
-    "noisy-jpeg": Unseen("denoise", 25, noisy_jpeg),
+    "processed": Unseen("denoise", 25, processed),
     "drawn-rain": Unseen("derain", 3, drawn_rain),
     "blown-rain": Unseen("derain", 1.5, blown_rain),
     "wet-and-noisy": Unseen("derain", 10, wet_and_noisy),
