@@ -326,6 +326,36 @@ def test_profile_exif_and_xmp_come_along(kind: str, deep: bool, tmp_path: Path) 
     assert dict(exif.get_ifd(GPS_IFD)) == {1: "N", 2: (1.0, 2.0, 3.0)}
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP"])
+@pytest.mark.parametrize("dtype", FORMATS["TIFF"].dtypes)
+@pytest.mark.parametrize("grey", [False, True])
+def test_the_size_in_print_comes_along(kind: str, dtype: str, grey: bool, tmp_path: Path) -> None:
+    if dtype not in FORMATS[kind].dtypes:
+        pytest.skip("holds no such pixels")
+    path = tmp_path / "in.png"
+    Image.fromarray(scene(16, 24)).convert("L" if grey else "RGB").save(path, dpi=(300, 150))
+    picture = read_picture(path)
+    picture = picture.with_pixels(as_depth(picture.pixels, np.dtype(dtype)))
+    back = read_picture(stored(tmp_path, encode_picture(picture, kind, Coding(metadata="strip"))[0], "out")).tags
+    assert back.dpi == pytest.approx((300, 150), rel=0.01)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+def test_a_deep_tiff_is_turned_upright(dtype: type, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    pixels = np.random.default_rng(0).integers(0, 255, (12, 20, 3)).astype(dtype)
+    turned = (274, 3, 1, 6, True)  # orientation: a quarter to the right
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", metadata=None, extratags=[turned])
+    assert np.array_equal(read_picture(tmp_path / "a.tif").pixels, np.rot90(pixels, -1))
+
+
+@pytest.mark.parametrize(("factors", "told"), [(0x411111, True), (0x221111, False), (0x121111, True), (0x111111, False)])
+def test_a_subsampling_that_cannot_be_kept_is_told(factors: int, told: bool, tmp_path: Path) -> None:
+    _, data = cv2.imencode(".jpg", scene(32, 48), [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factors])
+    notes = read_picture(stored(tmp_path, data.tobytes())).notes
+    assert ("subsampling" in " ".join(notes)) == told
+
+
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
 @pytest.mark.parametrize("shape", [(9, 13), (9, 13, 3), (9, 13, 4)])
 @pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])

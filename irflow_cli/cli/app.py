@@ -60,8 +60,11 @@ def root(
 def main() -> None:
     """Run the command line and exit with its code. A SIGTERM unwinds like Ctrl-C, so that nothing is left half written."""
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    code = run(sys.argv[1:])
-    if code == 130:  # at once, whatever a thread still waits for
+    try:
+        code = run(sys.argv[1:])
+    except SystemExit as end:
+        code = end.code
+    if code in (130, 143):  # at once, whatever a thread still waits for
         sys.stdout.flush()
         os._exit(code)
     sys.exit(code)

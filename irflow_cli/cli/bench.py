@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Device, Precision, Quiet
+from irflow_cli.cli.options import AsJson, Device, Precision, Quiet, among
 from irflow_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,7 +27,12 @@ def bench(
         typer.Argument(help="Folder of pairs (clean/ and degraded/, or as a public set has them), or of clean pictures."),
     ] = None,
     task: Annotated[
-        Optional[str], typer.Option(help="derain, denoise, deraindrop, inpaint or upscale.", show_default=False)
+        Optional[str],
+        typer.Option(
+            help="derain, denoise, deraindrop, inpaint or upscale.",
+            show_default=False,
+            autocompletion=among("derain", "denoise", "deraindrop", "inpaint", "upscale"),
+        ),
     ] = None,
     steps: Annotated[str, typer.Option(help="Numbers of steps, such as 1,2,4.")] = "1",
     degrade: Annotated[

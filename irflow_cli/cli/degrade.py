@@ -9,7 +9,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, DryRun, Quiet, Seed, Verbose, with_files
+from irflow_cli.cli.options import AsJson, DryRun, Quiet, Seed, Verbose, among, with_files
 from irflow_cli.cli.outcomes import carry_out
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
@@ -19,7 +19,14 @@ from irflow_cli.cli.outcomes import carry_out
 def degrade(
     source: Annotated[str, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.", show_default=False)],
     target: Annotated[Path, typer.Argument(metavar="OUT", help="File or folder for the results.", show_default=False)],
-    kind: Annotated[str, typer.Option(help="noise, poisson, camera, rain, raindrops or jpeg.", show_default=False)],
+    kind: Annotated[
+        str,
+        typer.Option(
+            help="noise, poisson, camera, rain, raindrops or jpeg.",
+            show_default=False,
+            autocompletion=among("noise", "poisson", "camera", "rain", "raindrops", "jpeg"),
+        ),
+    ],
     severity: Annotated[
         Optional[float], typer.Option(help="How strongly; 0 changes nothing.", show_default="the kind's usual one")
     ] = None,

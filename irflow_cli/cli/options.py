@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
+
+def among(*values: str) -> Callable[[str], list[str]]:
+    """Return what completes a word in the shell to one of `values`."""
+    return lambda incomplete: [value for value in values if value.startswith(incomplete)]
+
+
 Inputs = Annotated[
     list[str],
     typer.Argument(help="Pictures, folders, patterns, @list.txt, or - for standard input.", show_default=False),
@@ -30,8 +36,13 @@ Output = Annotated[
 Suffix = Annotated[Optional[str], typer.Option(help="Added to the name beside the input.", show_default="that of the command")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")]
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.", envvar="IRFLOW_DEVICE")]
-Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.")]
+Device = Annotated[
+    str,
+    typer.Option(
+        help="auto, cpu, cuda, cuda:N or mps.", envvar="IRFLOW_DEVICE", autocompletion=among("auto", "cpu", "cuda", "mps")
+    ),
+]
+Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.", autocompletion=among("auto", "fp32", "bf16", "fp16"))]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell size and time of every picture.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print results as JSON Lines.")]
@@ -51,13 +62,28 @@ FILE_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[Optional[str], typer.Option(help="Of {stem} {suffix} {ext} {index} {parent}.", show_default=False)],
         None,
     ),
-    "format": (Annotated[Optional[str], typer.Option(help="png, jpg, webp, tiff, ...", show_default="the input's")], None),
+    "format": (
+        Annotated[
+            Optional[str],
+            typer.Option(
+                help="png, jpg, webp, tiff, ...",
+                show_default="the input's",
+                autocompletion=among("png", "jpg", "webp", "tiff", "bmp", "avif", "heic"),
+            ),
+        ],
+        None,
+    ),
     "quality": (
         Annotated[Optional[int], typer.Option(help="1 to 100, for lossy formats.", show_default="the input's")],
         None,
     ),
     "lossless": (Annotated[bool, typer.Option("--lossless", help="Write WebP without loss; refuse lossy formats.")], False),
-    "metadata": (Annotated[str, typer.Option(help="keep, strip or no-gps; for EXIF and XMP.")], "keep"),
+    "metadata": (
+        Annotated[
+            str, typer.Option(help="keep, strip or no-gps; for EXIF and XMP.", autocompletion=among("keep", "strip", "no-gps"))
+        ],
+        "keep",
+    ),
     "max_pixels": (
         Annotated[int, typer.Option(help="Refuse pictures with more.", envvar="IRFLOW_MAX_PIXELS")],
         MAX_PIXELS,
@@ -68,13 +94,23 @@ FILE_OPTIONS: dict[str, tuple[Any, Any]] = {
 # How a prior is walked: the options of inpaint and upscale. As above.
 WALK_OPTIONS: dict[str, tuple[Any, Any]] = {
     "preset": (
-        Annotated[str, typer.Option(help="fast, default, best, or paper (Restora-Flow's own 190 calls).")],
+        Annotated[
+            str,
+            typer.Option(
+                help="fast, default, best, or paper (Restora-Flow's own 190 calls).",
+                autocompletion=among("fast", "default", "best", "paper"),
+            ),
+        ],
         "default",
     ),
     "sampler": (
         Annotated[
             Optional[str],
-            typer.Option(help="pixelwise, restora, replacement, bridge, pnp, hqs or ot-ode.", show_default="the preset's"),
+            typer.Option(
+                help="pixelwise, restora, replacement, bridge, pnp, hqs or ot-ode.",
+                show_default="the preset's",
+                autocompletion=among("pixelwise", "restora", "replacement", "bridge", "pnp", "hqs", "ot-ode"),
+            ),
         ],
         None,
     ),

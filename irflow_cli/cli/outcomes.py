@@ -28,6 +28,10 @@ class Request(Protocol):
         """Return the jobs, or raise before any work."""
         ...
 
+    def rehearse(self) -> None:
+        """Raise what would end the work before its first picture, such as a checkpoint that does not fit."""
+        ...
+
 
 Asked = TypeVar("Asked", bound=Request)
 
@@ -45,6 +49,7 @@ def carry_out(
     """
     jobs = request.plan()
     if dry_run:
+        request.rehearse()
         absent = False
         for job in jobs:
             if str(job.source) != "-" and not job.source.exists():

@@ -19,6 +19,7 @@ from irflow_cli.cli.options import (
     Seed,
     Suffix,
     Verbose,
+    among,
     parse_tile,
     with_files,
 )
@@ -30,15 +31,30 @@ from irflow_cli.cli.outcomes import carry_out
 @with_files
 def restore(
     inputs: Inputs,
-    task: Annotated[str, typer.Option(help="derain, denoise or deraindrop.", show_default=False)],
+    task: Annotated[
+        str,
+        typer.Option(
+            help="derain, denoise or deraindrop.", show_default=False, autocompletion=among("derain", "denoise", "deraindrop")
+        ),
+    ],
     output: Output = None,
     steps: Annotated[Optional[int], typer.Option(help="Steps of the walk, 1 to 5 and more.", show_default="the task's")] = None,
-    grid: Annotated[Optional[str], typer.Option(help="released or uniform.", show_default="released")] = None,
-    sampler: Annotated[Optional[str], typer.Option(help="euler or heun.", show_default="euler")] = None,
+    grid: Annotated[
+        Optional[str],
+        typer.Option(help="released or uniform.", show_default="released", autocompletion=among("released", "uniform")),
+    ] = None,
+    sampler: Annotated[
+        Optional[str], typer.Option(help="euler or heun.", show_default="euler", autocompletion=among("euler", "heun"))
+    ] = None,
     sigma: Annotated[
         Optional[float], typer.Option(help="Noise of the picture, 0-255 scale (denoise).", show_default="estimated")
     ] = None,
-    method: Annotated[str, typer.Option(help="flow, or prior: denoise by the prior of inpaint and upscale.")] = "flow",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="flow, or prior: denoise by the prior of inpaint and upscale.", autocompletion=among("flow", "prior")
+        ),
+    ] = "flow",
     strength: Annotated[float, typer.Option(help="0 leaves the picture alone, 1 restores it wholly.")] = 1.0,
     source_noise: Annotated[float, typer.Option(help="Noise added before the walk, 0-255 scale, from --seed.")] = 0.0,
     ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns; 8 times slower.")] = False,

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import Device, Precision, Quiet, Seed
+from irflow_cli.cli.options import Device, Precision, Quiet, Seed, among
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
@@ -16,7 +16,14 @@ from irflow_cli.cli.options import Device, Precision, Quiet, Seed
 def train(
     data: Annotated[Path, typer.Argument(help="Folder of clean pictures, or of clean/ and degraded/.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.", show_default=False)],
-    task: Annotated[str, typer.Option(help="derain, denoise, deraindrop, prior or all-in-one.", show_default=False)],
+    task: Annotated[
+        str,
+        typer.Option(
+            help="derain, denoise, deraindrop, prior or all-in-one.",
+            show_default=False,
+            autocompletion=among("derain", "denoise", "deraindrop", "prior", "all-in-one"),
+        ),
+    ],
     minutes: Annotated[Optional[float], typer.Option(help="Time limit.", show_default=False)] = None,
     iterations: Annotated[Optional[int], typer.Option(help="Limit of iterations.", show_default=False)] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = False,

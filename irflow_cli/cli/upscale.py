@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, DryRun, Inputs, Output, Quiet, Suffix, Verbose, with_files, with_walk
+from irflow_cli.cli.options import AsJson, DryRun, Inputs, Output, Quiet, Suffix, Verbose, among, with_files, with_walk
 from irflow_cli.cli.outcomes import carry_out
 
 
@@ -19,7 +19,11 @@ def upscale(
     output: Output = None,
     scale: Annotated[int, typer.Option(help="2, 3 or 4 times as high and wide.")] = 2,
     operator: Annotated[
-        str, typer.Option(help="How the input was made smaller: area (means, as files are) or grid (every n-th pixel).")
+        str,
+        typer.Option(
+            help="How the input was made smaller: area (means, as files are) or grid (every n-th pixel).",
+            autocompletion=among("area", "grid"),
+        ),
     ] = "area",
     suffix: Suffix = None,
     dry_run: DryRun = False,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import http.client
 import json
 import os
@@ -99,7 +100,7 @@ def download(
     by_hand += f", sha256 {sha256}" if sha256 else ", whose sha256 is not known"
     if offline():
         raise CheckpointError(f"{target.stem} is not here and IRFLOW_OFFLINE or HF_HUB_OFFLINE is set; {by_hand}")
-    part = target.with_name(f"{target.name}.part")
+    part = part_path(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(f".{target.name}.lock"), timeout=0):
@@ -124,6 +125,16 @@ def origin_of(target: Path) -> Origin | None:
 def origin_path(target: Path) -> Path:
     """Return the path of the note that says where `target` came from."""
     return target.with_name(f"{target.name}.origin.json")
+
+
+def part_path(target: Path) -> Path:
+    """Return the path of what has come of `target` so far."""
+    return target.with_name(f"{target.name}.part")
+
+
+def rejected_paths(target: Path) -> list[Path]:
+    """Return what was set aside in the place of `target`."""
+    return sorted(target.parent.glob(f"{glob.escape(target.name)}.rejected*"))
 
 
 def set_aside(path: Path, target: Path) -> Path:

@@ -122,7 +122,7 @@ def encode_picture(
 
 def _tags(tags: Tags, policy: str) -> tuple[Tags, tuple[str, ...]]:
     if policy == "strip":
-        return Tags(tags.icc), ()
+        return Tags(tags.icc, dpi=tags.dpi), ()
     if policy == "keep":
         return tags, ()
     exif, notes = tags.exif, ()
@@ -135,7 +135,7 @@ def _tags(tags: Tags, policy: str) -> tuple[Tags, tuple[str, ...]]:
     xmp = tags.xmp
     if xmp and b"GPS" in xmp:
         xmp, notes = None, ("its XMP names a place and was left out",)
-    return Tags(tags.icc, exif, xmp), notes
+    return replace(tags, exif=exif, xmp=xmp), notes
 
 
 def _by_pillow(picture: Picture, kind: str, coding: Coding, spend: bool) -> bytes:
@@ -150,6 +150,7 @@ def _by_pillow(picture: Picture, kind: str, coding: Coding, spend: bool) -> byte
         options |= {"lossless": lossless, "exact": lossless}
         options.setdefault("quality", QUALITY)
     options |= {"icc_profile": tags.icc} if tags.icc else {}
+    options |= {"dpi": tags.dpi} if tags.dpi and kind in ("PNG", "JPEG", "TIFF", "BMP") else {}
     if kind == "TIFF":
         options["exif"] = Image.Exif()
         options["exif"].load(tags.exif or b"")
@@ -200,6 +201,7 @@ def _deep_png(picture: Picture) -> bytes:
     tags = picture.tags
     chunks = [(b"IHDR", layout)]
     chunks += [(b"iCCP", b"profile\0\0" + zlib.compress(tags.icc))] if tags.icc else []
+    chunks += [(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in tags.dpi), 1))] if tags.dpi else []
     chunks += [(b"eXIf", tags.exif.removeprefix(b"Exif\0\0"))] if tags.exif else []
     chunks += [(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + tags.xmp)] if tags.xmp else []
     chunks += [(b"IDAT", zlib.compress(lines.tobytes())), (b"IEND", b"")]
@@ -247,4 +249,5 @@ def _described(tags: Tags) -> dict[int, Any]:
     entries: dict[int, Any] = {tag: exif[tag] for tag in TIFF_TEXTS if tag in exif}  # others are of another layout
     entries |= {tag: inner for tag in (EXIF_IFD, GPS_IFD) if (inner := exif.get_ifd(tag))}
     entries |= {XMP_TAG: tags.xmp} if tags.xmp else {}
+    entries |= {282: tags.dpi[0], 283: tags.dpi[1], 296: 2} if tags.dpi else {}  # pixels an inch
     return entries | ({ICC_TAG: tags.icc} if tags.icc else {})

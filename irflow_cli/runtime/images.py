@@ -6,6 +6,7 @@ import contextlib
 import glob
 import hashlib
 import io
+import math
 import os
 import re
 import tempfile
@@ -47,11 +48,13 @@ TIFF_TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # description, make, model, 
 
 @dataclass(frozen=True)
 class Tags:
-    """What a file says beside its pixels, as bytes: colour profile, EXIF (with its prefix, upright) and XMP."""
+    """What a file says beside its pixels: as bytes colour profile, EXIF (with its prefix, upright) and XMP; dpi, the pixels an
+    inch, across and down, at which it is to be printed."""
 
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
+    dpi: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -178,9 +181,11 @@ def _unknown_tiff(data: bytes, name: str, max_pixels: int) -> Picture:
     exif = Image.Exif()
     exif.load_from_fp(io.BytesIO(data))
     xmp = directory.get(XMP_TAG)
-    tags = Tags(directory.get(ICC_TAG) or None, _exif_of(exif, "TIFF"), bytes(xmp) if xmp else None)
+    turn = directory.get(ORIENTATION, 1)
+    dpi = _dpi_of((directory.get(282), directory.get(283)) if directory.get(296, 2) == 2 else None, turn)
+    tags = Tags(directory.get(ICC_TAG) or None, _exif_of(exif, "TIFF"), bytes(xmp) if xmp else None, dpi)
     packed = {"compression": "raw" if directory.get(259, 1) == 1 else "tiff_adobe_deflate"}
-    return _split(_pixels_of_tiff(directory, data, name), "TIFF", tags, packed)
+    return _split(_pixels_of_tiff(directory, data, name), "TIFF", tags, packed)  # which OpenCV has turned upright
 
 
 def _pixels_of_tiff(directory: TiffImagePlugin.ImageFileDirectory_v2, data: bytes, name: str) -> np.ndarray:
@@ -235,9 +240,12 @@ def _decode(image: Image.Image, data: bytes, name: str) -> Picture:
         notes.append(f"has {image.info['bit_depth']} bits a channel; 8 of them are read")
     if kind == "AVIF" and (place := data.find(b"av1C")) >= 0 and data[place + 6] & 0x40:
         notes.append("has more than 8 bits a channel; 8 of them are read")
+    if kind == "JPEG" and getattr(image, "layers", 0) == 3 and JpegImagePlugin.get_sampling(image) < 0:
+        notes.append("has a subsampling of colour that irflow does not write; a JPEG of it has 4:2:0")
     if image.mode == "RGBX":
         notes.append("has a fourth channel whose meaning it does not tell; it is left out")
-    tags = Tags(image.info.get("icc_profile") or None, _exif_of(exif, kind), _xmp_of(image))
+    profile, dpi = image.info.get("icc_profile") or None, _dpi_of(image.info.get("dpi"), turn)
+    tags = Tags(profile, _exif_of(exif, kind), _xmp_of(image), dpi)
     coding = _coding_of(image, kind, data)
     if pixels is not None:
         return _split(_upright(pixels, turn), kind, tags, coding, tuple(notes))
@@ -339,6 +347,14 @@ def _xmp_of(image: Image.Image) -> bytes | None:
         xmp = image.tag_v2.get(XMP_TAG)  # type: ignore[attr-defined]
     xmp = xmp.encode() if isinstance(xmp, str) else bytes(xmp) if xmp else None
     return xmp and re.sub(rb"""(tiff:Orientation(?:=["']|>))[2-8]""", rb"\g<1>1", xmp)
+
+
+def _dpi_of(dpi: object, turn: int) -> tuple[float, float] | None:
+    """Return the pixels an inch, across and down, of a picture whose EXIF orientation `turn` was undone."""
+    across, down = (float(value or 0) for value in dpi) if isinstance(dpi, tuple) else (0.0, 0.0)
+    if not (0 < across < math.inf and 0 < down < math.inf):
+        return None
+    return (down, across) if turn in (5, 6, 7, 8) else (across, down)
 
 
 def _coding_of(image: Image.Image, kind: str, data: bytes) -> dict[str, object]:

@@ -110,7 +110,10 @@ def work_through(
                 outcome = writing.popleft().result()
                 failed = failed or outcome.status == "failed"
                 yield outcome
-    except KeyboardInterrupt:  # at once: what is being read or written is left as it stands, under no name of its own
+    except (
+        KeyboardInterrupt,
+        SystemExit,
+    ):  # at once: what is being read or written is left as it stands, under no name of its own
         patient = False
         raise
     finally:

@@ -51,6 +51,10 @@ class InpaintRequest:
             raise UsageError("several --samples are several files, - is one; give files or folders")
         return plan(self.files, self.samples, self.masks.finder())
 
+    def rehearse(self) -> None:
+        """Raise what would end the work before its first picture: a checkpoint, a device or a setting that does not fit."""
+        Inpainter(self.walk)
+
 
 @dataclass(frozen=True)
 class Crop:

@@ -27,7 +27,16 @@ from irflow_cli.runtime.checkpoints import (
     shipped_folder,
 )
 from irflow_cli.runtime.convert import Foreign, read_foreign
-from irflow_cli.runtime.download import SHA256, address_of, download, origin_of, origin_path, set_aside
+from irflow_cli.runtime.download import (
+    SHA256,
+    address_of,
+    download,
+    origin_of,
+    origin_path,
+    part_path,
+    rejected_paths,
+    set_aside,
+)
 from irflow_cli.tasks import TASKS
 
 if sys.version_info >= (3, 11):
@@ -127,9 +136,11 @@ def remove_checkpoint(name: str) -> Path:
     path = cached_path(name)
     if not path.is_file() and (shipped_folder() / path.name).is_file():
         raise UsageError(f"{path.stem} ships with irflow and is not in the cache; it stays")
+    remains = [part_path(path), *rejected_paths(path)]
     try:
-        path.unlink()
-        origin_path(path).unlink(missing_ok=True)
+        path.unlink(missing_ok=any(other.exists() for other in remains))
+        for other in (origin_path(path), *remains):
+            other.unlink(missing_ok=True)
     except OSError as error:
         raise CheckpointError(f"cannot remove {path}: {error.strerror or error}") from None
     return path

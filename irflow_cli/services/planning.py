@@ -165,18 +165,24 @@ def _sources(files: Files) -> list[tuple[Path, Path]]:
         if name == "-":
             found.append((STREAM, STREAM))
         elif path.is_dir():
-            pictures = find_pictures(path, deep=files.recursive)
-            ours = files.suffix if files.output is None and files.suffix else None
-            found += [(picture, path) for picture in pictures if not (ours and picture.stem.endswith(ours))]
+            found += _below(path, files)
         elif not path.exists() and glob.has_magic(name):
             matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207 - ** and absolute
             once = {match.resolve(): match for match in reversed(matches) if match.is_file()}  # links may lead back
             matched = [(match, match.parent) for match in reversed(once.values())]
+            matched += [pair for match in matches if match.is_dir() and "**" not in name for pair in _below(match, files)]
             found += matched
             unmatched += [] if matched else [(path, path.parent)]
         else:
             found.append((path, path.parent))
     return found + unmatched if found else []
+
+
+def _below(folder: Path, files: Files) -> list[tuple[Path, Path]]:
+    """Return the pictures in a folder, or with `recursive` below it, without what an earlier run put beside them."""
+    ours = files.suffix if files.output is None and files.suffix else None
+    pictures = find_pictures(folder, deep=files.recursive)
+    return [(picture, folder) for picture in pictures if not (ours and picture.stem.endswith(ours))]
 
 
 @functools.lru_cache(maxsize=1)

@@ -40,6 +40,10 @@ class UpscaleRequest:
         self.walk.check()
         return plan(self.files)
 
+    def rehearse(self) -> None:
+        """Raise what would end the work before its first picture: a checkpoint, a device or a setting that does not fit."""
+        Upscaler(self.walk, self.scale, self.operator)
+
 
 def check(scale: int, operator: str) -> None:
     """Raise UsageError, in one line, for a scale or an operator that there is not."""

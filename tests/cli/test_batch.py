@@ -72,6 +72,8 @@ def test_patterns_and_lists(restore, album: Path, tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     assert restore("album/*.png", "album/**/c.*", "-o", "globbed").code == 0
     assert below(tmp_path / "globbed") == ["a.png", "c.webp"]
+    assert restore("al*", "-o", "folders").code == 0  # as the shell would give it
+    assert below(tmp_path / "folders") == ["a.png", "b.jpg"]
     (tmp_path / "list.txt").write_text("album/a.png\n\nalbum/b.jpg\n")
     (tmp_path / "zero.txt").write_bytes(b"album/a.png\0album/below/c.webp\0")
     assert restore("@list.txt", "-o", "listed").code == 0
@@ -142,6 +144,16 @@ def test_a_dry_run_tells_and_does_nothing(restore, album: Path, tmp_path: Path) 
     planned = [json.loads(line) for line in done.out.splitlines()]
     assert [Path(line["output"]).name for line in planned] == ["a.derain.png", "b.derain.jpg", "c.derain.webp"]
     assert below(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("option", "code"),
+    [(("--checkpoint", "denoise"), 4), (("--checkpoint", "gone.safetensors"), 4), (("--device", "cuda:99"), 5)],
+)
+def test_a_dry_run_fails_where_the_run_would(irflow, album: Path, option: tuple[str, str], code: int) -> None:
+    done, real = (irflow("restore", album, "--task", "derain", *option, *more) for more in (("-n",), ()))
+    assert (done.code, done.out, done.err) == (code, "", real.err)
+    assert real.code == code
 
 
 def test_a_dry_run_tells_what_would_be_skipped(restore, album: Path) -> None:
@@ -324,6 +336,17 @@ def test_two_ctrl_c_stop_a_command_that_waits_for_a_pipe(restore, monkeypatch: p
 def test_verbose_and_quiet(degrade, album: Path, tmp_path: Path) -> None:
     assert "megapixels in" in degrade(album, tmp_path / "one", "-v").err
     assert degrade(album, tmp_path / "two").err == ""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGTERM")
+def test_a_sigterm_ends_a_command_that_waits_for_its_input(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "irflow_cli", "degrade", "-", str(tmp_path / "out.png"), "--kind", "noise", "--seed", "1"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        time.sleep(3)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(30) == 143
+        assert b"Traceback" not in running.stderr.read()
+    assert not list(tmp_path.iterdir())
 
 
 def test_ctrl_c_finishes_the_picture_at_hand(degrade, tmp_path: Path, picture_file, monkeypatch: pytest.MonkeyPatch) -> None:

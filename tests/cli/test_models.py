@@ -95,6 +95,15 @@ def test_pulled_listed_verified_used_removed(cache: Path, server: Server, irflow
     assert (gone.code, len(gone.err.splitlines())) == (4, 1)
 
 
+def test_what_was_begun_or_set_aside_can_be_removed_too(cache: Path, irflow) -> None:
+    cache.mkdir(parents=True, exist_ok=True)
+    for name in ("rain.safetensors.part", "rain.safetensors.rejected", "rain.safetensors.rejected-1", "rainy.safetensors"):
+        (cache / name).write_text("x")
+    assert irflow("models", "rm", "rain").code == 0
+    assert [path.name for path in cache.iterdir()] == ["rainy.safetensors"]
+    assert irflow("models", "rm", "rain").code == 4
+
+
 def test_the_hub_is_reached_through_its_endpoint(cache: Path, server: Server, irflow, monkeypatch) -> None:
     monkeypatch.setenv("HF_ENDPOINT", server.address)
     assert irflow("models", "pull", "hf://owner/name@v1/rain.safetensors", "--name", "other").code == 0
