@@ -1,0 +1,69 @@
+"""What the shell offers for a word is what the tables hold."""
+
+from __future__ import annotations
+
+import inspect
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from typing import Any, get_args
+
+import pytest
+
+from irflow_cli.cli.bench import bench
+from irflow_cli.cli.degrade import degrade
+from irflow_cli.cli.restore import restore
+from irflow_cli.cli.train import train
+from irflow_cli.cli.upscale import upscale
+from irflow_cli.degradations import DEGRADATIONS
+from irflow_cli.flow.guided import GUIDED
+from irflow_cli.flow.observations import OPERATORS
+from irflow_cli.flow.samplers import SAMPLERS
+from irflow_cli.flow.times import GRIDS
+from irflow_cli.runtime.encoding import FORMATS, METADATA
+from irflow_cli.services.planning import SPELLINGS
+from irflow_cli.services.prior import PRESETS
+from irflow_cli.tasks import TASKS
+
+RESTORED = [name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior]
+
+
+def hints(command: Any) -> dict[str, Any]:
+    return inspect.get_annotations(command, eval_str=True)
+
+
+def offered(command: Any, option: str, word: str = "") -> list[str]:
+    (said,) = [entry for entry in get_args(hints(command)[option]) if hasattr(entry, "autocompletion")]
+    return said.autocompletion(word)
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "table"),
+    [
+        (restore, "task", RESTORED),
+        (restore, "grid", GRIDS),
+        (restore, "sampler", SAMPLERS),
+        (restore, "method", ("flow", "prior")),
+        (restore, "metadata", METADATA),
+        (upscale, "preset", PRESETS),
+        (upscale, "sampler", GUIDED),
+        (upscale, "operator", OPERATORS),
+        (degrade, "kind", DEGRADATIONS),
+        (train, "task", TASKS),
+        (bench, "task", (*RESTORED, "inpaint", "upscale")),
+    ],
+)
+def test_a_table_is_offered(command: Any, option: str, table: Iterable[str]) -> None:
+    assert sorted(offered(command, option)) == sorted(table)
+
+
+def test_every_format_is_offered_once() -> None:
+    assert sorted(SPELLINGS[name] for name in offered(restore, "format")) == sorted(FORMATS)
+
+
+def test_the_shell_gets_what_begins_like_its_word() -> None:
+    asked = {"_IRFLOW_COMPLETE": "complete_bash", "COMP_WORDS": "irflow restore --task dera", "COMP_CWORD": "3"}
+    command = [sys.executable, "-c", "import sys; sys.argv[0] = 'irflow'; from irflow_cli.cli.app import main; main()"]
+    done = subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == ["derain", "deraindrop"]
