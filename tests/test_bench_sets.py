@@ -36,6 +36,8 @@ LAYOUTS = {  # name of the clean and of the degraded picture number i
     "Rain12": ("groundtruth/{:02}_GT.png", "rainy/{:02}_in.png"),
     "RainDrop": ("gt/{}_clean.png", "data/{}_rain.png"),
     "Rain100 as it first came": ("norain/norain-{:03}.png", "rain/X2/norain-{:03}x2.png"),
+    "one folder": ("norain-{:03}.png", "rain-{:03}.png"),
+    "one folder, told by endings": ("{}_clean.png", "{}_rain.png"),
     "crops": ("cleancrop/{}.png", "inputcrop/{}.png"),
 }
 
@@ -79,6 +81,8 @@ def test_clean_pictures_are_found_in_the_layouts_of_public_sets(layout: str, tmp
         (["clean/a.png", "degraded/a.png", "degraded/b.png"], "b.png has no partner"),
         (["clean/a.png", "degraded/a.png", "degraded/a.bmp"], "one name"),
         (["other/a.png"], "--degrade"),
+        (["norain-1.png", "rain-1.png", "rain-2.png"], "rain-2.png has no partner"),
+        (["rain-1.png", "rain-2.png", "sea.png"], "--degrade"),
     ],
 )
 def test_what_does_not_pair_is_an_error(files: list[str], message: str, tmp_path: Path) -> None:
@@ -153,7 +157,7 @@ def test_degradations_follow_each_other(tmp_path: Path) -> None:
 @pytest.mark.parametrize("word", ["fog:1", "noise:400", "noise:much", "grain:3", "unseen", "noise:25+", "noise:25+fog"])
 def test_unknown_degradations_are_errors(word: str) -> None:
     with pytest.raises(UsageError):
-        parse_degrade(word, "deraindrop")
+        parse_degrade(word, "all-in-one")
 
 
 @pytest.mark.parametrize("name", UNSEEN)

@@ -174,6 +174,15 @@ def test_the_report_is_one_page_that_holds_everything(pairs, bench, tmp_path) ->
         assert view.size == (72, 64)
 
 
+def test_a_report_without_matplotlib_says_where_its_plots_are(pairs, bench, tmp_path, monkeypatch) -> None:
+    for name in ("plots", "report"):
+        monkeypatch.setattr(f"irflow_cli.services.bench.{name}.can_plot", lambda: False)
+    assert bench(pairs, "--report", tmp_path / "out").code == 0
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "irflow[bench]" in page
+    assert "<svg" not in page
+
+
 def test_peers_get_the_same_inputs_and_failures_are_listed(pairs, bench, tool, tmp_path) -> None:
     options = [part for what in ("", "fail", "crop", "range") for part in ("--peer-command", tool(what))]
     done = bench(pairs, *options, "--report", tmp_path / "out", "--json")

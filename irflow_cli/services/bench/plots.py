@@ -14,9 +14,14 @@ NUMBER = re.compile(r"\d+(\.\d+)?")
 PERCEPTUAL = ("lpips", "dists", "vif", "ms_ssim")  # the first that was measured is the perceptual axis
 
 
+def can_plot() -> bool:
+    """Return whether matplotlib is there."""
+    return importlib.util.find_spec("matplotlib") is not None
+
+
 def plots_of(rows: list[Row]) -> list[tuple[str, str]]:
     """Return (caption, SVG) of the plots that the rows are enough for; none without matplotlib."""
-    if importlib.util.find_spec("matplotlib") is None:
+    if not can_plot():
         return []
     found = []
     for degrade in dict.fromkeys(row.degrade for row in rows):

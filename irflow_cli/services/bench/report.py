@@ -17,7 +17,7 @@ from irflow_cli.services.bench.compare import bootstrap
 from irflow_cli.services.bench.environment import environment
 from irflow_cli.services.bench.figures import FIGURES
 from irflow_cli.services.bench.methods import Method
-from irflow_cli.services.bench.plots import plots_of
+from irflow_cli.services.bench.plots import can_plot, plots_of
 from irflow_cli.services.bench.rows import Row, averages, columns_of, label_of, markdown, show, table
 from irflow_cli.services.bench.run import Run, view_path
 
@@ -75,6 +75,7 @@ def write_report(run: Run, rows: list[Row]) -> Path:
         lower=", ".join(figure.title for figure in FIGURES.values() if not figure.higher),
         intervals=_intervals(rows),
         plots=plots_of(rows),
+        drawn=can_plot(),
         pictures=pictures,
         worst=ranked[:extremes],
         best=ranked[len(ranked) - extremes :][::-1],

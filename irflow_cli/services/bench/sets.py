@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -34,6 +35,7 @@ PAIRED = (
 # McMaster, Set5, Set14, CelebA and AFHQ are plain folders.
 CLEAN = ("clean", "original_png", "original", "HR", "GTmod12", "DIV2K_valid_HR", "image_SRF_4", "image_SRF_2", "val", "test")
 ROLE = re.compile(r"(?i)(?<![a-z0-9])(norain|rainy|rain|clean|degraded|gt|in|input|target|hr)(?![a-z])[-_ ]?")
+SPOILED = {"rainy", "rain", "degraded", "in", "input"}  # those of ROLE that tell the degraded picture
 LOW_RESOLUTION = re.compile(r"(?i)[-_](LR|bicubic|nearest|glasner|kim|SRCNN|ScSR|SelfEx\w*|x[2348])$")
 
 
@@ -93,15 +95,36 @@ def find_samples(folder: Path, *, paired: bool) -> tuple[Sample, ...]:
         raise UsageError(f"there is no folder {folder}")
     if paired:
         return _pairs(folder)
-    layout = next((clean for clean, degraded in PAIRED if (folder / clean).is_dir() and (folder / degraded).is_dir()), None)
-    root = next((folder / name for name in (layout, *CLEAN) if name and name != "." and (folder / name).is_dir()), folder)
-    beside = folder / "rainy"
-    paths = [path for path in find_pictures(root) if layout != "." or beside not in path.parents]
+    sides = _sides(folder)
+    root = sides[0].root if sides else next((folder / name for name in CLEAN if (folder / name).is_dir()), folder)
+    paths = sides[0].paths if sides else find_pictures(root)
     whole = [path for path in paths if not LOW_RESOLUTION.search(path.stem)]
     paths = [path for path in paths if path in whole or not _has_larger(path, whole)]
     if not paths:
         raise NothingToDo(f"no pictures below {root}")
     return tuple(Sample(_name(path, root), index, path) for index, path in enumerate(paths))
+
+
+class _Side(NamedTuple):
+    """One half of a set of pairs: the pictures, and the folder from which their names are counted."""
+
+    root: Path
+    paths: list[Path]
+
+
+def _sides(folder: Path) -> tuple[_Side, _Side] | None:
+    """Return the clean and the degraded half of a set of pairs, or None where the folder is none."""
+    for clean, degraded in PAIRED:
+        if (folder / clean).is_dir() and (folder / degraded).is_dir():
+            root, other = folder / clean, folder / degraded
+            inside = [path for path in find_pictures(root) if clean != "." or other not in path.parents]
+            return _Side(root, inside), _Side(other, find_pictures(other))
+    told = {path: ROLE.search(path.stem) for path in find_pictures(folder, deep=False)}
+    roles = {path: role[1].lower() for path, role in told.items() if role}
+    sides = [[path for path, role in roles.items() if (role in SPOILED) == spoiled] for spoiled in (False, True)]
+    if len(roles) == len(told) and all(sides):  # all in one folder, told apart by their names
+        return _Side(folder, sides[0]), _Side(folder, sides[1])
+    return None
 
 
 def _has_larger(path: Path, whole: list[Path]) -> bool:
@@ -111,20 +134,15 @@ def _has_larger(path: Path, whole: list[Path]) -> bool:
 
 
 def _pairs(folder: Path) -> tuple[Sample, ...]:
-    for clean_name, degraded_name in PAIRED:
-        clean_root, degraded_root = folder / clean_name, folder / degraded_name
-        if clean_root.is_dir() and degraded_root.is_dir():
-            break
-    else:
+    sides = _sides(folder)
+    if sides is None:
         raise UsageError(f"{folder} has no clean/ and degraded/; for clean pictures give --degrade KIND:SEVERITY")
-    inside = clean_name == "."
-    clean = [path for path in find_pictures(clean_root) if not (inside and degraded_root in path.parents)]
-    degraded = find_pictures(degraded_root)
+    (clean_root, clean), (degraded_root, _) = sides
     if not clean:
         raise NothingToDo(f"no pictures below {clean_root}")
-    names, others = _keyed(clean, clean_root, plain=False), _keyed(degraded, degraded_root, plain=False)
+    names, others = (_keyed(side.paths, side.root, plain=False) for side in sides)
     if set(names) != set(others):
-        names, others = _keyed(clean, clean_root, plain=True), _keyed(degraded, degraded_root, plain=True)
+        names, others = (_keyed(side.paths, side.root, plain=True) for side in sides)
     for found, partners, place in ((names, others, degraded_root), (others, names, clean_root)):
         for key, paths in found.items():
             if len(paths) > 1:

@@ -27,7 +27,8 @@ Shapes = tuple[tuple[int, int], ...]
 REPEATS = 5
 TILES = (256, 512, 1024)  # sides of the pictures that the network alone is timed on
 CONVOLUTIONS = ((32, 256), (64, 256), (64, 512), (128, 128))  # (channels, side) of those that the peak is looked for with
-FACTS = f"{REPEATS} repetitions after a warm-up"
+SMALL, AGAIN = 2.0, 3  # whole commands on pictures up to so many megapixels are run so many times, larger ones once
+FACTS = f"{REPEATS} repetitions after a warm-up; whole commands in fresh processes, {AGAIN} times up to {SMALL:g} MP, else once"
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def _fact(name: str, values: list[float], unit: str) -> Fact:
 def measure_speed(settings: RestoreSettings, sizes: tuple[float, ...]) -> Iterator[Fact]:
     """Yield the speed and memory of a task's checkpoint. sizes: megapixels of the pictures of the whole command.
 
-    A picture's time and memory are those of a fresh process, so each size is measured once after a smaller one.
+    A picture's time and memory are those of a fresh process, after one that only warms the disk's cache.
     """
     restorer = Restorer(settings)
     yield _fact("threads", [float(torch.get_num_threads())], f"on {restorer.device}")
@@ -159,11 +160,16 @@ def size_facts(settings: RestoreSettings, sizes: tuple[float, ...]) -> Iterator[
         for size in sizes:
             height = round((size * 1e6 * 3 / 4) ** 0.5)
             source = _drawn(Path(name, f"{size:g}.jpg"), height, round(size * 1e6 / height))
-            took, peak = whole_command(settings, source, Path(name, f"{size:g}.out.jpg"))
-            seconds.append(took)
-            yield _fact(f"restore, {size:g} MP JPEG", [took], "s")
-            yield _fact(f"restore, {size:g} MP JPEG", [took / size], "s/MP")
-            yield _fact(f"restore, {size:g} MP JPEG", [peak], "MiB above torch")
+            if not seconds:
+                whole_command(settings, _drawn(Path(name, "warm.jpg"), 64, 64), Path(name, "warm.out.jpg"))
+            runs = [
+                whole_command(settings, source, Path(name, f"{size:g}.out.jpg")) for _ in range(AGAIN if size <= SMALL else 1)
+            ]
+            took, peaks = zip(*runs, strict=True)
+            seconds.append(float(np.median(took)))
+            yield _fact(f"restore, {size:g} MP JPEG", list(took), "s")
+            yield _fact(f"restore, {size:g} MP JPEG", [one / size for one in took], "s/MP")
+            yield _fact(f"restore, {size:g} MP JPEG", list(peaks), "MiB above torch")
     if len(sizes) > 1:
         slope = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
         yield _fact("time over size, exponent", [float(slope)], "1 is proportional")

@@ -108,6 +108,26 @@ def processed(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Te
     return torch.from_numpy(stored).permute(2, 0, 1)[None] / 255
 
 
+def lens_drops(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the picture behind round drops with sharp rims, each a sphere that shows what is around it upside down; `severity`
+    is their number per 10 000 pixels."""
+    height, width = clean.shape[-2:]
+    pixels = clean[0].permute(1, 2, 0).numpy()
+    count = max(4, int(float(severity) * height * width / 10_000))
+    seen, wet = pixels.copy(), np.zeros((height, width), np.float32)
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    for y, x, size in torch.rand((count, 3), generator=generator).tolist():
+        centre, radius = (y * height, x * width), 6 + 18 * size
+        offset = np.stack([rows - centre[0], columns - centre[1]])
+        inside = np.hypot(*offset) < radius
+        source = [axis * side - 3 * part for axis, side, part in zip((y, x), (height, width), offset, strict=True)]
+        turned = cv2.remap(pixels, source[1], source[0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+        seen[inside] = 0.9 * turned[inside] + 0.08
+        wet[inside] = 1
+    cover = cv2.GaussianBlur(wet, (0, 0), 1.5)[..., None]
+    return torch.from_numpy(pixels + cover * (cv2.GaussianBlur(seen, (0, 0), 1.0) - pixels)).permute(2, 0, 1)[None].clamp(0, 1)
+
+
 def _add(clean: Tensor, layer: np.ndarray) -> Tensor:
     return (clean + torch.from_numpy(layer).permute(2, 0, 1)[None]).clamp(0, 1)
 
@@ -119,6 +139,7 @@ UNSEEN: dict[str, Unseen] = {
     "grain": Unseen("denoise", 20, grain),
     "bands": Unseen("denoise", 8, bands),
     "processed": Unseen("denoise", 25, processed),
+    "lens-drops": Unseen("deraindrop", 3, lens_drops),
     "drawn-rain": Unseen("derain", 3, drawn_rain),
     "blown-rain": Unseen("derain", 1.5, blown_rain),
     "wet-and-noisy": Unseen("derain", 10, wet_and_noisy),
