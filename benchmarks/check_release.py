@@ -15,6 +15,7 @@ from irflow_cli.tasks import TASKS
 
 sys.path.insert(0, str(Path(__file__).parent))
 import ship
+import speed
 
 ROOT = Path(__file__).parent.parent
 
@@ -32,6 +33,8 @@ def problems() -> list[str]:
     for name, task in TASKS.items():
         if task.checkpoint and load_checkpoint(ship.WEIGHTS / f"{task.checkpoint}.safetensors").card.task != name:
             found.append(f"weights/{task.checkpoint}.safetensors is not for {name}")
+    if speed.in_readme() != speed.STORE.read_text():
+        found.append("README.md's table of speed is not what `python benchmarks/speed.py --store` kept")
     return found + readme_problems(ROOT)
 
 

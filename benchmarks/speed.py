@@ -1,18 +1,21 @@
 """Speed and memory, as ratios measured side by side in one run; `irflow bench --speed` has the figures themselves.
 
-    python benchmarks/speed.py [--threads 2] [--large] [--scratch] [--folder] [--data FOLDER [--rain-layers FOLDER]]
+    python benchmarks/speed.py [--threads 2] [--large] [--scratch] [--folder] [--data FOLDER [--rain-layers FOLDER]] [--store]
 
 Memory is read from /proc, so on Linux only. --large adds the 48 MP picture, --scratch inpainting in a large one, --folder
 200 pictures of 0.15 MP; --data measures how much of the bare training loop's speed is left with loading and degrading.
+--store keeps the table in benchmarks/results/speed.md and writes it to README.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import date
 from pathlib import Path
 
 import cv2
@@ -23,10 +26,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from irflow_cli.nets import SIZES, build
 from irflow_cli.runtime.corpus import load_corpus, load_rain_layers
+from irflow_cli.services.bench.environment import processor
 from irflow_cli.services.bench.speed import folder_facts, measured_command, timed, whole_command
 from irflow_cli.services.restore import TILES, Restorer, RestoreSettings
 from irflow_cli.services.sources import Source
 from irflow_cli.services.training import TrainRequest, draw_batch
+
+ROOT = Path(__file__).parent.parent
+STORE = ROOT / "benchmarks" / "results" / "speed.md"
+MARKED = re.compile(r"(<!-- speed -->\n)(.*?)(<!-- /speed -->)", re.DOTALL)
 
 
 def median_seconds(work, repeats: int = 5) -> float:
@@ -132,8 +140,52 @@ def training_share(data: Path, rain_layers: Path | None) -> tuple[float, float]:
     return request.batch / float(np.median(loaded)), float(np.median(bare / loaded))
 
 
+def table(options: argparse.Namespace) -> Iterator[str]:
+    """Yield the lines of the table as they are measured."""
+    threads = f"{options.threads} threads of {processor()}"
+    yield f"| {date.today().isoformat()}, torch {torch.__version__}, {threads} | |\n|---|---|"
+    for tile in (256, TILES["cpu"], 640):
+        speed = network(tile)
+        share = speed["GFLOP/s"] / speed["convolution GFLOP/s"]
+        yield (
+            f"| one call of the larger network, {tile} x {tile} | {speed['s/MP']:.2f} s/MP, {speed['GFLOP/s']:.0f} GFLOP/s, "
+            f"{share:.2f} of the {speed['convolution GFLOP/s']:.0f} of a 64 to 64 convolution |"
+        )
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        alone = network_alone(4000, 3000)
+        seconds, peak = repeated(jpeg(4000, 3000, folder) for _ in range(2))
+        share = f"{seconds / alone:.2f} of the network's {alone:.1f} s"
+        yield f"| `restore` of a JPEG of 12 MP, one step | {seconds:.1f} s, {share} |"
+        yield f"| its memory above torch's | {peak:.0f} MiB |"
+        if options.large:
+            _, larger = repeated(jpeg(8000, 6000, folder) for _ in range(2))
+            yield f"| its memory at 48 MP | {larger:.0f} MiB, {larger / peak:.2f} of that at 12 MP |"
+        if options.scratch:
+            seconds, peak, whole = scratch(folder)
+            share = f"{whole / seconds:.0f} times faster than all of the picture"
+            yield f"| `inpaint` of a scratch of 12 x 600 pixels in 12 MP | {seconds:.1f} s, {share}; {peak:.0f} MiB |"
+    if options.folder:
+        restorer = Restorer(RestoreSettings("derain", steps=1, device="cpu"))
+        for fact in folder_facts(restorer, 200, 387, repeats=1):
+            yield f"| {fact.name} | {fact.median:.2f} {fact.unit} |"
+    started = median_seconds(
+        lambda: subprocess.run([sys.executable, "-m", "irflow_cli", "--help"], capture_output=True, check=True)
+    )
+    yield f"| `irflow --help` | {started:.2f} s |"
+    if options.data:
+        loaded, share = training_share(options.data, options.rain_layers)
+        yield f"| training, with loading and degrading | {loaded:.1f} pictures/s, {share:.2f} of the bare loop's |"
+
+
+def in_readme() -> str:
+    """Return what stands between the markers of README.md."""
+    found = MARKED.search((ROOT / "README.md").read_text())
+    return found[2] if found else ""
+
+
 def main() -> None:
-    """Measure and print."""
+    """Measure and print, and store where that is asked."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--large", action="store_true")
@@ -141,40 +193,18 @@ def main() -> None:
     parser.add_argument("--folder", action="store_true")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--rain-layers", type=Path)
+    parser.add_argument("--store", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    print(f"| torch {torch.__version__}, {options.threads} threads | |\n|---|---|")
-    for tile in (256, TILES["cpu"], 640):
-        speed = network(tile)
-        share = speed["GFLOP/s"] / speed["convolution GFLOP/s"]
-        print(
-            f"| network, {tile} x {tile} | {speed['s/MP']:.2f} s/MP, {speed['GFLOP/s']:.0f} GFLOP/s, {share:.2f} of the "
-            f"{speed['convolution GFLOP/s']:.0f} of a 64 to 64 convolution |"
-        )
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        alone = network_alone(4000, 3000)
-        seconds, peak = repeated(jpeg(4000, 3000, folder) for _ in range(2))
-        print(f"| restore, 12 MP JPEG | {seconds:.1f} s, {seconds / alone:.2f} of the network's {alone:.1f} s |")
-        print(f"| its memory above torch | {peak:.0f} MiB |")
-        if options.large:
-            _, larger = repeated(jpeg(8000, 6000, folder) for _ in range(2))
-            print(f"| its memory at 48 MP | {larger:.0f} MiB, {larger / peak:.2f} of that at 12 MP |")
-        if options.scratch:
-            seconds, peak, whole = scratch(folder)
-            share = f"{whole / seconds:.0f} times less than all of it"
-            print(f"| inpaint, a scratch in 12 MP | {seconds:.1f} s, {share}; {peak:.0f} MiB |")
-    if options.folder:
-        restorer = Restorer(RestoreSettings("derain", steps=1, device="cpu"))
-        for fact in folder_facts(restorer, 200, 387, repeats=1):
-            print(f"| {fact.name} | {fact.median:.2f} {fact.unit} |")
-    started = median_seconds(
-        lambda: subprocess.run([sys.executable, "-m", "irflow_cli", "--help"], capture_output=True, check=True)
-    )
-    print(f"| `irflow --help` | {started:.2f} s |")
-    if options.data:
-        loaded, share = training_share(options.data, options.rain_layers)
-        print(f"| training with loading | {loaded:.1f} pictures/s, {share:.2f} of the bare loop's |")
+    lines = []
+    for line in table(options):
+        print(line, flush=True)
+        lines.append(line)
+    if options.store:
+        text = "\n".join(lines) + "\n"
+        STORE.write_text(text)
+        readme = (ROOT / "README.md").read_text()
+        (ROOT / "README.md").write_text(MARKED.sub(lambda found: found[1] + text + found[3], readme))
 
 
 if __name__ == "__main__":
