@@ -93,6 +93,15 @@ SUITES: dict[str, dict[str, Entry]] = {
             crop=256,
             presets=("fast", "default"),
         ),
+        "inpaint-paper": Entry(
+            "kodak24",
+            24,
+            "Kodak24, the middle 128 x 128",
+            "inpaint",
+            "thin,thick,pixels:0.8",
+            crop=128,
+            presets=("paper", "default", "fast"),
+        ),
         "upscale": Entry(
             "kodak24",
             24,
