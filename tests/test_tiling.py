@@ -67,6 +67,20 @@ def test_a_tile_that_does_not_fit_memory_is_halved() -> None:
     assert max(sizes) > 128 >= sizes[-1]
 
 
+def test_tiles_after_one_that_did_not_fit_are_not_tried_whole() -> None:
+    picture, tried = torch.rand(1, 1, 300, 1000), []
+
+    def work(part: Tensor) -> Tensor:
+        if part.shape[2] * part.shape[3] > 150 * 150:
+            tried.append(part.shape)
+            raise torch.OutOfMemoryError("no room")
+        return part.clone()
+
+    whole = torch.cat([block for _, _, block in tiled(work, _read(picture), 300, 1000, 300, 16)], dim=3)
+    assert torch.allclose(whole, picture, atol=1e-6)
+    assert len(tried) <= 2  # one tile, and its quarters
+
+
 def test_memory_that_never_suffices_is_a_device_error() -> None:
     def work(part: Tensor) -> Tensor:
         raise torch.OutOfMemoryError("no room")

@@ -52,16 +52,16 @@ def tiled(
 
     A block is yielded as soon as no later tile touches it, and later tiles never read its pixels, so that it can be written
     over the input. Memory: a tile, and what neighbouring rows of tiles share. Where memory runs out a tile is worked on in
-    quarters.
+    quarters, and so are the tiles after it.
     """
     rows, columns = spans(height, tile, overlap, align), spans(width, tile, overlap, align)
-    across = weights(columns, overlap)
+    across, safely = weights(columns, overlap), work if isinstance(work, _Safely) else _Safely(work, overlap, align)
     above: Tensor | None = None
     for (top, bottom), down, lower in zip(rows, weights(rows, overlap), _next_starts(rows), strict=True):
         beside: Tensor | None = None
         below: Tensor | None = None
         for (left, right), weight, further in zip(columns, across, _next_starts(columns), strict=True):
-            done = _work_safely(work, read(top, bottom, left, right), overlap, align)
+            done = safely(read(top, bottom, left, right))
             done = done * (down[:, None] * weight).to(done)
             if beside is not None:
                 done[..., : beside.shape[3]] += beside
@@ -98,25 +98,34 @@ def windowed(work: Work, x: Tensor, needed: Tensor, tile: int, overlap: int, ali
     return result
 
 
-def _work_safely(work: Work, part: Tensor, overlap: int, align: int) -> Tensor:
-    """Return work(part), in four smaller tiles when memory runs out. Raises DeviceError when that does not help."""
-    try:
-        return work(part)
-    except RuntimeError as error:
-        if not out_of_memory(error):
-            raise
-    height, width = part.shape[-2:]
-    half = max(height, width) // 2 + overlap + align
-    if half < SMALLEST or half >= max(height, width):
-        raise DeviceError(f"out of memory on a tile of {width} x {height}; free some, or use --device cpu")
+class _Safely:
+    """Work on tiles, in four smaller ones each from the size on at which memory ran out once."""
 
-    def read(top: int, bottom: int, left: int, right: int) -> Tensor:
-        return part[..., top:bottom, left:right]
+    def __init__(self, work: Work, overlap: int, align: int) -> None:
+        self.work, self.overlap, self.align = work, overlap, align
+        self.too_large = math.inf  # pixels
 
-    result = torch.empty_like(part)
-    for top, left, block in tiled(work, read, height, width, half, overlap, align):
-        result[..., top : top + block.shape[2], left : left + block.shape[3]] = block
-    return result
+    def __call__(self, part: Tensor) -> Tensor:
+        """Return work(part). Raises DeviceError when smaller tiles do not help."""
+        height, width = part.shape[-2:]
+        if height * width < self.too_large:
+            try:
+                return self.work(part)
+            except (MemoryError, RuntimeError) as error:
+                if not out_of_memory(error):
+                    raise
+                self.too_large = height * width
+        half = max(height, width) // 2 + self.overlap + self.align
+        if half < SMALLEST or half >= max(height, width):
+            raise DeviceError(f"out of memory on a tile of {width} x {height}; free some, or use --device cpu")
+
+        def read(top: int, bottom: int, left: int, right: int) -> Tensor:
+            return part[..., top:bottom, left:right]
+
+        result = torch.empty_like(part)
+        for top, left, block in tiled(self, read, height, width, half, self.overlap, self.align):
+            result[..., top : top + block.shape[2], left : left + block.shape[3]] = block
+        return result
 
 
 def out_of_memory(error: Exception) -> bool:
