@@ -30,6 +30,7 @@ from irflow_cli.tensors import match_dims
 TILES = {"cpu": 480, "cuda": 2048, "mps": 1024}  # pixels of a side; on a CPU larger ones gain nothing
 SMALLEST_TILE = 128
 WHITE = 255.0  # of the scale on which noise is told
+LOSSY = ("JPEG", "WEBP", "AVIF", "HEIF")  # formats in which noise loses what its level is estimated by
 TOGETHER = 16  # pictures that share a call at most, where that gains
 BYTES_A_PIXEL = 800  # of a tile, that the networks need at most while they work
 
@@ -183,7 +184,10 @@ class Restorer:
         found = 255 * estimate_sigma(_to_tensor(_middle(picture.pixels)))
         if found > limit:
             return limit, (f"estimated noise sigma {found:.1f} is more than this network knows; using {limit:g}",)
-        return found, (f"estimated noise sigma {found:.1f}",)
+        hidden = picture.format in LOSSY and self.settings.method == "flow"
+        return found, (
+            f"estimated noise sigma {found:.1f}" + hidden * ", and what compression hides; the network looks for it",
+        )
 
     def blocks(self, stack: list[np.ndarray], sigmas: Sequence[float | None]) -> Iterator[tuple[int, int, np.ndarray]]:
         """Yield (top, left, restored block of each) of pixels (H, W) or (H, W, 3), as numbers in their range."""
