@@ -184,10 +184,9 @@ class Restorer:
         found = 255 * estimate_sigma(_to_tensor(_middle(picture.pixels)))
         if found > limit:
             return limit, (f"estimated noise sigma {found:.1f} is more than this network knows; using {limit:g}",)
-        hidden = picture.format in LOSSY and self.settings.method == "flow"
-        return found, (
-            f"estimated noise sigma {found:.1f}" + hidden * ", and what compression hides; the network looks for it",
-        )
+        blind = picture.format in LOSSY and self.settings.method == "flow"
+        more = ", and what compression hides; the network looks for it" if blind else ""
+        return found, (f"estimated noise sigma {found:.1f}{more}",)
 
     def blocks(self, stack: list[np.ndarray], sigmas: Sequence[float | None]) -> Iterator[tuple[int, int, np.ndarray]]:
         """Yield (top, left, restored block of each) of pixels (H, W) or (H, W, 3), as numbers in their range."""
