@@ -123,3 +123,24 @@ def test_masks_and_scales_that_do_not_fit_are_refused(prior) -> None:
         irflow_cli.inpaint(picture, np.ones((12, 16, 3), bool), checkpoint=prior)
     with pytest.raises(UsageError, match="--scale"):
         irflow_cli.upscale(picture, 7, checkpoint=prior)
+
+
+def test_a_mask_of_sixteen_bits_is_white_where_it_is_white() -> None:
+    picture, mask = scene(40, 40), np.full((40, 40), 1000, np.uint16)
+    mask[10:14, 10:30] = 65535
+    filled = irflow_cli.inpaint(picture, Image.fromarray(mask))
+    assert np.array_equal(filled[mask == 1000], picture[mask == 1000])
+
+
+def test_the_prior_takes_noise_out_of_grey_pictures_as_out_of_others() -> None:
+    clean = scene(96, 96)
+    grey = np.repeat(clean.mean(2, keepdims=True), 3, 2).round().astype(np.uint8)
+    noise = np.random.default_rng(0).normal(0, 25, grey.shape)
+    noise[..., 1] = noise[..., 2] = noise[..., 0]
+
+    def left(pixels: np.ndarray) -> float:
+        return float(np.square(pixels.reshape(96, 96, -1)[..., 0] - grey[..., 0].astype(float)).mean())
+
+    noisy = (grey[..., 0] + noise[..., 0]).clip(0, 255).round().astype(np.uint8)
+    one = left(irflow_cli.restore(noisy, "denoise", method="prior", sigma=25).astype(float))
+    assert one < 0.3 * left(noisy.astype(float))

@@ -56,6 +56,10 @@ def carry_out(
                 console.error(f"{job.source}: No such file or directory")
                 absent = True
                 continue
+            if job.mask is not None and not job.mask.is_file():
+                console.error(f"{job.source}: has no mask, {job.mask} is not there")
+                absent = True
+                continue
             skipped = job.exists and request.files.skip_existing
             line = f"{job.target}: already there, skipped" if skipped else f"{job.source} -> {job.target}"
             console.result(line, input=job.source, output=job.target, status="skipped" if skipped else "planned")

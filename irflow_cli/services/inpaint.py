@@ -6,6 +6,7 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -238,15 +239,15 @@ def inpaint_files(
     jobs = request.plan()
     inpainter = Inpainter(request.walk)
     if request.samples > 1 and not inpainter.prior.draws:
-        raise UsageError("this walk has one end, whatever the seed; for several --samples use --preset default or best")
-    spare = request.masks.spare([job.mask for job in jobs])
+        raise UsageError("this walk has one end, whatever the seed; for several --samples use --preset best")
+    whole = any(Path(given).is_dir() for given in request.files.inputs)  # not single files out of more
+    spare = request.masks.spare([job.mask for job in jobs]) if whole else []
+    lost = [Outcome(Job(mask, mask), "failed", f"{mask}: no picture has its name; rename or move it") for mask in spare]
     masks = replace(request.masks, mask=None)  # a mask's content counts, not its name
 
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         hole = hole_of(request.masks, picture, job.mask, request.files.max_pixels)
         notes, share = recoded(job, request.files, picture), float(hole.inside.mean())
-        if spare and job is jobs[0]:
-            notes += (f"{len(spare)} masks have no picture, such as {spare[0]}",)
         if share > LARGE:
             notes += (f"{share:.0%} of it is missing; what is filled in is mostly made up",)
         filled = inpainter.fill(picture, hole, request.walk.seed + job.sample, progress)
@@ -258,4 +259,4 @@ def inpaint_files(
         return filled, notes
 
     identity = f"inpaint {masks} {request.walk} {inpainter.prior.checkpoint.card.to_json()} {irflow_cli.__version__}"
-    return work_through(jobs, work, request.files, identity, progress=progress, stop=stop)
+    return itertools.chain(lost, work_through(jobs, work, request.files, identity, progress=progress, stop=stop))

@@ -54,7 +54,7 @@ class MaskSettings:
             "--mask-tolerance is about --mask-color; give it, or leave the tolerance out": self.tolerance is None
             or bool(self.color),
             f"--mask-tolerance goes from 0 to 255, got {self.tolerance}": 0 <= (self.tolerance or 0) <= 255,
-            f"--mask-threshold goes from 0 to 1, got {self.threshold}": self.threshold is None or 0 < self.threshold <= 1,
+            f"--mask-threshold is above 0 and up to 1, got {self.threshold}": self.threshold is None or 0 < self.threshold <= 1,
             f"--mask-dilate goes from 0 to 500, got {self.dilate}": 0 <= self.dilate <= 500,
             f"--mask-feather goes from 0 to 500, got {self.feather}": 0 <= self.feather <= 500,
         }
@@ -142,18 +142,21 @@ def _from_file(settings: MaskSettings, file: Path, size: tuple[int, ...], max_pi
     if mask.pixels.ndim == 3 and (np.ptp(mask.rgb8(), axis=2) > 16).any():
         raise ImageError(f"the mask {file} is coloured; make it black and white, or mark the picture and use --mask-color")
     values = mask.unit().mean(2)
-    if values.shape != size:
-        if not settings.resize:
-            there, here = f"{values.shape[1]} x {values.shape[0]}", f"{size[1]} x {size[0]}"
-            raise ImageError(f"the mask {file} has {there} pixels, the picture {here}; --mask-resize brings it to size")
-        values = cv2.resize(values, size[::-1], interpolation=cv2.INTER_NEAREST)
+    if values.shape != size and not settings.resize:
+        there, here = f"{values.shape[1]} x {values.shape[0]}", f"{size[1]} x {size[0]}"
+        raise ImageError(f"the mask {file} has {there} pixels, the picture {here}; --mask-resize brings it to size")
     if settings.threshold is not None:
         hole = values >= settings.threshold
     elif ((values > NEAR) & (values < 1 - NEAR)).any():
         raise ImageError(f"the mask {file} has grey values; say from which on they are missing, e.g. --mask-threshold 0.5")
     else:
         hole = values > 0.5
-    return ~hole if settings.invert else hole
+    hole = ~hole if settings.invert else hole
+    if hole.shape != size:  # a pixel of which any part is missing is missing
+        smaller = all(side <= whole for side, whole in zip(size, hole.shape, strict=True))
+        way = cv2.INTER_AREA if smaller else cv2.INTER_NEAREST
+        hole = cv2.resize(hole.astype(np.float32), size[::-1], interpolation=way) > 0
+    return hole
 
 
 def _distance(inside: np.ndarray) -> np.ndarray:

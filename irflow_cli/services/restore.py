@@ -224,7 +224,10 @@ class Restorer:
             noise = [noise_like(one[None], generator) for one, generator in zip(degraded, generators, strict=True)]
             source = degraded + extra / 255 * torch.cat(noise)
             levels = [None if sigma is None else (sigma**2 + extra**2) ** 0.5 for sigma in sigmas]
-        colour = source.expand(-1, 3, -1, -1).to(self.device)
+        colour = source.expand(-1, 3, -1, -1)
+        if self.settings.method == "prior" and degraded.shape[1] == 1:
+            colour, levels = _as_if_three(colour, levels, generators)
+        colour = colour.to(self.device)
         views = range(8) if self.settings.ensemble else range(1)
         total = torch.zeros_like(colour)
         for view in views:
@@ -252,6 +255,21 @@ class Restorer:
             self.redone += 1
             restored = self.walk(velocity, source, times).state
         return torch.where(clean[:, None, None, None], given, restored)
+
+
+def _as_if_three(
+    grey: Tensor, sigmas: Sequence[float | None], generators: Sequence[torch.Generator]
+) -> tuple[Tensor, list[float | None]]:
+    """Return grey pictures (B, 3, H, W), whose channels have one noise, with noise of a mean of 0 over the channels on
+    top, and the levels (0-255 scale) they have then.
+
+    A prior knows noise that is independent from channel to channel. Three such of deviation sqrt(3) sigma have a mean of
+    deviation sigma: this draws the rest of them to the mean that is there.
+    """
+    levels = [3**0.5 * (sigma or 0) for sigma in sigmas]
+    noise = torch.cat([noise_like(one[None], generator) for one, generator in zip(grey, generators, strict=True)])
+    scale = match_dims(torch.tensor(levels) / 255, grey)
+    return grey + scale * (noise - noise.mean(1, keepdim=True)), list(levels)
 
 
 def noise_entry(sigma: float | None) -> float:

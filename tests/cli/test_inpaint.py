@@ -300,10 +300,15 @@ def test_masks_of_one_name_and_masks_without_pictures_are_told(inpaint, picture_
     source = picture_file("in/a.png")
     mask_file("m/a.png")
     mask_file("m/zzz.png")
-    done = inpaint(source, "--mask", tmp_path / "m", "-o", tmp_path / "out.png")
-    assert done.code == 0
-    assert "1 masks have no picture" in done.err
-    assert "zzz.png" in done.err
+    assert inpaint(source, "--mask", tmp_path / "m", "-o", tmp_path / "out.png").code == 0  # one picture of more
+    picture_file("in/b.png")
+    done = inpaint(tmp_path / "in", "--mask", tmp_path / "m", "-o", tmp_path / "out")
+    assert done.code == 1
+    assert "zzz.png: no picture has its name" in done.err
+    assert "b.png: has no mask" in done.err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+    rehearsed = inpaint(tmp_path / "in", "--mask", tmp_path / "m", "-o", tmp_path / "dry", "-n")
+    assert (rehearsed.code, "b.png: has no mask" in rehearsed.err) == (1, True)
     mask_file("m/a.bmp")
     done = inpaint(source, "--mask", tmp_path / "m", "-o", tmp_path / "other.png")
     assert (done.code, "both called as a.png is" in done.err) == (2, True)
@@ -524,3 +529,15 @@ def test_presets_are_walks() -> None:
 def test_a_colour_that_is_nowhere_is_an_empty_mask() -> None:
     with pytest.raises(ImageError, match="the mask is empty"):
         hole_of(MaskSettings(color="#00ff00"), Picture(scene(20, 20), None, "PNG"), None)
+
+
+def test_a_mask_that_is_made_smaller_keeps_its_thin_lines(inpaint, picture_file, tmp_path: Path) -> None:
+    lines = np.zeros((96 * 4, 128 * 4), np.uint8)
+    cv2.line(lines, (10, 10), (500, 370), 255, 1)
+    Image.fromarray(lines).save(tmp_path / "lines.png")
+    source = picture_file("in.png", 96, 128)
+    assert inpaint(source, "--mask", tmp_path / "lines.png", "--mask-resize", "-o", tmp_path / "out.png").code == 0
+    touched = lines.reshape(96, 4, 128, 4).any(axis=(1, 3))
+    changed = (read_picture(tmp_path / "out.png").pixels != read_picture(source).pixels).any(2)
+    assert not (changed & ~touched).any()
+    assert changed[touched].mean() > 0.8  # a few may come out as they were
