@@ -9,6 +9,8 @@ from drawn import scene
 from irflow_cli.degradations import DEGRADATIONS, degrade
 from irflow_cli.degradations.estimate import estimate_sigma
 from irflow_cli.degradations.rain import from_layers
+from irflow_cli.degradations.shrink import SHRINKS
+from irflow_cli.flow.observations import OPERATORS
 
 
 def clean(count: int = 2, height: int = 96, width: int = 80, channels: int = 3) -> torch.Tensor:
@@ -85,6 +87,22 @@ def test_rain_only_adds_light_where_there_is_no_haze() -> None:
 def test_severity_out_of_range_is_refused(kind: str, severity: float) -> None:
     with pytest.raises(ValueError, match="severity"):
         degrade(clean(), kind, severity, generator=seeded())
+
+
+@pytest.mark.parametrize("kind", OPERATORS)
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_what_was_made_smaller_is_what_upscaling_sees(kind: str, scale: int) -> None:
+    height, width = 48 // scale * scale, 60 // scale * scale
+    picture = clean(1, height, width)
+    small = SHRINKS[kind](picture, scale)
+    assert small.shape == (1, 3, height // scale, width // scale)
+    seen = OPERATORS[kind](small, scale)
+    assert torch.allclose(seen.project(picture), seen.picture, atol=1e-6)
+    assert SHRINKS.keys() == OPERATORS.keys()
+
+
+def test_what_is_left_of_a_block_is_cut_off() -> None:
+    assert all(shrink(clean(1, 49, 61), 4).shape == (1, 3, 12, 15) for shrink in SHRINKS.values())
 
 
 @pytest.mark.parametrize("sigma", [5, 15, 25, 50])

@@ -12,12 +12,11 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from irflow_cli.degradations import DEGRADATIONS
 from irflow_cli.degradations.masks import HOLES
+from irflow_cli.degradations.shrink import SHRINKS
 from irflow_cli.errors import NothingToDo, UsageError
-from irflow_cli.flow.observations import OPERATORS
 from irflow_cli.runtime.images import find_pictures, read_picture
 from irflow_cli.services.bench.unseen import UNSEEN
 
@@ -236,13 +235,12 @@ def _holes(word: str) -> Spoiler:
 
 def _smaller(word: str) -> Spoiler:
     kind, _, amount = word.partition(":")
-    if kind not in OPERATORS or amount not in ("2", "3", "4"):
-        raise UsageError(f"--degrade of upscale is {' or '.join(f'{name}:2' for name in OPERATORS)}, 3 or 4; got {word!r}")
+    if kind not in SHRINKS or amount not in ("2", "3", "4"):
+        raise UsageError(f"--degrade of upscale is {' or '.join(f'{name}:2' for name in SHRINKS)}, 3 or 4; got {word!r}")
     scale = int(amount)
 
     def apply(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
-        whole = clean[..., : clean.shape[2] // scale * scale, : clean.shape[3] // scale * scale]
-        return F.avg_pool2d(whole, scale) if kind == "area" else whole[..., ::scale, ::scale]
+        return SHRINKS[kind](clean, scale)
 
     return Spoiler(word, scale, apply)
 
