@@ -350,8 +350,9 @@ def _xmp_of(image: Image.Image) -> bytes | None:
 
 
 def _dpi_of(dpi: object, turn: int) -> tuple[float, float] | None:
-    """Return the pixels an inch, across and down, of a picture whose EXIF orientation `turn` was undone."""
-    across, down = (float(value or 0) for value in dpi) if isinstance(dpi, tuple) else (0.0, 0.0)
+    """Return the pixels an inch, across and down, of a picture whose EXIF orientation `turn` was undone; to a tenth, for some
+    formats count by the metre."""
+    across, down = (round(float(value or 0), 1) for value in dpi) if isinstance(dpi, tuple) else (0.0, 0.0)
     if not (0 < across < math.inf and 0 < down < math.inf):
         return None
     return (down, across) if turn in (5, 6, 7, 8) else (across, down)

@@ -67,18 +67,20 @@ def test_models_are_listed_and_shown(irflow) -> None:
 
 
 # How much of the mean error may be left; drops are the hardest.
-REMAINS = {"derain": 0.65, "denoise": 0.4, "deraindrop": 1.0}
+REMAINS = {"derain": 0.4, "denoise": 0.3, "deraindrop": 0.8}
+PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 
 
 @pytest.mark.parametrize("task", [name for name, task in TASKS.items() if task.checkpoint and not task.prior])
 def test_shipped_checkpoints_improve_what_they_are_for(task: str, irflow, tmp_path: Path) -> None:
+    photograph = np.asarray(Image.open(PICTURES / "cup.png").convert("RGB"))[:200, :240]
     clean = tmp_path / "clean.png"
-    Image.fromarray(scene(160, 160)).save(clean)
+    Image.fromarray(photograph).save(clean)
     kind = {"derain": "rain", "denoise": "noise", "deraindrop": "raindrops"}[task]
     degraded, restored = tmp_path / "degraded.png", tmp_path / "restored.png"
     assert irflow("degrade", clean, degraded, "--kind", kind, "--seed", 3).code == 0
     assert irflow("restore", degraded, "--task", task, "--steps", 2, "-o", restored).code == 0
-    before, after = (np.abs(read_picture(path).pixels.astype(float) - scene(160, 160)).mean() for path in (degraded, restored))
+    before, after = (np.abs(read_picture(path).pixels.astype(float) - photograph).mean() for path in (degraded, restored))
     assert after < REMAINS[task] * before
     assert (shipped_folder() / f"{task}.safetensors").exists()
 
