@@ -57,8 +57,9 @@ def inpaint(
     """
     loaded, name = _given(checkpoint)
     inpainter = Inpainter(WalkSettings(checkpoint=name, **settings), loaded)
-    deep = isinstance(mask, Image.Image) and mask.mode.startswith("I;16")
-    values = np.asarray(mask.convert("L") if isinstance(mask, Image.Image) and not deep else mask)
+    if isinstance(mask, Image.Image) and not mask.mode.startswith("I;16"):  # whose pixels `convert` cuts off at 255
+        mask = mask.convert("L")
+    values = np.asarray(mask)
     if values.ndim != 2 or (values.dtype != bool and values.dtype not in (np.uint8, np.uint16) and values.dtype.kind != "f"):
         raise UsageError(f"expected a mask (H, W) of bool, uint8, uint16 or float, got {values.dtype} {values.shape}")
     inside = values if values.dtype == bool else values > top_of(values.dtype) / 2

@@ -9,6 +9,7 @@ import typer
 
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import Device, Precision, Quiet, Seed, among
+from irflow_cli.tasks import TASKS
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
@@ -21,7 +22,7 @@ def train(
         typer.Option(
             help="derain, denoise, deraindrop, prior or all-in-one.",
             show_default=False,
-            autocompletion=among("derain", "denoise", "deraindrop", "prior", "all-in-one"),
+            autocompletion=among(*TASKS),
         ),
     ],
     minutes: Annotated[Optional[float], typer.Option(help="Time limit.", show_default=False)] = None,

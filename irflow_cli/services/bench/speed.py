@@ -157,11 +157,10 @@ def size_facts(settings: RestoreSettings, sizes: tuple[float, ...]) -> Iterator[
     start of Python and torch, and the slope of time over size."""
     seconds = []
     with tempfile.TemporaryDirectory() as name:
+        whole_command(settings, _drawn(Path(name, "warm.jpg"), 64, 64), Path(name, "warm.out.jpg"))
         for size in sizes:
             height = round((size * 1e6 * 3 / 4) ** 0.5)
             source = _drawn(Path(name, f"{size:g}.jpg"), height, round(size * 1e6 / height))
-            if not seconds:
-                whole_command(settings, _drawn(Path(name, "warm.jpg"), 64, 64), Path(name, "warm.out.jpg"))
             runs = [
                 whole_command(settings, source, Path(name, f"{size:g}.out.jpg")) for _ in range(AGAIN if size <= SMALL else 1)
             ]
