@@ -26,6 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from irflow_cli.nets import SIZES, build
 from irflow_cli.runtime.corpus import load_corpus, load_rain_layers
+from irflow_cli.runtime.heap import keep_freed
 from irflow_cli.services.bench.environment import processor
 from irflow_cli.services.bench.speed import folder_facts, measured_command, timed, whole_command
 from irflow_cli.services.restore import TILES, Restorer, RestoreSettings
@@ -197,6 +198,7 @@ def main() -> None:
     parser.add_argument("--store", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
+    keep_freed()  # as the command does, with which the network alone is compared
     lines = []
     for line in table(options):
         print(line, flush=True)
