@@ -52,14 +52,13 @@ def inpaint(
 ) -> AnyPicture:
     """Return the picture with its missing pixels filled, of the same type, size and depth; all others are its own.
 
-    picture: as for `restore`. mask: (H, W), white or True where the picture is missing. dilate, feather: as in `MaskSettings`.
-    settings: the fields of `WalkSettings` (preset, steps, seed, ...). Raises UsageError, CheckpointError, DeviceError.
+    picture: as for `restore`. mask: (H, W), above half of white, or True, where the picture is missing; as a Pillow image it
+    may have channels, all of them equal. dilate, feather: as in `MaskSettings`. settings: the fields of
+    `WalkSettings` (preset, steps, seed, ...). Raises UsageError, CheckpointError, DeviceError.
     """
     loaded, name = _given(checkpoint)
     inpainter = Inpainter(WalkSettings(checkpoint=name, **settings), loaded)
-    if isinstance(mask, Image.Image) and not mask.mode.startswith("I;16"):  # whose pixels `convert` cuts off at 255
-        mask = mask.convert("L")
-    values = np.asarray(mask)
+    values = _mask_values(mask) if isinstance(mask, Image.Image) else np.asarray(mask)
     if values.ndim != 2 or (values.dtype != bool and values.dtype not in (np.uint8, np.uint16) and values.dtype.kind != "f"):
         raise UsageError(f"expected a mask (H, W) of bool, uint8, uint16 or float, got {values.dtype} {values.shape}")
     inside = values if values.dtype == bool else values > top_of(values.dtype) / 2
@@ -93,6 +92,16 @@ def _given(checkpoint: Checkpoint | str | None) -> tuple[Checkpoint | None, str 
     return loaded, str(loaded.path) if loaded else checkpoint  # type: ignore[return-value]
 
 
+def _mask_values(mask: Image.Image) -> np.ndarray:
+    """Return the one channel (H, W) of a mask. Raises UsageError when it has colours, or is transparent."""
+    if mask.mode == "L" or mask.mode.startswith("I;16"):  # whose pixels `convert` would cut off at 255
+        return np.asarray(mask)
+    red, green, blue, alpha = np.moveaxis(np.asarray(mask.convert("RGBA")), 2, 0)
+    if (alpha < 255).any() or (red != green).any() or (red != blue).any():
+        raise UsageError("the mask is coloured or partly transparent; make it black and white")
+    return red
+
+
 def _worked(picture: AnyPicture, work: Callable[[Picture], Picture]) -> AnyPicture:
     """Return what `work` makes of a picture, in the picture's own type."""
     if isinstance(picture, Image.Image):
@@ -104,7 +113,10 @@ def _worked(picture: AnyPicture, work: Callable[[Picture], Picture]) -> AnyPictu
     if not isinstance(picture, np.ndarray):
         raise UsageError(f"expected a Pillow image or a numpy array, got {type(picture).__name__}")
     if picture.dtype.kind == "f":
-        return _array_worked(picture.astype(np.float32), work).astype(picture.dtype)
+        single = picture.astype(np.float32)
+        done = _array_worked(single.copy(), work)
+        back = done.astype(picture.dtype)
+        return np.where(done == single, picture, back) if done.shape == picture.shape else back  # what was left alone is exact
     if picture.dtype not in (np.uint8, np.uint16):
         raise UsageError(f"expected uint8, uint16 or float pixels, got {picture.dtype}")
     return _array_worked(picture.copy(), work)

@@ -85,11 +85,11 @@ def prior(tiny_checkpoint):
     return irflow_cli.load_checkpoint(tiny_checkpoint("prior"))
 
 
-@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float16, np.float32, np.float64])
 @pytest.mark.parametrize("shape", [(20, 30), (20, 30, 3), (20, 30, 4)])
 def test_holes_of_arrays_are_filled(prior, dtype: type, shape: tuple[int, ...]) -> None:
     picture = RNG.random(shape)
-    picture = picture.astype(dtype) if dtype == np.float32 else (picture * np.iinfo(dtype).max).astype(dtype)
+    picture = picture.astype(dtype) if np.dtype(dtype).kind == "f" else (picture * np.iinfo(dtype).max).astype(dtype)
     mask = np.zeros((20, 30), bool)
     mask[5:9, 8:20] = True
     filled = irflow_cli.inpaint(picture, mask, checkpoint=prior, steps=1)
@@ -98,6 +98,7 @@ def test_holes_of_arrays_are_filled(prior, dtype: type, shape: tuple[int, ...]) 
     assert not np.array_equal(filled[mask], picture[mask])
     image = Image.fromarray((mask * 255).astype(np.uint8))
     assert np.array_equal(irflow_cli.inpaint(picture, image, checkpoint=prior, steps=1), filled)
+    assert np.array_equal(irflow_cli.inpaint(picture, image.convert("RGB"), checkpoint=prior, steps=1), filled)
     wider = irflow_cli.inpaint(picture, mask, checkpoint=prior, steps=1, dilate=2, feather=1)
     assert (wider != filled).any()
 
@@ -121,6 +122,9 @@ def test_masks_and_scales_that_do_not_fit_are_refused(prior) -> None:
         irflow_cli.inpaint(picture, np.ones((12, 16), bool), checkpoint=prior, feather=-2)
     with pytest.raises(UsageError, match="expected a mask"):
         irflow_cli.inpaint(picture, np.ones((12, 16, 3), bool), checkpoint=prior)
+    for color in ("#ff0000", "#ffffff80"):
+        with pytest.raises(UsageError, match="coloured or partly transparent"):
+            irflow_cli.inpaint(picture, Image.new("RGBA", (16, 12), color), checkpoint=prior)
     with pytest.raises(UsageError, match="--scale"):
         irflow_cli.upscale(picture, 7, checkpoint=prior)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from typing import Any
 
 import typer
 
 import irflow_cli
 from irflow_cli.cli.bench import bench
-from irflow_cli.cli.config import config, merged_defaults, origin_of
+from irflow_cli.cli.config import config, default_map, origin_of
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.degrade import degrade
 from irflow_cli.cli.doctor import doctor
@@ -54,7 +55,13 @@ def root(
     Exit codes: 0 done, 1 some pictures failed, 2 usage, 3 nothing to do, 4 checkpoint, 5 device, memory or disk, 130 and
     143 interrupted. Defaults can be set in irflow.toml (see `irflow config show --help`).
     """
-    context.default_map = {} if no_config else merged_defaults(context.command)[0]
+    context.default_map = {} if no_config else default_map(context.command)
+
+
+def _path_of(error: Any) -> str:
+    """Return the command that a usage error is about."""
+    context = getattr(error, "ctx", None)
+    return context.command_path if context else "irflow"
 
 
 def main() -> None:
@@ -95,5 +102,5 @@ def run(arguments: list[str]) -> int:
             return 2
         said = error.format_message().rstrip(".")  # type: ignore[attr-defined]
         file = origin_of(error)
-        Console().error(f"{file}: {said}" if file else f"{said}; try `irflow --help`")
+        Console().error(f"{file}: {said}" if file else f"{said}; try `{_path_of(error)} --help`")
         return 2

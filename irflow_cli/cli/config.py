@@ -6,6 +6,9 @@ device = "cuda"        # for every command that has the option
 task = "denoise"
 tile = 1024
 
+[models.list]          # for one below another
+json = true
+
 `irflow --no-config ...` leaves them unread.
 """
 
@@ -28,26 +31,54 @@ Example: irflow config show
 config = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=HELP)
 
 
-def defaults_of(group: Any, path: Path, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return a file's values as command -> parameter -> value. Raises UsageError for names that no command has."""
-    commands = {name: {p.name: p for p in command.params} for name, command in group.commands.items()}
+def commands_of(group: Any, above: str = "") -> dict[str, Any]:
+    """Return the commands below a group by their names, such as "restore" and "models pull"."""
+    found = {}
+    for name, command in group.commands.items():
+        found |= commands_of(command, f"{above}{name} ") if hasattr(command, "commands") else {above + name: command}
+    return found
+
+
+def _tables(values: dict[str, Any], names: set[str], above: str = "") -> dict[str, dict[str, Any]]:
+    """Return a file's tables as command -> option -> value, tables within tables under the names of both."""
     found: dict[str, dict[str, Any]] = {}
     for key, value in values.items():
-        name = key.replace("-", "_")
         if isinstance(value, dict):
-            if key not in commands:
-                raise UsageError(f"{path}: there is no command [{key}]; there are {', '.join(commands)}")
-            for option, setting in value.items():
-                if option.replace("-", "_") not in commands[key]:
-                    raise UsageError(f"{path}: irflow {key} has no option {option}; see `irflow {key} --help`")
-                found.setdefault(key, {})[option.replace("-", "_")] = setting
+            deeper = any(name.startswith(f"{above}{key} ") for name in names)
+            found |= _tables(value, names, f"{above}{key} ") if deeper else {above + key: value}
+        elif above:
+            found.setdefault(above.strip(), {})[key] = value
+    return found
+
+
+def defaults_of(group: Any, path: Path, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return a file's values as command -> parameter -> value. Raises UsageError for names that no command has."""
+    commands = {name: _spellings(command) for name, command in commands_of(group).items()}
+    found: dict[str, dict[str, Any]] = {}
+    for command, options in _tables(values, set(commands)).items():
+        if command not in commands:
+            known = ", ".join(name.replace(" ", ".") for name in commands)
+            raise UsageError(f"{path}: there is no command [{command.replace(' ', '.')}]; there are {known}")
+        for option, value in options.items():
+            name = commands[command].get(option.replace("_", "-"))
+            if name is None:
+                raise UsageError(f"{path}: irflow {command} has no option {option}; see `irflow {command} --help`")
+            found.setdefault(command, {})[name] = value
+    for option, value in values.items():
+        if isinstance(value, dict):
             continue
-        owners = [command for command, options in commands.items() if name in options]
+        owners = {command: names[key] for command, names in commands.items() if (key := option.replace("_", "-")) in names}
         if not owners:
-            raise UsageError(f"{path}: no command has an option {key}")
-        for command in owners:
+            raise UsageError(f"{path}: no command has an option {option}")
+        for command, name in owners.items():
             found.setdefault(command, {}).setdefault(name, value)
     return found
+
+
+def _spellings(command: Any) -> dict[str, str]:
+    """Return the names of a command's parameters by how they are typed, without the dashes before them."""
+    long = {word.lstrip("-"): parameter.name for parameter in command.params for word in parameter.opts if word[:2] == "--"}
+    return {parameter.name.replace("_", "-"): parameter.name for parameter in command.params} | long
 
 
 def merged_defaults(group: Any) -> tuple[dict[str, dict[str, Any]], dict[tuple[str, str], Path]]:
@@ -64,12 +95,24 @@ def merged_defaults(group: Any) -> tuple[dict[str, dict[str, Any]], dict[tuple[s
     return merged, origins
 
 
+def default_map(group: Any) -> dict[str, Any]:
+    """Return the defaults that the files give as click wants them: those of "models pull" within those of "models"."""
+    found: dict[str, Any] = {}
+    for command, options in merged_defaults(group)[0].items():
+        level = found
+        for name in command.split():
+            level = level.setdefault(name, {})
+        level.update(options)
+    return found
+
+
 def origin_of(error: Any) -> Path | None:
     """Return the file that a value comes from which click refused, if it comes from one."""
     context, parameter = getattr(error, "ctx", None), getattr(error, "param", None)
     if context is None or parameter is None or context.get_parameter_source(parameter.name).name != "DEFAULT_MAP":
         return None
-    return merged_defaults(context.find_root().command)[1].get((context.info_name, parameter.name))
+    command = context.command_path.partition(" ")[2]
+    return merged_defaults(context.find_root().command)[1].get((command, parameter.name))
 
 
 @config.command("show")
@@ -86,7 +129,7 @@ def show(context: typer.Context, as_json: AsJson = False) -> int:
     merged, origins = merged_defaults(group)
     for path in config_files():
         console.note(f"{path}: {'read' if path.is_file() else 'not there'}")
-    for name, command in group.commands.items():  # type: ignore[attr-defined]
+    for name, command in commands_of(group).items():
         for parameter in command.params:
             variable = parameter.envvar if isinstance(parameter.envvar, str) else None
             if variable and os.environ.get(variable):
@@ -98,6 +141,10 @@ def show(context: typer.Context, as_json: AsJson = False) -> int:
             else:
                 continue
             console.result(
-                f"{name}.{parameter.name} = {value}\t{origin}", command=name, option=parameter.name, value=value, origin=origin
+                f"{name.replace(' ', '.')}.{parameter.name} = {value}\t{origin}",
+                command=name,
+                option=parameter.name,
+                value=value,
+                origin=origin,
             )
     return 0

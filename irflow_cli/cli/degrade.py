@@ -9,7 +9,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, DryRun, Quiet, Seed, Verbose, among, with_files
+from irflow_cli.cli.options import AsJson, Quiet, Seed, Verbose, among, with_files
 from irflow_cli.cli.outcomes import carry_out
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
@@ -31,7 +31,6 @@ def degrade(
         Optional[float], typer.Option(help="How strongly; 0 changes nothing.", show_default="the kind's usual one")
     ] = None,
     seed: Seed = 0,
-    dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
@@ -49,4 +48,4 @@ def degrade(
 
     request = DegradeRequest(files([source], target, None), kind, severity, seed)
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
-    return carry_out(console, request, degrade_files, dry_run=dry_run)
+    return carry_out(console, request, degrade_files)

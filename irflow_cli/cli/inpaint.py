@@ -9,7 +9,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, DryRun, Inputs, Output, Quiet, Suffix, Verbose, with_files, with_walk
+from irflow_cli.cli.options import AsJson, Inputs, Output, Quiet, Suffix, Verbose, with_files, with_walk
 from irflow_cli.cli.outcomes import carry_out
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
@@ -43,9 +43,8 @@ def inpaint(
     mask_resize: Annotated[bool, typer.Option("--mask-resize", help="Bring masks to the picture's size.")] = False,
     mask_dilate: Annotated[int, typer.Option(help="Pixels by which holes grow.")] = 0,
     mask_feather: Annotated[int, typer.Option(help="Pixels around holes over which the filling fades out.")] = 0,
-    samples: Annotated[int, typer.Option(help="Proposals of each picture, numbered.")] = 1,
+    samples: Annotated[int, typer.Option(help="Proposals of each picture, numbered; several come from --preset best.")] = 1,
     suffix: Suffix = None,
-    dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
@@ -76,4 +75,4 @@ def inpaint(
     )
     request = InpaintRequest(files(inputs, output, ".inpaint" if suffix is None else suffix), masks, walk(), samples)
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
-    return carry_out(console, request, inpaint_files, dry_run=dry_run)
+    return carry_out(console, request, inpaint_files)

@@ -46,7 +46,6 @@ Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.", autoco
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell size and time of every picture.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print results as JSON Lines.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be written, and do nothing.")]
 
 # The options of every command that reads and writes pictures: name -> (type and help, default).
 FILE_OPTIONS: dict[str, tuple[Any, Any]] = {
@@ -55,6 +54,10 @@ FILE_OPTIONS: dict[str, tuple[Any, Any]] = {
     "skip_existing": (Annotated[bool, typer.Option("--skip-existing", help="Leave results that exist alone.")], False),
     "resume": (
         Annotated[bool, typer.Option("--resume", help="Go on with a broken batch; .irflow.jsonl keeps what is done.")],
+        False,
+    ),
+    "dry_run": (
+        Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be written, and do nothing.")],
         False,
     ),
     "fail_fast": (Annotated[bool, typer.Option("--fail-fast", help="Stop at the first picture that fails.")], False),
@@ -95,13 +98,14 @@ FILE_OPTIONS: dict[str, tuple[Any, Any]] = {
 WALK_OPTIONS: dict[str, tuple[Any, Any]] = {
     "preset": (
         Annotated[
-            str,
+            Optional[str],
             typer.Option(
                 help="fast, default, best, or paper (Restora-Flow's own 190 calls).",
+                show_default="default",
                 autocompletion=among("fast", "default", "best", "paper"),
             ),
         ],
-        "default",
+        None,
     ),
     "sampler": (
         Annotated[

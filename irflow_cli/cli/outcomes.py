@@ -28,10 +28,6 @@ class Request(Protocol):
         """Return the jobs, or raise before any work."""
         ...
 
-    def rehearse(self) -> None:
-        """Raise what would end the work before its first picture, such as a checkpoint that does not fit."""
-        ...
-
 
 Asked = TypeVar("Asked", bound=Request)
 
@@ -40,37 +36,19 @@ def carry_out(
     console: Console,
     request: Asked,
     perform: Callable[[Asked, Progress, threading.Event], Iterator[Outcome]],
-    *,
-    dry_run: bool,
 ) -> int:
     """Print every outcome of a request as it comes, the failures once more at the end, and return the exit code.
 
-    perform: `restore_files` or its like, which does the work. With `dry_run` only what would be written is said.
+    perform: `restore_files` or its like, which does the work.
     """
     jobs = request.plan()
-    if dry_run:
-        request.rehearse()
-        absent = False
-        for job in jobs:
-            if str(job.source) != "-" and not job.source.exists():
-                console.error(f"{job.source}: No such file or directory")
-                absent = True
-                continue
-            if job.mask is not None and not job.mask.is_file():
-                console.error(f"{job.source}: has no mask, {job.mask} is not there")
-                absent = True
-                continue
-            skipped = job.exists and request.files.skip_existing
-            line = f"{job.target}: already there, skipped" if skipped else f"{job.source} -> {job.target}"
-            console.result(line, input=job.source, output=job.target, status="skipped" if skipped else "planned")
-        return 1 if absent else 0
     failures: list[str] = []
     with _finishing(console) as stop, console.progress("irflow", len(jobs)) as show:
         for outcome in perform(request, show, stop):
             _tell(console, outcome)
             if outcome.error:
                 failures.append(outcome.error)
-    if failures and len(jobs) > 1:
+    if failures and len(jobs) > 1 and not request.files.dry_run:
         console.error(f"{len(failures)} of {len(jobs)} pictures failed")
         for error in failures if len(failures) > 1 else ():
             console.error(error)
@@ -93,6 +71,8 @@ def _tell(console: Console, outcome: Outcome) -> None:
         target: Path | None = None if outcome.error else job.target
         fields = {"status": outcome.status, "error": outcome.error, "notes": outcome.notes, "seconds": outcome.seconds}
         console.result("", input=job.source, output=target, **fields)
+    elif outcome.status == "planned":
+        console.result(f"{job.source} -> {job.target}")
     elif not outcome.error:
         console.result(str(job.target))
 

@@ -11,7 +11,6 @@ from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import (
     AsJson,
     Device,
-    DryRun,
     Inputs,
     Output,
     Precision,
@@ -68,7 +67,6 @@ def restore(
     device: Device = "auto",
     precision: Precision = "auto",
     seed: Seed = 0,
-    dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
@@ -103,4 +101,4 @@ def restore(
     )
     request = RestoreRequest(files(inputs, output, f".{task}" if suffix is None else suffix), settings)
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
-    return carry_out(console, request, restore_files, dry_run=dry_run)
+    return carry_out(console, request, restore_files)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, DryRun, Inputs, Output, Quiet, Suffix, Verbose, among, with_files, with_walk
+from irflow_cli.cli.options import AsJson, Inputs, Output, Quiet, Suffix, Verbose, among, with_files, with_walk
 from irflow_cli.cli.outcomes import carry_out
 
 
@@ -26,7 +26,6 @@ def upscale(
         ),
     ] = "area",
     suffix: Suffix = None,
-    dry_run: DryRun = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
@@ -44,4 +43,4 @@ def upscale(
 
     request = UpscaleRequest(files(inputs, output, f".x{scale}" if suffix is None else suffix), scale, operator, walk())
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
-    return carry_out(console, request, upscale_files, dry_run=dry_run)
+    return carry_out(console, request, upscale_files)

@@ -153,9 +153,3 @@ GUIDED: dict[str, Callable[[Velocity, Tensor, Tensor, Guidance], Walk]] = {
     "hqs": half_quadratic,
     "ot-ode": ot_ode,
 }
-
-
-def nfe_of(sampler: str, steps: int, corrections: int) -> int:
-    """Return the calls of the field that a walk makes; one of ot-ode is a forward and a backward pass."""
-    counts = {"restora": steps + 2 * corrections * (steps - 1), "pnp": 1 + (steps - 1) * max(1, corrections)}
-    return counts.get(sampler, steps)

@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +27,8 @@ AHEAD = 1  # pictures read before their turn, and results still being written
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job. status: done, failed (`error` is one line), or skipped (its result was there already).
+    """What became of a job. status: done, failed (`error` is one line), skipped (its result was there already), or planned (in
+    a dry run it would be worked on).
 
     notes are worth telling the user; data are the result's bytes when they go to standard output; megapixels and seconds
     (of the work alone) are 0 when there was no work.
@@ -69,6 +70,7 @@ def work_through(
     identity: str,
     *,
     alike: Alike | None = None,
+    opaque: bool = False,
     progress: Progress = lambda done: None,
     stop: threading.Event | None = None,
 ) -> Iterator[Outcome]:
@@ -76,10 +78,14 @@ def work_through(
 
     identity: says all that determines results beside the pictures; `files.resume` trusts only what it was made with. alike: how
     pictures that follow each other and are of one size and type are worked on together, where that gains.
+    opaque: results have no transparency, whatever the pictures have.
     When `stop` is set, or at the first failure with `files.fail_fast`, what has begun is finished and no more is done.
     Raises DiskFull. Memory: up to AHEAD pictures waiting on either side of the one that is worked on, or of those.
     """
-    shelf = _Shelf(files, identity)
+    shelf = _Shelf(files, identity, opaque)
+    if files.dry_run:
+        yield from map(shelf.rehearsed, jobs)
+        return
     waiting, writing = deque(jobs), deque[Future[Outcome]]()
     reading: deque[tuple[Job, Future[Loaded]]] = deque()
     readers, writers = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
@@ -181,8 +187,8 @@ def _spent(job: Job) -> str:
 class _Shelf:
     """Where pictures come from and go to: reads, keeps the manifests, writes."""
 
-    def __init__(self, files: Files, identity: str) -> None:
-        self.files, self.identity = files, identity
+    def __init__(self, files: Files, identity: str, opaque: bool) -> None:
+        self.files, self.identity, self.opaque = files, identity, opaque
         self.manifests: dict[Path, Manifest] = {}
         self.lock = threading.Lock()
 
@@ -193,22 +199,13 @@ class _Shelf:
                 return Loaded(None, outcome=Outcome(job, "skipped"))
             name = "standard input" if job.source == STREAM else str(job.source)
             data = sys.stdin.buffer.read() if job.source == STREAM else _bytes_of(job.source, self.files.max_pixels)
-            if job.mask is not None and not job.mask.is_file():
-                raise ImageError(f"{name}: has no mask, {job.mask} is not there")
-            beside = "" if job.mask is None else f" {sha256(_bytes_of(job.mask, self.files.max_pixels))}"
-            made_of = f"{sha256(data)} {self.identity} {self.files.coding} {self.files.format}{beside} {job.sample or ''}"
-            key = sha256(made_of.strip().encode())
-            if self.files.resume and job.target != STREAM:
-                manifest = self._manifest(job.target)
-                if manifest.proves(job.target, key):
-                    return Loaded(None, outcome=Outcome(job, "skipped"))
-                if job.target.exists() and not manifest.knows(job.target):
-                    raise ImageError(
-                        f"{job.target} exists and was not made by a run with --resume; move it, or use --overwrite"
-                    )
+            key = self._key(job, data)
+            if self._made(job, key):
+                return Loaded(None, outcome=Outcome(job, "skipped"))
             picture = decode_picture(data, name, self.files.max_pixels)
             try:
-                check_encoding(picture, _kind_of(job, self.files, picture), self.files.coding)
+                result = replace(picture, alpha=None) if self.opaque else picture
+                check_encoding(result, _kind_of(job, self.files, picture), self.files.coding)
             except ImageError as error:
                 raise ImageError(f"{name}: {error}") from None
             return Loaded(picture, key)
@@ -216,6 +213,38 @@ class _Shelf:
             return Loaded(None, outcome=Outcome(job, "failed", str(error)))
         except MemoryError:
             return Loaded(None, outcome=Outcome(job, "failed", _spent(job)))
+
+    def rehearsed(self, job: Job) -> Outcome:
+        """Return what would become of a job, as far as that can be told without its picture."""
+        try:
+            if self.files.skip_existing and job.exists:
+                return Outcome(job, "skipped")
+            _check_mask(job)
+            if job.source != STREAM:
+                _check_file(job.source, self.files.max_pixels)
+                if self.files.resume and self._made(job, self._key(job, _bytes_of(job.source, self.files.max_pixels))):
+                    return Outcome(job, "skipped")
+            return Outcome(job, "planned")
+        except ImageError as error:
+            return Outcome(job, "failed", str(error))
+
+    def _key(self, job: Job, data: bytes) -> str:
+        """Return what the result of a picture, as bytes, is made from: its content, its mask's, and the settings."""
+        _check_mask(job)
+        beside = "" if job.mask is None else f" {sha256(_bytes_of(job.mask, self.files.max_pixels))}"
+        made_of = f"{sha256(data)} {self.identity} {self.files.coding} {self.files.format}{beside} {job.sample or ''}"
+        return sha256(made_of.strip().encode())
+
+    def _made(self, job: Job, key: str) -> bool:
+        """Return whether a run with --resume has made the result already. Raises ImageError where it may not be replaced."""
+        if not self.files.resume or job.target == STREAM:
+            return False
+        manifest = self._manifest(job.target)
+        if manifest.proves(job.target, key):
+            return True
+        if job.target.exists() and not manifest.knows(job.target):
+            raise ImageError(f"{job.target} exists and was not made by a run with --resume; move it, or use --overwrite")
+        return False
 
     def store(self, outcome: Outcome, picture: Picture, key: str) -> Outcome:
         """Write the picture and return the outcome of it."""
@@ -227,11 +256,11 @@ class _Shelf:
             notes = (*outcome.notes, *said)
             if job.target == STREAM:
                 return Outcome(job, notes=notes, data=data, megapixels=outcome.megapixels, seconds=outcome.seconds)
-            replace = self.files.overwrite or self.files.resume
+            over = self.files.overwrite or self.files.resume
             if self.files.resume:
                 clear_begun(job.target)
                 self._manifest(job.target).record(job.target, key, None)
-            write_atomically(job.target, data, overwrite=replace)
+            write_atomically(job.target, data, overwrite=over)
             if self.files.resume:
                 self._manifest(job.target).record(job.target, key, data)
             return Outcome(job, notes=notes, megapixels=outcome.megapixels, seconds=outcome.seconds)
@@ -250,12 +279,26 @@ class _Shelf:
 
 def _bytes_of(path: Path, max_pixels: int) -> bytes:
     """Return a file's bytes. Raises ImageError when it cannot be read, or is larger than any picture of `max_pixels`."""
+    _check_file(path, max_pixels)
     try:
-        if path.stat().st_size > 16 * max_pixels + 2**26:  # four floating-point numbers a pixel, and what goes with them
-            raise ImageError(f"{path}: too large a file for {max_pixels} pixels; --max-pixels raises the limit")
         return path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}") from None
+
+
+def _check_file(path: Path, max_pixels: int) -> None:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise ImageError(f"{path}: {error.strerror or error}") from None
+    if size > 16 * max_pixels + 2**26:  # four floating-point numbers a pixel, and what goes with them
+        raise ImageError(f"{path}: too large a file for {max_pixels} pixels; --max-pixels raises the limit")
+
+
+def _check_mask(job: Job) -> None:
+    if job.mask is not None and not job.mask.is_file():
+        name = "standard input" if job.source == STREAM else job.source
+        raise ImageError(f"{name}: has no mask, {job.mask} is not there")
 
 
 def _kind_of(job: Job, files: Files, picture: Picture) -> str:

@@ -40,9 +40,6 @@ class DegradeRequest:
             raise UsageError(f"--severity of {self.kind} goes from 0 to {entry.largest:g} ({entry.unit}), got {self.level:g}")
         return plan(self.files)
 
-    def rehearse(self) -> None:
-        """Nothing but the plan can fail before the first picture."""
-
 
 def degrade_files(
     request: DegradeRequest, progress: Progress = lambda done: None, stop: threading.Event | None = None

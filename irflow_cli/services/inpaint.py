@@ -52,22 +52,27 @@ class InpaintRequest:
             raise UsageError("several --samples are several files, - is one; give files or folders")
         return plan(self.files, self.samples, self.masks.finder())
 
-    def rehearse(self) -> None:
-        """Raise what would end the work before its first picture: a checkpoint, a device or a setting that does not fit."""
-        Inpainter(self.walk)
+    def inpainter(self) -> Inpainter:
+        """Return the prior that fills, loaded. Several proposals are walked as by `best` unless a preset is named: those of the
+        default would be almost one. Raises UsageError for walks with one end, and as `Prior` does."""
+        several = self.samples > 1
+        found = Inpainter(replace(self.walk, preset=self.walk.preset or ("best" if several else None)))
+        if several and not found.prior.draws:
+            raise UsageError("this walk has one end, whatever the seed; for several --samples use --preset best")
+        return found
 
 
 @dataclass(frozen=True)
 class Crop:
-    """A box of the picture (top, bottom, left, right) around a connected part of the hole, inside (h, w), bool; missing: all
-    that is missing there, other parts' pixels too."""
+    """A box of the picture (top, bottom, left, right) around a connected part of the hole, inside (h, w), bool. Crops of one
+    turn are filled without regard to each other; those of the next know what was filled."""
 
     top: int
     bottom: int
     left: int
     right: int
     inside: np.ndarray
-    missing: np.ndarray
+    turn: int = 0
 
     @property
     def place(self) -> tuple[slice, slice]:
@@ -88,32 +93,34 @@ class Inpainter:
 
         Grey stays grey, depth stays. The result depends on the seed and the crop, not on what else is filled with it.
         """
-        pixels = picture.pixels.copy()
+        pixels, missing = picture.pixels.copy(), hole.inside.copy()
         crops = crops_of(hole.inside)
         done, area = 0, sum(crop.inside.size for crop in crops)
-        for group in _groups(crops):
-            for crop, filling in zip(group, self._walked(picture, group, seed), strict=True):
-                part = pixels[crop.place]
-                weight = hole.weight[crop.place][crop.inside][:, None]
-                old = part[crop.inside].reshape(len(weight), -1).astype(np.float64) / picture.top
-                new = filling[crop.inside].clip(0, 1)
-                new = new.mean(1, keepdims=True) if pixels.ndim == 2 else new
-                mixed = old + weight * (new - old)
-                mixed = mixed.astype(np.float32) if pixels.dtype.kind == "f" else as_depth(mixed, pixels.dtype)
-                part[crop.inside] = mixed if pixels.ndim == 3 else mixed[:, 0]
-                done += crop.inside.size
-            progress(done / area)
-        return picture.with_pixels(pixels)
+        for _, crops_now in itertools.groupby(crops, key=lambda crop: crop.turn):
+            turn = list(crops_now)
+            for group in _groups(turn):
+                for crop, filling in zip(group, self._walked(pixels, missing, group, seed), strict=True):
+                    new = filling[crop.inside].clip(0, 1)
+                    new = new.mean(1) if pixels.ndim == 2 else new
+                    pixels[crop.place][crop.inside] = new if pixels.dtype.kind == "f" else as_depth(new, pixels.dtype)
+                    done += crop.inside.size
+                progress(done / area)
+            for crop in turn:
+                missing[crop.place][crop.inside] = False
+        self.prior.worked += area
+        return picture.with_pixels(_faded(picture.pixels, pixels, hole))
 
-    def _walked(self, picture: Picture, crops: list[Crop], seed: int) -> list[np.ndarray]:
-        """Return the filled crops, (h, w, 3) in about [0, 1]; the crops are of one size."""
-        known = torch.from_numpy(np.stack([~crop.missing for crop in crops]))[:, None]
-        parts = [_unit(picture, crop) for crop in crops]
+    def _walked(self, pixels: np.ndarray, missing: np.ndarray, crops: list[Crop], seed: int) -> list[np.ndarray]:
+        """Return crops of a picture's pixels, filled where they are missing (H, W), bool: (h, w, 3) in about [0, 1]. The crops
+        are of one size."""
+        holes = [missing[crop.place] for crop in crops]
+        known = torch.from_numpy(~np.stack(holes))[:, None]
+        parts = [_unit(pixels[crop.place], hole) for crop, hole in zip(crops, holes, strict=True)]
         generators, walk = [_generator(seed, crop) for crop in crops], self.prior.walk
         needed = torch.from_numpy(np.logical_or.reduce([crop.inside for crop in crops]))
         device = self.prior.device
         observation = masked(_tensor(parts).to(device), known.to(device))
-        near, depth = None, torch.from_numpy(np.stack([_depth(crop.missing) for crop in crops]))[:, None]
+        near, depth = None, torch.from_numpy(np.stack([_depth(hole) for hole in holes]))[:, None]
         if walk.blended:
             own = [_generator(seed, crop) for crop in crops]
             near = self.prior.sample(observation, None, needed, own, ONE_STEP).state.cpu()
@@ -121,7 +128,7 @@ class Inpainter:
                 return list(near.permute(0, 2, 3, 1).numpy())
         guess, cheap = None, None
         if walk.blended or (walk.start > 0 and not walk.levels):
-            cheap = _tensor([_guess(part, crop.missing) for part, crop in zip(parts, crops, strict=True)])
+            cheap = _tensor([_guess(part, hole) for part, hole in zip(parts, holes, strict=True)])
         if walk.start > 0:
             guess = self._coarse(_tensor(parts), known.float(), walk.levels, generators) if walk.levels else cheap
         end = self.prior.sample(observation, guess, needed, generators).state.cpu()
@@ -145,17 +152,19 @@ class Inpainter:
 
 def crops_of(inside: np.ndarray, margin: int = MARGIN) -> list[Crop]:
     """Return crops that hold every pixel of the hole (H, W), bool, once, each with `margin` known pixels around where there are
-    any; parts of the hole nearer than twice that share a crop, but for long thin ones, which are cut into pieces."""
+    any, in the order of their turns; parts of the hole nearer than twice that share a crop, but for long thin ones, which are
+    cut into pieces, one a turn."""
     spread = cv2.dilate(inside.astype(np.uint8), np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(spread, connectivity=8)
     crops = []
     for label in range(1, count):
         left, top, wide, high = (int(value) for value in boxes[label, :4])
+        turns = itertools.count()
         for cell in _cells(top, left, inside[top : top + high, left : left + wide]):
             own = inside[cell] & (labels[cell] == label)
             if own.any():
-                crops.append(_crop_around(own, cell, inside, margin))
-    return crops
+                crops.append(_crop_around(own, cell, inside.shape, margin, next(turns)))
+    return sorted(crops, key=lambda crop: crop.turn)
 
 
 def _cells(top: int, left: int, part: np.ndarray) -> list[tuple[slice, slice]]:
@@ -169,17 +178,17 @@ def _cells(top: int, left: int, part: np.ndarray) -> list[tuple[slice, slice]]:
     ]
 
 
-def _crop_around(own: np.ndarray, cell: tuple[slice, slice], inside: np.ndarray, margin: int) -> Crop:
-    """Return the crop that fills `own`, the pixels of a cell of the hole `inside` (H, W) that are to be filled."""
+def _crop_around(own: np.ndarray, cell: tuple[slice, slice], size: tuple[int, ...], margin: int, turn: int) -> Crop:
+    """Return the crop that fills `own`, the missing pixels of a cell of a picture of a size (H, W)."""
     spans = []
-    for axis, place, length in zip((1, 0), cell, inside.shape, strict=True):
+    for axis, place, length in zip((1, 0), cell, size, strict=True):
         there = np.flatnonzero(own.any(axis)) + place.start
         spans.append(_rounded(max(0, int(there[0]) - margin), min(length, int(there[-1]) + 1 + margin), length))
     (top, bottom), (left, right) = spans
-    filled = np.zeros_like(inside[top:bottom, left:right])
+    filled = np.zeros((bottom - top, right - left), bool)
     rows, columns = np.nonzero(own)
     filled[rows + cell[0].start - top, columns + cell[1].start - left] = True
-    return Crop(top, bottom, left, right, filled, inside[top:bottom, left:right])
+    return Crop(top, bottom, left, right, filled, turn)
 
 
 def _rounded(start: int, stop: int, length: int) -> tuple[int, int]:
@@ -201,11 +210,21 @@ def _groups(crops: list[Crop]) -> Iterator[list[Crop]]:
             yield together[start : start + most]
 
 
-def _unit(picture: Picture, crop: Crop) -> np.ndarray:
-    """Return the crop as (h, w, 3) float32 in [0, 1], black in the hole."""
-    part = picture.pixels[crop.place]
+def _faded(old: np.ndarray, new: np.ndarray, hole: Hole) -> np.ndarray:
+    """Return the new pixels, in the hole's feathered edge mixed with the old ones; `new` is written on."""
+    edge = hole.inside & (hole.weight < 1)
+    if edge.any():
+        before, top = old[edge].astype(np.float64), top_of(old.dtype)
+        weight = hole.weight[edge].reshape(-1, *[1] * (old.ndim - 2))
+        mixed = before + weight * (new[edge] - before)
+        new[edge] = mixed if old.dtype.kind == "f" else as_depth(mixed / top, old.dtype)
+    return new
+
+
+def _unit(part: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Return a part of a picture, (h, w) or (h, w, 3), as (h, w, 3) float32 in [0, 1], black where it is missing."""
     part = (part if part.ndim == 3 else part[..., None]).astype(np.float32) / np.float32(top_of(part.dtype))
-    return np.where(crop.missing[..., None], np.float32(0), part.clip(0, 1).repeat(3 // part.shape[2], axis=2))
+    return np.where(missing[..., None], np.float32(0), part.clip(0, 1).repeat(3 // part.shape[2], axis=2))
 
 
 def _depth(missing: np.ndarray) -> np.ndarray:
@@ -237,9 +256,7 @@ def inpaint_files(
 ) -> Iterator[Outcome]:
     """Fill every picture of a request and yield what became of each. Raises before any work if it makes no sense."""
     jobs = request.plan()
-    inpainter = Inpainter(request.walk)
-    if request.samples > 1 and not inpainter.prior.draws:
-        raise UsageError("this walk has one end, whatever the seed; for several --samples use --preset best")
+    inpainter = request.inpainter()
     whole = any(Path(given).is_dir() for given in request.files.inputs)  # not single files out of more
     spare = request.masks.spare([job.mask for job in jobs]) if whole else []
     lost = [Outcome(Job(mask, mask), "failed", f"{mask}: no picture has its name; rename or move it") for mask in spare]
@@ -251,12 +268,9 @@ def inpaint_files(
         if share > LARGE:
             notes += (f"{share:.0%} of it is missing; what is filled in is mostly made up",)
         filled = inpainter.fill(picture, hole, request.walk.seed + job.sample, progress)
-        if request.masks.from_alpha and filled.alpha is not None:
-            filled = replace(
-                filled, alpha=np.where(hole.inside, top_of(filled.alpha.dtype), filled.alpha).astype(filled.alpha.dtype)
-            )
-            notes += ("what was filled is opaque now",)
-        return filled, notes
+        return replace(filled, alpha=None) if request.masks.from_alpha else filled, notes  # nothing is transparent any more
 
-    identity = f"inpaint {masks} {request.walk} {inpainter.prior.checkpoint.card.to_json()} {irflow_cli.__version__}"
-    return itertools.chain(lost, work_through(jobs, work, request.files, identity, progress=progress, stop=stop))
+    prior = inpainter.prior
+    identity = f"inpaint {masks} {prior.settings} {prior.checkpoint.card.to_json()} {irflow_cli.__version__}"
+    done = work_through(jobs, work, request.files, identity, opaque=request.masks.from_alpha, progress=progress, stop=stop)
+    return itertools.chain(lost, done)

@@ -147,6 +147,8 @@ def _from_file(settings: MaskSettings, file: Path, size: tuple[int, ...], max_pi
         raise ImageError(f"the mask {file} has {there} pixels, the picture {here}; --mask-resize brings it to size")
     if settings.threshold is not None:
         hole = values >= settings.threshold
+    elif mask.pixels.dtype.kind != "f" and mask.pixels.max() == 1:
+        raise ImageError(f"the mask {file} goes from 0 to 1 of {mask.top:.0f}; make what is missing white ({mask.top:.0f})")
     elif ((values > NEAR) & (values < 1 - NEAR)).any():
         raise ImageError(f"the mask {file} has grey values; say from which on they are missing, e.g. --mask-threshold 0.5")
     else:

@@ -30,7 +30,8 @@ class Files:
 
     inputs, as typed: files, folders (with `recursive`, all below them), patterns such as `*.jpg`, `@list.txt` with a name
     a line (or between zero bytes), and `-` for standard input. output: a file, a folder, `-`, or None for beside the input,
-    where `suffix` is added to the name. name_template: of `{stem}`, `{suffix}`, `{ext}`, `{index}`, `{parent}`.
+    where `suffix` is added to the name. name_template: of `{stem}`, `{suffix}`, `{ext}`, `{index}`, `{parent}`. dry_run: what
+    would become of every picture is said, and nothing done.
     """
 
     inputs: tuple[str, ...]
@@ -42,6 +43,7 @@ class Files:
     overwrite: bool = False
     skip_existing: bool = False
     resume: bool = False
+    dry_run: bool = False
     fail_fast: bool = False
     max_pixels: int = MAX_PIXELS
     coding: Coding = field(default_factory=Coding)

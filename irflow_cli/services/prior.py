@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from irflow_cli.errors import CheckpointError, DeviceError, UsageError
-from irflow_cli.flow.guided import GUIDED, Guidance, nfe_of
+from irflow_cli.flow.guided import GUIDED, Guidance
 from irflow_cli.flow.observations import Observation, unit_noise
 from irflow_cli.flow.paths import interpolate
 from irflow_cli.flow.samplers import Walk
@@ -44,11 +44,6 @@ class Preset:
     blended: bool = False
     stop: float | None = None
 
-    @property
-    def nfe(self) -> int:
-        """Calls of the network at full size, as `Walk` counts them; of a blended walk where the hole is deep, else one."""
-        return nfe_of(self.sampler, self.steps, self.corrections) + self.blended
-
 
 # By what is asked: "pixels" are missing, and the prior knows the time of each; they are, and it does not ("noisy"); or only
 # "means" are known.
@@ -70,9 +65,9 @@ PRESETS: dict[str, dict[str, Preset]] = {
 
 @dataclass(frozen=True)
 class WalkSettings:
-    """How to walk. preset: a row of PRESETS; what is not None replaces its entry."""
+    """How to walk. preset: a row of PRESETS, None for the usual one; what else is not None replaces its entry."""
 
-    preset: str = "default"
+    preset: str | None = None
     sampler: str | None = None
     steps: int | None = None
     corrections: int | None = None
@@ -86,7 +81,7 @@ class WalkSettings:
     def walk(self, asked: str) -> Preset:
         """Return the preset's walk for what is asked, a column of PRESETS, with what was set."""
         given = {name: getattr(self, name) for name in ("sampler", "steps", "corrections", "start", "stop")}
-        base = PRESETS[self.preset][asked]
+        base = PRESETS[self.preset or "default"][asked]
         if self.sampler not in (None, base.sampler):
             base = replace(base, corrections=int(self.sampler in CORRECTED), levels=0, blended=False)
         base = replace(base, **{name: value for name, value in given.items() if value is not None})
@@ -94,7 +89,7 @@ class WalkSettings:
 
     def check(self) -> None:
         """Raise UsageError, in one line, for the first setting that makes no sense."""
-        if self.preset not in PRESETS:
+        if self.preset not in (None, *PRESETS):
             raise UsageError(f"unknown preset {self.preset!r}; there are {', '.join(PRESETS)}")
         rules = {
             f"unknown sampler {self.sampler!r}; there are {', '.join(GUIDED)}": self.sampler in (None, *GUIDED),
@@ -136,12 +131,14 @@ class Prior:
             raise UsageError(f"--corrections has no meaning for {self.walk.sampler}; leave it out, or use --sampler restora")
         window, shared = (self.net.size, self.net.size // 4) if isinstance(self.net, PriorUNet) else (WINDOW, SHARED)
         self.windows = window, shared, self.net.multiple
+        self.asked = self.worked = 0  # pixels that the network saw, each time it did; pixels that were worked on
 
     @property
     def draws(self) -> bool:
-        """Whether walks of other seeds end elsewhere: one step of `pixelwise` from t = 0 is a mean, and `hqs` draws nothing."""
+        """Whether walks of other seeds end elsewhere: one step of `pixelwise` from t = 0 is a mean, so is what is blended with
+        it, but for a little, and `hqs` draws nothing."""
         walk = self.walk
-        return walk.sampler != "hqs" and (walk.sampler, walk.steps, walk.start) != ("pixelwise", 1, 0)
+        return not walk.blended and walk.sampler != "hqs" and (walk.sampler, walk.steps, walk.start) != ("pixelwise", 1, 0)
 
     def sample(
         self,
@@ -186,6 +183,7 @@ class Prior:
                 try:
                     with torch.no_grad():
                         done = walk()
+                    self.asked += done.nfe * shape[0] * shape[2] * shape[3]
                 except RuntimeError as error:
                     if not out_of_memory(error):
                         raise

@@ -116,10 +116,6 @@ class RestoreRequest:
         self.settings.check()
         return plan(self.files)
 
-    def rehearse(self) -> None:
-        """Raise what would end the work before its first picture: a checkpoint, a device or a setting that does not fit."""
-        Restorer(self.settings)
-
 
 class Restorer:
     """A network, loaded once, and the settings it is used with."""

@@ -40,10 +40,6 @@ class UpscaleRequest:
         self.walk.check()
         return plan(self.files)
 
-    def rehearse(self) -> None:
-        """Raise what would end the work before its first picture: a checkpoint, a device or a setting that does not fit."""
-        Upscaler(self.walk, self.scale, self.operator)
-
 
 def check(scale: int, operator: str) -> None:
     """Raise UsageError, in one line, for a scale or an operator that there is not."""
@@ -100,6 +96,7 @@ class Upscaler:
         observation = OPERATORS[self.operator](colour.to(self.prior.device), self.scale)
         large = (small.shape[3] * self.scale, small.shape[2] * self.scale)
         guess = _tensor(self._guess(colour[0].permute(1, 2, 0).numpy(), large)) if self.prior.walk.start > 0 else None
+        self.prior.worked += large[0] * large[1]
         everywhere = torch.ones(large[::-1], dtype=torch.bool)
         found = self.prior.sample(observation, guess, everywhere, [generator]).state
         if small.shape[1] == 1:

@@ -159,8 +159,24 @@ def test_a_dry_run_fails_where_the_run_would(irflow, album: Path, option: tuple[
 def test_a_dry_run_tells_what_would_be_skipped(restore, album: Path) -> None:
     assert restore(album / "a.png").code == 0
     done = restore(album / "a.png", album / "b.jpg", "--skip-existing", "-n")
-    assert "a.derain.png: already there, skipped" in done.out
+    assert "a.derain.png: already there, skipped" in done.err
     assert f"-> {album / 'b.derain.jpg'}" in done.out
+
+
+def test_a_dry_run_looks_into_the_record(restore, album: Path, tmp_path: Path) -> None:
+    command = (album / "a.png", album / "b.jpg", "-o", tmp_path / "out", "--resume")
+    assert restore(*command[:1], *command[2:]).code == 0
+    made = (tmp_path / "out" / "a.png").read_bytes()
+    done = restore(*command, "-n", "--json")
+    assert [json.loads(line)["status"] for line in done.out.splitlines()] == ["skipped", "planned"]
+    assert [json.loads(line)["status"] for line in restore(*command, "--steps", 3, "-n", "--json").out.splitlines()] == [
+        "planned",
+        "planned",
+    ]
+    (tmp_path / "out" / "b.jpg").write_text("mine")
+    done = restore(*command, "-n")
+    assert (done.code, "was not made by a run with --resume" in done.err) == (1, True)
+    assert (tmp_path / "out" / "a.png").read_bytes() == made
 
 
 def test_results_that_exist_can_be_skipped(restore, album: Path) -> None:

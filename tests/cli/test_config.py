@@ -45,6 +45,9 @@ def test_flag_variable_project_user_default_in_that_order(irflow, tmp_path: Path
         ("colour = 1", "no command has"),
         ("[paint]\nx = 1", "no command [paint]"),
         ("[restore]\ncolour = 1", "no option"),
+        ("[models]\noffline = true", "no command [models]; there are"),
+        ("[models.push]\nx = 1", "no command [models.push]"),
+        ("[models.pull]\nx = 1", "irflow models pull has no option x"),
         ("= 1", "read"),
     ],
 )
@@ -65,6 +68,20 @@ def test_a_value_that_an_option_does_not_take_is_told_with_its_file(irflow, tmp_
     assert "--severity" in done.err
     typed = irflow("degrade", source, tmp_path / "out.png", "--kind", "noise", "--severity", "much")
     assert "irflow.toml" not in typed.err
+
+
+def test_commands_below_others_have_defaults_too(irflow, tmp_path: Path) -> None:
+    file = tmp_path / "project" / "irflow.toml"
+    assert not irflow("models", "list").out.startswith("{")
+    file.write_text("[models.list]\njson = true\n")
+    assert irflow("models", "list").out.startswith("{")
+    assert origins(irflow, "models list", "as_json") == (True, "irflow.toml")
+    assert "models.list.as_json = True" in irflow("config", "show").out
+    file.write_text("json = true\n")
+    assert irflow("models", "list").out.startswith("{")
+    file.write_text('[models.pull]\nquiet = "perhaps"\n')
+    done = irflow("models", "pull", "https://127.0.0.1:1/x.safetensors")
+    assert (done.code, "irflow.toml" in done.err, "--quiet" in done.err) == (2, True, True)
 
 
 def test_files_can_be_left_unread(irflow, tmp_path: Path, picture_file) -> None:

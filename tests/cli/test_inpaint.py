@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -203,14 +204,35 @@ def test_a_long_scratch_costs_what_the_scratch_costs() -> None:
     filled = np.zeros(inside.shape, int)
     for crop in crops:
         filled[crop.place] += crop.inside
-        assert np.array_equal(crop.missing, inside[crop.place] > 0)
         rows, columns = (np.flatnonzero(crop.inside.any(axis)) for axis in (1, 0))
         assert min(rows[0], crop.inside.shape[0] - 1 - rows[-1]) >= MARGIN or crop.top == 0 or crop.bottom == 2100
         assert min(columns[0], crop.inside.shape[1] - 1 - columns[-1]) >= MARGIN or crop.left == 0 or crop.right == 3000
     assert np.array_equal(filled, inside)
+    assert [crop.turn for crop in crops] == list(range(len(crops)))
     box = np.zeros((1300, 1300), bool)
     box[100:1200, 100:1200] = True
     assert len(crops_of(box)) == 1
+
+
+def test_pieces_of_a_long_scratch_know_what_was_filled_before(tiny_checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = np.zeros((1100, 1100), np.uint8)
+    cv2.line(line, (20, 20), (1080, 1060), 1, 5)
+    line[700:705, 100:105] = 1  # a hole of its own
+    inside, open_before, real = line > 0, [], Inpainter._walked
+
+    def walked(self: Inpainter, pixels: np.ndarray, missing: np.ndarray, crops: list, seed: int) -> list[np.ndarray]:
+        open_before.append((crops[0].turn, missing.sum()))
+        assert (pixels[inside & ~missing] != 0).all()  # what is known by now was filled
+        return real(self, pixels, missing, crops, seed)
+
+    monkeypatch.setattr(Inpainter, "_walked", walked)
+    picture = Picture(np.where(inside, 0, scene(1100, 1100)[..., 0].clip(9)).astype(np.uint8), None, "PNG")
+    inpainter = Inpainter(WalkSettings("fast", checkpoint=str(tiny_checkpoint("prior"))))
+    inpainter.fill(picture, Hole(inside, inside.astype(np.float32)))
+    turns, still_open = zip(*open_before, strict=True)
+    assert turns == (0, 0, *range(1, len(turns) - 1))
+    assert still_open[0] == still_open[1] == inside.sum()  # one turn does not look at itself
+    assert all(later < earlier for earlier, later in itertools.pairwise(still_open[1:]))
 
 
 def test_several_proposals_are_numbered_and_differ(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
@@ -230,8 +252,30 @@ def test_several_proposals_need_files_and_a_walk_that_draws(inpaint, picture_fil
     source, mask = picture_file("a.png"), mask_file()
     piped = inpaint("-", "--mask", mask, "--samples", 2)
     assert (piped.code, "several files" in piped.err) == (2, True)
-    mean = inpaint(source, "--mask", mask, "--samples", 2, "--preset", "fast", "--steps", 1)
-    assert (mean.code, "has one end" in mean.err) == (2, True)
+    for options in (("--preset", "fast", "--steps", 1), ("--preset", "default")):
+        mean = inpaint(source, "--mask", mask, "--samples", 2, *options)
+        assert (mean.code, "has one end" in mean.err) == (2, True)
+    assert inpaint(source, "--mask", mask, "--samples", 2, "--preset", "default", "-n").code == 2
+
+
+def test_calls_are_those_that_were_made(tiny_checkpoint) -> None:
+    picture, inside = Picture(scene(64, 64), None, "PNG"), np.zeros((64, 64), bool)
+    inside[20:22, 20:40] = True
+
+    def calls(**walk: object) -> float:
+        inpainter = Inpainter(WalkSettings(checkpoint=str(tiny_checkpoint("prior")), **walk))  # type: ignore[arg-type]
+        inpainter.fill(picture, Hole(inside, inside.astype(np.float32)))
+        return inpainter.prior.asked / inpainter.prior.worked
+
+    assert calls(preset="fast") == 1
+    assert calls(preset="paper") == 190
+    assert calls(preset="best") == 4 + 1 / 4 + 1 / 16
+    assert calls() == 1  # thin
+    inside[20:40, 20:40] = True
+    assert calls() == 2 + 1 / 4 + 1 / 16
+    upscaler = upscale.Upscaler(WalkSettings(checkpoint=str(tiny_checkpoint("prior"))), 2)
+    upscaler.enlarge(Picture(scene(20, 30), None, "PNG"))
+    assert upscaler.prior.asked / upscaler.prior.worked == 4
 
 
 def test_a_format_that_codes_anew_is_told(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
@@ -364,7 +408,10 @@ def test_a_hole_can_be_said_in_many_ways(inpaint, mask_file, tmp_path: Path, mar
     assert not changed[~inside].any()
     assert changed[inside].mean() > 0.9
     if mark == "alpha":
-        assert after.alpha is None or bool((after.alpha == 255).all())
+        assert after.alpha is None
+        assert inpaint(tmp_path / "in.png", "-o", tmp_path / "opaque.jpg", *options).code == 0
+        refused = inpaint(tmp_path / "in.png", "-o", tmp_path / "see-through.jpg", "--mask-box", "1,1,9,9")
+        assert (refused.code, "cannot hold transparency" in refused.err) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -372,6 +419,7 @@ def test_a_hole_can_be_said_in_many_ways(inpaint, mask_file, tmp_path: Path, mar
     [
         (np.full((30, 64), 255, np.uint8), "has 64 x 30 pixels, the picture 64 x 48; --mask-resize"),
         (np.zeros((48, 64), np.uint8), "the mask is empty"),
+        (np.eye(48, 64, dtype=np.uint8), "goes from 0 to 1 of 255; make what is missing white"),
         (np.full((48, 64), 128, np.uint8), "grey values; .*--mask-threshold"),
         (np.full((48, 64, 3), (255, 0, 0), np.uint8), "is coloured; .*--mask-color"),
         (np.full((48, 64, 4), (255, 255, 255, 9), np.uint8), "is partly transparent"),
@@ -518,9 +566,9 @@ def test_presets_are_walks() -> None:
     for name in PRESETS:
         WalkSettings(name).check()
     assert WalkSettings("paper").walk("pixels") == Preset("restora", 64, 1)
-    assert WalkSettings("paper").walk("pixels").nfe == 190
-    assert WalkSettings(sampler="restora", steps=5).walk("pixels").nfe == 13  # with a correction, as its name says
-    assert WalkSettings("fast", steps=3, sampler="bridge").walk("means").nfe == 3
+    assert WalkSettings(sampler="restora", steps=5).walk("pixels").corrections == 1  # as its name says
+    assert WalkSettings("fast", steps=3, sampler="bridge").walk("means").corrections == 0
+    assert WalkSettings().walk("pixels") == WalkSettings("default").walk("pixels")
     assert len({tuple(row) for row in PRESETS.values()}) == 1
     with pytest.raises(UsageError):
         WalkSettings("paper", steps=0).check()

@@ -27,7 +27,7 @@ class Scores:
 
     Measured on 8-bit outputs with a data range of 255 (1 in `metrics`). PSNR in dB, at most 100; psnr_y and ssim_y are of
     BT.601 luma (16 to 235); vif, lpips and dists come from torchmetrics (extra `metrics`). fid and kid are of whole sets, and
-    stand with the last picture of one. Time in seconds a megapixel, memory in MiB.
+    stand with the last picture of one. Calls of a prior's network (nfe), time in seconds a megapixel, memory in MiB.
     """
 
     psnr: float = MISSING
@@ -40,6 +40,7 @@ class Scores:
     dists: float = MISSING
     fid: float = MISSING
     kid: float = MISSING
+    nfe: float = MISSING
     seconds_per_mp: float = MISSING
     peak_mib: float = MISSING
 
@@ -94,6 +95,7 @@ FIGURES: dict[str, Figure] = {
     ),
     "fid": Figure("FID", 2, False, weights=INCEPTION, whole=True),
     "kid": Figure("KID", 4, False, weights=INCEPTION, whole=True),
+    "nfe": Figure("calls", 1, False),
     "seconds_per_mp": Figure("s/MP", 2, False),
     "peak_mib": Figure("MiB", 0, False),
 }

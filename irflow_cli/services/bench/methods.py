@@ -20,7 +20,7 @@ from irflow_cli.runtime.images import Picture
 from irflow_cli.services.bench.sets import Spoiler
 from irflow_cli.services.inpaint import Inpainter
 from irflow_cli.services.masks import Hole
-from irflow_cli.services.prior import PRESETS, Preset, WalkSettings
+from irflow_cli.services.prior import PRESETS, Preset, Prior, WalkSettings
 from irflow_cli.services.restore import Restorer, RestoreSettings, auto_tile
 from irflow_cli.services.upscale import Upscaler
 
@@ -30,12 +30,13 @@ LATER: dict[str, object] = {"method": "flow", "batch": None, "stop": None, "blen
 
 @dataclass(frozen=True)
 class Result:
-    """What a method made of a picture: (H, W, 3) uint8, the seconds of the whole call, and the most memory it took on
-    top of what was in use, in MiB (nan where the system does not tell)."""
+    """What a method made of a picture: (H, W, 3) uint8, the seconds of the whole call, the most memory it took on top of what
+    was in use, in MiB (nan where the system does not tell), and how often a prior saw a pixel that was worked on."""
 
     pixels: np.ndarray
     seconds: float
     mib: float
+    nfe: float = float("nan")
 
 
 @dataclass(frozen=True)
@@ -124,11 +125,11 @@ def prior_methods(
         found.append(
             Method(
                 name=name,
-                run=in_process(work, prior.device),
+                run=_counted(in_process(work, prior.device), prior),
                 identity=identity_of(REVISION, *_weights_of(prior.checkpoint), walk, _walk_of(prior.walk), settings.task),
                 about=_about(prior.checkpoint),
                 steps=prior.walk.steps,
-                variant=f"{preset}: {prior.walk.sampler}, {prior.walk.nfe} calls",
+                variant=preset,
                 parameters=sum(weight.numel() for weight in prior.net.parameters()),
             )
         )
@@ -150,6 +151,17 @@ def parse_walk(text: str) -> WalkSettings:
         raise UsageError(f"--presets is a list of {known}, or SAMPLER:STEPS:CORRECTIONS:START:STOP; got {text!r}") from None
     walk.check()
     return walk
+
+
+def _counted(run: Callable[[np.ndarray], Result], prior: Prior) -> Callable[[np.ndarray], Result]:
+    """Return `run` with the calls of the network for a pixel: one at half the size counts a quarter."""
+
+    def counted(pixels: np.ndarray) -> Result:
+        prior.asked = prior.worked = 0
+        result = run(pixels)
+        return replace(result, nfe=prior.asked / prior.worked)
+
+    return counted
 
 
 def _filled(inpainter: Inpainter, pixels: np.ndarray) -> np.ndarray:

@@ -301,7 +301,7 @@ def _measured(run: Run, case: Case, method: Method | None, fresh: set[str]) -> t
     except Exception as error:
         return replace(row, error=" ".join(str(error).split()) or type(error).__name__), case.seen
     megapixels = case.clean.shape[0] * case.clean.shape[1] / 1e6
-    speed = {"seconds_per_mp": result.seconds / megapixels, "peak_mib": result.mib}
+    speed = {"seconds_per_mp": result.seconds / megapixels, "peak_mib": result.mib, "nfe": result.nfe}
     scores = Scores(**measure(result.pixels, case.clean, request.border, left_out), **speed)
     return replace(row, scores=scores, notes=doubts(result.pixels, case.clean, "the result")), result.pixels
 

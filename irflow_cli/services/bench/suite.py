@@ -14,13 +14,13 @@ from pathlib import Path
 from irflow_cli.errors import UsageError
 from irflow_cli.runtime.images import write_atomically
 from irflow_cli.services.bench.methods import Walks
-from irflow_cli.services.bench.rows import Row, gains, markdown, read_rows, table
+from irflow_cli.services.bench.rows import Row, columns_of, gains, markdown, read_rows, table
 from irflow_cli.services.bench.run import BenchRequest, bench, irflow_methods, prepare
 from irflow_cli.services.bench.sets import find_samples, parse_degrade
 from irflow_cli.services.restore import RestoreSettings
 
 STORE = Path("benchmarks", "results")  # below the root of the source tree
-COLUMNS = ["psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "vif", "seconds_per_mp", "peak_mib"]
+COLUMNS = ["psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "vif", "nfe", "seconds_per_mp", "peak_mib"]
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,8 @@ def stored(root: Path, key: str) -> list[Row]:
 
 def rendered(entry: Entry, rows: list[Row]) -> str:
     """Return what stands in README.md for a table: its command and the means."""
-    lines = [f"`{entry.command}`", "", *markdown(table(rows, entry.title, COLUMNS))]
+    columns = [name for name in COLUMNS if name in columns_of(rows)]
+    lines = [f"`{entry.command}`", "", *markdown(table(rows, entry.title, columns))]
     if entry.degrade == "unseen":
         won = ", ".join(f"{key[0]} {scores.psnr:+.2f} dB" for key, scores in gains(rows).items())
         lines += ["", f"Gain over the input in PSNR: {won}."]
