@@ -41,10 +41,7 @@ def test_round_trips_are_exact(kind: str, dtype: type, channels: int, alpha: boo
         kind,
     )
     back = read_picture(stored(tmp_path, encode_picture(picture, kind)[0]))
-    grey_became_colour = picture.pixels.ndim == 2 and back.pixels.ndim == 3  # no TIFF of grey with alpha
-    expected = np.repeat(picture.pixels[..., None], 3, 2) if grey_became_colour else picture.pixels
-    assert grey_became_colour == (channels == 1 and alpha and dtype == np.uint16 and kind == "TIFF")
-    assert np.array_equal(back.pixels, expected)
+    assert np.array_equal(back.pixels, picture.pixels)
     assert back.pixels.dtype == dtype
     assert (back.alpha is None) == (not alpha)
     if picture.alpha is not None and back.alpha is not None:
@@ -372,17 +369,63 @@ def test_others_read_our_deep_tiffs(dtype: type, shape: tuple[int, ...], compres
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"planarconfig": "separate", "photometric": "rgb"}, "in planes"),
+        ({"photometric": "rgb", "extrasamples": ["unspecified"] * 2}, "5 channels"),
         ({"photometric": "rgb", "extrasamples": ["assocalpha"]}, "multiplied by their transparency"),
         ({"photometric": "separated"}, "CMYK"),
     ],
 )
 def test_layouts_that_would_be_misread_are_refused(tmp_path: Path, options: dict, told: str) -> None:
     tifffile = pytest.importorskip("tifffile")
-    shape = {"in planes": (3, 20, 30), "CMYK": (20, 30, 4)}.get(told, (20, 30, 4))
+    shape = (20, 30, 5) if told == "5 channels" else (20, 30, 4)
     pixels = np.random.default_rng(0).integers(0, 65536, shape).astype(np.uint16)
     tifffile.imwrite(tmp_path / "a.tif", pixels, metadata=None, **options)
     with pytest.raises(ImageError, match=told):
+        read_picture(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("big", [False, True])
+@pytest.mark.parametrize("layout", ["planes", "float16", "float64", "grey with transparency", "a second channel", "float32"])
+def test_tiffs_of_rare_layouts_are_read(layout: str, big: bool, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    shape = {"planes": (3, 20, 30), "grey with transparency": (20, 30, 2), "a second channel": (20, 30, 2)}.get(
+        layout, (20, 30, 3)
+    )
+    pixels = np.random.default_rng(0).integers(0, 65536, shape).astype(np.uint16)
+    pixels = (pixels / 65535).astype(layout) if layout.startswith("float") else pixels
+    options: dict[str, object] = {"photometric": "rgb" if 3 in shape else "minisblack"}
+    options |= {"planarconfig": "separate"} if layout == "planes" else {}
+    options |= {"planarconfig": "contig"} if shape[-1] == 2 else {}
+    options |= {"extrasamples": ["unassalpha" if layout.startswith("grey") else "unspecified"]} if shape[-1] == 2 else {}
+    turned = (274, 3, 1, 3, True)  # orientation: upside down
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        pixels,
+        bigtiff=big,
+        metadata=None,
+        extratags=[turned],
+        compression="zlib",
+        predictor=pixels.dtype.kind == "u",
+        **options,
+    )
+    picture = read_picture(tmp_path / "a.tif")
+    expected = (np.moveaxis(pixels, 0, -1) if layout == "planes" else pixels)[::-1, ::-1]
+    if shape[-1] == 2:
+        assert np.array_equal(picture.pixels, expected[..., 0])
+        assert (picture.alpha is None) == (layout == "a second channel")
+        assert picture.alpha is None or np.array_equal(picture.alpha, expected[..., 1])
+    else:
+        assert np.array_equal(picture.pixels, expected.astype(picture.pixels.dtype))
+    told = {"float16": "of 16 bits", "float64": "of 64 bits", "a second channel": "second channel"}.get(layout)
+    assert [note for note in picture.notes if told and told in note] == list(picture.notes)
+    assert bool(told) == bool(picture.notes)
+
+
+def test_what_reads_a_rare_layout_is_named_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    pixels = np.zeros((20, 30, 2), np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="minisblack", planarconfig="contig", metadata=None)
+    monkeypatch.setitem(sys.modules, "tifffile", None)
+    with pytest.raises(ImageError, match=r"a\.tif: this kind of TIFF needs tifffile; run"):
         read_picture(tmp_path / "a.tif")
 
 

@@ -115,8 +115,7 @@ def encode_picture(
     if picture.pixels.dtype == np.uint8:
         data = _by_pillow(picture, kind, coding, spend)
     else:
-        data, lost = _deep_tiff(picture) if kind == "TIFF" else (_deep_png(picture), ())
-        said += lost
+        data = _deep_tiff(picture) if kind == "TIFF" else _deep_png(picture)
     return data, (*notes, *said)
 
 
@@ -209,12 +208,9 @@ def _deep_png(picture: Picture) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
 
 
-def _deep_tiff(picture: Picture) -> tuple[bytes, tuple[str, ...]]:
+def _deep_tiff(picture: Picture) -> bytes:
     """Return a TIFF of 16 bits or floating-point numbers; Pillow writes its directory, but not such pixels in colour."""
-    pixels, notes = picture.pixels, ()
-    if picture.alpha is not None and pixels.ndim == 2:
-        pixels, notes = np.dstack([pixels] * 3), ("grey with transparency at this depth is written as RGBA",)
-    pixels = pixels if picture.alpha is None else np.dstack([pixels, picture.alpha])
+    pixels = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
     height, width, channels = (*pixels.shape, 1)[:3]
     data = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes()
     packed = picture.format == "TIFF" and picture.coding.get("compression", "raw") != "raw"
@@ -227,7 +223,7 @@ def _deep_tiff(picture: Picture) -> tuple[bytes, tuple[str, ...]]:
             257: height,
             258: (8 * pixels.itemsize,) * channels,
             259: 8 if packed else 1,  # deflate, or as they are
-            262: 1 if channels == 1 else 2,  # grey, or RGB
+            262: 1 if channels < 3 else 2,  # grey, or RGB
             273: 0,  # where the pixels begin, from the end of this directory
             277: channels,
             278: height,
@@ -235,11 +231,11 @@ def _deep_tiff(picture: Picture) -> tuple[bytes, tuple[str, ...]]:
             339: (3 if pixels.dtype.kind == "f" else 1,) * channels,  # floating-point, or whole numbers
         }
     )
-    if channels == 4:
+    if picture.alpha is not None:
         directory[338] = 2  # transparency, colours not multiplied by it
     buffer = io.BytesIO()
     directory.save(buffer)
-    return buffer.getvalue() + data, notes
+    return buffer.getvalue() + data
 
 
 def _described(tags: Tags) -> dict[int, Any]:

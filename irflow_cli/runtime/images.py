@@ -43,6 +43,7 @@ SETS = ("MPO", "HEIF")  # files of one picture and its helpers: gain map, depth,
 PART = ".part"  # how the names of files end that are not whole yet
 BAND = 256  # rows that are taken over from Pillow at a time
 ORIENTATION, EXIF_IFD, GPS_IFD, XMP_TAG, ICC_TAG = 0x0112, 0x8769, 0x8825, 700, 34675
+BIG_TIFF = (b"II+\0", b"MM\0+")  # how files of 64-bit places begin
 TIFF_TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # description, make, model, software, date, artist, copyright
 
 
@@ -151,7 +152,7 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pict
                     raise Image.DecompressionBombError
                 return _decode(image, data, name)
     except UnidentifiedImageError:
-        if data[:4] in (b"II*\0", b"MM\0*"):  # Pillow does not know colour TIFFs of floating-point numbers
+        if data[:4] in (b"II*\0", b"MM\0*", *BIG_TIFF):  # Pillow does not know colour TIFFs of floating-point numbers
             with contextlib.suppress(OSError, SyntaxError, ValueError, KeyError, TypeError):
                 return _unknown_tiff(data, name, max_pixels)
         raise ImageError(f"{name}: not a picture that irflow reads ({', '.join(READABLE)}, HEIC)") from None
@@ -170,7 +171,7 @@ def _too_large(name: str, max_pixels: int) -> ImageError:
 
 
 def _unknown_tiff(data: bytes, name: str, max_pixels: int) -> Picture:
-    directory = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
+    directory = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if data[:4] in BIG_TIFF else 8])
     file = io.BytesIO(data)
     file.seek(directory.next)
     directory.load(file)
@@ -179,30 +180,71 @@ def _unknown_tiff(data: bytes, name: str, max_pixels: int) -> Picture:
     if directory[256] * directory[257] > max_pixels:
         raise _too_large(name, max_pixels)
     exif = Image.Exif()
-    exif.load_from_fp(io.BytesIO(data))
+    if data[:4] in BIG_TIFF:  # whose tables Pillow's EXIF does not follow
+        exif.update({tag: directory[tag] for tag in TIFF_TEXTS if tag in directory})
+    else:
+        exif.load_from_fp(io.BytesIO(data))
     xmp = directory.get(XMP_TAG)
     turn = directory.get(ORIENTATION, 1)
     dpi = _dpi_of((directory.get(282), directory.get(283)) if directory.get(296, 2) == 2 else None, turn)
     tags = Tags(directory.get(ICC_TAG) or None, _exif_of(exif, "TIFF"), bytes(xmp) if xmp else None, dpi)
     packed = {"compression": "raw" if directory.get(259, 1) == 1 else "tiff_adobe_deflate"}
-    return _split(_pixels_of_tiff(directory, data, name), "TIFF", tags, packed)  # which OpenCV has turned upright
+    pixels, notes = _pixels_of_tiff(directory, data, name)
+    return _split(pixels, "TIFF", tags, packed, notes)
 
 
-def _pixels_of_tiff(directory: TiffImagePlugin.ImageFileDirectory_v2, data: bytes, name: str) -> np.ndarray:
-    """Return the pixels of a TIFF of more than 8 bits. Raises ImageError for layouts that OpenCV takes for others."""
-    photometric, planar = directory.get(262, 1), directory.get(284, 1)
-    odd = {
+def _pixels_of_tiff(
+    directory: TiffImagePlugin.ImageFileDirectory_v2, data: bytes, name: str
+) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the pixels of a TIFF of more than 8 bits, upright, and what to tell of them. Raises ImageError."""
+    photometric, channels, extra = directory.get(262, 1), directory.get(277, 1), directory.get(338, ())
+    floating, bits, notes = 3 in directory.get(339, ()), directory.get(258, (1,))[0], ()
+    refused = {
         "CMYK of more than 8 bits is": photometric == 5,
-        "grey with transparency of more than 8 bits is": directory.get(277, 1) == 2,
-        "floating-point numbers of other than 32 bits are": 3 in directory.get(339, ()) and 32 not in directory.get(258, ()),
-        "channels in planes of more than 8 bits are": planar == 2 and directory.get(277, 1) > 1,
-        "colours of more than 8 bits that are multiplied by their transparency are": 1 in directory.get(338, ()),
+        f"{channels} channels of more than 8 bits are": channels > 4,
+        "colours of more than 8 bits that are multiplied by their transparency are": 1 in extra,
     }
-    for what, holds in odd.items():
+    for what, holds in refused.items():
         if holds:
             raise ImageError(f"{name}: {what} not read; convert it to RGB, such as a 16-bit PNG")
-    pixels = _opencv(data, name)
-    return top_of(pixels.dtype) - pixels if photometric == 0 else pixels  # white is zero
+    if channels == 2 or (channels > 1 and directory.get(284, 1) == 2) or (floating and bits != 32):
+        pixels = _by_tifffile(data, name)  # layouts that OpenCV takes for others
+    else:
+        pixels = _opencv(data, name)
+    if floating and bits != 32:
+        notes = (f"has floating-point numbers of {bits} bits; they are kept with 32",)
+    if channels == 2 and 2 not in extra:
+        pixels, notes = pixels[..., 0], (*notes, "has a second channel whose meaning it does not tell; it is left out")
+    return top_of(pixels.dtype) - pixels if photometric == 0 else pixels, notes  # white is zero
+
+
+def _by_tifffile(data: bytes, name: str) -> np.ndarray:
+    """Return the pixels of a TIFF, upright, as `_opencv` does, of uint16 or float32. Raises ImageError."""
+    try:
+        import tifffile
+    except ImportError:
+        raise ImageError(f"{name}: this kind of TIFF needs tifffile; run `pip install tifffile`, or convert it") from None
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            page = file.pages.first
+            pixels, turn = np.asarray(page.asarray()), page.tags.valueof(ORIENTATION, 1)
+            pixels = np.moveaxis(pixels, 0, -1) if page.axes[0] == "S" else pixels
+    except (ValueError, KeyError) as error:
+        if "imagecodecs" not in str(error):
+            raise
+        raise ImageError(f"{name}: its compression needs imagecodecs; run `pip install imagecodecs`, or convert it") from None
+    if pixels.dtype.kind == "f":
+        pixels = pixels.astype(np.float32)
+    return _upright(_sound(pixels, name), turn)
+
+
+def _sound(pixels: np.ndarray, name: str) -> np.ndarray:
+    """Return pixels of more than 8 bits as they are. Raises ImageError for other depths, and for values that are no numbers."""
+    if pixels.dtype not in (np.uint16, np.float32):
+        raise ImageError(f"{name}: of a depth that irflow does not read; convert it to a 16-bit PNG")
+    if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
+        raise ImageError(f"{name}: holds values that are no numbers")
+    return pixels
 
 
 @contextlib.contextmanager
@@ -250,7 +292,11 @@ def _decode(image: Image.Image, data: bytes, name: str) -> Picture:
     if pixels is not None:
         return _split(_upright(pixels, turn), kind, tags, coding, tuple(notes))
     if _is_deep(image, kind, data):
-        pixels = _pixels_of_tiff(image.tag_v2, data, name) if kind == "TIFF" else _opencv(data, name)  # type: ignore[attr-defined]
+        if kind == "TIFF":
+            pixels, told = _pixels_of_tiff(image.tag_v2, data, name)  # type: ignore[attr-defined]
+            notes += told
+        else:
+            pixels = _opencv(data, name)
         if kind == "PNG" and data[25] == 4:  # grey with alpha, which OpenCV gives as colour
             pixels = pixels[..., [0, 3]]
         clear = image.info.get("transparency")
@@ -299,8 +345,7 @@ def _opencv(data: bytes, name: str) -> np.ndarray:
     with contextlib.suppress(cv2.error), _silent_opencv():
         pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
         if pixels is not None and pixels.dtype in (np.uint16, np.float32):
-            if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
-                raise ImageError(f"{name}: holds values that are no numbers")
+            pixels = _sound(pixels, name)
             return pixels if pixels.ndim == 2 else pixels[..., [2, 1, 0, 3][: pixels.shape[2]]]
     raise ImageError(f"{name}: damaged, or of a depth that irflow does not read; convert it to a 16-bit PNG")
 
