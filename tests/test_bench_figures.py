@@ -93,8 +93,8 @@ def test_sets_are_as_far_apart_as_their_features(monkeypatch: pytest.MonkeyPatch
     features = []
     for seed in range(count):
         clean = scene(40, 48, seed)
-        sets.add("same", clean, clean)
-        sets.add("other", spoiled(clean, seed), clean)
+        sets.add("same", "", clean, clean)
+        sets.add("other", "", spoiled(clean, seed), clean)
         features.append([Features()(unit(one) * 255)[0].double().numpy() for one in (spoiled(clean, seed), clean)])
     same, other = sets.of("same", count), sets.of("other", count)
     assert same == {"fid": pytest.approx(0, abs=1e-3), "kid": pytest.approx(0, abs=0.02)}
@@ -104,9 +104,9 @@ def test_sets_are_as_far_apart_as_their_features(monkeypatch: pytest.MonkeyPatch
     assert other["fid"] == pytest.approx(expected, rel=1e-3)
     assert other["kid"] > same["kid"]
     for index in range(count):
-        sets.add("part", scene(40, 48, index), scene(40, 48, index))
+        sets.add("part", "", scene(40, 48, index), scene(40, 48, index))
     assert sets.of("part", count + 1) is None
-    sets.add("few", clean, clean)
+    sets.add("few", "", clean, clean)
     assert sets.of("few", 1) == {}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import math
 import warnings
@@ -12,9 +13,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
 from torch import Tensor
 
 from irflow_cli import metrics
+from irflow_cli.runtime.images import write_atomically
 from irflow_cli.services.bench.sets import unit
 
 MISSING = float("nan")
@@ -136,20 +140,34 @@ def measure(pixels: np.ndarray, clean: np.ndarray, border: int, left_out: frozen
 class SetFigures:
     """FID and KID of sets that come picture by picture: from the features that an Inception network finds in them.
 
-    Torchmetrics does both; KID is the mean over 100 draws of at most 50 pictures, by a fixed seed.
+    Torchmetrics does both; KID is the mean over 100 draws of at most 50 pictures, by a fixed seed. folder: where the features
+    are kept, so that pictures which were measured before need not be restored again.
     """
 
-    def __init__(self, left_out: frozenset[str]) -> None:
+    def __init__(self, left_out: frozenset[str], folder: Path | None = None) -> None:
+        self.folder = folder
         self.names = [name for name, figure in FIGURES.items() if figure.whole and name not in left_out]
         self.features: dict[object, list[tuple[Tensor, Tensor]]] = {}
         self.network = inception() if self.names else None
 
-    def add(self, key: object, pixels: np.ndarray, clean: np.ndarray) -> None:
-        """Take in a picture (H, W, 3) uint8 of the set `key`, and the clean one beside it."""
+    def add(self, key: object, name: str, pixels: np.ndarray, clean: np.ndarray) -> None:
+        """Take in a picture (H, W, 3) uint8 of the set `key` and the clean one beside it; keep their features as `name`."""
         if self.network is not None:
             with torch.inference_mode():
-                both = (self.network((unit(one) * 255).byte()).reshape(1, -1).float() for one in (pixels, clean))
-                self.features.setdefault(key, []).append(tuple(both))  # type: ignore[arg-type]
+                both = [self.network((unit(one) * 255).byte()).reshape(1, -1).float() for one in (pixels, clean)]
+            self.features.setdefault(key, []).append((both[0], both[1]))
+            if self.folder is not None:
+                write_atomically(
+                    self.folder / f"{name}.safetensors", save({"pixels": both[0], "clean": both[1]}), overwrite=True
+                )
+
+    def recall(self, key: object, name: str) -> None:
+        """Take in what was kept as `name`, if it was."""
+        file = None if self.folder is None else self.folder / f"{name}.safetensors"
+        if file is not None and file.is_file():
+            with contextlib.suppress(SafetensorError, KeyError):  # what is damaged is as what is not there
+                both = load(file.read_bytes())
+                self.features.setdefault(key, []).append((both["pixels"], both["clean"]))
 
     def of(self, key: object, count: int) -> dict[str, float] | None:
         """Return the figures of the set `key`: None when not all its `count` pictures came, none of fewer than LEAST."""

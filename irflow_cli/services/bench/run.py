@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,7 +18,7 @@ from irflow_cli.runtime.device import choose_device
 from irflow_cli.runtime.encoding import Coding, encode_picture
 from irflow_cli.runtime.images import Picture, write_atomically
 from irflow_cli.services.bench.environment import environment
-from irflow_cli.services.bench.figures import Scores, SetFigures, absent, doubts, measure
+from irflow_cli.services.bench.figures import MISSING, Scores, SetFigures, absent, doubts, measure
 from irflow_cli.services.bench.methods import Method, Result, Walks, our_checkpoint, our_methods, prior_methods
 from irflow_cli.services.bench.peers import command, foreign_network, known_peers
 from irflow_cli.services.bench.rows import Row, line_of, read_rows, write_rows
@@ -179,7 +180,7 @@ def bench(run: Run, progress: Callable[[float], None] = lambda done: None) -> It
     kept = _kept(request.store, made_with)
     fresh: set[str] = set()
     rows: list[Row] = []
-    sets = SetFigures(frozenset(run.left_out))
+    sets = SetFigures(frozenset(run.left_out), request.store and features_of(request.store))
     cv2.setNumThreads(torch.get_num_threads())
     try:
         for sample in run.samples:
@@ -196,14 +197,19 @@ def bench(run: Run, progress: Callable[[float], None] = lambda done: None) -> It
                 top, left = _worst_part(case)
                 _keep_view(request.folder, case, "clean", case.clean[top:, left:])
                 for method in (None, *run.methods):
-                    row = kept.get(_place(case, method, request.border))
-                    if row is None:
+                    row, pixels = kept.get(_place(case, method, request.border)), None
+                    name = f"{case.digest}-{_file_of(method)}"
+                    if row is not None and sets.names:
+                        row = replace(row, scores=replace(row.scores, **dict.fromkeys(sets.names, MISSING)))
+                        sets.recall(row.key, name)
+                    elif row is None:
                         row, pixels = _measured(run, case, method, fresh)
                         if row.error is None:
-                            sets.add(row.key, pixels, case.clean)
-                        if sample is run.samples[-1]:
-                            row = _with_set(row, sets.of(row.key, len(run.samples)), bool(sets.names))
+                            sets.add(row.key, name, pixels, case.clean)
                         _keep_view(request.folder, case, _file_of(method), pixels[top:, left:])
+                    if sample is run.samples[-1]:
+                        row = _with_set(row, sets.of(row.key, len(run.samples)), bool(sets.names))
+                    if pixels is not None:
                         _append(request.store, row)
                     rows.append(row)
                     yield row
@@ -246,7 +252,13 @@ def fresh_store(data: Path, task: str) -> Path:
     """Return where the rows of a run go that names no folder: into irflow's cache, in place of those of the run before."""
     store = cache_folder().parent / "bench" / f"{data.resolve().name}-{task}.jsonl"
     store.unlink(missing_ok=True)
+    shutil.rmtree(features_of(store), ignore_errors=True)
     return store
+
+
+def features_of(store: Path) -> Path:
+    """Return the folder beside a file of results where what FID and KID need is kept."""
+    return store.with_suffix(".features")
 
 
 def _kept(store: Path | None, made_with: dict[str, str]) -> dict[tuple, Row]:
