@@ -21,7 +21,27 @@ if TYPE_CHECKING:
 Value = TypeVar("Value")
 
 
+# Options of the modes in which nothing is restored and measured as usual; others would do nothing there.
+ANSWER = {"quiet", "as_json"}
+MODES = {
+    "compare": ANSWER,
+    "suite": ANSWER | {"data", "checkpoint", "device", "precision"},
+    "speed": ANSWER | {"task", "steps", "checkpoint", "sigma", "device", "precision"},
+}
+
+
+def _check_mode(context: typer.Context) -> None:
+    """Raise UsageError for an option that would do nothing beside --compare, --suite or --speed."""
+    given = {name for name in context.params if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"}
+    for mode, known in MODES.items():
+        spare = sorted(given - known - {mode}) if mode in given else []
+        if spare:
+            named = "DATA" if spare[0] == "data" else f"--{spare[0].replace('_', '-')}"
+            raise UsageError(f"{named} has no meaning with --{mode}; leave it out")
+
+
 def bench(
+    context: typer.Context,
     data: Annotated[
         Optional[Path],
         typer.Argument(help="Folder of pairs (clean/ and degraded/, or as a public set has them), or of clean pictures."),
@@ -102,6 +122,7 @@ def bench(
     Example: irflow bench photos/ --task denoise --degrade noise:25 --steps 1,2,4
     """
     console = Console(quiet=quiet, as_json=as_json)
+    _check_mode(context)
     if compare is not None:
         return _compare(console, *compare)
     if suite is None and task is None:
@@ -127,10 +148,6 @@ def bench(
         precision=precision,
     )
     if speed is not None:
-        if task in ("inpaint", "upscale"):
-            raise UsageError("--speed measures restore: --task derain, denoise or deraindrop")
-        if data is not None or report is not None:
-            raise UsageError("--speed needs no pictures and makes no report; leave DATA and --report out")
         return _speed(console, settings, speed)
     if data is None:
         raise UsageError("DATA is missing: a folder of pairs, or of clean pictures with --degrade")

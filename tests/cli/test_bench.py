@@ -247,7 +247,8 @@ def test_classical_peers_denoise(irflow, tmp_path) -> None:
         (("--task", "upscale", "--degrade", "area:2", "--ensemble"), 2, "give upscale --presets"),
         (("--task", "derain", "--presets", "fast"), 2, "give --steps"),
         (("--task", "derain", "--crop", "32"), 2, "not pairs"),
-        (("--task", "inpaint", "--speed", "0.1"), 2, "--speed measures restore"),
+        (("--task", "derain", "--speed", "0.1"), 2, "DATA has no meaning with --speed; leave it out"),
+        (("--suite", "readme", "--steps", "3"), 2, "--steps has no meaning with --suite"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(arguments: tuple[str, ...], code: int, message: str, bench, tmp_path) -> None:
@@ -537,7 +538,8 @@ def test_speed_is_work_over_time(tiny_checkpoint, monkeypatch, irflow) -> None:
     )
     restorer = Restorer(RestoreSettings("derain", checkpoint=str(tiny_checkpoint("derain")), device="cpu"))
     monkeypatch.setattr(speed, "CONVOLUTIONS", ((4, 8),))
-    facts = {(fact.name, fact.unit): fact for fact in speed.network_facts(restorer, (16, 32))}
+    subject = speed.Subject(restorer.net, restorer.device, restorer.dtype)
+    facts = {(fact.name, fact.unit): fact for fact in speed.network_facts(subject, (16, 32))}
     small, large = (facts[f"network, {side} x {side}", "GFLOP/MP"].median for side in (16, 32))
     assert small == pytest.approx(large, rel=0.2)
     work = small * 16**2 / 1e6
@@ -556,6 +558,18 @@ def test_the_whole_command_is_measured_in_a_process_of_its_own(tiny_checkpoint, 
     assert seconds > 0
     assert mebibytes > 0
     assert (tmp_path / "out.jpg").exists()
+
+
+@pytest.mark.parametrize("task", ["inpaint", "upscale"])
+def test_the_speed_of_a_prior_is_that_of_its_commands(task: str, tiny_checkpoint, monkeypatch, irflow) -> None:
+    monkeypatch.setattr(speed, "CONVOLUTIONS", ((4, 8),))
+    monkeypatch.setattr(speed, "TILES", (32,))
+    monkeypatch.setattr(speed, "AGAIN", 1)
+    done = irflow("bench", "--task", task, "--speed", "0.01", "--checkpoint", tiny_checkpoint("prior"), "--device", "cpu")
+    assert done.code == 0, done.err
+    assert f"{task}, 0.01 MP JPEG" in done.out
+    assert "network, 32 x 32" in done.out
+    assert "folder" not in done.out
 
 
 def test_tables_are_markdown_and_every_figure_has_a_title() -> None:

@@ -9,17 +9,22 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from irflow_cli.errors import DeviceError
 from irflow_cli.runtime.device import autocast
 from irflow_cli.runtime.encoding import encode_picture
+from irflow_cli.runtime.fields import prior_velocity
 from irflow_cli.runtime.images import Picture
 from irflow_cli.services.batch import Alike, work_through
+from irflow_cli.services.bench.sets import MADE
 from irflow_cli.services.planning import Files, plan
+from irflow_cli.services.prior import Prior, WalkSettings
 from irflow_cli.services.restore import Restorer, RestoreSettings
 
 Shapes = tuple[tuple[int, int], ...]
@@ -27,6 +32,7 @@ Shapes = tuple[tuple[int, int], ...]
 REPEATS = 5
 TILES = (256, 512, 1024)  # sides of the pictures that the network alone is timed on
 CONVOLUTIONS = ((32, 256), (64, 256), (64, 512), (128, 128))  # (channels, side) of those that the peak is looked for with
+SCRATCH = "20,30,600,12"  # what is filled, in pixels: x, y, width, height, as far as the picture reaches
 SMALL, AGAIN = 2.0, 3  # whole commands on pictures up to so many megapixels are run so many times, larger ones once
 FACTS = f"{REPEATS} repetitions after a warm-up; whole commands in fresh processes, {AGAIN} times up to {SMALL:g} MP, else once"
 
@@ -66,17 +72,32 @@ def _fact(name: str, values: list[float], unit: str) -> Fact:
     return Fact(name, float(np.median(values)), min(values), max(values), unit)
 
 
+class Subject(NamedTuple):
+    """What is timed: a network, called with a picture (B, 3, H, W) and times (B,), and where it runs."""
+
+    net: Callable[[Tensor, Tensor], Tensor]
+    device: torch.device
+    dtype: torch.dtype
+
+
 def measure_speed(settings: RestoreSettings, sizes: tuple[float, ...]) -> Iterator[Fact]:
     """Yield the speed and memory of a task's checkpoint. sizes: megapixels of the pictures of the whole command.
 
     A picture's time and memory are those of a fresh process, after one that only warms the disk's cache.
     """
-    restorer = Restorer(settings)
-    yield _fact("threads", [float(torch.get_num_threads())], f"on {restorer.device}")
-    yield from network_facts(restorer)
-    yield from batch_facts(restorer)
+    restorer = None
+    if settings.task in MADE:
+        walk = WalkSettings(device=settings.device, precision=settings.precision, checkpoint=settings.checkpoint)
+        prior = Prior(walk, "pixels" if settings.task == "inpaint" else "means")
+        subject = Subject(prior_velocity(prior.net), prior.device, prior.dtype)
+    else:
+        restorer = Restorer(settings)
+        subject = Subject(restorer.net, restorer.device, restorer.dtype)
+    yield _fact("threads", [float(torch.get_num_threads())], f"on {subject.device}")
+    yield from network_facts(subject, TILES)
+    yield from batch_facts(subject)
     yield from size_facts(settings, sizes)
-    yield from folder_facts(restorer)
+    yield from folder_facts(restorer) if restorer else ()
 
 
 @torch.inference_mode()
@@ -97,12 +118,12 @@ def convolution_peak(
 
 
 @torch.inference_mode()
-def network_facts(restorer: Restorer, tiles: tuple[int, ...] = TILES) -> Iterator[Fact]:
+def network_facts(subject: Subject, tiles: tuple[int, ...] = TILES) -> Iterator[Fact]:
     """Yield the cost and the speed of one call of the network on pictures of each side, and its share of the roof."""
-    roof = _fact("fastest 3 x 3 convolution", convolution_peak(restorer.device, restorer.dtype), "GFLOP/s")
+    roof = _fact("fastest 3 x 3 convolution", convolution_peak(subject.device, subject.dtype), "GFLOP/s")
     yield roof
     for side in tiles:
-        picture, call = _call(restorer, 1, side)
+        picture, call = _call(subject, 1, side)
         with FlopCounterMode(display=False) as counter:
             call()
         work = counter.get_total_flops() / 1e9
@@ -115,23 +136,23 @@ def network_facts(restorer: Restorer, tiles: tuple[int, ...] = TILES) -> Iterato
         yield _fact(where, [speed.median / roof.median], "of the fastest convolution")
 
 
-def _call(restorer: Restorer, count: int, side: int) -> tuple[float, Callable[[], object]]:
+def _call(subject: Subject, count: int, side: int) -> tuple[float, Callable[[], object]]:
     """Return the megapixels of `count` pictures and a call of the network on them."""
-    picture = torch.rand(count, 3, side, side, device=restorer.device).contiguous(memory_format=torch.channels_last)
-    times = torch.zeros(count, device=restorer.device)
+    picture = torch.rand(count, 3, side, side, device=subject.device).contiguous(memory_format=torch.channels_last)
+    times = torch.zeros(count, device=subject.device)
 
     @torch.inference_mode()
     def call() -> object:
-        with autocast(restorer.device, restorer.dtype):
-            return restorer.net(picture, times)
+        with autocast(subject.device, subject.dtype):
+            return subject.net(picture, times)
 
     return count * side**2 / 1e6, call
 
 
-def batch_facts(restorer: Restorer, side: int = 128, counts: tuple[int, ...] = (1, 4, 16)) -> Iterator[Fact]:
+def batch_facts(subject: Subject, side: int = 128, counts: tuple[int, ...] = (1, 4, 16)) -> Iterator[Fact]:
     """Yield the throughput of the network on batches of small pictures."""
     for count in counts:
-        megapixels, call = _call(restorer, count, side)
+        megapixels, call = _call(subject, count, side)
         yield _fact(f"network, batch of {count} x {side} x {side}", [megapixels / value for value in timed(call)], "MP/s")
 
 
@@ -153,9 +174,9 @@ print(code, time.perf_counter() - began, memory("VmHWM") - bare)
 
 
 def size_facts(settings: RestoreSettings, sizes: tuple[float, ...]) -> Iterator[Fact]:
-    """Yield time and memory of `irflow restore` on JPEG files of these megapixels, each in a process of its own, without the
+    """Yield time and memory of the task's command on JPEG files of these megapixels, each in a process of its own, without the
     start of Python and torch, and the slope of time over size."""
-    seconds = []
+    seconds: list[float] = []
     with tempfile.TemporaryDirectory() as name:
         whole_command(settings, _drawn(Path(name, "warm.jpg"), 64, 64), Path(name, "warm.out.jpg"))
         for size in sizes:
@@ -166,22 +187,30 @@ def size_facts(settings: RestoreSettings, sizes: tuple[float, ...]) -> Iterator[
             ]
             took, peaks = zip(*runs, strict=True)
             seconds.append(float(np.median(took)))
-            yield _fact(f"restore, {size:g} MP JPEG", list(took), "s")
-            yield _fact(f"restore, {size:g} MP JPEG", [one / size for one in took], "s/MP")
-            yield _fact(f"restore, {size:g} MP JPEG", list(peaks), "MiB above torch")
+            where = f"{command_of(settings.task)}, {size:g} MP JPEG"
+            yield _fact(where, list(took), "s")
+            yield _fact(where, [one / size for one in took], "s/MP")
+            yield _fact(where, list(peaks), "MiB above torch")
     if len(sizes) > 1:
         slope = np.polyfit(np.log(sizes), np.log(seconds), 1)[0]
         yield _fact("time over size, exponent", [float(slope)], "1 is proportional")
 
 
-def whole_command(settings: RestoreSettings, source: Path, target: Path) -> tuple[float, float]:
-    """Return (seconds after torch's start-up, peak MiB above the bare interpreter with torch) of `irflow restore`.
+def command_of(task: str) -> str:
+    """Return the command that does a task."""
+    return task if task in MADE else "restore"
 
-    Raises DeviceError when the command fails.
-    """
-    options = ["restore", str(source), "--task", settings.task, "-o", str(target), "-q", "--overwrite"]
-    chosen = {"--steps": settings.steps, "--checkpoint": settings.checkpoint, "--sigma": settings.sigma}
-    chosen |= {"--device": settings.device, "--precision": settings.precision}
+
+def whole_command(settings: RestoreSettings, source: Path, target: Path) -> tuple[float, float]:
+    """Return (seconds after torch's start-up, peak MiB above the bare interpreter with torch) of the task's command: `irflow
+    restore`, `irflow inpaint` of the scratch SCRATCH, or `irflow upscale`. Raises DeviceError when the command fails."""
+    options = [command_of(settings.task), str(source), "-o", str(target), "-q", "--overwrite"]
+    chosen: dict[str, object] = {"--checkpoint": settings.checkpoint, "--device": settings.device}
+    chosen |= {"--precision": settings.precision}
+    if settings.task == "inpaint":
+        chosen |= {"--mask-box": SCRATCH}
+    elif settings.task not in MADE:
+        chosen |= {"--task": settings.task, "--steps": settings.steps, "--sigma": settings.sigma}
     options += [str(part) for option, value in chosen.items() if value is not None for part in (option, value)]
     return measured_command(options)
 
