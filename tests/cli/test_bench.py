@@ -231,7 +231,6 @@ def test_classical_peers_denoise(irflow, tmp_path) -> None:
         (("--steps", "two"), 2, "--steps"),
         (("--grid", "cubic"), 2, "released"),
         (("--degrade", "fog"), 2, "--degrade"),
-        (("--suite", "papers"), 2, "readme"),
         (("--masks", "somewhere"), 2, "--masks is for --task inpaint"),
         (("--degrade", "noise:25", "--crop", "5"), 2, "--crop must be"),
         (("--task", "inpaint"), 2, "--degrade of inpaint is one of"),
@@ -421,6 +420,11 @@ def test_compare_tells_what_is_gone(irflow, pairs, bench, tmp_path) -> None:
     new.write_text("".join(json.dumps(row) + "\n" for row in rows))
     gone = irflow("bench", "--compare", old, new)
     assert (gone.code, "derain, 2 steps has no figures of 1 pictures, such as one" in gone.err) == (1, True)
+
+
+def test_an_unknown_suite_is_one_line(irflow, tmp_path) -> None:
+    done = irflow("bench", tmp_path, "--suite", "papers")
+    assert (done.code, "no suite is called 'papers'; there is readme" in done.err) == (2, True)
 
 
 def test_a_suite_fills_the_readme_and_a_difference_is_found(irflow, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:
