@@ -10,7 +10,7 @@ from pathlib import Path
 
 import irflow_cli
 from irflow_cli.runtime.checkpoints import load_checkpoint
-from irflow_cli.services.bench.suite import readme_problems
+from irflow_cli.services.bench.suite import PAGES, page_problems
 from irflow_cli.tasks import TASKS
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -35,7 +35,7 @@ def problems() -> list[str]:
             found.append(f"weights/{task.checkpoint}.safetensors is not for {name}")
     if speed.in_readme() != speed.STORE.read_text():
         found.append("README.md's table of speed is not what `python benchmarks/speed.py --store` kept")
-    return found + readme_problems(ROOT)
+    return found + [problem for name in PAGES for problem in page_problems(ROOT, name)]
 
 
 if __name__ == "__main__":

@@ -106,7 +106,10 @@ def bench(
         typer.Option(help="Say what got better or worse from OLD to NEW results (.jsonl); exit 1 if worse.", metavar="OLD NEW"),
     ] = None,
     suite: Annotated[
-        Optional[str], typer.Option(help="`readme`: measure the sets below DATA and fill README.md.", show_default=False)
+        Optional[str],
+        typer.Option(
+            help="`readme` or `curves`: measure the sets below DATA and fill README.md, docs/perception.md.", show_default=False
+        ),
     ] = None,
     device: Device = "auto",
     precision: Precision = "auto",

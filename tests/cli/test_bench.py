@@ -17,7 +17,7 @@ from drawn import scene
 from PIL import Image
 
 from irflow_cli.runtime.images import read_picture
-from irflow_cli.services.bench import figures, methods, peers, run, speed, suite
+from irflow_cli.services.bench import figures, methods, peers, plots, run, speed, suite
 from irflow_cli.services.bench.figures import FIGURES
 from irflow_cli.services.bench.rows import markdown, read_rows
 from irflow_cli.services.restore import Restorer, RestoreSettings
@@ -436,7 +436,7 @@ def test_a_suite_fills_the_readme_and_a_difference_is_found(irflow, pairs, tiny_
     )
     monkeypatch.chdir(tmp_path)
     checkpoint = str(tiny_checkpoint("derain"))
-    problems = lambda: suite.readme_problems(tmp_path, checkpoint=checkpoint)  # noqa: E731
+    problems = lambda: suite.page_problems(tmp_path, "readme", checkpoint)  # noqa: E731
     assert problems() == []  # nothing is stored yet
     done = irflow("bench", tmp_path, "--suite", "readme", "--checkpoint", checkpoint)
     assert done.code == 0, done.err
@@ -444,7 +444,7 @@ def test_a_suite_fills_the_readme_and_a_difference_is_found(irflow, pairs, tiny_
     assert text.startswith("before\n<!-- bench tiny -->\n`irflow bench set/ --task derain --steps 1`\n\n| Tiny, 2 pictures")
     assert text.endswith("<!-- /bench -->\n<!-- bench absent -->\nkept\n<!-- /bench -->\nafter\n")
     assert len(read_rows(tmp_path / suite.STORE / "tiny.jsonl")) == 4
-    assert "other weights or code" in suite.readme_problems(tmp_path)[0]  # than those that ship
+    assert "other weights or code" in suite.page_problems(tmp_path, "readme")[0]  # than those that ship
     assert problems() == ["README.md's table absent has no results in benchmarks/results/absent.jsonl"]
     readme.write_text(text.replace("derain, 1 step | ", "derain, 1 step | 9"))
     assert "table tiny is not what" in problems()[0]
@@ -457,6 +457,20 @@ def test_a_suite_fills_the_readme_and_a_difference_is_found(irflow, pairs, tiny_
     partial = irflow("bench", tmp_path, "--suite", "readme", "--checkpoint", checkpoint)
     assert "has 1 pictures, the set 2" in partial.err
     assert len(read_rows(tmp_path / suite.STORE / "tiny.jsonl")) == 4  # what was measured on the whole set stays
+
+
+def test_a_suite_of_curves_fills_its_page_and_draws_them(irflow, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:
+    walks = {"grids": ("released", "uniform"), "source_noises": (0, 10), "plotted": True}
+    monkeypatch.setitem(suite.SUITES, "curves", {"tiny": suite.Entry("set", 2, "Tiny", "derain", steps=(1, 2), **walks)})
+    page = tmp_path / suite.PAGES["curves"]
+    page.parent.mkdir()
+    page.write_text("<!-- bench tiny -->\n<!-- /bench -->\n")
+    monkeypatch.chdir(tmp_path)
+    done = irflow("bench", tmp_path, "--suite", "curves", "--checkpoint", tiny_checkpoint("derain"))
+    assert done.code == 0, done.err
+    assert "derain --grid released,uniform --source-noise 0,10 --steps 1,2`" in page.read_text()
+    assert "| derain, 2 steps, uniform grid, source noise 10 |" in page.read_text()
+    assert (tmp_path / suite.PLOTS / "tiny.svg").is_file() == plots.can_plot()
 
 
 def test_a_picture_that_cannot_be_read_is_a_failure_and_the_others_are_measured(pairs, bench, tmp_path) -> None:
@@ -482,11 +496,13 @@ def test_lines_are_always_written_and_tell_what_they_were_made_with(pairs, bench
         assert len(rest) == 4
 
 
-def test_the_readme_of_irflow_agrees_with_its_stored_results() -> None:
+@pytest.mark.parametrize("name", suite.SUITES)
+def test_the_pages_of_irflow_agree_with_their_stored_results(name: str) -> None:
     root = Path(__file__).parents[2]
-    assert suite.readme_problems(root) == []
-    tables = suite.parts_of((root / "README.md").read_text())
-    assert set(tables) == set(suite.SUITES["readme"])
+    assert suite.page_problems(root, name) == []
+    tables = suite.parts_of((root / suite.PAGES[name]).read_text())
+    assert set(tables) == set(suite.SUITES[name])
+    assert all((root / suite.PLOTS / f"{key}.svg").is_file() for key, entry in suite.SUITES[name].items() if entry.plotted)
     assert all(stored.startswith("`irflow bench ") for stored in tables.values())
 
 

@@ -1,4 +1,4 @@
-"""The figures of README.md: which runs they are, and how they get there from stored results.
+"""The figures of README.md and docs/: which runs they are, and how they get there from stored results.
 
 A table stands between `<!-- bench NAME -->` and `<!-- /bench -->`. Its rows are stored, picture by picture, below
 benchmarks/results/, so that anyone can check the table against them.
@@ -14,19 +14,22 @@ from pathlib import Path
 from irflow_cli.errors import UsageError
 from irflow_cli.runtime.images import write_atomically
 from irflow_cli.services.bench.methods import Walks
+from irflow_cli.services.bench.plots import plots_of
 from irflow_cli.services.bench.rows import Row, columns_of, gains, markdown, read_rows, table
 from irflow_cli.services.bench.run import BenchRequest, bench, irflow_methods, prepare
 from irflow_cli.services.bench.sets import find_samples, parse_degrade
 from irflow_cli.services.restore import RestoreSettings
 
 STORE = Path("benchmarks", "results")  # below the root of the source tree
+PLOTS = Path("docs", "pictures")
+PAGES = {"readme": Path("README.md"), "curves": Path("docs", "perception.md")}  # where the tables of each suite stand
 COLUMNS = ["psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "vif", "nfe", "seconds_per_mp", "peak_mib"]
 
 
 @dataclass(frozen=True)
 class Entry:
     """A table of a suite. data: the name of its folder below the given one, and how many pictures it has. methods: "irflow"
-    and peers."""
+    and peers. plotted: with the curve of distortion and perception."""
 
     data: str
     pictures: int
@@ -37,6 +40,9 @@ class Entry:
     methods: tuple[str, ...] = ("irflow",)
     crop: int | None = None
     presets: tuple[str, ...] = ()
+    grids: tuple[str | None, ...] = (None,)
+    source_noises: tuple[float, ...] = (0.0,)
+    plotted: bool = False
 
     @property
     def command(self) -> str:
@@ -44,6 +50,10 @@ class Entry:
         options = [f"--degrade {self.degrade}"] if self.degrade else []
         options += [f"--methods {','.join(self.methods)}"] if self.methods != ("irflow",) else []
         options += [f"--crop {self.crop}"] if self.crop else []
+        options += [f"--grid {','.join(map(str, self.grids))}"] if self.grids != (None,) else []
+        options += (
+            [f"--source-noise {','.join(f'{noise:g}' for noise in self.source_noises)}"] if any(self.source_noises) else []
+        )
         walks = f"--presets {','.join(self.presets)}" if self.presets else f"--steps {','.join(map(str, self.steps))}"
         return " ".join([f"irflow bench {self.data}/ --task {self.task}", *options, walks])
 
@@ -52,7 +62,7 @@ class Entry:
         return BenchRequest(
             data / self.data,
             replace(settings, task=self.task, steps=None),
-            Walks() if self.presets else Walks(self.steps),
+            Walks() if self.presets else Walks(self.steps, self.grids, source_noises=self.source_noises),
             self.degrade,
             self.methods,
             crop=self.crop,
@@ -114,19 +124,38 @@ SUITES: dict[str, dict[str, Entry]] = {
         ),
         "prior": Entry("cbsd68", 68, "CBSD68", "denoise", "noise:25", (1,), ("irflow-prior",)),
     },
+    "curves": {
+        "curve-rain": Entry(
+            "rain100h", 100, "Rain100H", "derain", steps=(1, 2, 3, 4), grids=("released", "uniform"), plotted=True
+        ),
+        "curve-noise": Entry(
+            "cbsd68",
+            68,
+            "CBSD68",
+            "denoise",
+            "noise:25",
+            (1, 2, 3, 4),
+            grids=("released", "uniform"),
+            source_noises=(0, 10),
+            plotted=True,
+        ),
+        "curve-drops": Entry(
+            "raindrop", 2, "RainDrop", "deraindrop", steps=(1, 2, 3, 4), grids=("released", "uniform"), plotted=True
+        ),
+    },
 }
 
 
 def run_suite(name: str, data: Path, root: Path, settings: RestoreSettings, tell: Callable[[str], None]) -> Iterator[Row]:
-    """Yield the rows of a suite's tables whose sets lie below `data`; store them, and write README.md of `root`.
+    """Yield the rows of a suite's tables whose sets lie below `data`; store them, and write its page below `root`.
 
     Rows that were stored for the same inputs and the same weights are kept. A set that is not there is passed over, and
-    its table left as it is. Raises UsageError for an unknown suite and where there is no README.
+    its table left as it is. Raises UsageError for an unknown suite and where its page is not.
     """
     if name not in SUITES:
         raise UsageError(f"no suite is called {name!r}; there is {', '.join(SUITES)}")
-    if not (root / "README.md").is_file():
-        raise UsageError(f"{root} has no README.md; run this at the root of irflow's source tree")
+    if not (root / PAGES[name]).is_file():
+        raise UsageError(f"{root} has no {PAGES[name]}; run this at the root of irflow's source tree")
     for key, entry in SUITES[name].items():
         if not (data / entry.data).is_dir():
             tell(f"{key}: there is no {data / entry.data}; its table is left as it is")
@@ -137,7 +166,7 @@ def run_suite(name: str, data: Path, root: Path, settings: RestoreSettings, tell
             tell(f"{key}: {data / entry.data} has {there} pictures, the set {entry.pictures}; its table is left as it is")
             continue
         yield from bench(prepare(replace(entry.request(data, settings), store=root / STORE / f"{key}.jsonl")))
-        fill_readme(name, root)
+        fill_page(name, root)
 
 
 def _outdated(entry: Entry, rows: list[Row], checkpoint: str | None) -> str | None:
@@ -158,7 +187,7 @@ def stored(root: Path, key: str) -> list[Row]:
 
 
 def rendered(entry: Entry, rows: list[Row]) -> str:
-    """Return what stands in README.md for a table: its command and the means."""
+    """Return what stands on a page for a table: its command and the means."""
     columns = [name for name in COLUMNS if name in columns_of(rows)]
     lines = [f"`{entry.command}`", "", *markdown(table(rows, entry.title, columns))]
     if entry.degrade == "unseen":
@@ -167,42 +196,44 @@ def rendered(entry: Entry, rows: list[Row]) -> str:
     return "\n".join(lines)
 
 
-def parts_of(readme: str) -> dict[str, str]:
-    """Return the text between the markers of README.md, by name."""
-    return {match[1]: match[2].strip() for match in _marked(readme)}
+def parts_of(page: str) -> dict[str, str]:
+    """Return the text between the markers of a page, by name."""
+    return {match[1]: match[2].strip() for match in _marked(page)}
 
 
-def _marked(readme: str) -> list[re.Match[str]]:
-    return list(re.finditer(r"<!-- bench ([a-z0-9-]+) -->\n(.*?)<!-- /bench -->", readme, re.DOTALL))
+def _marked(page: str) -> list[re.Match[str]]:
+    return list(re.finditer(r"<!-- bench ([a-z0-9-]+) -->\n(.*?)<!-- /bench -->", page, re.DOTALL))
 
 
-def fill_readme(name: str, root: Path) -> None:
-    """Write the tables that have stored rows between their markers of README.md; the others stay."""
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    for match in reversed(_marked(readme)):
+def fill_page(name: str, root: Path) -> None:
+    """Write the tables that have stored rows between the markers of a suite's page, and the plots; the others stay."""
+    page = (root / PAGES[name]).read_text(encoding="utf-8")
+    for match in reversed(_marked(page)):
         rows = stored(root, match[1])
-        if rows and match[1] in SUITES[name]:
-            readme = readme[: match.start(2)] + rendered(SUITES[name][match[1]], rows) + "\n" + readme[match.end(2) :]
-    write_atomically(root / "README.md", readme.encode(), overwrite=True)
+        if not rows or match[1] not in SUITES[name]:
+            continue
+        entry = SUITES[name][match[1]]
+        page = page[: match.start(2)] + rendered(entry, rows) + "\n" + page[match.end(2) :]
+        if entry.plotted and (plots := plots_of(rows)):
+            write_atomically(root / PLOTS / f"{match[1]}.svg", plots[0][1].encode(), overwrite=True)
+    write_atomically(root / PAGES[name], page.encode(), overwrite=True)
 
 
-def readme_problems(root: Path, name: str = "readme", checkpoint: str | None = None) -> list[str]:
-    """Return where README.md is not what the stored results say, a line each.
+def page_problems(root: Path, name: str, checkpoint: str | None = None) -> list[str]:
+    """Return where a suite's page is not what the stored results say, a line each.
 
     A table without stored rows is not a problem as long as nothing at all is stored. checkpoint: instead of those that ship.
     """
-    parts = parts_of((root / "README.md").read_text(encoding="utf-8"))
-    found = [f"README.md has a table {key} that no suite has" for key in parts if key not in SUITES[name]]
+    parts, page = parts_of((root / PAGES[name]).read_text(encoding="utf-8")), PAGES[name].name
+    found = [f"{page} has a table {key} that no suite has" for key in parts if key not in SUITES[name]]
     for key, entry in SUITES[name].items():
         rows = stored(root, key)
         if rows and key not in parts:
-            found.append(f"README.md lacks the table {key}; put <!-- bench {key} --> and <!-- /bench --> where it belongs")
+            found.append(f"{page} lacks the table {key}; put <!-- bench {key} --> and <!-- /bench --> where it belongs")
         elif rows and (old := _outdated(entry, rows, checkpoint)):
             found.append(f"{STORE / key}.jsonl: {old} was measured with other weights or code; run the suite again")
         elif rows and parts[key] != rendered(entry, rows):
-            found.append(
-                f"README.md's table {key} is not what {STORE / key}.jsonl holds; run `irflow bench SETS --suite {name}`"
-            )
+            found.append(f"{page}'s table {key} is not what {STORE / key}.jsonl holds; run `irflow bench SETS --suite {name}`")
         elif key in parts and not rows and (root / STORE).is_dir():
-            found.append(f"README.md's table {key} has no results in {STORE / key}.jsonl")
+            found.append(f"{page}'s table {key} has no results in {STORE / key}.jsonl")
     return found
