@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,19 @@ def test_path_then_shipped_then_cache(good: Path, tmp_path: Path, monkeypatch: p
         folder.mkdir(parents=True)
         (folder / "rare.safetensors").write_bytes(good.read_bytes())
         assert resolve("rare") == folder / "rare.safetensors"
+
+
+def test_a_name_comes_before_a_file_that_happens_to_be_called_so(good: Path, tmp_path: Path, monkeypatch) -> None:
+    shipped = tmp_path / "shipped"
+    shipped.mkdir()
+    (shipped / "rare.safetensors").write_bytes(good.read_bytes())
+    monkeypatch.setattr(checkpoints, "shipped_folder", lambda: shipped)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rare").write_text("notes")
+    assert resolve("rare") == shipped / "rare.safetensors"
+    assert resolve("./rare") == Path("rare")
+    (tmp_path / "rare.safetensors").write_bytes(good.read_bytes())
+    assert resolve("rare.safetensors") == Path("rare.safetensors")
 
 
 @pytest.mark.parametrize("name", ["../derain", "a/b", "", "x" * 99, "x" * 999, ".hidden", "~nobody-here/x"])
@@ -173,6 +187,20 @@ def test_a_path_in_a_tensors_name_is_only_a_name(key: str, good: Path, tmp_path:
     assert "\x1b" not in str(caught.value)
     assert len(str(caught.value)) < 1000
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_weights_that_are_no_numbers_are_refused_and_others_told_apart(good: Path, tmp_path: Path) -> None:
+    loaded, digests = load_checkpoint(good), set()
+    weights = {name: value.contiguous() for name, value in loaded.net.state_dict().items()}
+    path = tmp_path / "unsigned.safetensors"
+    for shift in (0.0, 0.5, float("nan")):
+        weights["entry.weight"] = weights["entry.weight"] + shift
+        save_file(weights, path, {"irflow": replace(loaded.card, digest="").to_json()})
+        if shift == shift:
+            digests.add(load_checkpoint(path).card.digest)
+    assert len(digests) == 2
+    with pytest.raises(CheckpointError, match="no numbers"):
+        load_checkpoint(path)
 
 
 def test_a_checkpoint_under_another_name_is_still_itself(good: Path, tmp_path: Path) -> None:

@@ -420,6 +420,49 @@ def test_tiffs_of_rare_layouts_are_read(layout: str, big: bool, tmp_path: Path) 
     assert bool(told) == bool(picture.notes)
 
 
+def test_a_strip_that_holds_more_than_its_size_says_is_refused(tmp_path: Path) -> None:
+    pytest.importorskip("tifffile")
+    pixels = np.zeros((20, 30), np.uint16)
+    data, _ = encode_picture(Picture(pixels, pixels, "TIFF", coding={"compression": "tiff_adobe_deflate"}), "TIFF")
+    strip, bomb = zlib.compress(bytes(20 * 30 * 4)), zlib.compress(bytes(10**8))
+    assert data.endswith(strip)
+    longer = data[: -len(strip)].replace(struct.pack("<I", len(strip)), struct.pack("<I", len(bomb))) + bomb
+    with pytest.raises(ImageError, match="more than its size says"):
+        read_picture(stored(tmp_path, longer, "bomb.tif"))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_a_grey_that_stands_for_nothing_is_found_at_every_depth(bits: int, tmp_path: Path) -> None:
+    values = np.arange(64, dtype=np.uint8).reshape(8, 8) % 2**bits
+    rows = b"".join(b"\0" + np.packbits(np.unpackbits(row[:, None], axis=1)[:, 8 - bits :].ravel()).tobytes() for row in values)
+    parts = {
+        b"IHDR": struct.pack(">IIBBBBB", 8, 8, bits, 0, 0, 0, 0),
+        b"tRNS": b"\0\1",
+        b"IDAT": zlib.compress(rows),
+        b"IEND": b"",
+    }
+    chunks = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts.items()
+    ]
+    picture = read_picture(stored(tmp_path, b"\x89PNG\r\n\x1a\n" + b"".join(chunks)))
+    assert picture.alpha is not None
+    assert np.array_equal(picture.alpha == 0, values == 1)
+
+
+def test_long_texts_are_no_damage(tmp_path: Path) -> None:
+    xmp = b"<x:xmpmeta>" + b"edit " * 500_000 + b"</x:xmpmeta>"
+    data, _ = encode_picture(Picture(scene(8, 8), None, "PNG", Tags(xmp=xmp)), "PNG")
+    assert read_picture(stored(tmp_path, data)).tags.xmp == xmp
+
+
+def test_who_may_read_a_file_stays_when_it_is_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_atomically(path, b"1", overwrite=False)
+    path.chmod(0o600)
+    write_atomically(path, b"2", overwrite=True)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
 def test_what_reads_a_rare_layout_is_named_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tifffile = pytest.importorskip("tifffile")
     pixels = np.zeros((20, 30, 2), np.uint16)

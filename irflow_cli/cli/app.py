@@ -55,7 +55,8 @@ def root(
     Exit codes: 0 done, 1 some pictures failed, 2 usage, 3 nothing to do, 4 checkpoint, 5 device, memory or disk, 130 and
     143 interrupted. Defaults can be set in irflow.toml (see `irflow config show --help`).
     """
-    context.default_map = {} if no_config else default_map(context.command)
+    asked = {"-h", "--help"}.intersection(context.obj or ())  # help comes, whatever a file says
+    context.default_map = {} if no_config or asked else default_map(context.command)
 
 
 def _path_of(error: Any) -> str:
@@ -81,7 +82,7 @@ def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code. Errors are printed as one line."""
     keep_freed()
     try:
-        return app(arguments, prog_name="irflow", standalone_mode=False) or 0
+        return app(arguments, prog_name="irflow", standalone_mode=False, obj=arguments) or 0
     except IrflowError as error:
         Console().error(str(error))
         return error.exit_code

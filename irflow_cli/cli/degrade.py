@@ -9,7 +9,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Quiet, Seed, Verbose, among, with_files
+from irflow_cli.cli.options import AsJson, Output, Quiet, Seed, Suffix, Verbose, among, with_files
 from irflow_cli.cli.outcomes import carry_out
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
@@ -17,8 +17,14 @@ from irflow_cli.cli.outcomes import carry_out
 
 @with_files
 def degrade(
-    source: Annotated[str, typer.Argument(metavar="IN", help="A picture, or a folder of pictures.", show_default=False)],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="File or folder for the results.", show_default=False)],
+    inputs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="IN... [OUT]",
+            help="Pictures, folders, patterns, @list.txt, or -; last, without --output, the file or folder for the results.",
+            show_default=False,
+        ),
+    ],
     kind: Annotated[
         str,
         typer.Option(
@@ -31,6 +37,8 @@ def degrade(
         Optional[float], typer.Option(help="How strongly; 0 changes nothing.", show_default="the kind's usual one")
     ] = None,
     seed: Seed = 0,
+    output: Output = None,
+    suffix: Suffix = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
@@ -46,6 +54,8 @@ def degrade(
     """
     from irflow_cli.services.degrade import DegradeRequest, degrade_files
 
-    request = DegradeRequest(files([source], target, None), kind, severity, seed)
+    if output is None and len(inputs) > 1:
+        output = Path(inputs.pop())
+    request = DegradeRequest(files(inputs, output, suffix, f".{kind}"), kind, severity, seed)
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     return carry_out(console, request, degrade_files)

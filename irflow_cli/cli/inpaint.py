@@ -73,6 +73,6 @@ def inpaint(
         dilate=mask_dilate,
         feather=mask_feather,
     )
-    request = InpaintRequest(files(inputs, output, ".inpaint" if suffix is None else suffix), masks, walk(), samples)
+    request = InpaintRequest(files(inputs, output, suffix, ".inpaint"), masks, walk(), samples)
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     return carry_out(console, request, inpaint_files)

@@ -151,11 +151,16 @@ WALK_OPTIONS: dict[str, tuple[Any, Any]] = {
 
 
 def with_files(command: Callable[..., int]) -> Callable[..., int]:
-    """Return the command with FILE_OPTIONS among its own; they reach it as one function, `files(inputs, output, suffix)`."""
+    """Return the command with FILE_OPTIONS among its own; they reach it as `files(inputs, output, suffix, usual)`,
+    where suffix is what was given and usual what names get without it, beside the input."""
 
-    def make(values: dict[str, Any], inputs: list[str], output: Path | None, suffix: str | None) -> Files:
+    def make(values: dict[str, Any], inputs: list[str], output: Path | None, suffix: str | None, usual: str) -> Files:
         from irflow_cli.runtime.encoding import Coding
         from irflow_cli.services.planning import Files
+
+        if suffix is not None and output is not None and values["name_template"] is None:
+            values = {**values, "name_template": "{stem}{suffix}{ext}"}
+        suffix = usual if suffix is None else suffix
 
         coding = Coding(**{name: values[name] for name in ("quality", "lossless", "metadata")})
         others = {name: value for name, value in values.items() if name not in vars(coding)}

@@ -99,6 +99,6 @@ def restore(
         seed=seed,
         checkpoint=checkpoint,
     )
-    request = RestoreRequest(files(inputs, output, f".{task}" if suffix is None else suffix), settings)
+    request = RestoreRequest(files(inputs, output, suffix, f".{task}"), settings)
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     return carry_out(console, request, restore_files)

@@ -41,6 +41,6 @@ def upscale(
     """
     from irflow_cli.services.upscale import UpscaleRequest, upscale_files
 
-    request = UpscaleRequest(files(inputs, output, f".x{scale}" if suffix is None else suffix), scale, operator, walk())
+    request = UpscaleRequest(files(inputs, output, suffix, f".x{scale}"), scale, operator, walk())
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     return carry_out(console, request, upscale_files)

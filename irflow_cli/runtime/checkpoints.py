@@ -103,17 +103,22 @@ def cache_folder() -> Path:
 
 
 def resolve(name: str) -> Path:
-    """Return the file of a checkpoint: a path that exists, the name of a shipped one, or of one in the cache.
+    """Return the file of a checkpoint: of the name of a shipped one, or of one in the cache, or else a path that exists.
 
-    Raises CheckpointError that says where it looked.
+    A name comes before a file of that name in the current folder; `./NAME` is the file. Raises CheckpointError that says where
+    it looked.
     """
+    stem = name.removesuffix(".safetensors")
+    places = [folder / f"{stem}.safetensors" for folder in (shipped_folder(), cache_folder())]
+    for place in places if NAME.fullmatch(name) and stem == name else ():
+        if place.is_file():
+            return place
     with contextlib.suppress(OSError, RuntimeError):  # a name too long for a file, a home that does not exist
         path = Path(name).expanduser()
         if path.is_file():
             return path
-    if not NAME.fullmatch(name.removesuffix(".safetensors")):
+    if not NAME.fullmatch(stem):
         raise CheckpointError(f"checkpoint {name} does not exist; give a .safetensors file or a name from `irflow models`")
-    places = [folder / f"{name.removesuffix('.safetensors')}.safetensors" for folder in (shipped_folder(), cache_folder())]
     for place in places:
         if place.is_file():
             return place
@@ -152,11 +157,14 @@ def load_checkpoint(name: str | Path) -> Checkpoint:
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise CheckpointError(f"{path}: tensor {wrong[0][:80]!r}{more} is missing or does not fit the network in the header")
-    if card.digest and card.digest != digest_of(weights):
+    digest = digest_of(weights)
+    if card.digest not in ("", digest):
         raise CheckpointError(f"{path} is damaged: its weights are not those its header was written for; get it again")
+    if not all(tensor.isfinite().all() for tensor in weights.values()):
+        raise CheckpointError(f"{path} holds weights that are no numbers; train it again with a lower --rate, or get another")
     net = build(card.spec)
     net.load_state_dict({key: tensor.float() for key, tensor in weights.items()})
-    return Checkpoint(net.eval().requires_grad_(False), card, path)
+    return Checkpoint(net.eval().requires_grad_(False), replace(card, digest=digest), path)
 
 
 def misfits(spec: Spec, weights: dict[str, Tensor]) -> list[str]:

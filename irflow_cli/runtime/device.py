@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -17,11 +16,9 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float
 def choose_device(name: str = "auto") -> torch.device:
     """Return the device called `name`: auto, cpu, cuda, cuda:N or mps.
 
-    auto means `IRFLOW_DEVICE` if set, else CUDA, MPS, CPU, the first that is there. Raises DeviceError for a named
-    device that is missing and UsageError for a name that is none.
+    auto means CUDA, MPS, CPU, the first that is there. Raises DeviceError for a named device that is missing and UsageError
+    for a name that is none.
     """
-    if name == "auto":
-        name = os.environ.get("IRFLOW_DEVICE", "auto")
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu")
     try:

@@ -9,19 +9,24 @@ import io
 import math
 import os
 import re
+import stat
 import tempfile
 import warnings
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms, JpegImagePlugin, TiffImagePlugin, UnidentifiedImageError
+from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, UnidentifiedImageError
 
 from irflow_cli.errors import FULL, DiskFull, ImageError
 from irflow_cli.tasks import MAX_PIXELS
+
+if TYPE_CHECKING:
+    import tifffile
 
 SUFFIXES = {
     ".png": "PNG",
@@ -41,8 +46,10 @@ HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
 SETS = ("MPO", "HEIF")  # files of one picture and its helpers: gain map, depth, preview
 PART = ".part"  # how the names of files end that are not whole yet
+PngImagePlugin.MAX_TEXT_CHUNK = 2**24  # bytes of a profile, an XMP or a text; long histories of edits need more than 2**20
 BAND = 256  # rows that are taken over from Pillow at a time
 ORIENTATION, EXIF_IFD, GPS_IFD, XMP_TAG, ICC_TAG = 0x0112, 0x8769, 0x8825, 700, 34675
+DEFLATE = (8, 32946)  # of a TIFF's compressions
 BIG_TIFF = (b"II+\0", b"MM\0+")  # how files of 64-bit places begin
 TIFF_TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # description, make, model, software, date, artist, copyright
 
@@ -140,22 +147,10 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pict
     """Return the picture that `data` holds; `name` is what errors call it. Raises ImageError as `read_picture` does."""
     if not data:
         raise ImageError(f"{name}: the file is empty")
-    brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)] if data[4:8] == b"ftyp" else b""
-    heif = b"avif" not in brands and any(brand in brands for brand in HEIF_BRANDS)
     try:
         with warnings.catch_warnings(), _pillow_limit(max_pixels):
             warnings.simplefilter("ignore")  # of bombs, which we look for ourselves, and of damage beside the pixels
-            if heif:
-                register_heif()
-            with Image.open(io.BytesIO(data), formats=["HEIF"] if heif else READABLE) as image:
-                if image.width * image.height > max_pixels:
-                    raise Image.DecompressionBombError
-                return _decode(image, data, name)
-    except UnidentifiedImageError:
-        if data[:4] in (b"II*\0", b"MM\0*", *BIG_TIFF):  # Pillow does not know colour TIFFs of floating-point numbers
-            with contextlib.suppress(OSError, SyntaxError, ValueError, KeyError, TypeError):
-                return _unknown_tiff(data, name, max_pixels)
-        raise ImageError(f"{name}: not a picture that irflow reads ({', '.join(READABLE)}, HEIC)") from None
+            return _opened(data, name, max_pixels)
     except Image.DecompressionBombError:
         raise _too_large(name, max_pixels) from None
     except ImageError as error:
@@ -164,6 +159,23 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pict
         raise ImageError(f"{name}: not enough memory to read it") from None
     except Exception as error:  # decoders raise errors of all kinds
         raise ImageError(f"{name}: damaged or incomplete ({' '.join(str(error).split())})") from None
+
+
+def _opened(data: bytes, name: str, max_pixels: int) -> Picture:
+    brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)] if data[4:8] == b"ftyp" else b""
+    heif = b"avif" not in brands and any(brand in brands for brand in HEIF_BRANDS)
+    if heif:
+        register_heif()
+    try:
+        image = Image.open(io.BytesIO(data), formats=["HEIF"] if heif else READABLE)
+    except UnidentifiedImageError:
+        if data[:4] in (b"II*\0", b"MM\0*", *BIG_TIFF):  # Pillow does not know colour TIFFs of floating-point numbers
+            return _unknown_tiff(data, name, max_pixels)
+        raise ImageError(f"{name}: not a picture that irflow reads ({', '.join(READABLE)}, HEIC)") from None
+    with image:
+        if image.width * image.height > max_pixels:
+            raise Image.DecompressionBombError
+        return _decode(image, data, name)
 
 
 def _too_large(name: str, max_pixels: int) -> ImageError:
@@ -227,6 +239,7 @@ def _by_tifffile(data: bytes, name: str) -> np.ndarray:
     try:
         with tifffile.TiffFile(io.BytesIO(data)) as file:
             page = file.pages.first
+            _check_strips(page, data, name)
             pixels, turn = np.asarray(page.asarray()), page.tags.valueof(ORIENTATION, 1)
             pixels = np.moveaxis(pixels, 0, -1) if page.axes[0] == "S" else pixels
     except (ValueError, KeyError) as error:
@@ -236,6 +249,14 @@ def _by_tifffile(data: bytes, name: str) -> np.ndarray:
     if pixels.dtype.kind == "f":
         pixels = pixels.astype(np.float32)
     return _upright(_sound(pixels, name), turn)
+
+
+def _check_strips(page: tifffile.TiffPage, data: bytes, name: str) -> None:
+    """Raise ImageError where a strip or tile that is packed by deflate holds more than its pixels need."""
+    most = math.prod(page.chunks) * page.dtype.itemsize if page.dtype is not None else 0
+    for start, count in zip(page.dataoffsets, page.databytecounts, strict=False):
+        if page.compression in DEFLATE and len(zlib.decompressobj().decompress(data[start : start + count], most + 1)) > most:
+            raise ImageError(f"{name}: damaged: its pixels are more than its size says")
 
 
 def _sound(pixels: np.ndarray, name: str) -> np.ndarray:
@@ -309,6 +330,8 @@ def _decode(image: Image.Image, data: bytes, name: str) -> Picture:
         image, note = _from_cmyk(image, tags.icc)
         notes.append(note)
         tags = replace(tags, icc=None)
+    if kind == "PNG" and data[24] in (2, 4) and isinstance(clear := image.info.get("transparency"), int) and image.mode == "L":
+        image.info["transparency"] = clear * 255 // (2 ** data[24] - 1)  # as Pillow has scaled the greys
     has_alpha = image.mode in ("LA", "RGBA", "PA") or "transparency" in image.info
     grey = image.mode in ("1", "L", "LA")
     mode = ("LA" if has_alpha else "L") if grey else ("RGBA" if has_alpha else "RGB")
@@ -472,7 +495,7 @@ def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask())
         os.replace(temporary, path)  # noqa: PTH105 - one call, atomic on every system
         if os.name == "posix":  # the name, too, is on the disk
             folder = os.open(path.parent, os.O_RDONLY)

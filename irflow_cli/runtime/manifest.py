@@ -51,8 +51,13 @@ class Manifest:
             return False
 
     def knows(self, target: Path) -> bool:
-        """Return whether `target` is a result of an earlier run, whole or begun, and so may be replaced."""
-        return target.name in self.entries
+        """Return whether the file `target` is what an earlier run left, and so may be replaced: a result that nobody has
+        changed since, or what was there when one was begun."""
+        entry = self.entries.get(target.name)
+        try:
+            return entry is not None and entry["sha256"] in ("", sha256(target.read_bytes()))
+        except OSError:
+            return False
 
     def record(self, target: Path, key: str, data: bytes | None) -> None:
         """Note that the result is begun (data None), or the bytes it now holds. Raises ImageError."""

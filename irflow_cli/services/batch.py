@@ -198,7 +198,7 @@ class _Shelf:
             if self.files.skip_existing and job.exists:
                 return Loaded(None, outcome=Outcome(job, "skipped"))
             name = "standard input" if job.source == STREAM else str(job.source)
-            data = sys.stdin.buffer.read() if job.source == STREAM else _bytes_of(job.source, self.files.max_pixels)
+            data = _piped(self.files.max_pixels) if job.source == STREAM else _bytes_of(job.source, self.files.max_pixels)
             key = self._key(job, data)
             if self._made(job, key):
                 return Loaded(None, outcome=Outcome(job, "skipped"))
@@ -242,9 +242,11 @@ class _Shelf:
         manifest = self._manifest(job.target)
         if manifest.proves(job.target, key):
             return True
-        if job.target.exists() and not manifest.knows(job.target):
-            raise ImageError(f"{job.target} exists and was not made by a run with --resume; move it, or use --overwrite")
-        return False
+        if not job.target.exists() or manifest.knows(job.target):
+            return False
+        if job.target.name in manifest.entries and _is_torn(job.target, self.files.max_pixels):
+            return False
+        raise ImageError(f"{job.target} exists and is not as a run with --resume left it; move it, or use --overwrite")
 
     def store(self, outcome: Outcome, picture: Picture, key: str) -> Outcome:
         """Write the picture and return the outcome of it."""
@@ -286,12 +288,34 @@ def _bytes_of(path: Path, max_pixels: int) -> bytes:
         raise ImageError(f"{path}: {error.strerror or error}") from None
 
 
+def _is_torn(path: Path, max_pixels: int) -> bool:
+    """Return whether a file is no whole picture."""
+    try:
+        decode_picture(_bytes_of(path, max_pixels), str(path), max_pixels)
+    except ImageError:
+        return True
+    return False
+
+
+def _piped(max_pixels: int) -> bytes:
+    """Return the bytes of standard input. Raises ImageError as `_bytes_of` does."""
+    data = sys.stdin.buffer.read(_most(max_pixels) + 1)
+    if len(data) > _most(max_pixels):
+        raise ImageError(f"standard input: too large for {max_pixels} pixels; --max-pixels raises the limit")
+    return data
+
+
+def _most(max_pixels: int) -> int:
+    """Return the bytes of the largest file of so many pixels: four floating-point numbers each, and what goes with them."""
+    return 16 * max_pixels + 2**26
+
+
 def _check_file(path: Path, max_pixels: int) -> None:
     try:
         size = path.stat().st_size
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}") from None
-    if size > 16 * max_pixels + 2**26:  # four floating-point numbers a pixel, and what goes with them
+    if size > _most(max_pixels):
         raise ImageError(f"{path}: too large a file for {max_pixels} pixels; --max-pixels raises the limit")
 
 

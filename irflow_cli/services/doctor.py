@@ -22,6 +22,7 @@ from irflow_cli.services.restore import Restorer, RestoreSettings, auto_tile
 
 EXTRAS = {
     "pillow_heif": "HEIC files (pip install pillow-heif)",
+    "tifffile": "TIFFs of rare layouts (pip install tifffile; imagecodecs for some of their compressions)",
     "scipy": "`irflow train --task prior` (pip install scipy)",
     "torchmetrics": "VIF, LPIPS, DISTS, FID and KID in `irflow bench` (pip install torchmetrics)",
     "jinja2": "reports of `irflow bench` (pip install jinja2)",
@@ -78,7 +79,7 @@ def _device() -> Finding:
 
 
 def _device_in_use() -> Finding:
-    device = choose_device()
+    device = choose_device(os.environ.get("IRFLOW_DEVICE", "auto"))
     names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
     precision = str(choose_precision("auto", device)).removeprefix("torch.")
     return Finding("device", f"{device} in {precision}, tiles of {auto_tile(device)}; CUDA: {names or 'none'}")

@@ -81,7 +81,13 @@ class Files:
 
     def named(self, source: Path, index: int, ext: str) -> Path:
         """Return the name of a result, which may hold folders, from the template."""
-        values = {"stem": source.stem, "suffix": self.suffix or "", "ext": ext, "index": index, "parent": source.parent.name}
+        values = {
+            "stem": source.stem,
+            "suffix": self.suffix or "",
+            "ext": ext,
+            "index": index,
+            "parent": source.absolute().parent.name,
+        }
         template = self.name_template or ("{stem}{suffix}{ext}" if self.output is None else "{stem}{ext}")
         try:
             unknown = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None} - values.keys()
@@ -163,7 +169,9 @@ def _sources(files: Files) -> list[tuple[Path, Path]]:
         names += _listed(given[1:]) if given.startswith("@") and not Path(given).exists() else [given]
     found: list[tuple[Path, Path]] = []
     for name in names:
-        path = Path(name)
+        if not name:
+            raise UsageError("a name is empty; give a picture or a folder, . for this one")
+        path = Path.cwd() / name if name != "-" and Path(name) == STREAM else Path(name)
         if name == "-":
             found.append((STREAM, STREAM))
         elif path.is_dir():
@@ -182,9 +190,18 @@ def _sources(files: Files) -> list[tuple[Path, Path]]:
 
 def _below(folder: Path, files: Files) -> list[tuple[Path, Path]]:
     """Return the pictures in a folder, or with `recursive` below it, without what an earlier run put beside them."""
-    ours = files.suffix if files.output is None and files.suffix else None
     pictures = find_pictures(folder, deep=files.recursive)
-    return [(picture, folder) for picture in pictures if not (ours and picture.stem.endswith(ours))]
+    if files.output is not None or not files.suffix:
+        return [(picture, folder) for picture in pictures]
+    names = {picture.with_suffix("") for picture in pictures}
+
+    def ours(picture: Path) -> bool:
+        """Whether it is called as a result is: a suffix such as `2` may also end the name of a picture that is none."""
+        stem = picture.stem.removesuffix(files.suffix or "")
+        made_of = (stem, re.sub(r"-\d+$", "", stem))  # one of several proposals is numbered
+        return stem != picture.stem and (str(files.suffix)[0] == "." or any(picture.with_name(one) in names for one in made_of))
+
+    return [(picture, folder) for picture in pictures if not ours(picture)]
 
 
 @functools.lru_cache(maxsize=1)
@@ -198,7 +215,7 @@ def _listed(name: str) -> list[str]:
         text = _piped(sys.stdin) if name == "-" else Path(name).read_text("utf-8-sig", "surrogateescape")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the list {name} cannot be read: {error}") from None
-    return [line for line in (text.split("\0") if "\0" in text else text.splitlines()) if line.strip()]
+    return [line for line in (text.split("\0") if "\0" in text else re.split(r"\r?\n|\r", text)) if line.strip()]
 
 
 def _target(files: Files, source: Path, root: Path, index: int) -> Path:
@@ -221,7 +238,16 @@ def _is_picture_name(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES and not path.is_dir()
 
 
+def _check_folders(jobs: list[Job]) -> None:
+    """Raise UsageError for a folder of results that cannot be made."""
+    for folder in dict.fromkeys(job.target.parent for job in jobs if job.target != STREAM):
+        there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+        if not there.is_dir():
+            raise UsageError(f"{there} is a file, and no folder can be in its place; give another output")
+
+
 def _check_targets(jobs: list[Job], files: Files) -> None:
+    _check_folders(jobs)
     sources = {path.resolve() for job in jobs for path in (job.source, job.mask) if path is not None}
     taken: dict[Path, Path] = {}
     for job in jobs:

@@ -175,7 +175,7 @@ def test_a_dry_run_looks_into_the_record(restore, album: Path, tmp_path: Path) -
     ]
     (tmp_path / "out" / "b.jpg").write_text("mine")
     done = restore(*command, "-n")
-    assert (done.code, "was not made by a run with --resume" in done.err) == (1, True)
+    assert (done.code, "is not as a run with --resume left it" in done.err) == (1, True)
     assert (tmp_path / "out" / "a.png").read_bytes() == made
 
 
@@ -207,6 +207,10 @@ def test_resume_trusts_only_what_it_can_prove(degrade, album: Path, tmp_path: Pa
     assert statuses("--resume", "--seed", 5) == ["skipped", "skipped"]
     assert statuses("--resume") == ["done", "done"]
     assert statuses("--resume") == ["skipped", "skipped"]
+    Image.fromarray(scene(30, 30, 4)).save(out / "a.png")  # somebody worked on a result
+    retouched = (out / "a.png").read_bytes()
+    assert statuses("--resume") == ["failed", "skipped"]
+    assert (out / "a.png").read_bytes() == retouched
 
 
 def test_resume_does_not_replace_what_others_made(degrade, album: Path, tmp_path: Path) -> None:
@@ -214,7 +218,7 @@ def test_resume_does_not_replace_what_others_made(degrade, album: Path, tmp_path
     (tmp_path / "out" / "a.png").write_text("mine")
     done = degrade(album, tmp_path / "out", "--resume")
     assert done.code == 1
-    assert "not made by a run with --resume" in done.err
+    assert "is not as a run with --resume left it" in done.err
     assert (tmp_path / "out" / "a.png").read_text() == "mine"
     assert (tmp_path / "out" / "b.jpg").exists()
 
@@ -329,7 +333,7 @@ def test_a_full_disk_stops_a_run_with_a_record_too(degrade, album: Path, tmp_pat
 def test_two_ctrl_c_stop_a_command_that_waits_for_a_pipe(restore, monkeypatch: pytest.MonkeyPatch) -> None:
     waits, opened = threading.Event(), threading.Event()
 
-    def read() -> bytes:
+    def read(most: int) -> bytes:
         waits.set()
         opened.wait(30)
         return b""
@@ -564,6 +568,43 @@ def test_resume_sees_another_card_over_the_same_weights(irflow, tiny_checkpoint,
     save_checkpoint(path, loaded.net.state_dict(), replace(loaded.card, sigma_max=75.0), torch.float32)
     assert "already there" not in irflow(*command).err
     assert (tmp_path / "out" / "in.png").read_bytes() != first
+
+
+def test_pictures_whose_names_end_as_a_suffix_are_pictures(degrade, picture_file, tmp_path: Path, irflow) -> None:
+    for name in ("img1", "img2", "img"):
+        picture_file(f"in/{name}.png")
+    (tmp_path / "in" / "img.png").rename(tmp_path / "in" / "cat2.png")
+    command = ("degrade", tmp_path / "in", "--kind", "noise", "--suffix", "2")
+    assert irflow(*command).code == 0
+    names = ["cat2.png", "cat22.png", "img1.png", "img12.png", "img2.png", "img22.png"]
+    assert below(tmp_path / "in") == names
+    assert irflow(*command, "--overwrite").code == 0  # results are not worked on again
+    assert below(tmp_path / "in") == names
+
+
+def test_a_suffix_counts_in_another_folder_too(irflow, album: Path, tmp_path: Path) -> None:
+    command = ("degrade", album / "a.png", album / "b.jpg", "--kind", "noise", "-o", tmp_path / "out")
+    assert irflow(*command, "--suffix", "_x").code == 0
+    assert below(tmp_path / "out") == ["a_x.png", "b_x.jpg"]
+
+
+def test_degrade_takes_several_pictures(irflow, album: Path, tmp_path: Path) -> None:
+    assert irflow("degrade", album / "a.png", album / "b.jpg", tmp_path / "out", "--kind", "noise").code == 0
+    assert below(tmp_path / "out") == ["a.png", "b.jpg"]
+    assert irflow("degrade", album / "a.png", "--kind", "noise").code == 0
+    assert (album / "a.noise.png").exists()
+
+
+def test_names_that_say_nothing_are_refused(irflow, album: Path, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(album)
+    done = irflow("degrade", "", "--kind", "noise")
+    assert (done.code, "a name is empty" in done.err) == (2, True)
+    (tmp_path / "plain").write_text("a file")
+    for more in ((), ("-n",)):
+        done = irflow("degrade", "a.png", "-o", tmp_path / "plain" / "out", "--kind", "noise", *more)
+        assert (done.code, "is a file" in done.err) == (2, True)
+    (album / "-").mkdir()
+    assert irflow("degrade", "./-", "--kind", "noise").code == 3  # a folder without pictures, and no stream
 
 
 def test_a_dry_run_tells_what_is_missing(degrade, album: Path, tmp_path: Path) -> None:

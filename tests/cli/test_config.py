@@ -57,6 +57,8 @@ def test_files_with_mistakes_are_named(irflow, tmp_path: Path, text: str, messag
     assert (done.code, done.out) == (2, "")
     assert "irflow.toml" in done.err
     assert message in done.err
+    helped = irflow("restore", "--help")
+    assert (helped.code, helped.err) == (0, "")
 
 
 def test_a_value_that_an_option_does_not_take_is_told_with_its_file(irflow, tmp_path: Path, picture_file) -> None:

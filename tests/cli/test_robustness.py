@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import random
@@ -44,6 +45,17 @@ def files() -> dict[str, bytes]:
             made[f"{kind}-{dtype}"] = encode_picture(Picture(pixels, None, "PNG"), kind)[0]
             full = Picture(pixels, pixels[..., 0].copy() if form.alpha else None, "PNG", tags)
             made[f"{kind}-{dtype}-full"] = encode_picture(full, kind)[0]
+    packed = {"compression": "tiff_adobe_deflate"}
+    for dtype in ("uint16", "float32"):  # grey with transparency, packed
+        pixels = as_depth(scene(40, 52)[..., 0], np.dtype(dtype))
+        made[f"TIFF-{dtype}-LA"] = encode_picture(Picture(pixels, pixels.copy(), "TIFF", coding=packed), "TIFF")[0]
+    if find_spec("tifffile"):
+        import tifffile
+
+        for dtype in ("float16", "float64"):
+            file = io.BytesIO()
+            tifffile.imwrite(file, (scene(40, 52) / 255).astype(dtype), photometric="rgb", compression="zlib", bigtiff=True)
+            made[f"TIFF-{dtype}"] = file.getvalue()
     return made
 
 
@@ -90,6 +102,14 @@ def test_damaged_files_are_pictures_or_one_line(name: str, robustness: Callable[
                 refused += 1
     assert refused >= DAMAGES // 4  # files that are cut off, at least, are not taken for whole
     robustness("damaged files read", DAMAGES)
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("TIFF")])
+@pytest.mark.filterwarnings("ignore")
+def test_the_beginning_of_a_tiff_is_one_line(name: str) -> None:
+    for length in range(1, 40):
+        with pytest.raises(ImageError):
+            decode_picture(FILES[name][:length], "file")
 
 
 @pytest.mark.filterwarnings("ignore")
