@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -110,7 +111,28 @@ def test_sets_are_as_far_apart_as_their_features(monkeypatch: pytest.MonkeyPatch
     assert sets.of("few", 1) == {}
 
 
-def test_means_are_over_what_is_there() -> None:
-    mean = mean_of([Scores(psnr=20), Scores(psnr=30, vif=0.5)])
-    assert (mean.psnr, mean.vif) == (25, 0.5)
+def test_means_are_over_all_or_none() -> None:
+    mean = mean_of([Scores(psnr=20), Scores(psnr=30, vif=0.5, fid=4)])
+    assert (mean.psnr, mean.fid) == (25, 4)  # a figure of the set stands with one picture
+    assert np.isnan(mean.vif)
     assert np.isnan(mean.lpips)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda pixels: pixels // 2, "contrast"),
+        (lambda pixels: (pixels * (219 / 255) + 16).astype(np.uint8), "contrast"),
+        (lambda pixels: 255 - pixels // 2, "contrast"),
+        (lambda pixels: pixels[..., ::-1], "channels in another order"),
+        (lambda pixels: pixels[:, ::-1], "mirrored"),
+        (lambda pixels: pixels[::-1], "turned over"),
+        (lambda pixels: np.roll(pixels, 3, 1), "moved"),
+    ],
+)
+def test_faults_of_programs_are_told(change: Callable[[np.ndarray], np.ndarray], told: str) -> None:
+    clean = scene(96, 120, 4)
+    clean[..., 2] //= 2
+    assert doubts(clean, clean, "it") == ()
+    assert doubts(spoiled(clean, 1), clean, "it") == ()
+    assert any(told in doubt for doubt in doubts(np.ascontiguousarray(change(clean)), clean, "it"))

@@ -103,7 +103,9 @@ def bench(
     ] = None,
     compare: Annotated[
         Optional[tuple[Path, Path]],
-        typer.Option(help="Say what got better or worse from OLD to NEW results (.jsonl); exit 1 if worse.", metavar="OLD NEW"),
+        typer.Option(
+            help="Say what got better or worse from OLD to NEW results (.jsonl); exit 1 if quality did.", metavar="OLD NEW"
+        ),
     ] = None,
     suite: Annotated[
         Optional[str],
@@ -177,10 +179,13 @@ def _bench(console: Console, request: BenchRequest) -> int:
     from irflow_cli.services.bench.figures import FIGURES
     from irflow_cli.services.bench.report import write_report
     from irflow_cli.services.bench.rows import gains, label_of, markdown, show, table
+    from irflow_cli.services.bench.run import anew, prepare
     from irflow_cli.services.bench.run import bench as run_bench
-    from irflow_cli.services.bench.run import prepare
 
     run, rows, failed = prepare(request), [], 0
+    changed = anew(request)
+    if changed:
+        console.note(f"{request.store} was made with other {' and '.join(changed)}; all is measured again")
     for name, advice in run.left_out.items():
         console.note(f"{FIGURES[name].title} is left out: {advice}")
     with console.progress("irflow bench", run.total) as progress:
@@ -196,7 +201,7 @@ def _bench(console: Console, request: BenchRequest) -> int:
     if not console.as_json:
         for line in markdown(table(rows, request.data.resolve().name)):
             console.result(line)
-        if len({row.degrade for row in rows}) > 1:
+        if len({row.degrade for row in rows}) > 1 or request.degrade == "unseen":
             for key, won in gains(rows).items():
                 console.note(f"{label_of(key, request.settings.task)}: {show(won.psnr, 2)} dB over the input")
     if request.folder is None:
@@ -210,7 +215,7 @@ def _bench(console: Console, request: BenchRequest) -> int:
 
 
 def _compare(console: Console, old: Path, new: Path) -> int:
-    from irflow_cli.services.bench.compare import compare, lost
+    from irflow_cli.services.bench.compare import RELATIVE, compare, lost
     from irflow_cli.services.bench.rows import markdown
 
     changes, gone = compare(old, new), lost(old, new)
@@ -221,10 +226,10 @@ def _compare(console: Console, old: Path, new: Path) -> int:
         cells = [["", "figure", "change", "95 % interval", "pictures", ""], *[change.cells() for change in changes]]
         for line in markdown(cells):
             console.result(line)
-    worse = sum(change.verdict == "worse" for change in changes)
+    worse = sum(change.verdict == "worse" and change.figure not in RELATIVE for change in changes)
     for line in gone:
         console.error(line)
-    console.note(f"{worse} figures got worse" if worse else "no figure got worse")
+    console.note(f"{worse} figures of quality got worse" if worse else "no figure of quality got worse")
     return 1 if worse or gone else 0
 
 
@@ -232,14 +237,12 @@ def _speed(console: Console, settings: RestoreSettings, sizes: str) -> int:
     from irflow_cli.services.bench.rows import markdown
     from irflow_cli.services.bench.speed import FACTS, measure_speed
 
-    found = []
+    begun = False
     for fact in measure_speed(settings, _list(sizes, "--speed", float)):
-        found.append(fact)
-        if console.as_json:
-            console.result("", **vars(fact))
-    if not console.as_json:
-        for line in markdown([[FACTS, "median", "spread", ""], *[fact.cells() for fact in found]]):
-            console.result(line)
+        lines = markdown([[FACTS, "median", "spread", ""], fact.cells()])
+        for line in lines[-1:] if begun or console.as_json else lines:  # each as soon as it is known
+            console.result(line, **vars(fact))
+        begun = True
     return 0
 
 

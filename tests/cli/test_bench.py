@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from html.parser import HTMLParser
@@ -18,8 +20,8 @@ from PIL import Image
 
 from irflow_cli.runtime.images import read_picture
 from irflow_cli.services.bench import figures, methods, peers, plots, run, speed, suite
-from irflow_cli.services.bench.figures import FIGURES
-from irflow_cli.services.bench.rows import markdown, read_rows
+from irflow_cli.services.bench.figures import FIGURES, Scores
+from irflow_cli.services.bench.rows import Row, markdown, read_rows
 from irflow_cli.services.restore import Restorer, RestoreSettings
 
 TOOL = """
@@ -227,7 +229,7 @@ def test_classical_peers_denoise(irflow, tmp_path) -> None:
         (("--peer-command", "tool in out"), 2, "{in}"),
         (("--peer", "none.pth"), 4, "does not exist"),
         (("--border", "-1"), 2, "--border"),
-        (("--border", "40"), 2, "--border 40"),
+        (("--task", "fog"), 2, "unknown task 'fog'; there are derain, denoise, deraindrop, inpaint, upscale"),
         (("--steps", "two"), 2, "--steps"),
         (("--grid", "cubic"), 2, "released"),
         (("--degrade", "fog"), 2, "--degrade"),
@@ -334,7 +336,8 @@ def test_masks_of_a_folder_go_with_every_picture(irflow, clean_set, tiny_checkpo
     assert next(row["psnr"] for row in rows if row["picture"] == "0 m0" and row["method"] == "input") == pytest.approx(
         wanted, abs=1e-3
     )
-    assert irflow(*command).code == 2  # the masks do not have the size of the whole pictures
+    whole = irflow(*command)  # the masks do not have the size of the whole pictures
+    assert (whole.code, "--crop cuts it" in whole.err) == (1, True)
 
 
 @pytest.mark.parametrize("degrade", ["area:2", "grid:3"])
@@ -398,7 +401,7 @@ def test_compare_tells_what_got_worse(irflow, pairs, bench, tmp_path) -> None:
     new.write_text("".join(json.dumps(row) + "\n" for row in rows))
     same = irflow("bench", "--compare", old, new)
     assert same.code == 0
-    assert "no figure got worse" in same.err
+    assert "no figure of quality got worse" in same.err
     for row in rows:
         row["psnr"] -= 0.5 if row["method"] == "irflow" else 0
     new.write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -406,6 +409,62 @@ def test_compare_tells_what_got_worse(irflow, pairs, bench, tmp_path) -> None:
     assert worse.code == 1
     assert [line.split("|")[-2].strip() for line in worse.out.splitlines() if "| PSNR |" in line] == ["worse"]
     assert irflow("bench", "--compare", new, old).code == 0
+    for row in rows:
+        row.update(psnr=row["psnr"] + 0.6, peak_mib=100.0, seconds_per_mp=9.0)
+    new.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    cheap = tmp_path / "cheap.jsonl"
+    cheap.write_text("".join(json.dumps({**row, "peak_mib": 50.0}) + "\n" for row in rows))
+    costly = irflow("bench", "--compare", cheap, new)  # what hangs on the hour is told, and no reason to fail
+    assert costly.code == 0
+    assert any("| MiB |" in line and "| worse |" in line for line in costly.out.splitlines())
+
+
+def test_rows_made_in_another_way_are_measured_again(pairs, bench, counted, tmp_path, monkeypatch) -> None:
+    out = tmp_path / "out"
+    bench(pairs, "--report", out)
+    counted.clear()
+    real = run.environment
+    monkeypatch.setattr(run, "environment", lambda settings: {**real(settings), "threads": "many"})
+    again = bench(pairs, "--report", out)
+    assert (again.code, len(counted)) == (0, 4)
+    assert "was made with other threads; all is measured again" in again.err
+    pairs.rename(tmp_path / "others")
+    other = bench(tmp_path / "others", "--report", out)
+    assert (other.code, "holds results of set, derain; give another --report" in other.err) == (2, True)
+
+
+def test_a_command_is_another_when_its_program_is(tmp_path: Path) -> None:
+    tool = tmp_path / "tool"
+    tool.write_text("#!/bin/sh\n")
+    tool.chmod(0o755)
+    before = peers.command(f"{tool} {{in}} {{out}}").identity
+    assert peers.command(f"{tool} {{in}} {{out}}").identity == before
+    tool.write_text("#!/bin/sh\necho\n")
+    assert peers.command(f"{tool} {{in}} {{out}}").identity != before
+
+
+def test_names_of_commands_mean_nothing_to_the_plots() -> None:
+    if not plots.can_plot():
+        pytest.skip("no matplotlib")
+    scores = Scores(psnr=20, vif=0.5, seconds_per_mp=1.0)
+    rows = [Row("a", "input", 0, Scores()), Row("a", "sh -c cp $1 o_%_.png; mv $2", 0, scores), Row("a", "_x", 0, scores)]
+    [(_, svg)] = plots.plots_of(rows)
+    assert "cp $1 o_%_.png" in svg
+    assert ">x<" in svg
+
+
+@pytest.mark.skipif(shutil.which("chromium") is None, reason="no browser")
+def test_a_browser_shows_the_report(pairs, bench, tmp_path: Path) -> None:
+    assert bench(pairs, "--report", tmp_path / "out").code == 0
+    page = (tmp_path / "out" / "report.html").as_uri()
+    command = ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    options = ["--window-size=1200,1600", f"--screenshot={tmp_path / 'shot.png'}", "--dump-dom", page]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=60, check=False)
+    stages = done.stdout.count('class="stage"')
+    assert stages == 2
+    assert done.stdout.count('<img class="before" alt="left" src="data:image/webp;base64,') == stages  # by its script
+    if (tmp_path / "shot.png").is_file():
+        assert np.ptp(read_picture(tmp_path / "shot.png").rgb8()) > 100
 
 
 def test_compare_tells_what_is_gone(irflow, pairs, bench, tmp_path) -> None:
@@ -420,6 +479,11 @@ def test_compare_tells_what_is_gone(irflow, pairs, bench, tmp_path) -> None:
     new.write_text("".join(json.dumps(row) + "\n" for row in rows))
     gone = irflow("bench", "--compare", old, new)
     assert (gone.code, "derain, 2 steps has no figures of 1 pictures, such as one" in gone.err) == (1, True)
+
+
+def test_a_border_that_leaves_nothing_is_a_failure(pairs, bench) -> None:
+    done = bench(pairs, "--border", 40)
+    assert (done.code, "nothing is left when --border 40 is cut off" in done.err) == (1, True)
 
 
 def test_an_unknown_suite_is_one_line(irflow, tmp_path) -> None:

@@ -19,6 +19,9 @@ PEERS = (
     "opencv-python",
     "opencv-python-headless",
     "scikit-image",
+    "PyWavelets",
+    "bm3d",
+    "numpy",
     "torchmetrics",
     "spandrel",
 )

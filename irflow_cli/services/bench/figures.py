@@ -227,8 +227,22 @@ def doubts(pixels: np.ndarray, clean: np.ndarray, what: str) -> tuple[str, ...]:
     if right or down:
         found.append(f"{what} is moved by about ({right}, {down}) pixels")
     contrast = one.std() / max(other.std(), 1e-9)
-    if other.std() > 1 and not 0.4 < contrast < 2.5:
-        found.append(f"{what} has {contrast:.2f} times the contrast of the clean picture; is its range another?")
+    alike = float(np.corrcoef(one.ravel(), other.ravel())[0, 1]) if one.std() > 1 and other.std() > 1 else 0.0
+    far = not 0.4 < contrast < 2.5 or alike < -0.98 or (alike > 0.98 and not 0.9 < contrast < 1.1)
+    if other.std() > 1 and far:
+        found.append(
+            f"{what} has {contrast:.2f} times the contrast of the clean picture, or it turned round; is its range another?"
+        )
+    small, wanted = (cv2.resize(image, (48, 48), interpolation=cv2.INTER_AREA).astype(np.float64) for image in (pixels, clean))
+    miss = np.abs(small - wanted).mean()
+    turned = {
+        "its channels in another order": small[..., ::-1],
+        "been mirrored": small[:, ::-1],
+        "been turned over": small[::-1],
+    }
+    found += [
+        f"{what} seems to have {how}" for how, image in turned.items() if miss > 2 and np.abs(image - wanted).mean() < miss / 3
+    ]
     return tuple(found)
 
 
@@ -249,10 +263,13 @@ def shift_of(image: np.ndarray, reference: np.ndarray) -> tuple[int, int]:
 
 
 def mean_of(group: list[Scores]) -> Scores:
-    """Return the means of figures, over those that are there."""
+    """Return the means of figures over all; those of sets, which stand with one picture, as they are. nan where a picture has
+    none: the mean would be over others than the table says."""
 
     def mean(name: str) -> float:
-        there = [value for value in (getattr(one, name) for one in group) if not math.isnan(value)]
-        return sum(there) / len(there) if there else MISSING
+        values = [getattr(one, name) for one in group]
+        there = [value for value in values if not math.isnan(value)]
+        complete = len(there) == len(values) or FIGURES[name].whole
+        return sum(there) / len(there) if there and complete else MISSING
 
     return Scores(**{field.name: mean(field.name) for field in fields(Scores)})

@@ -6,11 +6,13 @@ import hashlib
 import importlib.util
 import os
 import shlex
+import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
@@ -19,6 +21,7 @@ import torch
 
 from irflow_cli.degradations.estimate import estimate_sigma
 from irflow_cli.errors import CheckpointError, ImageError, UsageError
+from irflow_cli.runtime.checkpoints import file_digest
 from irflow_cli.runtime.encoding import encode_picture
 from irflow_cli.runtime.images import Picture, read_picture
 from irflow_cli.services.bench.methods import Method, Result, identity_of, in_process, memory
@@ -151,7 +154,8 @@ def _known(name: str, amount: float | None) -> Method:
             return peer.apply(pixels, 255 * estimate_sigma(unit(pixels)))
         return peer.apply(pixels, amount or 0.0)
 
-    return Method(name, in_process(work), identity_of(name, peer.about, amount), peer.about)
+    versions = [cv2.__version__, *(version(package) for _, package in peer.needs)]
+    return Method(name, in_process(work), identity_of(name, peer.about, amount, versions), peer.about)
 
 
 def foreign_network(path: Path, device: torch.device) -> Method:
@@ -198,7 +202,17 @@ def command(line: str) -> Method:
             return Result(read_picture(target).rgb8(), time.perf_counter() - began, peak)
 
     options = [word for word in words[1:] if word not in ("{in}", "{out}")]
-    return Method(" ".join([Path(words[0]).name, *options]), run, identity_of(words), f"the command `{line}`")
+    named, content = " ".join([Path(words[0]).name, *options]), [_content_of(word) for word in words]
+    return Method(named, run, identity_of(words, content), f"the command `{line}`")
+
+
+def _content_of(word: str) -> str:
+    """Return what a word of a command stands for, if it is a program or a file: the hash of its bytes."""
+    path = Path(shutil.which(word) or word)
+    try:
+        return file_digest(path) if path.is_file() else ""
+    except OSError:
+        return ""
 
 
 def _watched(words: list[str], errors: Path) -> float:

@@ -47,6 +47,7 @@ def _curves(means: dict[Key, Scores], across: str, up: str, task: str) -> str:
     Variants of one number of steps each, which differ in numbers alone, are one curve, marked with the first of these."""
     import matplotlib  # pyright: ignore[reportMissingImports] - an extra
     from matplotlib.figure import Figure  # pyright: ignore[reportMissingImports] - an extra
+    from matplotlib.ticker import LogLocator, NullFormatter  # pyright: ignore[reportMissingImports] - an extra
 
     figure = Figure((6.4, 4.4), layout="constrained")
     axes = figure.subplots()
@@ -58,7 +59,8 @@ def _curves(means: dict[Key, Scores], across: str, up: str, task: str) -> str:
         if _there(mean, across) and _there(mean, up):
             curves.setdefault(name, []).append((getattr(mean, across), getattr(mean, up), key))
     for name, points in curves.items():
-        axes.plot([x for x, _, _ in points], [y for _, y, _ in points], marker="o", label=name)
+        plain = name.replace("$", r"\$").lstrip("_")  # which mean something to matplotlib
+        axes.plot([x for x, _, _ in points], [y for _, y, _ in points], marker="o", label=plain)
         for x, y, key in points:
             number = NUMBER.search(key[3])
             mark = number[0] if number and len({key[2] for _, _, key in points}) < 2 else str(key[2] or "")
@@ -69,6 +71,9 @@ def _curves(means: dict[Key, Scores], across: str, up: str, task: str) -> str:
         axes.invert_yaxis()
     if across == "seconds_per_mp":
         axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     axes.grid(alpha=0.3, which="both")
     axes.legend(fontsize=8)
     text = io.StringIO()

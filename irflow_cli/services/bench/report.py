@@ -28,11 +28,13 @@ RULES = (
     "Y is BT.601 luma from 16 to 235, as in the deraining papers. SSIM has a Gaussian window of 11 pixels, sigma 1.5.",
     "No picture is resized or moved: a result of another size is a failure, and pairs of two sizes stop the run.",
     "Pairs are matched by name. Pictures that seem swapped stop the run; a shift or another range is listed below.",
-    "All methods have the same number of threads; a command is asked to, by OMP_NUM_THREADS.",
+    "All methods have the same number of threads; a command is asked to, by OMP_NUM_THREADS. Rows of another run are kept only "
+    "when it had as many, on the same processor.",
     "s/MP is the whole call after a warm-up; of a command, its start as well.",
     "Where the noise level is not told, all methods get the same estimate, and its time and memory are part of theirs.",
     "MiB is the most memory taken on top of what was in use before the call; of a command, what its own process took.",
-    "Means are over all pictures. A method that failed on one has no mean; its failures are counted and listed.",
+    "Means are over all pictures: a figure that some are too small for has none, nor has a method that failed on one; failures "
+    "are counted and listed.",
     "The shipped weights of irflow have seen no picture of the public test sets. Of other weights and pictures this is not "
     "known; what checkpoints say of their training stands below.",
     "Memory is told on Linux only. FID and KID, where measured, are of the whole set and stand with its last picture.",

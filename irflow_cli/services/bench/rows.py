@@ -79,6 +79,16 @@ def read_rows(path: Path) -> list[Row]:
     return rows
 
 
+def read_environment(path: Path) -> dict[str, str]:
+    """Return what a file of rows says in its first line that it was made with; empty where it says nothing."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            found = json.loads(file.readline()).get("environment", {})
+        return found if isinstance(found, dict) else {}
+    except (OSError, ValueError, AttributeError):
+        return {}
+
+
 def write_rows(path: Path, rows: list[Row], environment: dict[str, str]) -> None:
     """Write what rows were made with, and the rows, as JSON Lines, whole or not at all."""
     write_atomically(path, "".join([head_of(environment), *map(line_of, rows)]).encode(), overwrite=True)

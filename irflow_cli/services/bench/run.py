@@ -21,9 +21,10 @@ from irflow_cli.services.bench.environment import environment
 from irflow_cli.services.bench.figures import MISSING, Scores, SetFigures, absent, doubts, measure
 from irflow_cli.services.bench.methods import Method, Result, Walks, our_checkpoint, our_methods, prior_methods
 from irflow_cli.services.bench.peers import command, foreign_network, known_peers
-from irflow_cli.services.bench.rows import Row, line_of, read_rows, write_rows
+from irflow_cli.services.bench.rows import Row, line_of, read_environment, read_rows, write_rows
 from irflow_cli.services.bench.sets import MADE, Case, Sample, Spoiler, cases_of, find_samples, mask_spoilers, parse_degrade
 from irflow_cli.services.restore import RestoreSettings
+from irflow_cli.tasks import TASKS
 
 VIEW = (300, 400)  # rows and columns of the part of a picture that is kept for the report
 
@@ -75,6 +76,8 @@ def prepare(request: BenchRequest) -> Run:
     if request.border < 0:
         raise UsageError(f"--border must not be negative, got {request.border}")
     task = request.settings.task
+    if task not in (known := [*(name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior), *MADE]):
+        raise UsageError(f"unknown task {task!r}; there are {', '.join(known)}")
     if request.masks and (request.degrade or task != "inpaint"):
         raise UsageError("--masks is for --task inpaint, without --degrade")
     if request.crop is not None and request.crop < 16:
@@ -176,8 +179,10 @@ def bench(run: Run, progress: Callable[[float], None] = lambda done: None) -> It
     A method that fails on a picture is a row with its error. At the end the store holds the rows of this run and no others.
     """
     request, threads = run.request, cv2.getNumThreads()
-    made_with = environment(request.settings)
-    kept = _kept(request.store, made_with)
+    made_with = _made_with(request)
+    kept = {} if anew(request) else _kept(request.store)
+    if request.store is not None:  # without a last line that was cut off, so that new ones can follow
+        write_rows(request.store, list(kept.values()), made_with)
     fresh: set[str] = set()
     rows: list[Row] = []
     sets = SetFigures(frozenset(run.left_out), request.store and features_of(request.store))
@@ -261,11 +266,24 @@ def features_of(store: Path) -> Path:
     return store.with_suffix(".features")
 
 
-def _kept(store: Path | None, made_with: dict[str, str]) -> dict[tuple, Row]:
-    if store is None:
-        return {}
-    rows = read_rows(store) if store.is_file() else []
-    write_rows(store, rows, made_with)  # without a last line that was cut off, so that new ones can follow
+def _made_with(request: BenchRequest) -> dict[str, str]:
+    return {"set": f"{request.data.resolve().name}, {request.settings.task}", **environment(request.settings)}
+
+
+def anew(request: BenchRequest) -> tuple[str, ...]:
+    """Return what today's run would be made with that the stored rows were not, such as "threads": their times do not go
+    together, and all is measured again. Raises UsageError where the rows are of another set."""
+    before = read_environment(request.store) if request.store else {}
+    now = _made_with(request)
+    if before.get("set", now["set"]) != now["set"]:
+        raise UsageError(f"{request.store} holds results of {before['set']}; give another --report")
+    return tuple(
+        name for name in ("processor", "device, precision", "threads") if name in before and before[name] != now.get(name)
+    )
+
+
+def _kept(store: Path | None) -> dict[tuple, Row]:
+    rows = read_rows(store) if store is not None and store.is_file() else []
     return {(row.digest, row.degrade, row.picture, row.identity, row.border): row for row in rows if row.error is None}
 
 
@@ -296,7 +314,7 @@ def _measured(run: Run, case: Case, method: Method | None, fresh: set[str]) -> t
         identity="" if method is None else method.identity,
     )
     if min(case.clean.shape[:2]) <= 2 * request.border:
-        raise UsageError(f"{case.picture}: nothing is left when --border {request.border} is cut off")
+        return replace(row, error=f"{case.picture}: nothing is left when --border {request.border} is cut off"), case.seen
     if method is None:
         scores = Scores(**measure(case.seen, case.clean, request.border, left_out))
         notes = doubts(case.degraded, case.clean, "the degraded picture") if not case.degrade else ()

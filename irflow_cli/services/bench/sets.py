@@ -16,7 +16,7 @@ from torch import Tensor
 from irflow_cli.degradations import DEGRADATIONS
 from irflow_cli.degradations.masks import HOLES
 from irflow_cli.degradations.shrink import SHRINKS
-from irflow_cli.errors import NothingToDo, UsageError
+from irflow_cli.errors import ImageError, NothingToDo, UsageError
 from irflow_cli.runtime.images import find_pictures, read_picture
 from irflow_cli.services.bench.unseen import UNSEEN
 
@@ -101,7 +101,11 @@ def find_samples(folder: Path, *, paired: bool) -> tuple[Sample, ...]:
     paths = [path for path in paths if path in whole or not _has_larger(path, whole)]
     if not paths:
         raise NothingToDo(f"no pictures below {root}")
-    return tuple(Sample(_name(path, root), index, path) for index, path in enumerate(paths))
+    names = [_name(path, root) for path in paths]
+    names = [
+        name if names.count(name) == 1 else path.relative_to(root).as_posix() for name, path in zip(names, paths, strict=True)
+    ]
+    return tuple(Sample(name, index, path) for index, (name, path) in enumerate(zip(names, paths, strict=True)))
 
 
 class _Side(NamedTuple):
@@ -262,7 +266,7 @@ def mask_spoilers(folder: Path) -> tuple[Spoiler, ...]:
         def apply(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
             if hole.shape != clean.shape[2:]:
                 here = f"{clean.shape[3]} x {clean.shape[2]}"
-                raise UsageError(f"{path} has {hole.shape[1]} x {hole.shape[0]} pixels, the picture {here}; --crop cuts it")
+                raise ImageError(f"{path} has {hole.shape[1]} x {hole.shape[0]} pixels, the picture {here}; --crop cuts it")
             return with_hole(clean, hole)
 
         return Spoiler(folder.name, 0.0, apply, path.stem)
