@@ -29,7 +29,8 @@ ALIGN = 32  # crops' sides are multiples of this where the picture is large enou
 BATCH_PIXELS = 448 * 448  # of the crops that are walked together
 LARGE = 0.6  # share of a picture beyond which the filling is mostly made up
 LONG, THIN, CELL = 1024, 0.05, 512  # sides and share of a part of the hole that is cut into pieces, and their sides
-SHALLOW, DEEP = 1.0, 3.0  # pixels from what is known: one step alone is best up to there, the mean of three from there on
+SHALLOW, DEEP = 2.0, 4.5  # pixels: so far from what is known the walk is best alone; how fast half the size gets better then
+SMALLEST = 32  # pixels of a side from which on half the size is looked at
 ONE_STEP = Preset("pixelwise", 1)  # from nothing: the mean of all pictures that agree with what is known
 
 
@@ -117,37 +118,30 @@ class Inpainter:
         known = torch.from_numpy(~np.stack(holes))[:, None]
         parts = [_unit(pixels[crop.place], hole) for crop, hole in zip(crops, holes, strict=True)]
         generators, walk = [_generator(seed, crop) for crop in crops], self.prior.walk
-        needed = torch.from_numpy(np.logical_or.reduce([crop.inside for crop in crops]))
-        device = self.prior.device
-        observation = masked(_tensor(parts).to(device), known.to(device))
-        near, depth = None, torch.from_numpy(np.stack([_depth(hole) for hole in holes]))[:, None]
-        if walk.blended:
-            own = [_generator(seed, crop) for crop in crops]
-            near = self.prior.sample(observation, None, needed, own, ONE_STEP).state.cpu()
-            if not depth.any():
-                return list(near.permute(0, 2, 3, 1).numpy())
-        guess, cheap = None, None
-        if walk.blended or (walk.start > 0 and not walk.levels):
-            cheap = _tensor([_guess(part, hole) for part, hole in zip(parts, holes, strict=True)])
-        if walk.start > 0:
-            guess = self._coarse(_tensor(parts), known.float(), walk.levels, generators) if walk.levels else cheap
-        end = self.prior.sample(observation, guess, needed, generators).state.cpu()
-        if near is not None and cheap is not None:
-            end = near + depth * ((near + end + cheap) / 3 - near)
-        return list(end.permute(0, 2, 3, 1).numpy())
+        observation = masked(_tensor(parts).to(self.prior.device), known.to(self.prior.device))
+        found = None
+        if walk.pyramid:
+            found = self._pyramid(_tensor(parts), known.float(), generators, walk if walk.start == 0 else ONE_STEP)
+        elif walk.start > 0:
+            found = _tensor([_guess(part, hole) for part, hole in zip(parts, holes, strict=True)])
+        if walk.start > 0 or found is None:
+            needed = torch.from_numpy(np.logical_or.reduce([crop.inside for crop in crops]))
+            found = self.prior.sample(observation, found, needed, generators).state.cpu()
+        return list(found.permute(0, 2, 3, 1).numpy())
 
-    def _coarse(self, picture: Tensor, known: Tensor, levels: int, generators: list[torch.Generator]) -> Tensor:
-        """Return pictures (B, 3, H, W), known (B, 1, H, W) in part, as filled at half their size, where holes are narrower."""
+    def _pyramid(self, picture: Tensor, known: Tensor, generators: list[torch.Generator], walk: Preset) -> Tensor:
+        """Return pictures (B, 3, H, W), known (B, 1, H, W) in part, filled coarse to fine: near to what is known by a walk from
+        nothing, deep in a hole by what the same finds at half the size, where the hole is half as wide."""
+        device, needed = self.prior.device, (known < 1).any(0)[0]
+        near = self.prior.sample(masked(picture.to(device), known.to(device)), None, needed, generators, walk).state.cpu()
+        share = torch.from_numpy(np.stack([_share_from_afar(one[0].numpy() < 1) for one in known]))[:, None]
+        if not share.any() or min(picture.shape[2:]) < SMALLEST:
+            return near
         seen = F.avg_pool2d(known, 2, ceil_mode=True)
         small = F.avg_pool2d(picture * known, 2, ceil_mode=True) / seen.clamp_min(1e-6)
-        seen = (seen > 0.3).float()
-        guess, start = None, 0.0
-        if levels > 1:
-            guess, start = self._coarse(small, seen, levels - 1, generators), self.prior.walk.start
-        device, needed = self.prior.device, (seen < 1).any(0)[0]
-        observation = masked(small.to(device), seen.to(device))
-        filled = self.prior.sample(observation, guess, needed, generators, replace(ONE_STEP, start=start)).state.cpu()
-        return F.interpolate(filled.clamp(0, 1), picture.shape[2:], mode="bicubic", align_corners=False).clamp(0, 1)
+        far = self._pyramid(small, (seen > 0).float(), generators, ONE_STEP).clamp(0, 1)
+        far = F.interpolate(far, picture.shape[2:], mode="bicubic", align_corners=False).clamp(0, 1)
+        return near + share * (far - near)
 
 
 def crops_of(inside: np.ndarray, margin: int = MARGIN) -> list[Crop]:
@@ -227,11 +221,10 @@ def _unit(part: np.ndarray, missing: np.ndarray) -> np.ndarray:
     return np.where(missing[..., None], np.float32(0), part.clip(0, 1).repeat(3 // part.shape[2], axis=2))
 
 
-def _depth(missing: np.ndarray) -> np.ndarray:
-    """Return how deep in the hole (H, W), bool, each pixel lies, float32: 0 up to SHALLOW pixels from what is known, 1 from
-    DEEP on."""
+def _share_from_afar(missing: np.ndarray) -> np.ndarray:
+    """Return how much of each pixel of a hole (H, W), bool, comes from the picture at half the size, float32, 0 to 1."""
     away = cv2.distanceTransform(missing.astype(np.uint8), cv2.DIST_L2, 5)
-    return np.clip((away - SHALLOW) / (DEEP - SHALLOW), 0, 1)
+    return 1 - np.exp(-np.clip(away - SHALLOW, 0, None) / DEEP)
 
 
 def _guess(part: np.ndarray, inside: np.ndarray) -> np.ndarray:

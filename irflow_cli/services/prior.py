@@ -30,18 +30,16 @@ WINDOW, SHARED = 448, 64  # pixels of a window's side on large states, and of wh
 class Preset:
     """A walk: which sampler, how many steps and corrections, and when it begins and stops.
 
-    start: a walk begins at time 0 in noise, or later in a guess brought to that time: a cheap one, or with `levels` what the
-    prior makes of the picture at half the size, which begins in the same way, that many times. stop: from there the last step
-    goes to the end; None: all steps are equal. blended: near to what is known one step from nothing is taken, and deep in a
-    hole the mean of it, of the walk's end and of OpenCV's filling (Telea's).
+    start: a walk begins at time 0 in noise, or later in a guess brought to that time. stop: from there the last step goes to
+    the end; None: all steps are equal. pyramid: deep in a hole what is found at half the size is taken, and there too, as
+    often as the hole is deep; of a walk that begins later this is the guess, which is a cheap one else.
     """
 
     sampler: str
     steps: int
     corrections: int = 0
     start: float = 0.0
-    levels: int = 0
-    blended: bool = False
+    pyramid: bool = False
     stop: float | None = None
 
 
@@ -50,12 +48,12 @@ class Preset:
 PRESETS: dict[str, dict[str, Preset]] = {
     "fast": {"pixels": Preset("pixelwise", 1), "noisy": Preset("hqs", 6, 0, 0.4), "means": Preset("hqs", 1, 0, 0.9)},
     "default": {
-        "pixels": Preset("pixelwise", 1, 0, 0.5, 2, blended=True),
+        "pixels": Preset("pixelwise", 1, pyramid=True),
         "noisy": Preset("pnp", 8, 1, 0.2),
-        "means": Preset("hqs", 4, 0, 0.7),
+        "means": Preset("hqs", 4, 0, 0.8),
     },
     "best": {
-        "pixels": Preset("pixelwise", 4, 0, 0.3, 2),
+        "pixels": Preset("pixelwise", 4, 0, 0.3, pyramid=True),
         "noisy": Preset("restora", 32, 1, 0.1),
         "means": Preset("hqs", 12, 0, 0.5),
     },
@@ -83,9 +81,8 @@ class WalkSettings:
         given = {name: getattr(self, name) for name in ("sampler", "steps", "corrections", "start", "stop")}
         base = PRESETS[self.preset or "default"][asked]
         if self.sampler not in (None, base.sampler):
-            base = replace(base, corrections=int(self.sampler in CORRECTED), levels=0, blended=False)
-        base = replace(base, **{name: value for name, value in given.items() if value is not None})
-        return base if base.start > 0 else replace(base, levels=0, blended=False)
+            base = replace(base, corrections=int(self.sampler in CORRECTED), pyramid=False)
+        return replace(base, **{name: value for name, value in given.items() if value is not None})
 
     def check(self) -> None:
         """Raise UsageError, in one line, for the first setting that makes no sense."""
@@ -135,10 +132,9 @@ class Prior:
 
     @property
     def draws(self) -> bool:
-        """Whether walks of other seeds end elsewhere: one step of `pixelwise` from t = 0 is a mean, so is what is blended with
-        it, but for a little, and `hqs` draws nothing."""
+        """Whether walks of other seeds end elsewhere: one step of `pixelwise` from t = 0 is a mean, and `hqs` draws nothing."""
         walk = self.walk
-        return not walk.blended and walk.sampler != "hqs" and (walk.sampler, walk.steps, walk.start) != ("pixelwise", 1, 0)
+        return walk.sampler != "hqs" and (walk.sampler, walk.steps, walk.start) != ("pixelwise", 1, 0)
 
     def sample(
         self,
