@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from irflow_cli.errors import CheckpointError, DeviceError, UsageError
+from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageError
 from irflow_cli.flow.guided import GUIDED, Guidance
 from irflow_cli.flow.observations import Observation, unit_noise
 from irflow_cli.flow.paths import interpolate
@@ -191,8 +191,10 @@ class Prior:
                         ) from None
                     self.windows = window // 2, shared // 2, align
                     continue
-                if self.dtype == torch.float32 or done.state.isfinite().all():
+                if done.state.isfinite().all():
                     return done
+                if self.dtype == torch.float32:
+                    raise ImageError("its result holds values that are no numbers; give another --checkpoint")
                 self.dtype = torch.float32
         finally:
             self.dtype, self.windows = dtype, windows

@@ -13,7 +13,7 @@ from torch import Tensor
 import irflow_cli
 from irflow_cli.degradations.draw import noise_like
 from irflow_cli.degradations.estimate import estimate_sigma
-from irflow_cli.errors import CheckpointError, UsageError
+from irflow_cli.errors import CheckpointError, ImageError, UsageError
 from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import GRIDS, make_times
 from irflow_cli.nets import PriorUNet
@@ -250,6 +250,8 @@ class Restorer:
         if self.dtype != torch.float32 and not restored.isfinite().all():
             self.redone += 1
             restored = self.walk(velocity, source, times).state
+        if not restored.isfinite().all():
+            raise ImageError("its result holds values that are no numbers; give another --checkpoint")
         return torch.where(clean[:, None, None, None], given, restored)
 
 

@@ -570,7 +570,7 @@ def test_the_pages_of_irflow_agree_with_their_stored_results(name: str) -> None:
     assert all(stored.startswith("`irflow bench ") for stored in tables.values())
 
 
-def test_other_networks_are_brought_in_by_spandrel(pairs, bench, tmp_path, monkeypatch, tiny_checkpoint) -> None:
+def test_other_networks_are_brought_in_by_spandrel(pairs, bench, irflow, tmp_path, monkeypatch, tiny_checkpoint) -> None:
     class Descriptor:
         scale, input_channels, architecture = 1, 3, SimpleNamespace(name="Half")
         model = torch.nn.Conv2d(3, 3, 1)
@@ -580,6 +580,7 @@ def test_other_networks_are_brought_in_by_spandrel(pairs, bench, tmp_path, monke
 
     library = ModuleType("spandrel")
     library.ImageModelDescriptor = Descriptor  # type: ignore[attr-defined]
+    library.MaskedImageModelDescriptor = type("Masked", (), {})  # type: ignore[attr-defined]
     loader = SimpleNamespace(load_from_file=lambda path: Descriptor())
     library.ModelLoader = lambda device: loader  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "spandrel", library)
@@ -593,6 +594,15 @@ def test_other_networks_are_brought_in_by_spandrel(pairs, bench, tmp_path, monke
     assert rows["half"]["psnr"] == pytest.approx(10 * np.log10(255**2 / error), abs=0.02)
     Descriptor.scale = 2
     assert bench(pairs, "--peer", tmp_path / "half.pth").code == 4
+    Descriptor.__call__ = lambda self, image, *mask: (image if mask else image.repeat(1, 1, 2, 2)) / 2  # type: ignore[method-assign]
+    prior = ("--checkpoint", tiny_checkpoint("prior"), "--peer", tmp_path / "half.pth", "--json")
+    larger = irflow("bench", pairs / "clean", "--task", "upscale", "--degrade", "area:2", *prior)
+    assert {row["method"] for row in lines(larger.out) if row["error"] is None} == {"input", "irflow", "half"}
+    hole = ("bench", pairs / "clean", "--task", "inpaint", "--degrade", "thin", *prior)
+    assert irflow(*hole).code == 4
+    Descriptor.scale = 1
+    library.MaskedImageModelDescriptor = Descriptor  # type: ignore[attr-defined]
+    assert {row["method"] for row in lines(irflow(*hole).out) if row["error"] is None} == {"input", "irflow", "half"}
     monkeypatch.setitem(sys.modules, "spandrel", None)
     assert "irflow[peers]" in bench(pairs, "--peer", tmp_path / "half.pth").err
 

@@ -158,9 +158,9 @@ def _known(name: str, amount: float | None) -> Method:
     return Method(name, in_process(work), identity_of(name, peer.about, amount, versions), peer.about)
 
 
-def foreign_network(path: Path, device: torch.device) -> Method:
-    """Return any network that spandrel loads, on whole pictures. Raises UsageError when spandrel is missing and
-    CheckpointError for a file it does not know or a network that does not keep a picture's size."""
+def foreign_network(path: Path, device: torch.device, task: str, scale: int = 1) -> Method:
+    """Return any network that spandrel loads, on whole pictures: for inpaint one that takes a mask, for upscale one of the
+    scale. Raises UsageError when spandrel is missing and CheckpointError for a file it does not know or another network."""
     try:
         import spandrel  # pyright: ignore[reportMissingImports]
     except ImportError as error:
@@ -169,12 +169,16 @@ def foreign_network(path: Path, device: torch.device) -> Method:
         model = spandrel.ModelLoader(device=device).load_from_file(path)
     except Exception as error:
         raise CheckpointError(f"{path}: spandrel does not load it ({error or type(error).__name__})") from None
-    if not isinstance(model, spandrel.ImageModelDescriptor) or model.scale != 1 or model.input_channels != 3:
-        raise CheckpointError(f"{path}: not a network from colour pictures to pictures of the same size")
+    kind = spandrel.MaskedImageModelDescriptor if task == "inpaint" else spandrel.ImageModelDescriptor
+    if not isinstance(model, kind) or model.scale != scale or model.input_channels != 3:
+        wanted = "pictures and masks" if task == "inpaint" else "colour pictures"
+        size = "the same size" if scale == 1 else f"{scale} times the size"
+        raise CheckpointError(f"{path}: not a network from {wanted} to pictures of {size}")
 
     @torch.inference_mode()
     def work(pixels: np.ndarray) -> np.ndarray:
-        return pixels_of(model(unit(pixels).to(device)).cpu())
+        hole = (torch.from_numpy(pixels[..., 3:] == 0).float().permute(2, 0, 1)[None].to(device),) if task == "inpaint" else ()
+        return pixels_of(model(unit(pixels[..., :3]).to(device), *hole).cpu())
 
     parameters = sum(weight.numel() for weight in model.model.parameters())
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]

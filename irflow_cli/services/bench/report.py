@@ -35,8 +35,8 @@ RULES = (
     "MiB is the most memory taken on top of what was in use before the call; of a command, what its own process took.",
     "Means are over all pictures: a figure that some are too small for has none, nor has a method that failed on one; failures "
     "are counted and listed.",
-    "The shipped weights of irflow have seen no picture of the public test sets. Of other weights and pictures this is not "
-    "known; what checkpoints say of their training stands below.",
+    "The shipped weights of irflow have seen no picture of the test sets in irflow's README. Of other weights and pictures "
+    "this is not known; what checkpoints say of their training stands below.",
     "Memory is told on Linux only. FID and KID, where measured, are of the whole set and stand with its last picture.",
 )
 

@@ -139,7 +139,9 @@ def _network(path: Path, request: BenchRequest, spoilers: tuple[Spoiler, ...]) -
     try:
         read_card(path)
     except CheckpointError:
-        return [foreign_network(path, choose_device(request.settings.device))]
+        task = request.settings.task
+        scale = int(spoilers[0].severity) if task == "upscale" else 1
+        return [foreign_network(path, choose_device(request.settings.device), task, scale)]
     if request.settings.task in MADE:
         return prior_methods(replace(request.settings, checkpoint=str(path)), request.presets, spoilers, path.stem)
     return our_checkpoint(path, request.settings, request.walks)

@@ -129,12 +129,13 @@ SUITES: dict[str, dict[str, Entry]] = {
             "rain100h", 100, "Rain100H", "derain", steps=(1, 2, 3, 4), grids=("released", "uniform"), plotted=True
         ),
         "curve-noise": Entry(
-            "cbsd68",
-            68,
-            "CBSD68",
+            "kodak24",
+            24,
+            "Kodak24, the middle 256 x 256",
             "denoise",
             "noise:25",
             (1, 2, 3, 4),
+            crop=256,
             grids=("released", "uniform"),
             source_noises=(0, 10),
             plotted=True,
