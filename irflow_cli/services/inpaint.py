@@ -92,13 +92,12 @@ class Inpainter:
     ) -> Picture:
         """Return the picture with the hole filled; pixels outside it, and alpha, are those of the picture, bit for bit.
 
-        Grey stays grey, depth stays. The result depends on the seed and the crop, not on what else is filled with it.
+        Grey stays grey, depth stays. What a crop becomes depends on the seed and on itself, not on what shares its turn.
         """
         pixels, missing = picture.pixels.copy(), hole.inside.copy()
         crops = crops_of(hole.inside)
         done, area = 0, sum(crop.inside.size for crop in crops)
-        for _, crops_now in itertools.groupby(crops, key=lambda crop: crop.turn):
-            turn = list(crops_now)
+        for turn in (list(same) for _, same in itertools.groupby(crops, key=lambda crop: crop.turn)):
             for group in _groups(turn):
                 for crop, filling in zip(group, self._walked(pixels, missing, group, seed), strict=True):
                     new = filling[crop.inside].clip(0, 1)
@@ -118,13 +117,13 @@ class Inpainter:
         known = torch.from_numpy(~np.stack(holes))[:, None]
         parts = [_unit(pixels[crop.place], hole) for crop, hole in zip(crops, holes, strict=True)]
         generators, walk = [_generator(seed, crop) for crop in crops], self.prior.walk
-        observation = masked(_tensor(parts).to(self.prior.device), known.to(self.prior.device))
-        found = None
+        picture, found = _tensor(parts), None
         if walk.pyramid:
-            found = self._pyramid(_tensor(parts), known.float(), generators, walk if walk.start == 0 else ONE_STEP)
+            found = self._pyramid(picture, known.float(), generators, walk if walk.start == 0 else ONE_STEP)
         elif walk.start > 0:
             found = _tensor([_guess(part, hole) for part, hole in zip(parts, holes, strict=True)])
         if walk.start > 0 or found is None:
+            observation = masked(picture.to(self.prior.device), known.to(self.prior.device))
             needed = torch.from_numpy(np.logical_or.reduce([crop.inside for crop in crops]))
             found = self.prior.sample(observation, found, needed, generators).state.cpu()
         return list(found.permute(0, 2, 3, 1).numpy())
