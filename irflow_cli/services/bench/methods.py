@@ -25,7 +25,7 @@ from irflow_cli.services.restore import Restorer, RestoreSettings, auto_tile
 from irflow_cli.services.upscale import Upscaler
 
 REVISION = 2  # raised when the same settings lead to other pixels than before, so that no row of old is taken for one of today
-LATER: dict[str, object] = {"method": "flow", "batch": None, "stop": None, "pyramid": False}
+LATER: dict[str, object] = {"method": "flow", "batch": None, "stop": None}
 
 
 @dataclass(frozen=True)
