@@ -47,6 +47,7 @@ FORMATS = {
 }
 METADATA = ("keep", "strip", "no-gps")
 MAX_XMP, MAX_EXIF = 65_504, 65_533  # bytes, in a JPEG
+PNG_LEVEL = 3  # of zlib: photographs get no smaller from there on, and take twice the time
 QUALITY = 92  # of lossy files whose source does not say
 
 
@@ -148,6 +149,7 @@ def _by_pillow(picture: Picture, kind: str, coding: Coding, spend: bool) -> byte
         lossless = coding.lossless or (coding.quality is None and bool(options.get("lossless")))
         options |= {"lossless": lossless, "exact": lossless}
         options.setdefault("quality", QUALITY)
+    options |= {"compress_level": PNG_LEVEL} if kind == "PNG" else {}
     options |= {"icc_profile": tags.icc} if tags.icc else {}
     options |= {"dpi": tags.dpi} if tags.dpi and kind in ("PNG", "JPEG", "TIFF", "BMP") else {}
     if kind == "TIFF":
