@@ -28,7 +28,7 @@ MARGIN = 48  # pixels of known picture around a hole that the prior sees
 ALIGN = 32  # crops' sides are multiples of this where the picture is large enough, so that many share a size
 BATCH_PIXELS = 448 * 448  # of the crops that are walked together
 LARGE = 0.6  # share of a picture beyond which the filling is mostly made up
-LONG, THIN, CELL = 1024, 0.05, 512  # sides and share of a part of the hole that is cut into pieces, and their sides
+LONG, THIN, PIECE = 448, 0.05, 320  # sides and share of a part of the hole that is cut into pieces, and their largest sides
 SHALLOW, DEEP = 2.0, 4.5  # pixels: so far from what is known the walk is best alone; how fast half the size gets better then
 SMALLEST = 32  # pixels of a side from which on half the size is looked at
 ONE_STEP = Preset("pixelwise", 1)  # from nothing: the mean of all pictures that agree with what is known
@@ -152,23 +152,33 @@ def crops_of(inside: np.ndarray, margin: int = MARGIN) -> list[Crop]:
     crops = []
     for label in range(1, count):
         left, top, wide, high = (int(value) for value in boxes[label, :4])
-        turns = itertools.count()
-        for cell in _cells(top, left, inside[top : top + high, left : left + wide]):
+        box = slice(top, top + high), slice(left, left + wide)
+        mine = inside[box] & (labels[box] == label)
+        long = mine.size > LONG**2 and mine.mean() < THIN
+        for turn, cell in enumerate(_pieces(mine, top, left) if long else [box]):
             own = inside[cell] & (labels[cell] == label)
-            if own.any():
-                crops.append(_crop_around(own, cell, inside.shape, margin, next(turns)))
+            crops.append(_crop_around(own, cell, inside.shape, margin, turn))
     return sorted(crops, key=lambda crop: crop.turn)
 
 
-def _cells(top: int, left: int, part: np.ndarray) -> list[tuple[slice, slice]]:
-    """Return where a part of the hole, (h, w) bool from (top, left) on, is filled: a piece, or a grid of them if it is long."""
-    height, width = part.shape
-    size = CELL if part.size > LONG**2 and part.mean() < THIN else max(height, width)
-    return [
-        (slice(top + y, top + min(y + size, height)), slice(left + x, left + min(x + size, width)))
-        for y in range(0, height, size)
-        for x in range(0, width, size)
-    ]
+def _pieces(part: np.ndarray, top: int, left: int) -> Iterator[tuple[slice, slice]]:
+    """Yield boxes that hold every pixel of a part (h, w), bool, from (top, left) on, once: the tight one around it or, while
+    that is larger than PIECE, those of its halves."""
+    rows, columns = (np.flatnonzero(part.any(axis)).tolist() for axis in (1, 0))
+    if not rows:
+        return
+    upper, lower, near, far = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
+    height, width = lower - upper, far - near
+    if max(height, width) <= PIECE:
+        yield slice(top + upper, top + lower), slice(left + near, left + far)
+    elif height >= width:
+        middle = upper + height // 2
+        yield from _pieces(part[:middle], top, left)
+        yield from _pieces(part[middle:], top + middle, left)
+    else:
+        middle = near + width // 2
+        yield from _pieces(part[:, :middle], top, left)
+        yield from _pieces(part[:, middle:], top, left + middle)
 
 
 def _crop_around(own: np.ndarray, cell: tuple[slice, slice], size: tuple[int, ...], margin: int, turn: int) -> Crop:
