@@ -69,7 +69,8 @@ def _curves(means: dict[Key, Scores], across: str, up: str, task: str) -> str:
         axis.set_label_text(FIGURES[name].title + ("" if FIGURES[name].higher else " (less is better)"))
     if up in ("lpips", "dists"):
         axes.invert_yaxis()
-    if across == "seconds_per_mp":
+    reach = [x for points in curves.values() for x, _, _ in points]
+    if across == "seconds_per_mp" and reach and max(reach) > 5 * min(reach) > 0:
         axes.set_xscale("log")
         axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter("{x:g}")
