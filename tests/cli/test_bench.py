@@ -664,6 +664,8 @@ def test_the_speed_of_a_prior_is_that_of_its_commands(task: str, tiny_checkpoint
     assert f"{task}, 0.01 MP JPEG" in done.out
     assert "network, 32 x 32" in done.out
     assert "folder" not in done.out
+    spare = irflow("bench", "--task", task, "--speed", "0.01", "--steps", 2)
+    assert (spare.code, "--steps has no meaning with --speed" in spare.err) == (2, True)
 
 
 def test_tables_are_markdown_and_every_figure_has_a_title() -> None:

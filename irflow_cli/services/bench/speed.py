@@ -118,7 +118,7 @@ def convolution_peak(
 
 
 @torch.inference_mode()
-def network_facts(subject: Subject, tiles: tuple[int, ...] = TILES) -> Iterator[Fact]:
+def network_facts(subject: Subject, tiles: tuple[int, ...]) -> Iterator[Fact]:
     """Yield the cost and the speed of one call of the network on pictures of each side, and its share of the roof."""
     roof = _fact("fastest 3 x 3 convolution", convolution_peak(subject.device, subject.dtype), "GFLOP/s")
     yield roof
