@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -81,6 +82,7 @@ def main() -> None:
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code. Errors are printed as one line."""
     keep_freed()
+    gc.set_threshold(100_000, 50)  # torch's own objects are a great many, and looking through them a second time takes 0.1 s
     try:
         return app(arguments, prog_name="irflow", standalone_mode=False, obj=arguments) or 0
     except IrflowError as error:

@@ -147,23 +147,25 @@ def crops_of(inside: np.ndarray, margin: int = MARGIN) -> list[Crop]:
     """Return crops that hold every pixel of the hole (H, W), bool, once, each with `margin` known pixels around where there are
     any, in the order of their turns; parts of the hole nearer than twice that share a crop, but for long thin ones, which are
     cut into pieces, one a turn."""
-    spread = cv2.dilate(inside.astype(np.uint8), np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
+    x, y, wide, high = cv2.boundingRect(inside.view(np.uint8))
+    top, left = max(0, y - margin), max(0, x - margin)
+    near = inside[top : y + high + margin, left : x + wide + margin]  # the rest of a large picture is not looked at
+    spread = cv2.dilate(near.astype(np.uint8), np.ones((2 * margin + 1, 2 * margin + 1), np.uint8))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(spread, connectivity=8)
     crops = []
     for label in range(1, count):
-        left, top, wide, high = (int(value) for value in boxes[label, :4])
-        box = slice(top, top + high), slice(left, left + wide)
-        mine = inside[box] & (labels[box] == label)
+        x, y, wide, high = (int(value) for value in boxes[label, :4])
+        mine = near[y : y + high, x : x + wide] & (labels[y : y + high, x : x + wide] == label)
         long = mine.size > LONG**2 and mine.mean() < THIN
-        for turn, cell in enumerate(_pieces(mine, top, left) if long else [box]):
-            own = inside[cell] & (labels[cell] == label)
-            crops.append(_crop_around(own, cell, inside.shape, margin, turn))
+        for turn, (rows, columns) in enumerate(_pieces(mine) if long else [(slice(0, high), slice(0, wide))]):
+            corner = top + y + rows.start, left + x + columns.start
+            crops.append(_crop_around(mine[rows, columns], corner, inside.shape, margin, turn))
     return sorted(crops, key=lambda crop: crop.turn)
 
 
-def _pieces(part: np.ndarray, top: int, left: int) -> Iterator[tuple[slice, slice]]:
-    """Yield boxes that hold every pixel of a part (h, w), bool, from (top, left) on, once: the tight one around it or, while
-    that is larger than PIECE, those of its halves."""
+def _pieces(part: np.ndarray, top: int = 0, left: int = 0) -> Iterator[tuple[slice, slice]]:
+    """Yield boxes that hold every pixel of a part (h, w), bool, once, counted from (-top, -left): the tight one around it or,
+    while that is larger than PIECE, those of its halves."""
     rows, columns = (np.flatnonzero(part.any(axis)).tolist() for axis in (1, 0))
     if not rows:
         return
@@ -181,16 +183,16 @@ def _pieces(part: np.ndarray, top: int, left: int) -> Iterator[tuple[slice, slic
         yield from _pieces(part[:, middle:], top, left + middle)
 
 
-def _crop_around(own: np.ndarray, cell: tuple[slice, slice], size: tuple[int, ...], margin: int, turn: int) -> Crop:
-    """Return the crop that fills `own`, the missing pixels of a cell of a picture of a size (H, W)."""
+def _crop_around(own: np.ndarray, corner: tuple[int, int], size: tuple[int, ...], margin: int, turn: int) -> Crop:
+    """Return the crop that fills `own`, missing pixels (h, w), bool, from a corner on, of a picture of a size (H, W)."""
     spans = []
-    for axis, place, length in zip((1, 0), cell, size, strict=True):
-        there = np.flatnonzero(own.any(axis)) + place.start
+    for axis, start, length in zip((1, 0), corner, size, strict=True):
+        there = np.flatnonzero(own.any(axis)) + start
         spans.append(_rounded(max(0, int(there[0]) - margin), min(length, int(there[-1]) + 1 + margin), length))
     (top, bottom), (left, right) = spans
     filled = np.zeros((bottom - top, right - left), bool)
     rows, columns = np.nonzero(own)
-    filled[rows + cell[0].start - top, columns + cell[1].start - left] = True
+    filled[rows + corner[0] - top, columns + corner[1] - left] = True
     return Crop(top, bottom, left, right, filled, turn)
 
 
@@ -215,8 +217,8 @@ def _groups(crops: list[Crop]) -> Iterator[list[Crop]]:
 
 def _faded(old: np.ndarray, new: np.ndarray, hole: Hole) -> np.ndarray:
     """Return the new pixels, in the hole's feathered edge mixed with the old ones; `new` is written on."""
-    edge = hole.inside & (hole.weight < 1)
-    if edge.any():
+    if hole.weight is not None:
+        edge = hole.inside & (hole.weight < 1)
         before, top = old[edge].astype(np.float64), top_of(old.dtype)
         weight = hole.weight[edge].reshape(-1, *[1] * (old.ndim - 2))
         mixed = before + weight * (new[edge] - before)

@@ -93,10 +93,10 @@ class MaskSettings:
 @dataclass(frozen=True)
 class Hole:
     """What is to be filled, inside (H, W), bool, and how much of the filling shows, weight (H, W) float32: 0 outside, 1 in the
-    hole and between in its feathered edge."""
+    hole and between in its feathered edge; None where it has none."""
 
     inside: np.ndarray
-    weight: np.ndarray
+    weight: np.ndarray | None = None
 
 
 def hole_of(settings: MaskSettings, picture: Picture, file: Path | None, max_pixels: int = MAX_PIXELS) -> Hole:
@@ -129,9 +129,9 @@ def spread_hole(inside: np.ndarray, dilate: int = 0, feather: int = 0) -> Hole:
     """Return the hole (H, W), bool, grown by `dilate` pixels, with an edge of `feather` pixels around it."""
     if dilate:
         inside = _distance(inside) <= dilate + 1e-3
-    weight = inside.astype(np.float32)
-    if feather:
-        weight = np.clip(1 - _distance(inside) / (feather + 1), 0, 1).astype(np.float32)
+    if not feather:
+        return Hole(inside)
+    weight = np.clip(1 - _distance(inside) / (feather + 1), 0, 1).astype(np.float32)
     return Hole(weight > 0, weight)
 
 
@@ -141,18 +141,20 @@ def _from_file(settings: MaskSettings, file: Path, size: tuple[int, ...], max_pi
         raise ImageError(f"the mask {file} is partly transparent; make it black and white, white where the picture is missing")
     if mask.pixels.ndim == 3 and (np.ptp(mask.rgb8(), axis=2) > 16).any():
         raise ImageError(f"the mask {file} is coloured; make it black and white, or mark the picture and use --mask-color")
-    values = mask.unit().mean(2)
+    values = mask.pixels if mask.pixels.ndim == 2 else mask.pixels.mean(2)
     if values.shape != size and not settings.resize:
         there, here = f"{values.shape[1]} x {values.shape[0]}", f"{size[1]} x {size[0]}"
         raise ImageError(f"the mask {file} has {there} pixels, the picture {here}; --mask-resize brings it to size")
+    black, grey = (values.dtype.type(share * mask.top) for share in (NEAR, 0.5))  # of its own type, which is quick to compare
+    white = values.dtype.type(mask.top - black)
     if settings.threshold is not None:
-        hole = values >= settings.threshold
+        hole = values >= settings.threshold * mask.top
     elif mask.pixels.dtype.kind != "f" and mask.pixels.max() == 1:
         raise ImageError(f"the mask {file} goes from 0 to 1 of {mask.top:.0f}; make what is missing white ({mask.top:.0f})")
-    elif ((values > NEAR) & (values < 1 - NEAR)).any():
+    elif ((values > black) & (values < white)).any():
         raise ImageError(f"the mask {file} has grey values; say from which on they are missing, e.g. --mask-threshold 0.5")
     else:
-        hole = values > 0.5
+        hole = values > grey
     hole = ~hole if settings.invert else hole
     if hole.shape != size:  # a pixel of which any part is missing is missing
         smaller = all(side <= whole for side, whole in zip(size, hole.shape, strict=True))

@@ -124,7 +124,7 @@ def test_holes_of_every_shape_are_filled(tiny_checkpoint, name: str) -> None:
     assert 0 < inside.mean() < 1
     picture = Picture(scene(50, 70), None, "PNG")
     walk = WalkSettings(steps=2, checkpoint=str(tiny_checkpoint("prior")))
-    filled = Inpainter(walk).fill(picture, Hole(inside, inside.astype(np.float32)))
+    filled = Inpainter(walk).fill(picture, Hole(inside))
     assert np.array_equal(filled.pixels[~inside], picture.pixels[~inside])
     assert not np.array_equal(filled.pixels, picture.pixels)
 
@@ -144,7 +144,7 @@ def test_the_seed_decides_and_the_batch_does_not(tiny_checkpoint) -> None:
     inpainter = Inpainter(walk)
 
     def filled(inside: np.ndarray, seed: int = 0) -> np.ndarray:
-        return inpainter.fill(picture, Hole(inside, inside.astype(np.float32)), seed).pixels
+        return inpainter.fill(picture, Hole(inside), seed).pixels
 
     both, alone = filled(inside), np.zeros_like(inside)
     alone[20:28, 30:60] = True
@@ -155,7 +155,7 @@ def test_the_seed_decides_and_the_batch_does_not(tiny_checkpoint) -> None:
 
 def test_a_walk_that_stops_early_ends_elsewhere(tiny_checkpoint) -> None:
     checkpoint, inside = str(tiny_checkpoint("prior")), HOLES["box"](48, 48, np.random.default_rng(0))
-    picture, hole = Picture(scene(48, 48), None, "PNG"), Hole(inside, inside.astype(np.float32))
+    picture, hole = Picture(scene(48, 48), None, "PNG"), Hole(inside)
     ends = [
         Inpainter(WalkSettings("paper", steps=4, stop=stop, checkpoint=checkpoint)).fill(picture, hole).pixels
         for stop in (None, 0.75, 0.9)  # four equal steps are at 0.75 before the last
@@ -169,7 +169,7 @@ def test_windows_of_a_large_hole_leave_no_seam(tiny_checkpoint, sampler: str) ->
     picture = Picture(scene(160, 200), None, "PNG")
     inside = HOLES["thin"](160, 200, np.random.default_rng(3))
     inpainter = Inpainter(WalkSettings(sampler=sampler, steps=2, checkpoint=str(tiny_checkpoint("prior"))))
-    hole = Hole(inside, inside.astype(np.float32))
+    hole = Hole(inside)
     whole = inpainter.fill(picture, hole).pixels.astype(int)
     inpainter.prior.windows = (96, 32, inpainter.prior.net.multiple)
     parts = inpainter.fill(picture, hole).pixels.astype(int)
@@ -227,7 +227,7 @@ def test_pieces_of_a_long_scratch_know_what_was_filled_before(tiny_checkpoint, m
     monkeypatch.setattr(Inpainter, "_walked", walked)
     picture = Picture(np.where(inside, 0, scene(1100, 1100)[..., 0].clip(9)).astype(np.uint8), None, "PNG")
     inpainter = Inpainter(WalkSettings("fast", checkpoint=str(tiny_checkpoint("prior"))))
-    inpainter.fill(picture, Hole(inside, inside.astype(np.float32)))
+    inpainter.fill(picture, Hole(inside))
     turns, still_open = zip(*open_before, strict=True)
     assert turns == (0, 0, *range(1, len(turns) - 1))
     assert still_open[0] == still_open[1] == inside.sum()  # one turn does not look at itself
@@ -263,7 +263,7 @@ def test_calls_are_those_that_were_made(tiny_checkpoint) -> None:
 
     def calls(**walk: object) -> float:
         inpainter = Inpainter(WalkSettings(checkpoint=str(tiny_checkpoint("prior")), **walk))  # type: ignore[arg-type]
-        inpainter.fill(picture, Hole(inside, inside.astype(np.float32)))
+        inpainter.fill(picture, Hole(inside))
         return inpainter.prior.asked / inpainter.prior.worked
 
     assert calls(preset="fast") == 1
@@ -291,7 +291,7 @@ def test_a_hole_beside_another_is_not_taken_for_picture(tiny_checkpoint) -> None
     inside[250:254, 250:254] = True  # within the box of the others, and far from them
     bright, dark = (np.where(inside[..., None], value, scene(400, 400)).astype(np.uint8) for value in (255, 0))
     inpainter = Inpainter(WalkSettings(steps=1, checkpoint=str(tiny_checkpoint("prior"))))
-    hole = Hole(inside, inside.astype(np.float32))
+    hole = Hole(inside)
     assert np.array_equal(*(inpainter.fill(Picture(pixels, None, "PNG"), hole).pixels for pixels in (bright, dark)))
 
 
@@ -302,7 +302,7 @@ def test_deep_in_a_hole_is_what_is_found_at_half_the_size(tiny_checkpoint) -> No
     default, fast = Inpainter(WalkSettings(checkpoint=checkpoint)), Inpainter(WalkSettings("fast", checkpoint=checkpoint))
 
     def filled(inpainter: Inpainter, pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        hole = Hole(inside, inside.astype(np.float32))
+        hole = Hole(inside)
         return inpainter.fill(Picture(pixels, None, "PNG"), hole).pixels.astype(float)
 
     near, ours = filled(fast, pixels, inside), filled(default, pixels, inside)

@@ -166,8 +166,7 @@ def _counted(run: Callable[[np.ndarray], Result], prior: Prior) -> Callable[[np.
 
 def _filled(inpainter: Inpainter, pixels: np.ndarray) -> np.ndarray:
     inside = pixels[..., 3] == 0
-    hole = Hole(inside, inside.astype(np.float32))
-    return inpainter.fill(Picture(np.ascontiguousarray(pixels[..., :3]), None, "PNG"), hole).rgb8()
+    return inpainter.fill(Picture(np.ascontiguousarray(pixels[..., :3]), None, "PNG"), Hole(inside)).rgb8()
 
 
 def _enlarged(upscaler: Upscaler, pixels: np.ndarray) -> np.ndarray:

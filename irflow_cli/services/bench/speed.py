@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -221,7 +222,11 @@ def measured_command(options: list[str]) -> tuple[float, float]:
     Raises DeviceError when the command fails.
     """
     done = subprocess.run(
-        [sys.executable, "-c", PROBE, str(torch.get_num_threads()), *options], capture_output=True, text=True, check=False
+        [sys.executable, "-c", PROBE, str(torch.get_num_threads()), *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},  # as it is used
     )
     code, seconds, peak = (done.stdout.split() or ["1", "0", "0"])[-3:]
     if code != "0":
