@@ -1,10 +1,10 @@
 """Speed and memory, as ratios measured side by side in one run; `irflow bench --speed` has the figures themselves.
 
-    python benchmarks/speed.py [--threads 2] [--large] [--scratch] [--folder] [--data FOLDER [--rain-layers FOLDER]] [--store]
+    python benchmarks/speed.py [--threads 2] [--data FOLDER] [--rain-layers FOLDER] [--store]
 
-Memory is read from /proc, so on Linux only. --large adds the 48 MP picture, --scratch inpainting in a large one, --folder
-200 pictures of 0.15 MP; --data measures how much of the bare training loop's speed is left with loading and degrading.
---store keeps the table in benchmarks/results/speed.md and writes it to README.md.
+Takes about eight minutes. Memory is read from /proc, so on Linux only. --data: the photographs for the training loop, otherwise
+drawn ones; --rain-layers: its rain, otherwise drawn. --store keeps the table in benchmarks/results/speed.md and writes it to
+README.md, as the last step of `irflow bench SETS --suite readme`.
 """
 
 from __future__ import annotations
@@ -120,10 +120,20 @@ def scratch(folder: Path) -> tuple[float, float, float]:
     return *figures[0], figures[1][0]
 
 
+def drawn(folder: Path, count: int = 16) -> Path:
+    """Draw pictures of waves, 480 x 320 pixels, into a folder and return it."""
+    folder.mkdir()
+    for number in range(count):
+        rows, columns = np.mgrid[0:320, 0:480].astype(np.float32) / (7 + number)
+        picture = np.stack([np.sin(rows), np.sin(columns), np.sin(rows + columns)], -1) * 90 + 128
+        Image.fromarray(picture.astype(np.uint8)).save(folder / f"{number}.png")
+    return folder
+
+
 def training_share(data: Path, rain_layers: Path | None) -> tuple[float, float]:
     """Return pictures per second of the training loop with loading and degrading, and the median of its share of the bare
     loop's, measured in turn."""
-    request = TrainRequest(data, Path("unused"), "derain" if rain_layers else "all-in-one", minutes=1)
+    request = TrainRequest(data, Path("unused"), "derain", minutes=1)
     corpus, _ = load_corpus(data, request.crop, torch.device("cpu"))
     layers = load_rain_layers(rain_layers) if rain_layers else None
     net = build(SIZES["base"])
@@ -160,24 +170,21 @@ def table(options: argparse.Namespace) -> Iterator[str]:
         share = f"{seconds / alone:.2f} of the network's {alone:.1f} s"
         yield f"| `restore` of a JPEG of 12 MP, one step | {seconds:.1f} s, {share} |"
         yield f"| its memory above torch's | {peak:.0f} MiB |"
-        if options.large:
-            _, larger = repeated(jpeg(8000, 6000, folder) for _ in range(2))
-            yield f"| its memory at 48 MP | {larger:.0f} MiB, {larger / peak:.2f} of that at 12 MP |"
-        if options.scratch:
-            seconds, peak, whole = scratch(folder)
-            share = f"{whole / seconds:.0f} times faster than all of the picture"
-            yield f"| `inpaint` of a scratch of 12 x 600 pixels in 12 MP | {seconds:.1f} s, {share}; {peak:.0f} MiB |"
-    if options.folder:
-        restorer = Restorer(RestoreSettings("derain", steps=1, device="cpu"))
-        for fact in folder_facts(restorer, 200, 387, repeats=1):
-            yield f"| {fact.name} | {fact.median:.2f} {fact.unit} |"
+        _, larger = repeated(jpeg(8000, 6000, folder) for _ in range(2))
+        yield f"| its memory at 48 MP | {larger:.0f} MiB, {larger / peak:.2f} of that at 12 MP |"
+        seconds, peak, whole = scratch(folder)
+        share = f"{whole / seconds:.0f} times faster than all of the picture"
+        yield f"| `inpaint` of a scratch of 12 x 600 pixels in 12 MP | {seconds:.1f} s, {share}; {peak:.0f} MiB |"
+    restorer = Restorer(RestoreSettings("derain", steps=1, device="cpu"))
+    for fact in folder_facts(restorer, 200, 387, repeats=1):
+        yield f"| {fact.name} | {fact.median:.2f} {fact.unit} |"
     started = median_seconds(
         lambda: subprocess.run([sys.executable, "-m", "irflow_cli", "--help"], capture_output=True, check=True)
     )
     yield f"| `irflow --help` | {started:.2f} s |"
-    if options.data:
-        loaded, share = training_share(options.data, options.rain_layers)
-        yield f"| training, with loading and degrading | {loaded:.1f} pictures/s, {share:.2f} of the bare loop's |"
+    with tempfile.TemporaryDirectory() as name:
+        loaded, share = training_share(options.data or drawn(Path(name, "photos")), options.rain_layers)
+    yield f"| training, with loading and degrading | {loaded:.1f} pictures/s, {share:.2f} of the bare loop's |"
 
 
 def in_readme() -> str:
@@ -190,9 +197,6 @@ def main() -> None:
     """Measure and print, and store where that is asked."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--large", action="store_true")
-    parser.add_argument("--scratch", action="store_true")
-    parser.add_argument("--folder", action="store_true")
     parser.add_argument("--data", type=Path)
     parser.add_argument("--rain-layers", type=Path)
     parser.add_argument("--store", action="store_true")

@@ -499,11 +499,15 @@ def test_a_suite_fills_the_readme_and_a_difference_is_found(irflow, pairs, tiny_
         "before\n<!-- bench tiny -->\nold\n<!-- /bench -->\n<!-- bench absent -->\nkept\n<!-- /bench -->\nafter\n"
     )
     monkeypatch.chdir(tmp_path)
+    script = tmp_path / suite.SCRIPTS["readme"]
+    script.parent.mkdir()
+    script.write_text("import pathlib, sys\npathlib.Path('asked').write_text(' '.join(sys.argv[1:]))\n")
     checkpoint = str(tiny_checkpoint("derain"))
     problems = lambda: suite.page_problems(tmp_path, "readme", checkpoint)  # noqa: E731
     assert problems() == []  # nothing is stored yet
     done = irflow("bench", tmp_path, "--suite", "readme", "--checkpoint", checkpoint)
     assert done.code == 0, done.err
+    assert (tmp_path / "asked").read_text() == f"--store --threads {torch.get_num_threads()}"
     text = readme.read_text()
     assert text.startswith("before\n<!-- bench tiny -->\n`irflow bench set/ --task derain --steps 1`\n\n| Tiny, 2 pictures")
     assert text.endswith("<!-- /bench -->\n<!-- bench absent -->\nkept\n<!-- /bench -->\nafter\n")
@@ -521,6 +525,9 @@ def test_a_suite_fills_the_readme_and_a_difference_is_found(irflow, pairs, tiny_
     partial = irflow("bench", tmp_path, "--suite", "readme", "--checkpoint", checkpoint)
     assert "has 1 pictures, the set 2" in partial.err
     assert len(read_rows(tmp_path / suite.STORE / "tiny.jsonl")) == 4  # what was measured on the whole set stays
+    script.write_text("raise SystemExit(3)")
+    failed = irflow("bench", tmp_path, "--suite", "readme", "--checkpoint", checkpoint)
+    assert (failed.code, "benchmarks/speed.py failed (3)" in failed.err) == (5, True)
 
 
 def test_a_suite_of_curves_fills_its_page_and_draws_them(irflow, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:

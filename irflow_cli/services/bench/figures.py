@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import math
+import statistics
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -52,7 +53,7 @@ class Scores:
 @dataclass(frozen=True)
 class Figure:
     """How a figure is shown and which way is better; `smallest` side of a picture that has one; `weights` that it needs;
-    `whole`: it is one of sets, not of pictures."""
+    `whole`: it is one of sets, not of pictures; how those of pictures are summed up."""
 
     title: str
     digits: int
@@ -61,6 +62,7 @@ class Figure:
     measure: Callable[[Tensor, Tensor], float | Tensor] | None = None
     weights: str | None = None
     whole: bool = False
+    sum_up: Callable[[list[float]], float] = statistics.fmean
 
 
 def _library(name: str, **options: object) -> Callable[[Tensor, Tensor], Tensor]:
@@ -100,8 +102,8 @@ FIGURES: dict[str, Figure] = {
     "fid": Figure("FID", 2, False, weights=INCEPTION, whole=True),
     "kid": Figure("KID", 4, False, weights=INCEPTION, whole=True),
     "nfe": Figure("calls", 1, False),
-    "seconds_per_mp": Figure("s/MP", 2, False),
-    "peak_mib": Figure("MiB", 0, False),
+    "seconds_per_mp": Figure("s/MP", 2, False, sum_up=statistics.median),  # for a machine is busy now and then
+    "peak_mib": Figure("MiB", 0, False, sum_up=max),
 }
 LIBRARY = ("vif", "lpips", "dists", "fid", "kid")
 LEAST = 10  # pictures of a set, below which FID and KID say nothing
@@ -263,13 +265,13 @@ def shift_of(image: np.ndarray, reference: np.ndarray) -> tuple[int, int]:
 
 
 def mean_of(group: list[Scores]) -> Scores:
-    """Return the means of figures over all; those of sets, which stand with one picture, as they are. nan where a picture has
-    none: the mean would be over others than the table says."""
+    """Return the means of figures over all, of times the median, of memory the most; those of sets, which stand with one
+    picture, as they are. nan where a picture has none: the mean would be over others than the table says."""
 
-    def mean(name: str) -> float:
+    def summed_up(name: str) -> float:
         values = [getattr(one, name) for one in group]
         there = [value for value in values if not math.isnan(value)]
         complete = len(there) == len(values) or FIGURES[name].whole
-        return sum(there) / len(there) if there and complete else MISSING
+        return FIGURES[name].sum_up(there) if there and complete else MISSING
 
-    return Scores(**{field.name: mean(field.name) for field in fields(Scores)})
+    return Scores(**{field.name: summed_up(field.name) for field in fields(Scores)})

@@ -26,13 +26,14 @@ RULES = (
     "Every method gets the same 8-bit input, byte for byte; its digest stands in every line of results.jsonl.",
     "Every result is rounded to 8 bits. The data range is 255, PSNR of equal pictures counts as 100 dB.",
     "Y is BT.601 luma from 16 to 235, as in the deraining papers. SSIM has a Gaussian window of 11 pixels, sigma 1.5.",
+    "Clean pictures are spoiled as by `irflow degrade --seed 0`: by their content, whatever their names and their company.",
     "No picture is resized or moved: a result of another size is a failure, and pairs of two sizes stop the run.",
     "Pairs are matched by name. Pictures that seem swapped stop the run; a shift or another range is listed below.",
     "All methods have the same number of threads; a command is asked to, by OMP_NUM_THREADS. Rows of another run are kept only "
     "when it had as many, on the same processor.",
-    "s/MP is the whole call after a warm-up; of a command, its start as well.",
+    "s/MP is the median over the pictures of the whole call after a warm-up; of a command, with its start.",
     "Where the noise level is not told, all methods get the same estimate, and its time and memory are part of theirs.",
-    "MiB is the most memory taken on top of what was in use before the call; of a command, what its own process took.",
+    "MiB is the most memory a picture took on top of what was in use before the call; of a command, what its process took.",
     "Means are over all pictures: a figure that some are too small for has none, nor has a method that failed on one; failures "
     "are counted and listed.",
     "The shipped weights of irflow have seen no picture of the test sets in irflow's README. Of other weights and pictures "

@@ -17,7 +17,7 @@ from irflow_cli.degradations import DEGRADATIONS
 from irflow_cli.degradations.masks import HOLES
 from irflow_cli.degradations.shrink import SHRINKS
 from irflow_cli.errors import ImageError, NothingToDo, UsageError
-from irflow_cli.runtime.images import find_pictures, read_picture
+from irflow_cli.runtime.images import Picture, find_pictures, read_picture
 from irflow_cli.services.bench.unseen import UNSEEN
 
 # (clean folder, degraded folder), as the public sets are laid out. The first that is there counts.
@@ -40,10 +40,9 @@ LOW_RESOLUTION = re.compile(r"(?i)[-_](LR|bicubic|nearest|glasner|kim|SRCNN|ScSR
 
 @dataclass(frozen=True)
 class Sample:
-    """A clean picture in a file and, in a set of pairs, its degraded partner. index: its place in sorted order."""
+    """A clean picture in a file and, in a set of pairs, its degraded partner."""
 
     name: str
-    index: int
     clean: Path
     degraded: Path | None = None
 
@@ -105,7 +104,7 @@ def find_samples(folder: Path, *, paired: bool) -> tuple[Sample, ...]:
     names = [
         name if names.count(name) == 1 else path.relative_to(root).as_posix() for name, path in zip(names, paths, strict=True)
     ]
-    return tuple(Sample(name, index, path) for index, (name, path) in enumerate(zip(names, paths, strict=True)))
+    return tuple(Sample(name, path) for name, path in zip(names, paths, strict=True))
 
 
 class _Side(NamedTuple):
@@ -152,7 +151,7 @@ def _pairs(folder: Path) -> tuple[Sample, ...]:
                 raise UsageError(f"{paths[0]} and {paths[1]} are one name; a picture has one partner")
             if key not in partners:
                 raise UsageError(f"{paths[0].name} has no partner in {place}; pairs share one name")
-    return tuple(Sample(key, index, names[key][0], others[key][0]) for index, key in enumerate(sorted(names)))
+    return tuple(Sample(key, names[key][0], others[key][0]) for key in sorted(names))
 
 
 def _keyed(paths: list[Path], root: Path, *, plain: bool) -> dict[str, list[Path]]:
@@ -281,8 +280,9 @@ def with_hole(clean: Tensor, hole: np.ndarray) -> Tensor:
 
 
 def cases_of(sample: Sample, spoilers: tuple[Spoiler, ...], crop: int | None = None) -> Iterator[Case]:
-    """Yield the cases of a picture: its pair, or one for every spoiler, made with the picture's number as the seed and
-    stored as 8 bits. crop: only the middle `crop` x `crop` pixels of clean pictures are taken.
+    """Yield the cases of a picture: its pair, or one for every spoiler, drawn as `irflow degrade` does, by the picture's
+    content, whatever its name and company, and stored as 8 bits. crop: only the middle `crop` x `crop` pixels of clean pictures
+    are taken.
 
     Raises UsageError for a pair of two sizes, for nothing is resized."""
     clean = read_picture(sample.clean).rgb8()
@@ -295,7 +295,7 @@ def cases_of(sample: Sample, spoilers: tuple[Spoiler, ...], crop: int | None = N
     if crop is not None and spoilers:
         clean = _middle(clean, crop, crop)
     for spoiler in spoilers:
-        generator = torch.Generator().manual_seed(sample.index)
+        generator = torch.Generator().manual_seed(Picture(clean, None, "PNG").seed(0))
         spoiled = pixels_of(spoiler.apply(unit(clean), torch.tensor([spoiler.severity]), generator))
         scale = clean.shape[0] // spoiled.shape[0]
         kept = np.ascontiguousarray(clean[: spoiled.shape[0] * scale, : spoiled.shape[1] * scale])  # whole blocks of pixels

@@ -7,11 +7,15 @@ benchmarks/results/, so that anyone can check the table against them.
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from irflow_cli.errors import UsageError
+import torch
+
+from irflow_cli.errors import DeviceError, UsageError
 from irflow_cli.runtime.images import write_atomically
 from irflow_cli.services.bench.methods import Walks
 from irflow_cli.services.bench.plots import plots_of
@@ -22,6 +26,7 @@ from irflow_cli.services.restore import RestoreSettings
 
 STORE = Path("benchmarks", "results")  # below the root of the source tree
 PLOTS = Path("docs", "pictures")
+SCRIPTS = {"readme": Path("benchmarks", "speed.py")}  # what fills the rest of a suite's page: speed and memory
 PAGES = {"readme": Path("README.md"), "curves": Path("docs", "perception.md")}  # where the tables of each suite stand
 COLUMNS = ["psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "vif", "nfe", "seconds_per_mp", "peak_mib"]
 
@@ -151,7 +156,8 @@ def run_suite(name: str, data: Path, root: Path, settings: RestoreSettings, tell
     """Yield the rows of a suite's tables whose sets lie below `data`; store them, and write its page below `root`.
 
     Rows that were stored for the same inputs and the same weights are kept. A set that is not there is passed over, and
-    its table left as it is. Raises UsageError for an unknown suite and where its page is not.
+    its table left as it is. Last comes the script that measures speed and memory for the same page, always anew. Raises
+    UsageError for an unknown suite and where its page is not, DeviceError when the script fails.
     """
     if name not in SUITES:
         raise UsageError(f"no suite is called {name!r}; there is {', '.join(SUITES)}")
@@ -168,6 +174,15 @@ def run_suite(name: str, data: Path, root: Path, settings: RestoreSettings, tell
             continue
         yield from bench(prepare(replace(entry.request(data, settings), store=root / STORE / f"{key}.jsonl")))
         fill_page(name, root)
+    if name in SCRIPTS:
+        options = ["--store", "--threads", str(torch.get_num_threads())]
+        tell(f"speed: {' '.join(['python', SCRIPTS[name].as_posix(), *options])}; about eight minutes")
+        command = [sys.executable, str(SCRIPTS[name]), *options]
+        with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as script:
+            for line in script.stdout or ():
+                tell(line.rstrip())
+        if script.returncode:
+            raise DeviceError(f"{SCRIPTS[name]} failed ({script.returncode}); what it said stands above")
 
 
 def _outdated(entry: Entry, rows: list[Row], checkpoint: str | None) -> str | None:
