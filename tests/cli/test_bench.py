@@ -211,6 +211,23 @@ def test_peers_get_the_same_inputs_and_failures_are_listed(pairs, bench, tool, t
     assert "failed on 2" in page
 
 
+LARGE = """
+import subprocess, sys, time
+if sys.argv[1] == "large":
+    block = bytearray(b"x" * 2**27)
+    time.sleep(0.3)
+else:
+    subprocess.run([sys.executable, __file__, "large"], check=True)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="memory is told by /proc")
+def test_the_memory_of_a_command_is_also_that_of_what_it_starts(tmp_path) -> None:
+    (tmp_path / "large.py").write_text(LARGE)
+    used = peers.watched([sys.executable, str(tmp_path / "large.py"), "start"], tmp_path / "errors")
+    assert 128 < used < 400
+
+
 def test_classical_peers_denoise(irflow, tmp_path) -> None:
     (tmp_path / "photos").mkdir()
     Image.fromarray(scene(64, 72)).save(tmp_path / "photos" / "a.png")

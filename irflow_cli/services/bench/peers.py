@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import os
@@ -10,7 +11,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -202,7 +203,7 @@ def command(line: str) -> Method:
             source.write_bytes(encode_picture(Picture(pixels, None, "PNG"), "PNG")[0])
             filled = [word.replace("{in}", str(source)).replace("{out}", str(target)) for word in words]
             began = time.perf_counter()
-            peak = _watched(filled, Path(folder, "errors"))
+            peak = watched(filled, Path(folder, "errors"))
             return Result(read_picture(target).rgb8(), time.perf_counter() - began, peak)
 
     options = [word for word in words[1:] if word not in ("{in}", "{out}")]
@@ -219,16 +220,19 @@ def _content_of(word: str) -> str:
         return ""
 
 
-def _watched(words: list[str], errors: Path) -> float:
-    """Run a command and return the most memory it held, in MiB. Raises ImageError when it fails."""
+def watched(words: list[str], errors: Path) -> float:
+    """Run a command and return the most memory that it and what it started held, in MiB, nan where the system does not tell.
+
+    Raises ImageError when it fails."""
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     peak = float("nan")
     try:
         with errors.open("wb") as file, subprocess.Popen(words, stdout=file, stderr=file, env=environment) as process:
             began = time.perf_counter()
             while process.poll() is None:
-                now = memory("VmHWM", process.pid)
-                peak = now if now == now else peak
+                held = [memory("VmRSS", one) for one in _family(process.pid)]
+                alone = memory("VmHWM", process.pid)  # which knows peaks between two looks
+                peak = float(np.fmax.reduce([peak, alone, sum(held)]))  # nan only where all are
                 if time.perf_counter() - began > TIMEOUT:
                     process.kill()
                     raise ImageError(f"{words[0]} took more than {TIMEOUT} seconds")
@@ -239,3 +243,12 @@ def _watched(words: list[str], errors: Path) -> float:
         said = errors.read_text(errors="replace").strip().splitlines()
         raise ImageError(f"{words[0]} ended with {process.returncode}{': ' + said[-1][:200] if said else ''}")
     return peak
+
+
+def _family(process: int) -> Iterator[int]:
+    """Yield a process and all that it started, while they live, where /proc tells."""
+    yield process
+    for file in Path(f"/proc/{process}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in file.read_text().split():
+                yield from _family(int(child))

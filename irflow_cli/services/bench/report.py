@@ -33,7 +33,7 @@ RULES = (
     "when it had as many, on the same processor.",
     "s/MP is the median over the pictures of the whole call after a warm-up; of a command, with its start.",
     "Where the noise level is not told, all methods get the same estimate, and its time and memory are part of theirs.",
-    "MiB is the most memory a picture took on top of what was in use before the call; of a command, what its process took.",
+    "MiB is the most memory a picture took on top of what was in use before the call; of a command, all of its processes'.",
     "Means are over all pictures: a figure that some are too small for has none, nor has a method that failed on one; failures "
     "are counted and listed.",
     "The shipped weights of irflow have seen no picture of the test sets in irflow's README. Of other weights and pictures "
