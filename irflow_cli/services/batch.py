@@ -21,7 +21,7 @@ from irflow_cli.runtime.manifest import Manifest, sha256
 from irflow_cli.runtime.tiling import out_of_memory
 from irflow_cli.services.planning import STREAM, Files, Job
 
-LARGE = 2**26  # bytes of pixels, beside which the heap's reserve is in the way while they are written
+LARGE = 2**24  # bytes of pixels, beside which the heap's reserve is in the way while they are written
 AHEAD = 1  # pictures read before their turn, and results still being written
 
 
