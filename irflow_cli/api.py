@@ -28,17 +28,18 @@ def restore(picture: AnyPicture, task: str, *, checkpoint: Checkpoint | str | No
     """Return the restored picture, of the same type, size and depth; the input is not modified.
 
     picture: a Pillow image (L, LA, RGB, RGBA or I;16; 1, P, CMYK and YCbCr come back as one of those) or an array (H, W),
-    (H, W, 3) or (H, W, 4) of uint8, uint16, or float with white at 1. Alpha is carried through. task: derain, denoise or
-    deraindrop. checkpoint: what `load_checkpoint` returned, or a name or path. settings: the fields of `RestoreSettings`
-    (steps, sigma, tile, ...).
-    Raises UsageError for pictures and settings that make no sense, CheckpointError, DeviceError.
+    (H, W, 2), (H, W, 3) or (H, W, 4) of uint8, uint16, or finite float with white at 1. Alpha, the last of two or four
+    channels, is carried through. task: derain, denoise or deraindrop. checkpoint: what `load_checkpoint` returned, or a name
+    or path. settings: the fields of `RestoreSettings` (steps, sigma, tile, ...).
+    Raises UsageError for pictures and settings that make no sense, ImageError for what cannot be worked on,
+    CheckpointError, DeviceError.
 
     >>> restore(np.zeros((4, 6, 3), np.uint8), "derain").shape
     (4, 6, 3)
     """
     loaded, name = _given(checkpoint)
     restorer = Restorer(RestoreSettings(task=task, checkpoint=name, **settings), loaded)
-    return _worked(picture, lambda whole: restorer.restore(whole)[0])
+    return _worked(picture, lambda whole: restorer.restore(_finite(whole))[0])
 
 
 def inpaint(
@@ -52,9 +53,10 @@ def inpaint(
 ) -> AnyPicture:
     """Return the picture with its missing pixels filled, of the same type, size and depth; all others are its own.
 
-    picture: as for `restore`. mask: (H, W), above half of white, or True, where the picture is missing; as a Pillow image it
-    may have channels, all of them equal. dilate, feather: as in `MaskSettings`. settings: the fields of
-    `WalkSettings` (preset, steps, seed, ...). Raises UsageError, CheckpointError, DeviceError.
+    picture: as for `restore`; missing pixels may be anything, nan too. mask: (H, W), above half of white, or True, where the
+    picture is missing; as a Pillow image it may have channels, all of them equal. dilate, feather: as in `MaskSettings`.
+    settings: the fields of `WalkSettings` (preset, steps, seed, ...). Raises UsageError, ImageError, CheckpointError,
+    DeviceError.
     """
     loaded, name = _given(checkpoint)
     inpainter = Inpainter(WalkSettings(checkpoint=name, **settings), loaded)
@@ -69,7 +71,10 @@ def inpaint(
     def fill(whole: Picture) -> Picture:
         if whole.pixels.shape[:2] != inside.shape:
             raise UsageError(f"the mask is {inside.shape}, the picture {whole.pixels.shape[:2]} (rows, columns)")
-        return inpainter.fill(whole, spread_hole(inside, dilate, feather), inpainter.prior.settings.seed)
+        hole = spread_hole(inside, dilate, feather)
+        return inpainter.fill(
+            _finite(whole, ~inside if hole.weight is None else hole.weight < 1), hole, inpainter.prior.settings.seed
+        )
 
     return _worked(picture, fill)
 
@@ -80,10 +85,11 @@ def upscale(
     """Return the picture `scale` times as high and wide, of the same type and depth.
 
     picture: as for `restore`. operator: how it was made smaller, "area" or "grid". settings: the fields of `WalkSettings`.
-    Raises UsageError, CheckpointError, DeviceError.
+    Raises UsageError, ImageError, CheckpointError, DeviceError.
     """
     loaded, name = _given(checkpoint)
-    return _worked(picture, Upscaler(WalkSettings(checkpoint=name, **settings), scale, operator, loaded).enlarge)
+    upscaler = Upscaler(WalkSettings(checkpoint=name, **settings), scale, operator, loaded)
+    return _worked(picture, lambda whole: upscaler.enlarge(_finite(whole)))
 
 
 def _given(checkpoint: Checkpoint | str | None) -> tuple[Checkpoint | None, str | None]:
@@ -96,6 +102,8 @@ def _mask_values(mask: Image.Image) -> np.ndarray:
     """Return the one channel (H, W) of a mask. Raises UsageError when it has colours, or is transparent."""
     if mask.mode == "L" or mask.mode.startswith("I;16"):  # whose pixels `convert` would cut off at 255
         return np.asarray(mask)
+    if mask.mode not in MODES:
+        raise UsageError(f"masks of mode {mask.mode} are not supported; use one of {', '.join(MODES)}, or an array")
     red, green, blue, alpha = np.moveaxis(np.asarray(mask.convert("RGBA")), 2, 0)
     if (alpha < 255).any() or (red != green).any() or (red != blue).any():
         raise UsageError("the mask is coloured or partly transparent; make it black and white")
@@ -120,6 +128,14 @@ def _worked(picture: AnyPicture, work: Callable[[Picture], Picture]) -> AnyPictu
     if picture.dtype not in (np.uint8, np.uint16):
         raise UsageError(f"expected uint8, uint16 or float pixels, got {picture.dtype}")
     return _array_worked(picture.copy(), work)
+
+
+def _finite(picture: Picture, where: np.ndarray | None = None) -> Picture:
+    """Return the picture. Raises UsageError where it holds no numbers; where: the pixels (H, W), bool, that count."""
+    pixels = picture.pixels if where is None else picture.pixels[where]
+    if not np.isfinite(pixels).all():
+        raise UsageError("the picture holds nan or infinity; give numbers, or fill those pixels with `inpaint` first")
+    return picture
 
 
 def _array_worked(pixels: np.ndarray, work: Callable[[Picture], Picture]) -> np.ndarray:

@@ -110,8 +110,31 @@ def test_images_are_enlarged(prior, mode: str) -> None:
     assert (large.mode, large.size) == (mode, (48, 36))
 
 
+def test_what_is_no_number_is_refused_but_where_it_is_missing(prior) -> None:
+    picture, mask = scene(20, 24) / np.float32(255), np.zeros((20, 24), bool)
+    mask[4:8, 4:9] = True
+    picture[mask] = np.nan
+    assert np.isfinite(irflow_cli.inpaint(picture, mask, checkpoint=prior)).all()
+    picture[15, 3] = np.inf
+    for work in (
+        lambda: irflow_cli.inpaint(picture, mask, checkpoint=prior),
+        lambda: irflow_cli.upscale(picture, checkpoint=prior),
+        lambda: irflow_cli.restore(picture, "denoise", method="prior", sigma=5, checkpoint=prior),
+    ):
+        with pytest.raises(UsageError, match="nan or infinity"):
+            work()
+
+
+def test_a_seed_may_be_of_any_size(prior) -> None:
+    picture = scene(16, 16)
+    assert irflow_cli.restore(picture, "denoise", checkpoint=prior, method="prior", seed=2**70).shape == (16, 16, 3)
+
+
 def test_masks_and_scales_that_do_not_fit_are_refused(prior) -> None:
     picture = scene(12, 16)
+    for mode in ("I", "F"):
+        with pytest.raises(UsageError, match=f"mode {mode} are not supported"):
+            irflow_cli.inpaint(picture, Image.new(mode, (16, 12)), checkpoint=prior)
     with pytest.raises(UsageError, match="the mask is"):
         irflow_cli.inpaint(picture, np.ones((5, 5), bool), checkpoint=prior)
     with pytest.raises(UsageError, match="the mask is empty"):

@@ -43,14 +43,17 @@ def carry_out(
     """
     jobs = request.plan()
     failures: list[str] = []
+    told = 0
     with _finishing(console) as stop, console.progress("irflow", len(jobs)) as show:
         for outcome in perform(request, show, stop):
             _tell(console, outcome)
+            told += 1
             if outcome.error:
                 failures.append(outcome.error)
     if failures and len(jobs) > 1 and not request.files.dry_run:
-        console.error(f"{len(failures)} of {len(jobs)} pictures failed")
-        for error in failures if len(failures) > 1 else ():
+        others = ", masks without one among them" if told > len(jobs) else ""
+        console.error(f"{len(failures)} of {max(told, len(jobs))} pictures failed{others}")
+        for error in dict.fromkeys(failures) if len(failures) > 1 else ():
             console.error(error)
     return 130 if stop.is_set() else 1 if failures else 0
 

@@ -51,7 +51,7 @@ class InpaintRequest:
             raise UsageError(f"--samples goes from 1 to 100, got {self.samples}")
         if self.samples > 1 and str(STREAM) in (str(self.files.output), *self.files.inputs):
             raise UsageError("several --samples are several files, - is one; give files or folders")
-        return plan(self.files, self.samples, self.masks.finder())
+        return plan(self.files, self.samples, self.masks.pair, self.masks.mask)
 
     def inpainter(self) -> Inpainter:
         """Return the prior that fills, loaded. Several proposals are walked as by `best` unless a preset is named: those of the
@@ -262,13 +262,17 @@ def inpaint_files(
     jobs = request.plan()
     inpainter = request.inpainter()
     whole = any(Path(given).is_dir() for given in request.files.inputs)  # not single files out of more
-    spare = request.masks.spare([job.mask for job in jobs]) if whole else []
+    spare = request.masks.spare([job.mask for job in jobs], deep=request.files.recursive) if whole else []
     lost = [Outcome(Job(mask, mask), "failed", f"{mask}: no picture has its name; rename or move it") for mask in spare]
+    if lost and request.files.fail_fast:
+        return iter(lost[:1])
     masks = replace(request.masks, mask=None)  # a mask's content counts, not its name
 
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         hole = hole_of(request.masks, picture, job.mask, request.files.max_pixels)
         notes, share = recoded(job, request.files, picture), float(hole.inside.mean())
+        if picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1):
+            notes += ("it has values beyond 0 to 1; what is filled in stays between",)
         if share > LARGE:
             notes += (f"{share:.0%} of it is missing; what is filled in is mostly made up",)
         filled = inpainter.fill(picture, hole, request.walk.seed + job.sample, progress)

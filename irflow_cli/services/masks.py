@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,30 +64,40 @@ class MaskSettings:
         for text in self.box:
             _numbers(text)
 
-    def finder(self) -> Callable[[Path], Path | None]:
-        """Return a function from a picture to its mask file, which may not exist: of a folder, the one with the picture's stem,
-        among several the one in a folder of the same name. It raises UsageError when that does not tell them apart."""
+    def pair(self, pictures: list[tuple[Path, Path]]) -> list[Path | None]:
+        """Return the mask files, which may not exist, of (picture, the folder that its place is counted from).
+
+        In a folder of masks it is the one with the picture's stem at the picture's place, or, where that is missing, in a
+        folder of the name of the picture's, or in no folder; one that several pictures would take is nobody's but at its place.
+        Raises UsageError for two masks of one name in one place.
+        """
         folder = self.mask
         if folder is None or folder.is_file():
-            return lambda source: folder
-        named: dict[str, list[Path]] = {}
+            return [folder] * len(pictures)
+        named: dict[Path, list[Path]] = {}
         for path in find_pictures(folder):
-            named.setdefault(path.stem, []).append(path)
+            named.setdefault(path.relative_to(folder).with_suffix(""), []).append(path)
+        own = [source.relative_to(root).with_suffix("") if source != root else source for source, root in pictures]
+        beside = [Path(source.absolute().parent.name, source.stem) for source, _ in pictures]
+        fit = set(own)
+        found = [
+            next((one for one in (place, near, Path(place.name)) if one in named and (one == place or one not in fit)), place)
+            for place, near in zip(own, beside, strict=True)
+        ]
+        takers = Counter(
+            place for place, _ in {(place, source.absolute()) for place, (source, _) in zip(found, pictures, strict=True)}
+        )
+        found = [near if takers[place] > 1 else place for place, near in zip(found, beside, strict=True)]
+        for place, (source, _) in zip(found, pictures, strict=True):
+            if len(two := named.get(place, [])) > 1:
+                raise UsageError(f"{two[0]} and {two[1]} are both called as {source.name} is; keep one of them")
+        return [named[place][0] if place in named else folder / place.with_name(f"{place.name}.png") for place in found]
 
-        def find(source: Path) -> Path:
-            paths = named.get(source.stem, [])
-            near = [path for path in paths if path.parent.name == source.absolute().parent.name] if len(paths) > 1 else paths
-            if len(paths) > 1 and len(near) != 1:
-                raise UsageError(f"{paths[0]} and {paths[1]} are both called as {source.name} is; keep one of them")
-            return near[0] if near else folder / f"{source.stem}.png"
-
-        return find
-
-    def spare(self, used: list[Path | None]) -> list[Path]:
-        """Return the masks of a folder that are not among the used ones."""
+    def spare(self, used: list[Path | None], *, deep: bool) -> list[Path]:
+        """Return the masks of a folder, and with `deep` below it, that are not among the used ones."""
         if self.mask is None or self.mask.is_file():
             return []
-        return [path for path in find_pictures(self.mask) if path not in set(used)]
+        return [path for path in find_pictures(self.mask, deep=deep) if path not in set(used)]
 
 
 @dataclass(frozen=True)
@@ -103,6 +113,8 @@ def hole_of(settings: MaskSettings, picture: Picture, file: Path | None, max_pix
     """Return the hole in a picture. Raises ImageError, in one line, for masks that do not fit it or say nothing."""
     size = picture.pixels.shape[:2]
     inside = np.zeros(size, bool)
+    if settings.from_alpha and picture.alpha is None:
+        raise ImageError("has no transparency; --mask-from-alpha fills what is transparent")
     if file is not None:
         inside |= _from_file(settings, file, size, max_pixels)
     for text in settings.box:
@@ -114,14 +126,15 @@ def hole_of(settings: MaskSettings, picture: Picture, file: Path | None, max_pix
         wanted = np.array([int(settings.color.lstrip("#")[at : at + 2], 16) for at in (0, 2, 4)], np.int16)
         near = TOLERANCE if settings.tolerance is None else settings.tolerance
         inside |= (np.abs(picture.rgb8().astype(np.int16) - wanted) <= near).all(2)
-    if settings.from_alpha:
-        if picture.alpha is None:
-            raise ImageError("has no transparency; --mask-from-alpha fills what is transparent")
+    if settings.from_alpha and picture.alpha is not None:
         inside |= picture.alpha < top_of(picture.alpha.dtype)
     if not inside.any():
-        turn = "--mask-invert turns it round" if not settings.invert else "without --mask-invert it is turned round"
-        hint = f"white is missing; {turn}" if file is not None else "a larger --mask-tolerance finds more"
-        raise ImageError(f"the mask is empty: nothing is marked as missing ({hint})")
+        said = {
+            f"{file} is all {'white, and --mask-invert fills black' if settings.invert else 'black; white is filled'}": file,
+            f"no pixel is like {settings.color}; a larger --mask-tolerance finds more": settings.color,
+            "no pixel is transparent": settings.from_alpha,
+        }
+        raise ImageError(f"the mask is empty: {', '.join(text for text, asked in said.items() if asked)}")
     return spread_hole(inside, settings.dilate, settings.feather)
 
 
@@ -147,19 +160,23 @@ def _from_file(settings: MaskSettings, file: Path, size: tuple[int, ...], max_pi
         raise ImageError(f"the mask {file} has {there} pixels, the picture {here}; --mask-resize brings it to size")
     black, grey = (values.dtype.type(share * mask.top) for share in (NEAR, 0.5))  # of its own type, which is quick to compare
     white = values.dtype.type(mask.top - black)
+    most = values.max()
+    if 0 < most < (black if settings.threshold is None else settings.threshold * mask.top):
+        below = "" if settings.threshold is None else ", all of it below --mask-threshold"
+        raise ImageError(
+            f"the mask {file} goes from 0 to {most:g} of {mask.top:g}{below}; make what is missing white ({mask.top:g})"
+        )
     if settings.threshold is not None:
         hole = values >= settings.threshold * mask.top
-    elif mask.pixels.dtype.kind != "f" and mask.pixels.max() == 1:
-        raise ImageError(f"the mask {file} goes from 0 to 1 of {mask.top:.0f}; make what is missing white ({mask.top:.0f})")
     elif ((values > black) & (values < white)).any():
         raise ImageError(f"the mask {file} has grey values; say from which on they are missing, e.g. --mask-threshold 0.5")
     else:
         hole = values > grey
     hole = ~hole if settings.invert else hole
     if hole.shape != size:  # a pixel of which any part is missing is missing
-        smaller = all(side <= whole for side, whole in zip(size, hole.shape, strict=True))
-        way = cv2.INTER_AREA if smaller else cv2.INTER_NEAREST
-        hole = cv2.resize(hole.astype(np.float32), size[::-1], interpolation=way) > 0
+        least = tuple(min(sides) for sides in zip(size, hole.shape, strict=True))
+        shares = cv2.resize(hole.astype(np.float32), least[::-1], interpolation=cv2.INTER_AREA)
+        hole = cv2.resize(shares, size[::-1], interpolation=cv2.INTER_NEAREST) > 0
     return hole
 
 

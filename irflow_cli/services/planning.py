@@ -119,8 +119,15 @@ class Job:
     sample: int = 0
 
 
-def plan(files: Files, samples: int = 1, mask_for: Callable[[Path], Path | None] = lambda source: None) -> list[Job]:
+Pairing = Callable[[list[tuple[Path, Path]]], list[Path | None]]  # (picture, where its place is counted from) -> masks
+
+
+def plan(
+    files: Files, samples: int = 1, masks_of: Pairing = lambda pictures: [None] * len(pictures), apart: Path | None = None
+) -> list[Job]:
     """Return the jobs of a request, in order, each picture once, or once for each of several proposals, numbered from 1.
+
+    apart: a file or folder that is no input, even if it lies among them, unless nothing else does.
 
     Without `output` results lie beside the inputs; a folder's own outputs (names that end in `suffix`) are not read
     again. With it they go to that folder, keeping a folder's tree, or, for one input file and a name that ends like a
@@ -130,13 +137,16 @@ def plan(files: Files, samples: int = 1, mask_for: Callable[[Path], Path | None]
     """
     files.check()
     try:
-        return _planned(files, samples, mask_for)
+        return _planned(files, samples, masks_of, apart)
     except (OSError, RuntimeError) as error:  # names that are too long, links that lead to themselves
         raise UsageError(f"a name cannot be followed: {error}") from None
 
 
-def _planned(files: Files, samples: int, mask_for: Callable[[Path], Path | None]) -> list[Job]:
+def _planned(files: Files, samples: int, masks_of: Pairing, apart: Path | None) -> list[Job]:
     sources = _sources(files)
+    if apart is not None:
+        place = apart.resolve()
+        sources = [pair for pair in sources if place not in (real := pair[0].resolve(), *real.parents)] or sources
     if not sources:
         deeper = not files.recursive and any(Path(name).is_dir() for name in files.inputs)
         hint = "; -r looks into the folders below, too" if deeper else ""
@@ -146,13 +156,14 @@ def _planned(files: Files, samples: int, mask_for: Callable[[Path], Path | None]
     if any(source == STREAM for source, _ in sources) and len(sources) > 1:
         raise UsageError("standard input (-) is one picture and goes alone")
     jobs: dict[tuple[Path, int], Job] = {}
-    for (source, root), sample in itertools.product(sources, range(samples)):
+    masked = list(zip(sources, masks_of(sources), strict=True))
+    for ((source, root), mask), sample in itertools.product(masked, range(samples)):
         target = _target(files, source, root, len(jobs) // samples)
         if samples > 1:
             ours = files.suffix if files.suffix and target.stem.endswith(files.suffix) else ""
             target = target.with_stem(f"{target.stem.removesuffix(ours)}-{sample + 1}{ours}")
         exists = target != STREAM and target.exists()
-        jobs.setdefault((source.absolute(), sample), Job(source, target, exists, mask_for(source), sample))
+        jobs.setdefault((source.absolute(), sample), Job(source, target, exists, mask, sample))
     planned = list(jobs.values())
     if files.resume or files.skip_existing:  # results of the run before are no pictures to work on
         made = {job.target.absolute() for job in planned if job.exists}

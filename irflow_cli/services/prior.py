@@ -46,7 +46,7 @@ class Preset:
 # By what is asked: "pixels" are missing, and the prior knows the time of each; they are, and it does not ("noisy"); or only
 # "means" are known.
 PRESETS: dict[str, dict[str, Preset]] = {
-    "fast": {"pixels": Preset("pixelwise", 1), "noisy": Preset("hqs", 6, 0, 0.4), "means": Preset("hqs", 1, 0, 0.9)},
+    "fast": {"pixels": Preset("pixelwise", 1), "noisy": Preset("hqs", 4, 0, 0.8), "means": Preset("hqs", 1, 0, 0.9)},
     "default": {
         "pixels": Preset("pixelwise", 1, pyramid=True),
         "noisy": Preset("pnp", 8, 1, 0.2),
@@ -79,9 +79,12 @@ class WalkSettings:
     def walk(self, asked: str) -> Preset:
         """Return the preset's walk for what is asked, a column of PRESETS, with what was set."""
         given = {name: getattr(self, name) for name in ("sampler", "steps", "corrections", "start", "stop")}
-        base = PRESETS[self.preset or "default"][asked]
+        row = PRESETS[self.preset or "default"]
+        base = row[asked]
         if self.sampler not in (None, base.sampler):
-            base = replace(base, corrections=int(self.sampler in CORRECTED), pyramid=False)
+            if asked == "pixels":  # others than `pixelwise` find nothing in one step from nothing, and `hqs` has to begin late
+                base = PRESETS["fast"]["noisy"] if self.sampler == "hqs" else row["noisy"]
+            base = replace(base, corrections=int(self.sampler in CORRECTED))
         return replace(base, **{name: value for name, value in given.items() if value is not None})
 
     def check(self) -> None:
@@ -126,6 +129,8 @@ class Prior:
             )
         if settings.corrections and self.walk.sampler not in CORRECTED:
             raise UsageError(f"--corrections has no meaning for {self.walk.sampler}; leave it out, or use --sampler restora")
+        if settings.corrections and self.walk.steps < 2:
+            raise UsageError("--corrections come between steps, and there is one; raise --steps or leave them out")
         window, shared = (self.net.size, self.net.size // 4) if isinstance(self.net, PriorUNet) else (WINDOW, SHARED)
         self.windows = window, shared, self.net.multiple
         self.asked = self.worked = 0  # pixels that the network saw, each time it did; pixels that were worked on

@@ -193,7 +193,7 @@ class Restorer:
         if isinstance(self.net, PriorUNet) and self.settings.tile is None:  # which knows pictures of its own size best
             tile, overlap = self.net.size, min(overlap, self.net.size // 4)
         white, exact = top_of(stack[0].dtype), stack[0].dtype.kind == "f"
-        generators = [torch.Generator().manual_seed(self.settings.seed) for _ in stack]
+        generators = [torch.Generator().manual_seed(self.settings.seed % 2**63) for _ in stack]
 
         def read(top: int, bottom: int, left: int, right: int) -> Tensor:
             return torch.cat([_to_tensor(pixels[top:bottom, left:right]) for pixels in stack])

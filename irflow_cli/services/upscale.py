@@ -15,7 +15,7 @@ import irflow_cli
 from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.flow.observations import OPERATORS, agreeing
 from irflow_cli.runtime.checkpoints import Checkpoint
-from irflow_cli.runtime.images import Picture, as_depth
+from irflow_cli.runtime.images import Picture, as_depth, top_of
 from irflow_cli.runtime.tiling import tiled
 from irflow_cli.services.batch import Outcome, Progress, work_through
 from irflow_cli.services.planning import Files, Job, plan
@@ -61,7 +61,7 @@ class Upscaler:
         self, picture: Picture, max_pixels: int = MAX_PIXELS, progress: Callable[[float], None] = lambda share: None
     ) -> Picture:
         """Return the picture `scale` times as high and wide. With `area` the means of its blocks are the picture's pixels, to
-        within a grey level; with `grid` its every `scale`-th pixel is. Alpha is enlarged by bicubic interpolation.
+        within a grey level; with `grid` its every `scale`-th pixel is. So is alpha, enlarged by bicubic interpolation.
 
         It is done in tiles, whose weighted means agree with the picture as each does. `progress` gets the share that is done.
         """
@@ -86,9 +86,7 @@ class Upscaler:
             pixels[place] = values if pixels.ndim == 3 else values[..., 0]
             done += block.shape[2] * block.shape[3]
             progress(done / (height * width))
-        alpha = picture.alpha
-        alpha = None if alpha is None else cv2.resize(alpha, (width, height), interpolation=cv2.INTER_CUBIC)
-        return replace(picture, pixels=pixels, alpha=alpha)
+        return replace(picture, pixels=pixels, alpha=None if picture.alpha is None else self._smooth(picture.alpha))
 
     def _enlarged(self, small: Tensor, generator: torch.Generator) -> Tensor:
         """Return a picture (1, 1 or 3, h, w) in [0, 1] `scale` times as large, on the CPU."""
@@ -103,8 +101,15 @@ class Upscaler:
             found = found.mean(1, keepdim=True).expand(-1, 3, -1, -1)
         return agreeing(observation, found)[:, : small.shape[1]].cpu()
 
+    def _smooth(self, small: np.ndarray) -> np.ndarray:
+        """Return a channel (h, w) `scale` times as large by bicubic interpolation, agreeing with what it was, of its type."""
+        values = small.astype(np.float32) / np.float32(top_of(small.dtype))
+        guess = self._guess(values, (values.shape[1] * self.scale, values.shape[0] * self.scale))
+        large = agreeing(OPERATORS[self.operator](_tensor(values[..., None]), self.scale), _tensor(guess[..., None]))
+        return as_depth(large[0, 0].numpy(), small.dtype)
+
     def _guess(self, small: np.ndarray, large: tuple[int, int]) -> np.ndarray:
-        """Return the picture (h, w, 3) enlarged by bicubic interpolation; pixels of a grid stay where they are."""
+        """Return the picture (h, w, 3), or one channel (h, w), enlarged by bicubic interpolation; pixels of a grid stay."""
         if self.operator == "area":
             return cv2.resize(small, large, interpolation=cv2.INTER_CUBIC)
         stretch = np.array([[self.scale, 0, 0], [0, self.scale, 0]], np.float32)

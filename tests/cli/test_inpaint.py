@@ -17,12 +17,13 @@ from torch import Tensor
 
 from irflow_cli.degradations.masks import HOLES
 from irflow_cli.errors import DeviceError, ImageError, UsageError
+from irflow_cli.flow.guided import GUIDED
 from irflow_cli.nets import UNet
-from irflow_cli.runtime.images import Picture, read_picture
+from irflow_cli.runtime.images import Picture, read_picture, top_of
 from irflow_cli.services import upscale
 from irflow_cli.services.inpaint import MARGIN, Inpainter, crops_of
 from irflow_cli.services.masks import Hole, MaskSettings, hole_of, spread_hole
-from irflow_cli.services.prior import PRESETS, Preset, WalkSettings
+from irflow_cli.services.prior import PRESETS, Preset, Prior, WalkSettings
 
 
 @pytest.fixture
@@ -332,11 +333,83 @@ def test_of_masks_with_one_name_the_one_in_the_folder_of_that_name_is_taken(tmp_
     for name in ("m/a/1.png", "m/b/1.png", "m/2.png", "m/c/3.png", "m/d/3.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("L", (4, 4)).save(tmp_path / name)
-    find = MaskSettings(tmp_path / "m").finder()
-    assert find(tmp_path / "in" / "b" / "1.jpg") == tmp_path / "m" / "b" / "1.png"
-    assert find(tmp_path / "in" / "2.jpg") == tmp_path / "m" / "2.png"
+    Image.new("L", (4, 4)).save(tmp_path / "m" / "c" / "3.bmp")
+    root = tmp_path / "in"
+
+    def found(name: str, start: Path = root) -> Path | None:
+        return MaskSettings(tmp_path / "m").pair([(root / name, start)])[0]
+
+    assert found("b/1.jpg", root / "b") == tmp_path / "m" / "b" / "1.png"
+    assert found("x/2.jpg") == tmp_path / "m" / "2.png"
+    assert found("1.jpg") == tmp_path / "m" / "1.png"  # which is not there, and not that of another folder
     with pytest.raises(UsageError, match="keep one"):
-        find(tmp_path / "in" / "3.jpg")
+        found("c/3.jpg")
+
+
+def test_masks_may_lie_as_the_pictures_do_and_none_is_taken_twice(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
+    for name in ("1", "a/1", "b/1", "b/2", "c/2"):
+        picture_file(f"in/{name}.png")
+    for name in ("1", "a/1", "2"):
+        mask_file(f"m/{name}.png")
+    done = inpaint(tmp_path / "in", "-r", "--mask", tmp_path / "m", "-o", tmp_path / "out")
+    assert done.code == 1
+    made = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.png"))
+    assert made == ["1.png", "a/1.png"]
+    told = done.err.replace("\\", "/")
+    assert all(f"m/{name}.png is not there" in told for name in ("b/1", "b/2", "c/2"))  # 2.png would be that of two pictures
+
+
+def test_masks_among_the_pictures_are_no_pictures(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
+    picture_file("in/a.png")
+    mask = mask_file("in/masks/a.png")
+    assert inpaint(tmp_path / "in", "-r", "--mask", mask.parent, "-o", tmp_path / "out").code == 0
+    assert [path.name for path in (tmp_path / "out").rglob("*.png")] == ["a.png"]
+    done = inpaint(tmp_path / "in", "--mask", mask_file("in/mask.png"))
+    assert done.code == 0
+    assert sorted(path.name for path in (tmp_path / "in").glob("*.png")) == ["a.inpaint.png", "a.png", "mask.png"]
+
+
+def test_masks_below_folders_that_are_not_looked_into_are_not_missed(inpaint, picture_file, mask_file, tmp_path) -> None:
+    for name in ("in/a.png", "in/sub/b.png"):
+        picture_file(name)
+    for name in ("m/a.png", "m/sub/b.png"):
+        mask_file(name)
+    assert inpaint(tmp_path / "in", "--mask", tmp_path / "m", "-o", tmp_path / "out").code == 0
+
+
+@pytest.mark.parametrize("sampler", [name for name in GUIDED if name != "pixelwise"])
+def test_a_sampler_by_its_name_alone_takes_the_steps_it_needs(sampler: str, tiny_checkpoint) -> None:
+    for preset in ("default", "fast", "best"):
+        walk = Prior(WalkSettings(preset, sampler, checkpoint=str(tiny_checkpoint("prior"))), "pixels").walk
+        assert walk.steps > 1
+        assert not walk.pyramid
+
+
+@pytest.mark.parametrize("operator", ["area", "grid"])
+@pytest.mark.parametrize("kind", ["uint8", "float32"])
+def test_enlarged_transparency_holds_what_it_was(operator: str, kind: str, tiny_checkpoint) -> None:
+    alpha = np.zeros((20, 24), np.uint8)
+    alpha[5:11, 7:] = 255
+    alpha[12:] = np.random.default_rng(0).integers(0, 256, (8, 24))
+    alpha = (alpha / np.float32(255)).astype(kind) if kind == "float32" else alpha
+    pixels = scene(20, 24) if kind == "uint8" else scene(20, 24) / np.float32(255)
+    walk = WalkSettings(checkpoint=str(tiny_checkpoint("prior")), steps=1)
+    large = upscale.Upscaler(walk, 2, operator).enlarge(Picture(pixels, alpha, "TIFF")).alpha
+    assert large is not None
+    assert (large.dtype, large.shape) == (alpha.dtype, (40, 48))
+    assert large.min() >= 0
+    assert large.max() <= top_of(alpha.dtype)
+    back = large[::2, ::2] if operator == "grid" else large.astype(np.float64).reshape(20, 2, 24, 2).mean((1, 3))
+    assert np.abs(back - alpha).max() <= top_of(alpha.dtype) / 255
+
+
+def test_thin_lines_of_a_mask_are_kept_when_it_is_brought_to_size(mask_file) -> None:
+    values = np.zeros((192, 32), np.uint8)
+    values[40] = 255
+    file = mask_file(values=values)
+    hole = hole_of(MaskSettings(file, resize=True), Picture(scene(48, 64), None, "PNG"), file).inside
+    assert hole[10].all()
+    assert hole.sum() == 64
 
 
 def test_masks_of_one_name_and_masks_without_pictures_are_told(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
@@ -417,7 +490,8 @@ def test_a_hole_can_be_said_in_many_ways(inpaint, mask_file, tmp_path: Path, mar
     ("values", "told"),
     [
         (np.full((30, 64), 255, np.uint8), "has 64 x 30 pixels, the picture 64 x 48; --mask-resize"),
-        (np.zeros((48, 64), np.uint8), "the mask is empty"),
+        (np.zeros((48, 64), np.uint8), "the mask is empty: .* is all black; white is filled"),
+        (np.eye(48, 64, dtype=np.uint16) * 255, "goes from 0 to 255 of 65535; make what is missing white"),
         (np.eye(48, 64, dtype=np.uint8), "goes from 0 to 1 of 255; make what is missing white"),
         (np.full((48, 64), 128, np.uint8), "grey values; .*--mask-threshold"),
         (np.full((48, 64, 3), (255, 0, 0), np.uint8), "is coloured; .*--mask-color"),
@@ -450,6 +524,7 @@ def test_masks_that_say_nothing_clear_are_one_line(inpaint, picture_file, mask_f
         (("--mask-box", "1,1,2,2", "--steps", 3, "--start", 0.5, "--stop", 0.4), "a time after --start (0.5)"),
         (("--mask-box", "1,1,2,2", "--samples", 0), "--samples goes from"),
         (("--mask-box", "1,1,2,2", "--mask-feather", -1), "--mask-feather goes from"),
+        (("--mask-box", "1,1,2,2", "--sampler", "restora", "--steps", 1, "--corrections", 5), "come between steps"),
     ],
 )
 def test_senseless_requests_are_refused_before_any_work(irflow, picture_file, options: tuple[object, ...], told: str) -> None:
