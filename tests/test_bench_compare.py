@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from irflow_cli.errors import UsageError
-from irflow_cli.services.bench.compare import bootstrap, compare, lost
+from irflow_cli.services.bench.compare import bootstrap, compare, lost, other_machine
 from irflow_cli.services.bench.figures import Scores
 from irflow_cli.services.bench.rows import Row, read_rows, write_rows
 
@@ -39,6 +39,7 @@ def results(path: Path, gain: float = 0.0, slower: float = 1.0, lpips: float = 0
         ({"slower": 0.5}, "seconds_per_mp", "better"),
         ({"slower": 1.05}, "seconds_per_mp", "same"),
         ({"gain": -1, "count": 3}, "psnr", "too few"),
+        ({"gain": -0.004}, "psnr", "same"),  # which no table shows
     ],
 )
 def test_changes_are_told_picture_by_picture(change: dict, figure: str, verdict: str, tmp_path: Path) -> None:
@@ -56,6 +57,28 @@ def test_a_difference_that_pictures_do_not_agree_on_is_chance(tmp_path: Path) ->
         )
     write_rows(new, rows, {})
     assert [one.verdict for one in compare(old, new)] == ["same"]
+
+
+def test_chance_alone_is_seldom_called_a_change() -> None:
+    draw = np.random.default_rng(2)
+    for count in (8, 24):
+        missed = sum(low > 0 or high < 0 for low, high in (bootstrap(draw.normal(size=count)) for _ in range(200)))
+        assert missed <= 20  # ten of 200 are expected
+
+
+def test_what_hangs_on_the_machine_is_compared_on_one_alone(tmp_path: Path) -> None:
+    old, new = results(tmp_path / "old.jsonl"), results(tmp_path / "new.jsonl", slower=2)
+    assert "seconds_per_mp" in {change.figure for change in compare(old, new)}
+    for path, threads in ((old, "1"), (new, "16")):
+        write_rows(path, read_rows(path), {"threads": threads})
+    assert other_machine(old, new) == ("threads",)
+    assert "seconds_per_mp" not in {change.figure for change in compare(old, new)}
+
+
+def test_a_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UsageError, match="not text"):
+        read_rows(tmp_path / "x.jsonl")
 
 
 def test_other_inputs_do_not_compare(tmp_path: Path) -> None:

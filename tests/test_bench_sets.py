@@ -133,6 +133,23 @@ def test_names_that_end_like_smaller_versions_count_where_they_stand_alone(tmp_p
     assert [sample.name for sample in find_samples(tmp_path, paired=False)] == ["img_HR", "sea-kim", "x", "y_x2"]
 
 
+LAID = {  # what lies in a folder, and which of it is measured
+    "pictures beside a folder": (("a.png", "original/c.png"), ("a.png", "original/c.png")),
+    "CBSD68 as a repository": (("CBSD68/original_png/1.png", "CBSD68/noisy25/1.png"), ("CBSD68/original_png/1.png",)),
+    "DIV2K for training": (("DIV2K_train_HR/1.png", "DIV2K_train_LR_bicubic/X2/1x2.png"), ("DIV2K_train_HR/1.png",)),
+    "plain names": (("rain forest.png", "in the city.png", "gt car.png"), ("gt car.png", "in the city.png", "rain forest.png")),
+}
+
+
+@pytest.mark.parametrize("layout", LAID)
+def test_only_clean_pictures_are_taken_and_all_of_them(layout: str, tmp_path: Path) -> None:
+    there, wanted = LAID[layout]
+    for name in there:
+        save(tmp_path / name, grey(9))
+    found = find_samples(tmp_path, paired=False)
+    assert [sample.clean.relative_to(tmp_path).as_posix() for sample in found] == list(wanted)
+
+
 def test_noise_is_drawn_by_content_alone_and_stored_as_8_bits(tmp_path: Path) -> None:
     for number in range(2):
         save(tmp_path / f"set/{number}.png", scene(20, 30, number))

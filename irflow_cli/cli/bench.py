@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
 
@@ -134,7 +135,7 @@ def bench(
     if suite is None and task is None:
         raise UsageError("--task is missing: derain, denoise, deraindrop, inpaint or upscale")
     from irflow_cli.services.bench.methods import Walks
-    from irflow_cli.services.bench.run import BenchRequest, fresh_store
+    from irflow_cli.services.bench.run import BenchRequest
     from irflow_cli.services.restore import RestoreSettings
 
     walks = Walks(
@@ -161,7 +162,7 @@ def bench(
         return _suite(console, suite, data, settings)
     names = _list(methods, "--methods", str)
     peers, commands = tuple(peer or ()), tuple(peer_command or ())
-    store = report / "results.jsonl" if report else fresh_store(data, task or "")
+    store = report / "results.jsonl" if report else None
     walked = _list(presets, "--presets", str)
     return _bench(
         console,
@@ -180,10 +181,13 @@ def _bench(console: Console, request: BenchRequest) -> int:
     from irflow_cli.services.bench.figures import FIGURES
     from irflow_cli.services.bench.report import write_report
     from irflow_cli.services.bench.rows import gains, label_of, markdown, show, table
-    from irflow_cli.services.bench.run import anew, prepare
+    from irflow_cli.services.bench.run import anew, fresh_store, prepare
     from irflow_cli.services.bench.run import bench as run_bench
 
     run, rows, failed = prepare(request), [], 0
+    if request.store is None:  # only now, for what is in its place is of the last run that made sense
+        request = replace(request, store=fresh_store(request.data, request.settings.task))
+        run = replace(run, request=request)
     changed = anew(request)
     if changed:
         console.note(f"{request.store} was made with other {' and '.join(changed)}; all is measured again")
@@ -216,7 +220,7 @@ def _bench(console: Console, request: BenchRequest) -> int:
 
 
 def _compare(console: Console, old: Path, new: Path) -> int:
-    from irflow_cli.services.bench.compare import RELATIVE, compare, lost
+    from irflow_cli.services.bench.compare import RELATIVE, compare, lost, other_machine
     from irflow_cli.services.bench.rows import markdown
 
     changes, gone = compare(old, new), lost(old, new)
@@ -224,12 +228,15 @@ def _compare(console: Console, old: Path, new: Path) -> int:
         if console.as_json:
             console.result("", **vars(change))
     if not console.as_json:
-        cells = [["", "figure", "change", "95 % interval", "pictures", ""], *[change.cells() for change in changes]]
+        cells = [["", "figure", "change", "interval", "pictures", ""], *[change.cells() for change in changes]]
         for line in markdown(cells):
             console.result(line)
     worse = sum(change.verdict == "worse" and change.figure not in RELATIVE for change in changes)
     for line in gone:
         console.error(line)
+    if others := other_machine(old, new):
+        console.note(f"made with other {' and '.join(others)}; time and memory are not compared")
+    console.note(f"intervals of all {len(changes)} changes hold together with 95 % confidence")
     console.note(f"{worse} figures of quality got worse" if worse else "no figure of quality got worse")
     return 1 if worse or gone else 0
 

@@ -177,7 +177,7 @@ class Restorer:
         limit = WHITE if self.settings.method == "prior" else self.task.sigma_max
         if limit is None or self.settings.sigma is not None:
             return self.settings.sigma, ()
-        found = 255 * estimate_sigma(_to_tensor(_middle(picture.pixels)))
+        found = noise_of(picture.pixels)
         if found > limit:
             return limit, (f"estimated noise sigma {found:.1f} is more than this network knows; using {limit:g}",)
         blind = picture.format in LOSSY and self.settings.method == "flow"
@@ -307,6 +307,11 @@ def _to_tensor(pixels: np.ndarray) -> Tensor:
     pixels = pixels if pixels.ndim == 3 else pixels[..., None]
     array = pixels.astype(np.float32) * np.float32(1 / top_of(pixels.dtype))
     return torch.from_numpy(array).permute(2, 0, 1)[None]
+
+
+def noise_of(pixels: np.ndarray) -> float:
+    """Return the estimated noise of pixels (H, W) or (H, W, 3), 0-255 scale, from the middle of a large picture."""
+    return 255 * estimate_sigma(_to_tensor(_middle(pixels)))
 
 
 def _middle(pixels: np.ndarray, size: int = 1024) -> np.ndarray:

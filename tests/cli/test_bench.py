@@ -7,6 +7,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,6 +19,7 @@ import torch
 from drawn import scene
 from PIL import Image
 
+from irflow_cli.errors import ImageError
 from irflow_cli.runtime.images import read_picture
 from irflow_cli.services.bench import figures, methods, peers, plots, run, speed, suite
 from irflow_cli.services.bench.figures import FIGURES, Scores
@@ -104,6 +106,7 @@ def test_figures_of_sets_stand_with_their_last_picture(tmp_path, bench, monkeypa
     monkeypatch.setattr(figures, "inception", Means)
     monkeypatch.setattr(run, "absent", lambda: {})
     monkeypatch.setattr(run, "measure", lambda *rest: {"psnr": 20.0})
+    monkeypatch.setattr(run, "due", lambda *rest: {"psnr": FIGURES["psnr"]})
     done = bench(tmp_path / "set", "--degrade", "rain:0.5,rain:1", "--report", tmp_path / "out")
     header, _, *body = [line.split(" | ") for line in done.out.splitlines() if line.startswith("|")]
     assert len(body) == 4
@@ -137,13 +140,15 @@ def test_an_interrupted_run_goes_on_where_it_stopped(pairs, bench, counted, tmp_
     kept = lines((out / "results.jsonl").read_text())
     assert [{k: v for k, v in row.items() if k not in ("seconds_per_mp", "peak_mib")} for row in kept] == again
     counted.clear()
-    assert bench(pairs, "--report", out, "--steps", "2").code == 0  # another walk: the inputs' rows are kept
+    refused = bench(pairs, "--report", out, "--steps", "2")  # whose rows would take the place of those
+    assert (refused.code, "holds derain, 1 step too" in refused.err) == (2, True)
+    assert bench(pairs, "--report", out, "--steps", "1,2").code == 0  # another walk: the others' rows are kept
     assert counted == ["one", "two <b>"]
     Image.fromarray(scene(64, 72, 9)).save(pairs / "clean" / "one.png")  # another picture under an old name
     Image.fromarray(scene(64, 72, 9) // 2).save(pairs / "degraded" / "one.png")
     counted.clear()
-    assert bench(pairs, "--report", out, "--steps", "2").code == 0
-    assert counted == ["one", "one"]
+    assert bench(pairs, "--report", out, "--steps", "1,2").code == 0
+    assert counted == ["one", "one", "one"]
 
 
 class Page(HTMLParser):
@@ -265,6 +270,10 @@ def test_classical_peers_denoise(irflow, tmp_path) -> None:
         (("--task", "upscale", "--degrade", "area:2", "--ensemble"), 2, "give upscale --presets"),
         (("--task", "derain", "--presets", "fast"), 2, "give --steps"),
         (("--task", "derain", "--crop", "32"), 2, "not pairs"),
+        (("--degrade", "noise:25,noise:15,noise:25"), 2, "--degrade has noise:25 more than once"),
+        (("--peer-command", "tool '{in} {out}"), 2, "No closing quotation"),
+        (("--peer-command", "./input {in} {out}"), 2, "cannot be called input"),
+        (("--methods", "wavelet", "--grid", "uniform"), 2, "irflow's, which is not among --methods"),
         (("--task", "derain", "--speed", "0.1"), 2, "DATA has no meaning with --speed; leave it out"),
         (("--suite", "readme", "--steps", "3"), 2, "--steps has no meaning with --suite"),
     ],
@@ -277,6 +286,87 @@ def test_what_makes_no_sense_is_one_line(arguments: tuple[str, ...], code: int, 
     assert (done.code, done.out) == (code, "")
     assert message in done.err
     assert len(done.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("sizes", ["0", "-1", "1,nan"])
+def test_sizes_that_no_picture_has_are_refused(irflow, sizes: str, tiny_checkpoint) -> None:
+    done = irflow("bench", "--task", "derain", f"--speed={sizes}", "--checkpoint", tiny_checkpoint("derain"))
+    assert (done.code, "megapixels above 0" in done.err, done.out) == (2, True, "")
+
+
+def test_figures_that_were_not_there_are_measured_later(pairs, bench, counted, tmp_path, monkeypatch) -> None:
+    known = run.absent()
+    with monkeypatch.context() as early:
+        early.setattr(run, "absent", lambda: {**known, "vif": "install it"})
+        assert bench(pairs, "--report", tmp_path / "out").code == 0
+    before = len(counted)
+    assert bench(pairs, "--report", tmp_path / "out").code == 0
+    assert len(counted) == (before if "vif" in known else 2 * before)
+    counted.clear()
+    assert bench(pairs, "--report", tmp_path / "out").code == 0
+    assert counted == []
+
+
+def test_rows_are_not_lost_when_measuring_them_again_is_broken_off(pairs, bench, tmp_path, monkeypatch) -> None:
+    out = tmp_path / "out"
+    bench(pairs, "--report", out)
+    whole = (out / "results.jsonl").read_text()
+    real = run.environment
+    monkeypatch.setattr(run, "environment", lambda settings: {**real(settings), "threads": "many"})
+    with monkeypatch.context() as broken:
+
+        def stop(*arguments: object) -> None:
+            raise KeyboardInterrupt
+
+        broken.setattr(run, "_measured", stop)
+        assert bench(pairs, "--report", out).code == 130
+    assert (out / "results.before.jsonl").read_text() == whole
+    assert bench(pairs, "--report", out).code == 0
+    assert not (out / "results.before.jsonl").exists()
+
+
+def test_a_request_that_makes_no_sense_leaves_the_last_results(pairs, bench, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("IRFLOW_CACHE_DIR", str(tmp_path / "cache"))
+    assert bench(pairs).code == 0
+    [path] = (tmp_path / "cache" / "bench").glob("*.jsonl")
+    assert bench(pairs, "--methods", "magic").code == 2
+    assert path.is_file()
+
+
+def test_a_method_without_memory_is_a_failure_and_no_case_of_the_first(pairs, bench, tmp_path, monkeypatch) -> None:
+    real = methods.Restorer.restore
+
+    def restore(this, picture, *rest):
+        if picture.pixels.shape[0] == 64 and (picture.pixels == read_picture(pairs / "degraded/one.png").pixels).all():
+            raise MemoryError
+        return real(this, picture, *rest)
+
+    monkeypatch.setattr(methods.Restorer, "restore", restore)
+    done = bench(pairs, "--report", tmp_path / "out", "--steps", "1,2", "--json")
+    assert done.code == 1
+    assert {row["picture"] for row in lines(done.out) if row["error"]} == {"one"}
+    assert all(
+        row["error"] == "MemoryError" for row in lines(done.out) if row["picture"] == "one" and row["method"] == "irflow"
+    )
+
+
+def test_a_picture_without_a_hole_needs_no_call(irflow, tiny_checkpoint, tmp_path) -> None:
+    for name in ("m", "set"):
+        (tmp_path / name).mkdir()
+    Image.fromarray(scene(64, 72)).save(tmp_path / "set" / "a.png")
+    Image.new("L", (72, 64)).save(tmp_path / "m" / "none.png")
+    options = ("--masks", tmp_path / "m", "--checkpoint", tiny_checkpoint("prior"), "--json")
+    done = irflow("bench", tmp_path / "set", "--task", "inpaint", *options)
+    assert done.code == 0, done.err
+    assert [row["nfe"] for row in lines(done.out)] == [None, 0]
+
+
+def test_a_command_that_takes_too_long_ends_with_all_that_it_started(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(peers, "TIMEOUT", 0.3)
+    with pytest.raises(ImageError, match="took more than"):
+        peers.watched(["sh", "-c", f"sleep 1; touch {tmp_path / 'late'}; true"], tmp_path / "errors")
+    time.sleep(1.2)
+    assert not (tmp_path / "late").exists()
 
 
 def test_data_and_task_must_be_given(irflow, pairs) -> None:
@@ -406,7 +496,7 @@ def test_the_prior_denoises_beside_the_flow(irflow, clean_set, tiny_checkpoint, 
 
 
 def test_compare_tells_what_got_worse(irflow, pairs, bench, tmp_path) -> None:
-    for number in range(5):
+    for number in range(8):
         for kind in ("clean", "degraded"):
             (pairs / kind / f"{number}.png").write_bytes((pairs / kind / "one.png").read_bytes())
     assert bench(pairs, "--report", tmp_path / "old").code == 0

@@ -5,22 +5,25 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 
 import numpy as np
 
 from irflow_cli.errors import UsageError
 from irflow_cli.services.bench.figures import FIGURES
-from irflow_cli.services.bench.rows import Key, Row, label_of, read_rows
+from irflow_cli.services.bench.rows import Key, Row, label_of, read_environment, read_rows
 
-DRAWS = 4000  # of the bootstrap
-FEWEST = 5  # pictures, below which an interval means nothing
-RELATIVE = {"seconds_per_mp": 0.10, "peak_mib": 0.10}  # these change in shares, and by so much from run to run
+DRAWS = 20000  # of the bootstrap
+FEWEST = 8  # pictures, below which an interval means nothing
+RELATIVE = {"nfe": 0.01, "seconds_per_mp": 0.10, "peak_mib": 0.10}  # costs change in shares, and by so much from run to run
+MACHINE = ("processor", "device, precision", "threads")  # on which time and memory hang
 
 
 @dataclass(frozen=True)
 class Change:
-    """How the mean of a figure changed: `low` and `high` bound it with 95 % confidence. In the figure's unit, or as a
-    share for time and memory. verdict: "better", "worse", "same", or "too few" pictures to tell."""
+    """How the mean of a figure changed: `low` and `high` bound it, those of all changes of one comparison together with 95 %
+    confidence. In the figure's unit, or as a share for what it costs. verdict: "better", "worse", "same", or "too few" pictures
+    to tell."""
 
     label: str
     figure: str
@@ -43,11 +46,13 @@ class Change:
 def compare(old: Path, new: Path) -> list[Change]:
     """Return the changes of every figure of every method that both files hold, paired picture by picture.
 
-    A bootstrap over the pictures bounds the mean difference; better or worse is said when the interval leaves out zero
-    (for time and memory: a tenth). Raises UsageError when nothing can be paired, or a picture is not the same in both.
+    A bootstrap over the pictures bounds the mean difference, at a level that is shared by all figures and methods (Bonferroni);
+    better or worse is said when the interval leaves out what the figure's last digit does not show (for time and memory: a
+    tenth). Time and memory of two machines are not compared. Raises UsageError when nothing can be paired, or a picture is not
+    the same in both.
     """
-    before, after = _by_key(read_rows(old)), _by_key(read_rows(new))
-    changes = []
+    before, after, found = _by_key(read_rows(old)), _by_key(read_rows(new)), []
+    figures = [figure for figure in FIGURES if figure not in ("seconds_per_mp", "peak_mib") or not other_machine(old, new)]
     for key, rows in after.items():
         if key[1] == "input" or key not in before:
             continue
@@ -58,12 +63,18 @@ def compare(old: Path, new: Path) -> list[Change]:
                 raise UsageError(f"{name} is another picture in {new} than in {old}; only runs on the same inputs compare")
             if one.border != other.border:
                 raise UsageError(f"{old} has border {one.border}, {new} {other.border}; only runs with one --border compare")
-        for figure in FIGURES:
-            change = _change(label_of(key, rows[names[0]].task) if names else "", figure, before[key], rows, names)
-            changes += [change] if change else []
-    if not changes:
+        for figure in figures:
+            differences = _differences(figure, before[key], rows, names)
+            found += [(label_of(key, rows[names[0]].task), figure, differences)] if len(differences) else []
+    if not found:
         raise UsageError(f"{old} and {new} have no picture and method in common")
-    return changes
+    return [_change(label, figure, differences, 0.05 / len(found)) for label, figure, differences in found]
+
+
+def other_machine(old: Path, new: Path) -> tuple[str, ...]:
+    """Return in what the machines differ that two files were made on, such as "threads"."""
+    one, other = read_environment(old), read_environment(new)
+    return tuple(name for name in MACHINE if name in one and name in other and one[name] != other[name])
 
 
 def lost(old: Path, new: Path) -> list[str]:
@@ -92,24 +103,43 @@ def _by_key(rows: list[Row]) -> dict[Key, dict[str, Row]]:
     return found
 
 
-def _change(label: str, figure: str, old: dict[str, Row], new: dict[str, Row], names: list[str]) -> Change | None:
+def _differences(figure: str, old: dict[str, Row], new: dict[str, Row], names: list[str]) -> np.ndarray:
+    """Return new less old, (N,), of the pictures that have the figure in both; of what is counted in shares the logarithms'."""
     pairs = np.array([[getattr(rows[name].scores, figure) for rows in (old, new)] for name in names]).reshape(-1, 2)
     pairs = pairs[np.isfinite(pairs).all(1)]
     if figure in RELATIVE:
         pairs = np.log(pairs[(pairs > 0).all(1)])
-    if len(pairs) == 0:
-        return None
-    difference = pairs[:, 1] - pairs[:, 0]
-    low, high = bootstrap(difference)
-    mean, low, high = (float(np.expm1(v) if figure in RELATIVE else v) for v in (difference.mean(), low, high))
-    band = RELATIVE.get(figure, 0.0)
+    return pairs[:, 1] - pairs[:, 0]
+
+
+def _change(label: str, figure: str, differences: np.ndarray, miss: float) -> Change:
+    bounds = differences.mean(), *bootstrap(differences, miss)
+    mean, low, high = (float(np.expm1(value) if figure in RELATIVE else value) for value in bounds)
+    band = RELATIVE.get(figure, 0.5 * 10.0 ** -FIGURES[figure].digits)
     up, down = low > band, high < -band
     verdict = "same" if not (up or down) else "better" if up == FIGURES[figure].higher else "worse"
-    return Change(label, figure, mean, low, high, len(pairs), verdict if len(pairs) >= FEWEST else "too few")
+    return Change(label, figure, mean, low, high, len(differences), verdict if len(differences) >= FEWEST else "too few")
 
 
-def bootstrap(values: np.ndarray) -> tuple[float, float]:
-    """Return the interval that holds the mean of values (N,) with 95 % confidence: percentiles of resampled means."""
+def bootstrap(values: np.ndarray, miss: float = 0.05) -> tuple[float, float]:
+    """Return the interval that holds the mean of values (N,) but with probability `miss`: percentiles of resampled means.
+
+    They are taken farther out than `miss` says, for plain percentiles are too narrow with few values (the expanded percentile
+    interval of Hesterberg, arXiv 1411.5279).
+    """
     draws = np.random.default_rng(0).integers(len(values), size=(DRAWS, len(values)))
-    low, high = np.percentile(values[draws].mean(1), [2.5, 97.5])
+    freedom = max(1, len(values) - 1)
+    tail = 100 * NormalDist().cdf(-math.sqrt(len(values) / freedom) * _student(1 - miss / 2, freedom))
+    low, high = np.percentile(values[draws].mean(1), [tail, 100 - tail])
     return float(low), float(high)
+
+
+def _student(share: float, freedom: int) -> float:
+    """Return the quantile of Student's distribution, by the first terms of its series in 1 / freedom (Cornish and Fisher)."""
+    z, n = NormalDist().inv_cdf(share), freedom
+    terms = (
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+    )
+    return z + sum(term / n**power for power, term in enumerate(terms, 1))

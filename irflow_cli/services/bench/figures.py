@@ -131,12 +131,14 @@ def measure(pixels: np.ndarray, clean: np.ndarray, border: int, left_out: frozen
     """
     inside = (slice(border, pixels.shape[0] - border), slice(border, pixels.shape[1] - border))
     image, reference = unit(pixels[inside]), unit(clean[inside])
-    side = min(image.shape[-2:])
-    values = {}
-    for name, figure in FIGURES.items():
-        if figure.measure is not None and name not in left_out and side >= max(1, figure.smallest):
-            values[name] = min(float(figure.measure(image, reference)), EQUAL)
-    return values
+    wanted = due(min(image.shape[-2:]), left_out)
+    return {name: min(float(figure.measure(image, reference)), EQUAL) for name, figure in wanted.items() if figure.measure}
+
+
+def due(side: int, left_out: frozenset[str]) -> dict[str, Figure]:
+    """Return the figures that a picture of this shorter side has, but for those left out."""
+    there = {name: figure for name, figure in FIGURES.items() if figure.measure is not None and name not in left_out}
+    return {name: figure for name, figure in there.items() if side >= max(1, figure.smallest)}
 
 
 class SetFigures:

@@ -76,7 +76,8 @@ def our_methods(settings: RestoreSettings, walks: Walks, name: str = "irflow") -
         checkpoint = restorer.checkpoint
         walk = _walk_of(replace(chosen, checkpoint=None, device=str(restorer.device)))
         parts = {
-            f"{grid} grid": grid is not None and len(walks.grids) > 1,
+            str(settings.sampler): settings.sampler is not None,
+            f"{grid} grid": grid is not None,
             f"strength {strength:g}": strength != 1,
             f"source noise {source_noise:g}": source_noise != 0,
             "8 views": settings.ensemble,
@@ -159,7 +160,7 @@ def _counted(run: Callable[[np.ndarray], Result], prior: Prior) -> Callable[[np.
     def counted(pixels: np.ndarray) -> Result:
         prior.asked = prior.worked = 0
         result = run(pixels)
-        return replace(result, nfe=prior.asked / prior.worked)
+        return replace(result, nfe=prior.asked / max(1, prior.worked))  # without a hole there is nothing to ask
 
     return counted
 

@@ -8,6 +8,7 @@ import importlib.util
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -20,13 +21,13 @@ import cv2
 import numpy as np
 import torch
 
-from irflow_cli.degradations.estimate import estimate_sigma
 from irflow_cli.errors import CheckpointError, ImageError, UsageError
 from irflow_cli.runtime.checkpoints import file_digest
 from irflow_cli.runtime.encoding import encode_picture
 from irflow_cli.runtime.images import Picture, read_picture
 from irflow_cli.services.bench.methods import Method, Result, identity_of, in_process, memory
 from irflow_cli.services.bench.sets import pixels_of, unit
+from irflow_cli.services.restore import noise_of
 
 TIMEOUT = 600  # seconds a command may take for one picture
 
@@ -124,8 +125,7 @@ PEERS: dict[str, Peer] = {
 def known_peers(names: tuple[str, ...], task: str, amount: float | None) -> list[Method]:
     """Return the peers of PEERS by name; `all` stands for those of the task that are installed.
 
-    amount: as of `Peer`. Without it denoisers are given irflow's own estimate, whose time then counts as theirs, as it does
-    for irflow.
+    amount: as of `Peer`. Without it denoisers are given irflow's own estimate, for nothing: its time and memory are not theirs.
     Raises UsageError for a name that is none, a peer of another task, or one whose library is missing.
     """
     found = []
@@ -150,13 +150,12 @@ def _missing(peer: Peer) -> list[str]:
 def _known(name: str, amount: float | None) -> Method:
     peer = PEERS[name]
 
-    def work(pixels: np.ndarray) -> np.ndarray:
-        if amount is None and peer.task == "denoise":
-            return peer.apply(pixels, 255 * estimate_sigma(unit(pixels)))
-        return peer.apply(pixels, amount or 0.0)
+    def run(pixels: np.ndarray) -> Result:
+        level = noise_of(pixels) if amount is None and peer.task == "denoise" else amount or 0.0
+        return in_process(lambda given: peer.apply(given, level))(pixels)
 
     versions = [cv2.__version__, *(version(package) for _, package in peer.needs)]
-    return Method(name, in_process(work), identity_of(name, peer.about, amount, versions), peer.about)
+    return Method(name, run, identity_of(name, peer.about, amount, versions), peer.about)
 
 
 def foreign_network(path: Path, device: torch.device, task: str, scale: int = 1) -> Method:
@@ -193,7 +192,10 @@ def command(line: str) -> Method:
     It is no shell line, and runs with the threads that irflow has (OMP_NUM_THREADS). Raises UsageError for a line without
     {in} and {out}.
     """
-    words = shlex.split(line)
+    try:
+        words = shlex.split(line)
+    except ValueError as error:  # a quotation mark without another
+        raise UsageError(f"--peer-command {line!r} is not understood: {error}") from None
     if not all(any(mark in word for word in words) for mark in ("{in}", "{out}")):
         raise UsageError(f"--peer-command is a line such as 'tool {{in}} {{out}}', got {line!r}")
 
@@ -204,7 +206,8 @@ def command(line: str) -> Method:
             filled = [word.replace("{in}", str(source)).replace("{out}", str(target)) for word in words]
             began = time.perf_counter()
             peak = watched(filled, Path(folder, "errors"))
-            return Result(read_picture(target).rgb8(), time.perf_counter() - began, peak)
+            seconds = time.perf_counter() - began
+            return Result(read_picture(target).rgb8(), seconds, peak)
 
     options = [word for word in words[1:] if word not in ("{in}", "{out}")]
     named, content = " ".join([Path(words[0]).name, *options]), [_content_of(word) for word in words]
@@ -227,14 +230,17 @@ def watched(words: list[str], errors: Path) -> float:
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     peak = float("nan")
     try:
-        with errors.open("wb") as file, subprocess.Popen(words, stdout=file, stderr=file, env=environment) as process:
+        with (
+            errors.open("wb") as file,
+            subprocess.Popen(words, stdout=file, stderr=file, env=environment, start_new_session=True) as process,
+            _ended(process),
+        ):
             began = time.perf_counter()
             while process.poll() is None:
                 held = [memory("VmRSS", one) for one in _family(process.pid)]
                 alone = memory("VmHWM", process.pid)  # which knows peaks between two looks
                 peak = float(np.fmax.reduce([peak, alone, sum(held)]))  # nan only where all are
                 if time.perf_counter() - began > TIMEOUT:
-                    process.kill()
                     raise ImageError(f"{words[0]} took more than {TIMEOUT} seconds")
                 time.sleep(0.005)
     except OSError as error:
@@ -243,6 +249,19 @@ def watched(words: list[str], errors: Path) -> float:
         said = errors.read_text(errors="replace").strip().splitlines()
         raise ImageError(f"{words[0]} ended with {process.returncode}{': ' + said[-1][:200] if said else ''}")
     return peak
+
+
+@contextlib.contextmanager
+def _ended(process: subprocess.Popen) -> Iterator[None]:
+    """Kill a process that is left early, with all that it started, which would take the next method's time."""
+    try:
+        yield
+    except BaseException:
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.kill()
+        raise
 
 
 def _family(process: int) -> Iterator[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import shlex
 import sys
 from dataclasses import dataclass
@@ -26,13 +27,13 @@ RULES = (
     "Every method gets the same 8-bit input, byte for byte; its digest stands in every line of results.jsonl.",
     "Every result is rounded to 8 bits. The data range is 255, PSNR of equal pictures counts as 100 dB.",
     "Y is BT.601 luma from 16 to 235, as in the deraining papers. SSIM has a Gaussian window of 11 pixels, sigma 1.5.",
-    "Clean pictures are spoiled as by `irflow degrade --seed 0`: by their content, whatever their names and their company.",
+    "Clean pictures are spoiled by seeds that hang on their content alone, whatever their names and their company.",
     "No picture is resized or moved: a result of another size is a failure, and pairs of two sizes stop the run.",
     "Pairs are matched by name. Pictures that seem swapped stop the run; a shift or another range is listed below.",
     "All methods have the same number of threads; a command is asked to, by OMP_NUM_THREADS. Rows of another run are kept only "
     "when it had as many, on the same processor.",
     "s/MP is the median over the pictures of the whole call after a warm-up; of a command, with its start.",
-    "Where the noise level is not told, all methods get the same estimate, and its time and memory are part of theirs.",
+    "Where the noise level is not told, the peers get irflow's estimate for nothing; its time and memory are part of irflow's.",
     "MiB is the most memory a picture took on top of what was in use before the call; of a command, all of its processes'.",
     "Means are over all pictures: a figure that some are too small for has none, nor has a method that failed on one; failures "
     "are counted and listed.",
@@ -53,7 +54,8 @@ class View:
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture of the report: its views (input first, clean last) and the gain of the first method over the input."""
+    """A picture of the report: its views (input first, clean last) and the gain of the first method over the input, nan
+    where there is none."""
 
     name: str
     gain: float
@@ -65,12 +67,12 @@ def write_report(run: Run, rows: list[Row]) -> Path:
     folder = run.request.folder
     assert folder is not None
     cells = table(rows, run.request.data.resolve().name)
-    write_atomically(folder / "table.md", "\n".join([*markdown(cells), ""]).encode(), overwrite=True)
+    write_atomically(folder / "table.md", "\n".join([*markdown(cells), ""]).encode(errors="replace"), overwrite=True)
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("irflow_cli.services.bench", ""), autoescape=True, undefined=jinja2.StrictUndefined
     )
     pictures = _shown(run, rows)
-    ranked = sorted(pictures, key=lambda picture: picture.gain)
+    ranked = sorted((picture for picture in pictures if not math.isnan(picture.gain)), key=lambda picture: picture.gain)
     extremes = min(EXTREMES, len(ranked) // 2)
     page = templates.get_template("report.html.jinja").render(
         title=f"{run.request.settings.task} on {run.request.data.resolve().name}",
@@ -92,7 +94,7 @@ def write_report(run: Run, rows: list[Row]) -> Path:
         figures=[_figures(row, columns_of(rows)) for row in rows],
     )
     path = folder / "report.html"
-    write_atomically(path, page.encode(), overwrite=True)
+    write_atomically(path, page.encode(errors="replace"), overwrite=True)  # names may be in no alphabet
     return path
 
 
@@ -135,8 +137,7 @@ def _shown(run: Run, rows: list[Row]) -> list[Shown]:
         views = [_view(view_path(folder, row.digest, name), label, f"{row.scores.psnr:.2f} dB") for label, name, row in files]
         views.append(_view(view_path(folder, group[0].digest, "clean"), "clean", ""))
         there = [view for view in views if view is not None]
-        done = [row for row in group if not row.error]
-        gain = done[1].scores.psnr - done[0].scores.psnr if len(done) > 1 else 0.0
+        gain = group[1].scores.psnr - group[0].scores.psnr if len(group) > 1 else math.nan  # nan where the first method failed
         pictures += [Shown(f"{picture} {degrade}".strip(), gain, there)] if len(there) > 1 else []
     return pictures
 

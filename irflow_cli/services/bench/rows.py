@@ -67,6 +67,8 @@ def read_rows(path: Path) -> list[Row]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is no file of results: it is not text") from None
     rows = []
     for number, line in enumerate(lines, 1):
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -12,16 +13,16 @@ import cv2
 import numpy as np
 import torch
 
-from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageError
+from irflow_cli.errors import CheckpointError, ImageError, UsageError
 from irflow_cli.runtime.checkpoints import cache_folder, read_card
 from irflow_cli.runtime.device import choose_device
 from irflow_cli.runtime.encoding import Coding, encode_picture
 from irflow_cli.runtime.images import Picture, write_atomically
 from irflow_cli.services.bench.environment import environment
-from irflow_cli.services.bench.figures import MISSING, Scores, SetFigures, absent, doubts, measure
+from irflow_cli.services.bench.figures import MISSING, Scores, SetFigures, absent, doubts, due, measure
 from irflow_cli.services.bench.methods import Method, Result, Walks, our_checkpoint, our_methods, prior_methods
 from irflow_cli.services.bench.peers import command, foreign_network, known_peers
-from irflow_cli.services.bench.rows import Row, line_of, read_environment, read_rows, write_rows
+from irflow_cli.services.bench.rows import Row, label_of, line_of, read_environment, read_rows, write_rows
 from irflow_cli.services.bench.sets import MADE, Case, Sample, Spoiler, cases_of, find_samples, mask_spoilers, parse_degrade
 from irflow_cli.services.restore import RestoreSettings
 from irflow_cli.tasks import TASKS
@@ -89,17 +90,40 @@ def prepare(request: BenchRequest) -> Run:
     samples = find_samples(request.data, paired=not spoilers)
     if not spoilers:
         check_pairs(samples)
+    made = [" ".join((spoiler.name, spoiler.tag)).strip() for spoiler in spoilers]
+    if twice := next((name for name in made if made.count(name) > 1), None):
+        raise UsageError(f"--degrade has {twice} more than once; give each once")
     methods = irflow_methods(request, spoilers)
     others = tuple(name for name in request.methods if name not in ("irflow", "irflow-prior"))
     methods += known_peers(others, task, spoilers[0].severity if task == "upscale" else request.settings.sigma)
     for path in request.peers:
         methods += _network(path, request, spoilers)
     methods += [command(line) for line in request.commands]
+    settings, ours = request.settings, request.peers or {"irflow", "irflow-prior"}.intersection(request.methods)
+    given = (settings.sampler, settings.ensemble, settings.checkpoint, request.walks, request.presets)
+    if not ours and given != (None, False, None, Walks(), ("default",)):
+        raise UsageError("--checkpoint and how to walk are irflow's, which is not among --methods; add it, or leave them out")
     names = [", ".join(filter(None, (method.name, str(method.steps or ""), method.variant))) for method in methods]
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"two methods are called {name}; give each once, or rename the file")
-    return Run(request, samples, spoilers, tuple(methods), absent())
+        if name == "input":
+            raise UsageError("a method cannot be called input, as the rows of the inputs are; rename the file")
+    if not methods:
+        raise UsageError(f"there is nothing to measure: no peer for {task} is installed; add irflow to --methods")
+    run = Run(request, samples, spoilers, tuple(methods), absent())
+    if spare := _spare(run):
+        raise UsageError(f"{request.store} holds {spare} too, which would be lost; ask for it again, or give another --report")
+    return run
+
+
+def _spare(run: Run) -> str | None:
+    """Return what the store has rows of that the run has not."""
+    store, task = run.request.store, run.request.settings.task
+    rows = read_rows(store) if store is not None and store.is_file() else []
+    methods = {("input", 0, ""), *((method.name, method.steps, method.variant) for method in run.methods)}
+    degrades = {spoiler.name for spoiler in run.spoilers} or {""}
+    return next((label_of(row.key, task) for row in rows if row.key[0] not in degrades or row.key[1:] not in methods), None)
 
 
 def irflow_methods(request: BenchRequest, spoilers: tuple[Spoiler, ...]) -> list[Method]:
@@ -119,7 +143,8 @@ def irflow_methods(request: BenchRequest, spoilers: tuple[Spoiler, ...]) -> list
 def _check_options(request: BenchRequest) -> None:
     """Raise UsageError for options that would do nothing."""
     settings, walked = request.settings, request.settings.task in MADE
-    plain = (settings.sampler, settings.sigma, settings.ensemble) == (None, None, False) and request.walks == Walks()
+    plain = (settings.sampler, settings.ensemble) == (None, False) and request.walks == Walks()
+    plain = plain and settings.sigma is None
     rules = {
         f"--steps, --grid, --strength and the like are of restore; give {settings.task} --presets": not walked or plain,
         f"--presets are walks of inpaint and upscale, not of {settings.task}; give --steps": walked
@@ -181,13 +206,15 @@ def bench(run: Run, progress: Callable[[float], None] = lambda done: None) -> It
     A method that fails on a picture is a row with its error. At the end the store holds the rows of this run and no others.
     """
     request, threads = run.request, cv2.getNumThreads()
-    made_with = _made_with(request)
-    kept = {} if anew(request) else _kept(request.store)
-    if request.store is not None:  # without a last line that was cut off, so that new ones can follow
-        write_rows(request.store, list(kept.values()), made_with)
+    made_with, changed, left_out = _made_with(request), anew(request), frozenset(run.left_out)
+    kept = {} if changed else _kept(request.store)
+    if request.store is not None:
+        if changed:  # kept until there are all rows again
+            request.store.replace(before_of(request.store))
+        write_rows(request.store, list(kept.values()), made_with)  # without a last line that was cut off
     fresh: set[str] = set()
     rows: list[Row] = []
-    sets = SetFigures(frozenset(run.left_out), request.store and features_of(request.store))
+    sets = SetFigures(left_out, request.store and features_of(request.store))
     cv2.setNumThreads(torch.get_num_threads())
     try:
         for sample in run.samples:
@@ -205,6 +232,9 @@ def bench(run: Run, progress: Callable[[float], None] = lambda done: None) -> It
                 _keep_view(request.folder, case, "clean", case.clean[top:, left:])
                 for method in (None, *run.methods):
                     row, pixels = kept.get(_place(case, method, request.border)), None
+                    wanted = due(min(case.clean.shape[:2]) - 2 * request.border, left_out)
+                    if row is not None and any(math.isnan(getattr(row.scores, figure)) for figure in wanted):
+                        row = None  # it was measured before there was what the figure needs
                     name = f"{case.digest}-{_file_of(method)}"
                     if row is not None and sets.names:
                         row = replace(row, scores=replace(row.scores, **dict.fromkeys(sets.names, MISSING)))
@@ -223,6 +253,7 @@ def bench(run: Run, progress: Callable[[float], None] = lambda done: None) -> It
                     progress(len(rows))
         if request.store is not None:
             write_rows(request.store, rows, made_with)
+            before_of(request.store).unlink(missing_ok=True)
     finally:
         cv2.setNumThreads(threads)
 
@@ -253,6 +284,11 @@ def _with_set(row: Row, figures: dict[str, float] | None, wanted: bool) -> Row:
         return replace(row, scores=replace(row.scores, **figures))
     why = "FID and KID need the whole set in one run; remove the old results to have them"
     return replace(row, notes=(*row.notes, why)) if wanted and row.error is None else row
+
+
+def before_of(store: Path) -> Path:
+    """Return the file beside one of results where those stay that are being measured again."""
+    return store.with_suffix(".before.jsonl")
 
 
 def fresh_store(data: Path, task: str) -> Path:
@@ -325,17 +361,23 @@ def _measured(run: Run, case: Case, method: Method | None, fresh: set[str]) -> t
         if method.identity not in fresh:
             fresh.add(method.identity)
             with contextlib.suppress(Exception):  # to warm up; what fails here may work on a whole picture
-                method.run(case.degraded[:64, :64].copy())
+                method.run(_corner(case.degraded))
         result = method.run(case.degraded.copy())
         _check(result, case)
-    except (DeviceError, MemoryError):
-        raise
-    except Exception as error:
+    except Exception as error:  # memory that runs out is a failure, too
         return replace(row, error=" ".join(str(error).split()) or type(error).__name__), case.seen
     megapixels = case.clean.shape[0] * case.clean.shape[1] / 1e6
     speed = {"seconds_per_mp": result.seconds / megapixels, "peak_mib": result.mib, "nfe": result.nfe}
     scores = Scores(**measure(result.pixels, case.clean, request.border, left_out), **speed)
     return replace(row, scores=scores, notes=doubts(result.pixels, case.clean, "the result")), result.pixels
+
+
+def _corner(degraded: np.ndarray) -> np.ndarray:
+    """Return a small part of a degraded picture, to warm up with; of one with holes it has one in any case."""
+    part = degraded[:64, :64].copy()
+    if part.shape[2] == 4:
+        part[part.shape[0] // 4 : -(part.shape[0] // 4) or None, part.shape[1] // 4 : -(part.shape[1] // 4) or None] = 0
+    return part
 
 
 def _check(result: Result, case: Case) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +31,24 @@ PAIRED = (
     ("cleancrop", "inputcrop"),
     (".", "rainy"),  # Rain100L, Rain100H with the clean pictures one folder up
 )
-# Where clean pictures lie when the folder itself does not hold them. Other folders are searched as they are: Kodak24,
+# Where clean pictures lie when the folder itself holds none. Other folders are searched as they are: Kodak24,
 # McMaster, Set5, Set14, CelebA and AFHQ are plain folders.
-CLEAN = ("clean", "original_png", "original", "HR", "GTmod12", "DIV2K_valid_HR", "image_SRF_4", "image_SRF_2", "val", "test")
+CLEAN = (
+    "clean",
+    "original_png",
+    "original",
+    "HR",
+    "GTmod12",
+    "DIV2K_valid_HR",
+    "DIV2K_train_HR",
+    "image_SRF_4",
+    "image_SRF_2",
+    "val",
+    "test",
+)
 ROLE = re.compile(r"(?i)(?<![a-z0-9])(norain|rainy|rain|clean|degraded|gt|in|input|target|hr)(?![a-z])[-_ ]?")
 SPOILED = {"rainy", "rain", "degraded", "in", "input"}  # those of ROLE that tell the degraded picture
+SPOILED_FOLDER = re.compile(r"(?i)(noisy|noise|.*[-_]?LR([-_].*)?$)")
 LOW_RESOLUTION = re.compile(r"(?i)[-_](LR|bicubic|nearest|glasner|kim|SRCNN|ScSR|SelfEx\w*|x[2348])$")
 
 
@@ -94,16 +108,21 @@ def find_samples(folder: Path, *, paired: bool) -> tuple[Sample, ...]:
     if paired:
         return _pairs(folder)
     sides = _sides(folder)
-    root = sides[0].root if sides else next((folder / name for name in CLEAN if (folder / name).is_dir()), folder)
-    paths = sides[0].paths if sides else find_pictures(root)
+    inside = [] if sides else find_pictures(folder, deep=False)
+    root = folder if inside else next((folder / name for name in CLEAN if (folder / name).is_dir()), folder)
+    root = sides[0].root if sides else root
+    paths = sides[0].paths if sides else [path for path in find_pictures(root) if not _is_spoiled(path, root)]
     whole = [path for path in paths if not LOW_RESOLUTION.search(path.stem)]
-    paths = [path for path in paths if path in whole or not _has_larger(path, whole)]
+    larger = {(path.parent, path.stem[:end]) for path in whole for end in range(1, len(path.stem) + 1)}
+    bases = {
+        path: LOW_RESOLUTION.sub("", path.stem) for path in paths
+    }  # of smaller versions beside it, as in Urban100 and Set5
+    paths = [path for path, base in bases.items() if base == path.stem or (path.parent, base) not in larger]
     if not paths:
         raise NothingToDo(f"no pictures below {root}")
     names = [_name(path, root) for path in paths]
-    names = [
-        name if names.count(name) == 1 else path.relative_to(root).as_posix() for name, path in zip(names, paths, strict=True)
-    ]
+    times = Counter(names)
+    names = [name if times[name] == 1 else path.relative_to(root).as_posix() for name, path in zip(names, paths, strict=True)]
     return tuple(Sample(name, path) for name, path in zip(names, paths, strict=True))
 
 
@@ -124,15 +143,15 @@ def _sides(folder: Path) -> tuple[_Side, _Side] | None:
     told = {path: ROLE.search(path.stem) for path in find_pictures(folder, deep=False)}
     roles = {path: role[1].lower() for path, role in told.items() if role}
     sides = [[path for path, role in roles.items() if (role in SPOILED) == spoiled] for spoiled in (False, True)]
-    if len(roles) == len(told) and all(sides):  # all in one folder, told apart by their names
+    bare = [{ROLE.sub("", path.stem).strip("-_ ") for path in side} for side in sides]
+    if len(roles) == len(told) and bare[0] & bare[1]:  # all in one folder, told apart by their names
         return _Side(folder, sides[0]), _Side(folder, sides[1])
     return None
 
 
-def _has_larger(path: Path, whole: list[Path]) -> bool:
-    """Return whether a picture is a smaller version of one that lies beside it in full, as in Urban100 and Set5."""
-    base = LOW_RESOLUTION.sub("", path.stem)
-    return any(one.parent == path.parent and one.stem.startswith(base) for one in whole)
+def _is_spoiled(path: Path, root: Path) -> bool:
+    """Return whether a picture lies in a folder of noisy ones or of small ones, as beside CBSD68 and DIV2K."""
+    return any(SPOILED_FOLDER.match(part) for part in path.relative_to(root).parts[:-1])
 
 
 def _pairs(folder: Path) -> tuple[Sample, ...]:

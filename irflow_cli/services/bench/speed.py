@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from irflow_cli.errors import DeviceError
+from irflow_cli.errors import DeviceError, UsageError
 from irflow_cli.runtime.device import autocast
 from irflow_cli.runtime.encoding import encode_picture
 from irflow_cli.runtime.fields import prior_velocity
@@ -84,8 +84,11 @@ class Subject(NamedTuple):
 def measure_speed(settings: RestoreSettings, sizes: tuple[float, ...]) -> Iterator[Fact]:
     """Yield the speed and memory of a task's checkpoint. sizes: megapixels of the pictures of the whole command.
 
-    A picture's time and memory are those of a fresh process, after one that only warms the disk's cache.
+    A picture's time and memory are those of a fresh process, after one that only warms the disk's cache. Raises UsageError for
+    sizes that no picture has.
     """
+    if not all(0 < size <= 1000 for size in sizes):
+        raise UsageError(f"--speed is a list of megapixels above 0 and up to 1000, got {', '.join(f'{v:g}' for v in sizes)}")
     restorer = None
     if settings.task in MADE:
         walk = WalkSettings(device=settings.device, precision=settings.precision, checkpoint=settings.checkpoint)
