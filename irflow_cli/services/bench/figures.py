@@ -118,7 +118,7 @@ def absent() -> dict[str, str]:
     for name in LIBRARY:
         weights, beside = FIGURES[name].weights, "torch_fidelity" if FIGURES[name].whole else "torchvision"
         if weights and importlib.util.find_spec(beside) is None:
-            found[name] = f"it needs {beside.replace('_', '-')}, and its backbone {weights} in {folder}"
+            found[name] = f"run `pip install {beside.replace('_', '-')}`, and put its backbone {weights} into {folder}"
         elif weights and not (folder / weights).is_file():
             found[name] = f"put its backbone {weights} into {folder}"
     return found
