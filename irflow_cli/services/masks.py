@@ -97,7 +97,8 @@ class MaskSettings:
         """Return the masks of a folder, and with `deep` below it, that are not among the used ones."""
         if self.mask is None or self.mask.is_file():
             return []
-        return [path for path in find_pictures(self.mask, deep=deep) if path not in set(used)]
+        taken = set(used)
+        return [path for path in find_pictures(self.mask, deep=deep) if path not in taken]
 
 
 @dataclass(frozen=True)

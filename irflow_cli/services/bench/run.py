@@ -99,6 +99,16 @@ def prepare(request: BenchRequest) -> Run:
     for path in request.peers:
         methods += _network(path, request, spoilers)
     methods += [command(line) for line in request.commands]
+    _check_methods(request, methods)
+    run = Run(request, samples, spoilers, tuple(methods), absent())
+    if spare := _spare(run):
+        raise UsageError(f"{request.store} holds {spare} too, which would be lost; ask for it again, or give another --report")
+    return run
+
+
+def _check_methods(request: BenchRequest, methods: list[Method]) -> None:
+    """Raise UsageError for options of irflow's that none of the methods has, for methods that cannot be told apart, and for
+    none."""
     settings, ours = request.settings, request.peers or {"irflow", "irflow-prior"}.intersection(request.methods)
     given = (settings.sampler, settings.ensemble, settings.checkpoint, request.walks, request.presets)
     if not ours and given != (None, False, None, Walks(), ("default",)):
@@ -110,11 +120,7 @@ def prepare(request: BenchRequest) -> Run:
         if name == "input":
             raise UsageError("a method cannot be called input, as the rows of the inputs are; rename the file")
     if not methods:
-        raise UsageError(f"there is nothing to measure: no peer for {task} is installed; add irflow to --methods")
-    run = Run(request, samples, spoilers, tuple(methods), absent())
-    if spare := _spare(run):
-        raise UsageError(f"{request.store} holds {spare} too, which would be lost; ask for it again, or give another --report")
-    return run
+        raise UsageError(f"there is nothing to measure: no peer for {settings.task} is installed; add irflow to --methods")
 
 
 def _spare(run: Run) -> str | None:
@@ -143,8 +149,7 @@ def irflow_methods(request: BenchRequest, spoilers: tuple[Spoiler, ...]) -> list
 def _check_options(request: BenchRequest) -> None:
     """Raise UsageError for options that would do nothing."""
     settings, walked = request.settings, request.settings.task in MADE
-    plain = (settings.sampler, settings.ensemble) == (None, False) and request.walks == Walks()
-    plain = plain and settings.sigma is None
+    plain = (settings.sampler, settings.sigma, settings.ensemble) == (None, None, False) and request.walks == Walks()
     rules = {
         f"--steps, --grid, --strength and the like are of restore; give {settings.task} --presets": not walked or plain,
         f"--presets are walks of inpaint and upscale, not of {settings.task}; give --steps": walked
