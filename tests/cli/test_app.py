@@ -19,7 +19,7 @@ import irflow_cli
 from irflow_cli.degradations import DEGRADATIONS
 from irflow_cli.degradations.masks import HOLES
 from irflow_cli.runtime.checkpoints import shipped_folder
-from irflow_cli.runtime.images import read_picture
+from irflow_cli.runtime.images import Picture, read_picture
 from irflow_cli.tasks import TASKS
 
 
@@ -176,13 +176,14 @@ def test_bench_measures_pairs_by_name(pairs: Path, irflow, tiny_checkpoint) -> N
     assert "no partner" in missing.err
 
 
-def test_bench_degrades_with_the_pictures_number_as_seed(pairs: Path, irflow, tiny_checkpoint) -> None:
+def test_bench_degrades_by_the_pictures_content(pairs: Path, irflow, tiny_checkpoint) -> None:
     base = ("bench", pairs, "--task", "denoise", "--checkpoint", tiny_checkpoint("denoise"), "--degrade")
     rows = [json.loads(line) for line in irflow(*base, "noise:25", "--json").out.splitlines()]
     import torch
 
     clean = torch.from_numpy(scene(64, 72, 1) / 255).permute(2, 0, 1)[None].float()
-    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(1))
+    seed = Picture(scene(64, 72, 1), None, "PNG").seed(0)
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed))
     noisy = ((clean + 25 / 255 * noise).clamp(0, 1) * 255).round() / 255
     assert rows[2]["psnr"] == pytest.approx(-10 * float((noisy - clean).square().mean().log10()), abs=1e-3)
     assert irflow(*base, "fog:1").code == 2

@@ -273,7 +273,7 @@ def test_classical_peers_denoise(irflow, tmp_path) -> None:
         (("--degrade", "noise:25,noise:15,noise:25"), 2, "--degrade has noise:25 more than once"),
         (("--peer-command", "tool '{in} {out}"), 2, "No closing quotation"),
         (("--peer-command", "./input {in} {out}"), 2, "cannot be called input"),
-        (("--methods", "wavelet", "--grid", "uniform"), 2, "irflow's, which is not among --methods"),
+        (("--methods", "opencv-nlm", "--grid", "uniform"), 2, "irflow's, which is not among --methods"),
         (("--task", "derain", "--speed", "0.1"), 2, "DATA has no meaning with --speed; leave it out"),
         (("--suite", "readme", "--steps", "3"), 2, "--steps has no meaning with --suite"),
     ],
