@@ -47,6 +47,7 @@ class Entry:
     presets: tuple[str, ...] = ()
     grids: tuple[str | None, ...] = (None,)
     source_noises: tuple[float, ...] = (0.0,)
+    strengths: tuple[float, ...] = (1.0,)
     plotted: bool = False
 
     @property
@@ -59,6 +60,9 @@ class Entry:
         options += (
             [f"--source-noise {','.join(f'{noise:g}' for noise in self.source_noises)}"] if any(self.source_noises) else []
         )
+        options += (
+            [f"--strength {','.join(f'{strength:g}' for strength in self.strengths)}"] if self.strengths != (1.0,) else []
+        )
         walks = f"--presets {','.join(self.presets)}" if self.presets else f"--steps {','.join(map(str, self.steps))}"
         return " ".join([f"irflow bench {self.data}/ --task {self.task}", *options, walks])
 
@@ -67,7 +71,7 @@ class Entry:
         return BenchRequest(
             data / self.data,
             replace(settings, task=self.task, steps=None),
-            Walks() if self.presets else Walks(self.steps, self.grids, source_noises=self.source_noises),
+            Walks() if self.presets else Walks(self.steps, self.grids, self.strengths, self.source_noises),
             self.degrade,
             self.methods,
             crop=self.crop,
@@ -146,7 +150,24 @@ SUITES: dict[str, dict[str, Entry]] = {
             plotted=True,
         ),
         "curve-drops": Entry(
-            "raindrop", 2, "RainDrop", "deraindrop", steps=(1, 2, 3, 4), grids=("released", "uniform"), plotted=True
+            "raindrop",
+            2,
+            "RainDrop",
+            "deraindrop",
+            steps=(1, 2, 3, 4),
+            grids=("released", "uniform"),
+            strengths=(0.7, 1.0),
+            plotted=True,
+        ),
+        "curve-holes": Entry(
+            "kodak24",
+            24,
+            "Kodak24, the middle 128 x 128",
+            "inpaint",
+            "thick",
+            crop=128,
+            presets=("default", "pixelwise:1", "pixelwise:2", "pixelwise:4", "restora:4:1", "restora:8:1", "restora:16:1"),
+            plotted=True,
         ),
     },
 }
