@@ -61,12 +61,17 @@ def network(tile: int) -> dict[str, float]:
     }
 
 
+def waves(height: int, width: int, length: float = 97) -> Image.Image:
+    """Return a picture of waves, 2 pi `length` pixels long."""
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32) / length
+    picture = np.stack([np.sin(rows), np.sin(columns), np.sin(rows + columns)], -1) * 90 + 128
+    return Image.fromarray(picture.astype(np.uint8))
+
+
 def jpeg(width: int, height: int, folder: Path) -> tuple[float, float]:
     """Return (seconds after torch's start-up, peak MiB above the bare interpreter with torch) of `irflow restore`."""
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32) / 97
-    picture = np.stack([np.sin(rows), np.sin(columns), np.sin(rows + columns)], -1) * 90 + 128
     source = folder / f"{width}.jpg"
-    Image.fromarray(picture.astype(np.uint8)).save(source, quality=92)
+    waves(height, width).save(source, quality=92)
     return whole_command(RestoreSettings("derain", steps=1), source, folder / f"{width}-out.jpg")
 
 
@@ -99,9 +104,7 @@ def scratch(folder: Path) -> tuple[float, float, float]:
     """Return (seconds, peak MiB as above) of `irflow inpaint` for a scratch of 12 x 600 pixels in a 12 MP PNG, and the seconds
     for the same picture when all of it is to be filled."""
     height, width = 3000, 4000
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32) / 97
-    picture = (np.stack([np.sin(rows), np.sin(columns), np.sin(rows + columns)], -1) * 90 + 128).astype(np.uint8)
-    Image.fromarray(picture).save(folder / "photo.png", compress_level=1)
+    waves(height, width).save(folder / "photo.png", compress_level=1)
     mask = np.zeros((height, width), np.uint8)
     cv2.line(mask, (1500, 1200), (1500 + 424, 1200 + 424), 255, 12)
     Image.fromarray(mask).save(folder / "scratch.png")
@@ -124,9 +127,7 @@ def drawn(folder: Path, count: int = 16) -> Path:
     """Draw pictures of waves, 480 x 320 pixels, into a folder and return it."""
     folder.mkdir()
     for number in range(count):
-        rows, columns = np.mgrid[0:320, 0:480].astype(np.float32) / (7 + number)
-        picture = np.stack([np.sin(rows), np.sin(columns), np.sin(rows + columns)], -1) * 90 + 128
-        Image.fromarray(picture.astype(np.uint8)).save(folder / f"{number}.png")
+        waves(320, 480, 7 + number).save(folder / f"{number}.png")
     return folder
 
 

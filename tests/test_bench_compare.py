@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from irflow_cli.errors import UsageError
-from irflow_cli.services.bench.compare import bootstrap, compare, lost, other_machine
+from irflow_cli.services.bench.compare import bootstrap, compare, lost
 from irflow_cli.services.bench.figures import Scores
-from irflow_cli.services.bench.rows import Row, read_rows, write_rows
+from irflow_cli.services.bench.rows import Row, other_machine, read_environment, read_rows, write_rows
 
 
 def results(path: Path, gain: float = 0.0, slower: float = 1.0, lpips: float = 0.0, count: int = 12, digest: str = "d") -> Path:
@@ -71,7 +71,7 @@ def test_what_hangs_on_the_machine_is_compared_on_one_alone(tmp_path: Path) -> N
     assert "seconds_per_mp" in {change.figure for change in compare(old, new)}
     for path, threads in ((old, "1"), (new, "16")):
         write_rows(path, read_rows(path), {"threads": threads})
-    assert other_machine(old, new) == ("threads",)
+    assert other_machine(read_environment(old), read_environment(new)) == ("threads",)
     assert "seconds_per_mp" not in {change.figure for change in compare(old, new)}
 
 

@@ -220,8 +220,8 @@ def _bench(console: Console, request: BenchRequest) -> int:
 
 
 def _compare(console: Console, old: Path, new: Path) -> int:
-    from irflow_cli.services.bench.compare import RELATIVE, compare, lost, other_machine
-    from irflow_cli.services.bench.rows import markdown
+    from irflow_cli.services.bench.compare import RELATIVE, compare, lost
+    from irflow_cli.services.bench.rows import markdown, other_machine, read_environment
 
     changes, gone = compare(old, new), lost(old, new)
     for change in changes:
@@ -234,7 +234,7 @@ def _compare(console: Console, old: Path, new: Path) -> int:
     worse = sum(change.verdict == "worse" and change.figure not in RELATIVE for change in changes)
     for line in gone:
         console.error(line)
-    if others := other_machine(old, new):
+    if others := other_machine(read_environment(old), read_environment(new)):
         console.note(f"made with other {' and '.join(others)}; time and memory are not compared")
     console.note(f"intervals of all {len(changes)} changes hold together with 95 % confidence")
     console.note(f"{worse} figures of quality got worse" if worse else "no figure of quality got worse")

@@ -11,12 +11,11 @@ import numpy as np
 
 from irflow_cli.errors import UsageError
 from irflow_cli.services.bench.figures import FIGURES
-from irflow_cli.services.bench.rows import Key, Row, label_of, read_environment, read_rows
+from irflow_cli.services.bench.rows import Key, Row, label_of, other_machine, read_environment, read_rows
 
 DRAWS = 20000  # of the bootstrap
 FEWEST = 8  # pictures, below which an interval means nothing
 RELATIVE = {"nfe": 0.01, "seconds_per_mp": 0.10, "peak_mib": 0.10}  # costs change in shares, and by so much from run to run
-MACHINE = ("processor", "device, precision", "threads")  # on which time and memory hang
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,8 @@ def compare(old: Path, new: Path) -> list[Change]:
     the same in both.
     """
     before, after, found = _by_key(read_rows(old)), _by_key(read_rows(new)), []
-    figures = [figure for figure in FIGURES if figure not in ("seconds_per_mp", "peak_mib") or not other_machine(old, new)]
+    moved = other_machine(read_environment(old), read_environment(new))
+    figures = [figure for figure in FIGURES if figure not in ("seconds_per_mp", "peak_mib") or not moved]
     for key, rows in after.items():
         if key[1] == "input" or key not in before:
             continue
@@ -69,12 +69,6 @@ def compare(old: Path, new: Path) -> list[Change]:
     if not found:
         raise UsageError(f"{old} and {new} have no picture and method in common")
     return [_change(label, figure, differences, 0.05 / len(found)) for label, figure, differences in found]
-
-
-def other_machine(old: Path, new: Path) -> tuple[str, ...]:
-    """Return in what the machines differ that two files were made on, such as "threads"."""
-    one, other = read_environment(old), read_environment(new)
-    return tuple(name for name in MACHINE if name in one and name in other and one[name] != other[name])
 
 
 def lost(old: Path, new: Path) -> list[str]:

@@ -12,6 +12,7 @@ from irflow_cli.runtime.images import write_atomically
 from irflow_cli.services.bench.figures import FIGURES, Scores, mean_of
 
 SCHEMA = 1
+MACHINE = ("processor", "device, precision", "threads")  # entries of an environment on which time and memory hang
 
 Key = tuple[str, str, int, str]  # degrade, method, steps, variant
 
@@ -89,6 +90,11 @@ def read_environment(path: Path) -> dict[str, str]:
         return found if isinstance(found, dict) else {}
     except (OSError, ValueError, AttributeError):
         return {}
+
+
+def other_machine(one: dict[str, str], other: dict[str, str]) -> tuple[str, ...]:
+    """Return in what two environments differ that time and memory hang on, such as "threads"."""
+    return tuple(name for name in MACHINE if name in one and name in other and one[name] != other[name])
 
 
 def write_rows(path: Path, rows: list[Row], environment: dict[str, str]) -> None:

@@ -22,7 +22,7 @@ from irflow_cli.services.bench.environment import environment
 from irflow_cli.services.bench.figures import MISSING, Scores, SetFigures, absent, doubts, due, measure
 from irflow_cli.services.bench.methods import Method, Result, Walks, our_checkpoint, our_methods, prior_methods
 from irflow_cli.services.bench.peers import command, foreign_network, known_peers
-from irflow_cli.services.bench.rows import Row, label_of, line_of, read_environment, read_rows, write_rows
+from irflow_cli.services.bench.rows import Row, label_of, line_of, other_machine, read_environment, read_rows, write_rows
 from irflow_cli.services.bench.sets import MADE, Case, Sample, Spoiler, cases_of, find_samples, mask_spoilers, parse_degrade
 from irflow_cli.services.restore import RestoreSettings
 from irflow_cli.tasks import TASKS
@@ -320,9 +320,7 @@ def anew(request: BenchRequest) -> tuple[str, ...]:
     now = _made_with(request)
     if before.get("set", now["set"]) != now["set"]:
         raise UsageError(f"{request.store} holds results of {before['set']}; give another --report")
-    return tuple(
-        name for name in ("processor", "device, precision", "threads") if name in before and before[name] != now.get(name)
-    )
+    return other_machine(before, now)
 
 
 def _kept(store: Path | None) -> dict[tuple, Row]:
