@@ -109,14 +109,13 @@ def find_samples(folder: Path, *, paired: bool) -> tuple[Sample, ...]:
         return _pairs(folder)
     sides = _sides(folder)
     inside = [] if sides else find_pictures(folder, deep=False)
-    root = folder if inside else next((folder / name for name in CLEAN if (folder / name).is_dir()), folder)
-    root = sides[0].root if sides else root
+    around = folder if inside else next((folder / name for name in CLEAN if (folder / name).is_dir()), folder)
+    root = sides[0].root if sides else around
     paths = sides[0].paths if sides else [path for path in find_pictures(root) if not _is_spoiled(path, root)]
     whole = [path for path in paths if not LOW_RESOLUTION.search(path.stem)]
     larger = {(path.parent, path.stem[:end]) for path in whole for end in range(1, len(path.stem) + 1)}
-    bases = {
-        path: LOW_RESOLUTION.sub("", path.stem) for path in paths
-    }  # of smaller versions beside it, as in Urban100 and Set5
+    # Smaller versions of a picture lie beside it in Urban100 and Set5, and are left out.
+    bases = {path: LOW_RESOLUTION.sub("", path.stem) for path in paths}
     paths = [path for path, base in bases.items() if base == path.stem or (path.parent, base) not in larger]
     if not paths:
         raise NothingToDo(f"no pictures below {root}")
@@ -299,9 +298,8 @@ def with_hole(clean: Tensor, hole: np.ndarray) -> Tensor:
 
 
 def cases_of(sample: Sample, spoilers: tuple[Spoiler, ...], crop: int | None = None) -> Iterator[Case]:
-    """Yield the cases of a picture: its pair, or one for every spoiler, drawn as `irflow degrade` does, by the picture's
-    content, whatever its name and company, and stored as 8 bits. crop: only the middle `crop` x `crop` pixels of clean pictures
-    are taken.
+    """Yield the cases of a picture: its pair, or one for every spoiler, drawn by its content, whatever its name and
+    company, and stored as 8 bits. crop: only the middle `crop` x `crop` pixels of clean pictures are taken.
 
     Raises UsageError for a pair of two sizes, for nothing is resized."""
     clean = read_picture(sample.clean).rgb8()
