@@ -22,8 +22,8 @@ HEADS, HEAD_WIDTH = 4, 32  # of LinearAttention
 class OfficialUNet(nn.Module):
     """The network IR-Flow (arXiv 2604.19680) was published with: 137 million weights at width 64 and depth 4.
 
-    It predicts the residual x_t - x_1, as ours do. Its time counts down in whole thousandths from 1000 (degraded) to 0, and
-    the published settings show it pictures as OpenCV reads them, blue first: `order` is "bgr" or "rgb".
+    It predicts the residual x_t - x_1, as ours do. Its time counts down in `thousandths`, and the published settings show it
+    pictures as OpenCV reads them, blue first: `order` is "bgr" or "rgb".
     """
 
     def __init__(self, *, width: int, depth: int, order: str) -> None:
@@ -53,7 +53,7 @@ class OfficialUNet(nn.Module):
         """Return the predicted residual x_t - x_1, shaped as x_t (B, 3, H, W); t is (B,), values on [0, 1]."""
         height, width = x_t.shape[-2:]
         picture = x_t.flip(1) if self.order == "bgr" else x_t
-        time = self.time(sinusoids((1000 * (1 - t)).round(), self.width))
+        time = self.time(sinusoids(thousandths(t), self.width))
         features = entry = self.entry(mirror_up(picture, self.multiple))
         skips = []
         for stage, down in zip(self.encoder, self.down, strict=True):
@@ -210,6 +210,15 @@ class DoublingConv(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         return super().forward(F.interpolate(input, scale_factor=2.0, mode="nearest"))
+
+
+def thousandths(t: Tensor) -> Tensor:
+    """Return the times (B,) that IR-Flow's network is asked at: whole thousandths, from 1000 (degraded) down to 0.
+
+    The released walks cut fractions off: the second of six steps is asked at 833, the third at 666. What is added first keeps
+    times that float32 puts a little below a whole number, such as 1 - 0.8, from losing one.
+    """
+    return (1000 * (1 - t) + 1e-3).floor()
 
 
 def sinusoids(t: Tensor, width: int) -> Tensor:

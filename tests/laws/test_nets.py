@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irflow_cli.nets import SIZES, NetSpec, OfficialSpec, PriorSpec, Spec, build, spec_of
+from irflow_cli.flow.times import make_times
 from irflow_cli.nets.blocks import BLOCKS
+from irflow_cli.nets.foreign import thousandths
 from irflow_cli.runtime.checkpoints import Card, load_checkpoint, save_checkpoint
 
 SPECS: dict[str, Spec] = {
@@ -119,3 +121,26 @@ def test_a_foreign_spec_out_of_range_names_what_is_wrong(spec: Spec, change: dic
     assert type(spec).from_dict(spec.to_dict()) == spec
     with pytest.raises(ValueError, match="net"):
         type(spec).from_dict({**spec.to_dict(), "net": "transformer"})
+
+
+# What IR-Flow's released network is asked at in a walk of N steps: its own grids for 2, 3 and 4, else N equal parts of 1000
+# whose fractions are cut off.
+ASKED = {
+    1: [1000],
+    2: [1000, 200],
+    3: [1000, 200, 100],
+    4: [1000, 500, 250, 50],
+    5: [1000, 800, 600, 400, 200],
+    6: [1000, 833, 666, 500, 333, 166],
+    7: [1000, 857, 714, 571, 428, 285, 142],
+    8: [1000, 875, 750, 625, 500, 375, 250, 125],
+    9: [1000, 888, 777, 666, 555, 444, 333, 222, 111],
+    10: [1000, 900, 800, 700, 600, 500, 400, 300, 200, 100],
+}
+
+
+@pytest.mark.parametrize("steps", ASKED)
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_the_published_network_is_asked_at_its_own_times(steps: int, dtype: torch.dtype) -> None:
+    times = make_times("released", steps).to(dtype)
+    assert thousandths(times[:-1]).tolist() == ASKED[steps]
