@@ -16,25 +16,28 @@ class Observation:
 
     picture: A^+ y, (B, C, H, W). project: P = A^+ A, an orthogonal projector on such pictures; all that A sees of x is P x, and
     nothing else. So `x + picture - P x` is the nearest picture to x that agrees with the measurement, whatever A is. known: (B
-    or 1, 1, H, W), 0 or 1, where A is a choice of pixels.
+    or 1, 1, H, W), 0 or 1, where A is a choice of pixels. sigma: deviation of the normal noise in `picture`, in its own range,
+    the same in all directions that A sees.
     """
 
     picture: Tensor
     project: Callable[[Tensor], Tensor]
     known: Tensor | None = None
+    sigma: float = 0.0
 
     def imposed_on(self, x: Tensor, measured: Tensor | None = None) -> Tensor:
         """Return x with its known part replaced by that of `measured`, by default of the observation itself."""
         return x + self.project((self.picture if measured is None else measured) - x)
 
 
-def masked(picture: Tensor, known: Tensor) -> Observation:
-    """Return the observation of `picture` (B, C, H, W) where `known` (B or 1, 1, H, W), 0 or 1, is 1."""
+def masked(picture: Tensor, known: Tensor, sigma: float = 0.0) -> Observation:
+    """Return the observation of `picture` (B, C, H, W), with noise of deviation `sigma`, where `known` (B or 1, 1, H, W),
+    0 or 1, is 1."""
     known = known.to(picture)
-    return Observation(picture * known, lambda x: x * known, known)
+    return Observation(picture * known, lambda x: x * known, known, sigma)
 
 
-def pixel_grid(small: Tensor, scale: int) -> Observation:
+def pixel_grid(small: Tensor, scale: int, sigma: float = 0.0) -> Observation:
     """Return the observation of every `scale`-th pixel: the super-resolution of Restora-Flow, a mask of a regular grid.
 
     small: (B, C, h, w); the picture is `scale` times as high and wide.
@@ -44,19 +47,20 @@ def pixel_grid(small: Tensor, scale: int) -> Observation:
     known[..., ::scale, ::scale] = 1
     picture = small.new_zeros((count, channels, height * scale, width * scale))
     picture[..., ::scale, ::scale] = small
-    return masked(picture, known)
+    return masked(picture, known, sigma)
 
 
-def area_average(small: Tensor, scale: int) -> Observation:
+def area_average(small: Tensor, scale: int, sigma: float = 0.0) -> Observation:
     """Return the observation of the means of blocks of `scale` x `scale` pixels, as a camera or a resized file has them.
 
-    small: (B, C, h, w). The pseudo-inverse of averaging is replication.
+    small: (B, C, h, w), its noise of deviation sigma. The pseudo-inverse of averaging is replication, and the directions that
+    it fills are `scale` times as long as those of single pixels.
     """
 
     def replicated(values: Tensor) -> Tensor:
         return F.interpolate(values, scale_factor=scale, mode="nearest")
 
-    return Observation(replicated(small), lambda x: replicated(F.avg_pool2d(x, scale)))
+    return Observation(replicated(small), lambda x: replicated(F.avg_pool2d(x, scale)), None, sigma * scale)
 
 
 def agreeing(observation: Observation, x: Tensor, rounds: int = 50) -> Tensor:
@@ -72,7 +76,7 @@ def agreeing(observation: Observation, x: Tensor, rounds: int = 50) -> Tensor:
     return x.clamp(0, 1)
 
 
-OPERATORS: dict[str, Callable[[Tensor, int], Observation]] = {"area": area_average, "grid": pixel_grid}
+OPERATORS: dict[str, Callable[..., Observation]] = {"area": area_average, "grid": pixel_grid}
 
 
 def unit_noise(shape: torch.Size | tuple[int, ...], generators: list[torch.Generator]) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from irflow_cli.errors import UsageError
 from irflow_cli.flow import coupling
-from irflow_cli.flow.guided import GUIDED, Guidance
+from irflow_cli.flow.guided import CORRECTED, GUIDED, Guidance
 from irflow_cli.flow.observations import OPERATORS, Observation, agreeing, masked, unit_noise
 from irflow_cli.flow.paths import interpolate
 from irflow_cli.flow.times import make_times
@@ -24,6 +24,10 @@ OBSERVATIONS: dict[str, Observation] = {
     "all": masked(CLEAN, torch.ones(2, 1, 12, 12)),
     **{name: make(SMALL, 3) for name, make in OPERATORS.items()},
 }
+
+
+REFUSED = {"restora-denoise": {"mask", "nothing", "grid", "area"}, "pixelwise": {"area"}}  # observations that have no such walk
+MASKED = [name for name in GUIDED if "mask" not in REFUSED.get(name, ())]
 
 
 class Perfect:
@@ -60,8 +64,8 @@ def walked(sampler: str, field, observation: Observation, steps: int = 6, start:
 @pytest.mark.parametrize("steps", [1, 2, 7])
 def test_the_end_agrees_with_what_was_observed(sampler: str, kind: str, steps: int) -> None:
     observation = OBSERVATIONS[kind]
-    if sampler == "pixelwise" and observation.known is None:
-        with pytest.raises(ValueError, match="known pixels"):
+    if kind in REFUSED.get(sampler, ()):
+        with pytest.raises(ValueError, match=r"an observation (without|that)"):
             walked(sampler, blurred, observation, steps)
         return
     end = walked(sampler, blurred, observation, steps)
@@ -72,28 +76,71 @@ def test_the_end_agrees_with_what_was_observed(sampler: str, kind: str, steps: i
 @pytest.mark.parametrize("sampler", GUIDED)
 @pytest.mark.parametrize("start", [0.0, 0.4])
 @pytest.mark.parametrize("steps", [1, 2, 9])
-def test_a_prior_of_one_picture_finds_it_and_is_never_asked_at_one(sampler: str, start: float, steps: int) -> None:
-    field = Perfect(CLEAN)
-    end = walked(sampler, field, OBSERVATIONS["mask"], steps, start)
-    assert torch.allclose(end, CLEAN, atol=1e-4)
+@pytest.mark.parametrize("sigma", [0.0, 0.2])
+def test_a_prior_of_one_picture_finds_it_and_is_never_asked_at_one(
+    sampler: str, start: float, steps: int, sigma: float
+) -> None:
+    field, known = Perfect(CLEAN), KNOWN if sampler in MASKED else torch.ones_like(KNOWN)
+    noisy = CLEAN + sigma * torch.randn(SHAPE, generator=torch.Generator().manual_seed(5))
+    wrong = walked(sampler, field, masked(noisy, known, sigma), steps, start) - CLEAN
+    if sampler == "bridge":  # its last step still mixes what the field says with a noisy observation
+        assert float((known * wrong).norm()) <= 0.95 * float((known * (noisy - CLEAN)).norm())
+        wrong = (1 - known) * wrong
+    assert float(wrong.abs().max()) < 1e-4
     assert field.latest < 1
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5])
 @pytest.mark.parametrize("corrections", [0, 1, 3])
-def test_calls_are_counted(steps: int, corrections: int) -> None:
-    counts = {"restora": steps + 2 * corrections * (steps - 1), "pnp": 1 + (steps - 1) * max(1, corrections)}
-    for sampler in GUIDED:
-        field = Perfect(CLEAN)
-        guide = Guidance(OBSERVATIONS["mask"], lambda: torch.rand(SHAPE), corrections)
-        walk = GUIDED[sampler](field, torch.rand(SHAPE), make_times("uniform", steps).float(), guide)
-        assert walk.nfe == field.calls == counts.get(sampler, steps)
-        assert walk.steps == steps
+@pytest.mark.parametrize("sampler", MASKED)
+def test_calls_are_counted(sampler: str, steps: int, corrections: int) -> None:
+    inner = corrections * max(0, steps - 2)
+    counts = {
+        "restora": steps + corrections * max(0, 2 * steps - 3),
+        "repaint": steps + inner,
+        "ddnm": steps + inner,
+        "pnp": 1 + (steps - 1) * max(1, corrections),
+        "flow-priors": steps * (corrections + 1),
+        "d-flow": steps * (2 * corrections + 3),
+    }
+    field = Perfect(CLEAN)
+    guide = Guidance(OBSERVATIONS["mask"], lambda: torch.rand(SHAPE), corrections)
+    walk = GUIDED[sampler](field, torch.rand(SHAPE), make_times("uniform", steps).float(), guide)
+    assert walk.nfe == field.calls == counts.get(sampler, steps)
+    assert walk.steps == steps
+    assert (sampler in counts) == (sampler in CORRECTED)
 
 
-def test_the_papers_setting_makes_190_calls() -> None:
+def test_the_papers_setting_makes_189_calls() -> None:
+    """The released code makes one more, at t = 1, whose result counts nothing."""
     guide = Guidance(OBSERVATIONS["mask"], lambda: torch.rand(SHAPE), 1)
-    assert GUIDED["restora"](Perfect(CLEAN), torch.rand(SHAPE), make_times("uniform", 64).float(), guide).nfe == 190
+    assert GUIDED["restora"](Perfect(CLEAN), torch.rand(SHAPE), make_times("uniform", 64).float(), guide).nfe == 189
+
+
+def test_no_noise_is_drawn_at_the_start_to_throw_it_away() -> None:
+    drawn = []
+
+    def noise() -> Tensor:
+        drawn.append(1)
+        return torch.rand(SHAPE)
+
+    guide = Guidance(OBSERVATIONS["mask"], noise, 1)
+    GUIDED["restora"](Perfect(CLEAN), torch.rand(SHAPE), make_times("uniform", 3).float(), guide)
+    assert len(drawn) == 6  # of two steps: for what is known, to go back, and for what is known again
+
+
+def test_the_denoising_rule_begins_below_the_noise_it_tells() -> None:
+    seen: list[tuple[Tensor, float]] = []
+
+    def field(x: Tensor, t: Tensor) -> Tensor:
+        seen.append((x, float(t)))
+        return torch.zeros_like(x)
+
+    guide = Guidance(masked(CLEAN, torch.ones_like(KNOWN), 0.1), lambda: torch.rand(SHAPE))  # 0.2 of the source's deviation
+    walk = GUIDED["restora-denoise"](field, torch.rand(SHAPE), make_times("uniform", 10).float(), guide)
+    assert torch.allclose(seen[0][0], 0.5 + 0.8 * (CLEAN - 0.5))
+    assert [time for _, time in seen] == pytest.approx([0.8, 0.9])
+    assert walk.nfe == 2
 
 
 def test_without_corrections_it_is_replacement() -> None:
@@ -102,7 +149,7 @@ def test_without_corrections_it_is_replacement() -> None:
     assert not torch.equal(ends[0], walked("restora", blurred, OBSERVATIONS["mask"], corrections=1))
 
 
-@pytest.mark.parametrize("sampler", GUIDED)
+@pytest.mark.parametrize("sampler", MASKED)
 def test_a_sample_does_not_depend_on_its_batch(sampler: str) -> None:
     def walk(rows: slice) -> Tensor:
         generators = source(7)[rows]
@@ -117,7 +164,8 @@ def test_a_sample_does_not_depend_on_its_batch(sampler: str) -> None:
 
 
 @pytest.mark.parametrize("sampler", GUIDED)
-def test_the_range_of_values_does_not_matter(sampler: str) -> None:
+@pytest.mark.parametrize("sigma", [0.0, 0.1])
+def test_the_range_of_values_does_not_matter(sampler: str, sigma: float) -> None:
     """On [-1, 1] with standard normal noise the walk is the same as on [0, 1] with noise of mean and deviation a half."""
 
     def wide(x: Tensor, t: Tensor) -> Tensor:
@@ -125,12 +173,13 @@ def test_the_range_of_values_does_not_matter(sampler: str) -> None:
 
     def walk(field, observation: Observation, bring, mean: float) -> Tensor:
         generators = source(5)
-        guide = Guidance(observation, lambda: bring(unit_noise(SHAPE, generators)), 1, mean)
+        guide = Guidance(observation, lambda: bring(unit_noise(SHAPE, generators)), 1, mean, 1 - mean)
         x = bring(unit_noise(SHAPE, generators))
         return GUIDED[sampler](field, x, make_times("uniform", 5, 0.1).float(), guide).state
 
-    narrow = walk(blurred, OBSERVATIONS["mask"], lambda x: x, 0.5)
-    other = walk(wide, masked(2 * CLEAN - 1, KNOWN), lambda x: 2 * x - 1, 0.0)
+    known = KNOWN if sampler in MASKED else torch.ones_like(KNOWN)
+    narrow = walk(blurred, masked(CLEAN, known, sigma), lambda x: x, 0.5)
+    other = walk(wide, masked(2 * CLEAN - 1, known, 2 * sigma), lambda x: 2 * x - 1, 0.0)
     assert torch.allclose(2 * narrow - 1, other, atol=1e-4)
 
 

@@ -10,8 +10,8 @@ from drawn import lively
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from irflow_cli.nets import SIZES, NetSpec, OfficialSpec, PriorSpec, Spec, build, spec_of
 from irflow_cli.flow.times import make_times
+from irflow_cli.nets import SIZES, NetSpec, OfficialSpec, PriorSpec, Spec, build, spec_of
 from irflow_cli.nets.blocks import BLOCKS
 from irflow_cli.nets.foreign import thousandths
 from irflow_cli.runtime.checkpoints import Card, load_checkpoint, save_checkpoint
