@@ -10,12 +10,12 @@ from pathlib import Path
 
 import irflow_cli
 from irflow_cli.runtime.checkpoints import load_checkpoint
-from irflow_cli.services.bench.suite import PAGES, page_problems
 from irflow_cli.tasks import TASKS
 
 sys.path.insert(0, str(Path(__file__).parent))
 import ship
 import speed
+from suite import PAGES, page_problems
 
 ROOT = Path(__file__).parent.parent
 

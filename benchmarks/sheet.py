@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from irflow_cli.engines.prior import Prior, WalkSettings
 from irflow_cli.flow.observations import masked
-from irflow_cli.runtime.encoding import Coding, encode_picture
-from irflow_cli.runtime.images import SUFFIXES, Picture, as_depth, write_atomically
-from irflow_cli.services.prior import Prior, WalkSettings
+from irflow_cli.images.encode import Coding, encode_picture
+from irflow_cli.images.find import SUFFIXES
+from irflow_cli.images.picture import Picture, as_depth
+from irflow_cli.runtime.files import write_atomically
 
 ROWS, COLUMNS, SIDE, STEPS = 2, 8, 128, 64
 

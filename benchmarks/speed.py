@@ -24,14 +24,15 @@ import torch
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
+from irflow_cli.bench.environment import processor
+from irflow_cli.bench.speed import folder_facts, measured_command, timed, whole_command
+from irflow_cli.engines.restorer import Restorer, RestoreSettings
+from irflow_cli.engines.tiling import TILES
 from irflow_cli.nets import SIZES, build
-from irflow_cli.runtime.corpus import load_corpus, load_rain_layers
 from irflow_cli.runtime.heap import keep_freed
-from irflow_cli.services.bench.environment import processor
-from irflow_cli.services.bench.speed import folder_facts, measured_command, timed, whole_command
-from irflow_cli.services.restore import TILES, Restorer, RestoreSettings
-from irflow_cli.services.sources import Source
-from irflow_cli.services.training import TrainRequest, draw_batch
+from irflow_cli.training.dataset import load_corpus, load_rain_layers
+from irflow_cli.training.options import TrainRequest
+from irflow_cli.training.sampling import Source, draw_batch
 
 ROOT = Path(__file__).parent.parent
 STORE = ROOT / "benchmarks" / "results" / "speed.md"
@@ -84,7 +85,7 @@ def repeated(runs: Iterable[tuple[float, float]]) -> tuple[float, float]:
 def network_alone(width: int, height: int) -> float:
     """Return the seconds the network itself needs for the tiles of a picture, nothing else."""
     restorer = Restorer(RestoreSettings("derain", device="cpu"))
-    from irflow_cli.runtime.tiling import spans
+    from irflow_cli.engines.tiling import spans
 
     align = restorer.net.multiple
     sizes = [

@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
+from irflow_cli.engines.holes import check_spread, spread_hole
+from irflow_cli.engines.inpainter import Inpainter
+from irflow_cli.engines.prior import WalkSettings
+from irflow_cli.engines.restorer import Restorer, RestoreSettings
+from irflow_cli.engines.upscaler import Upscaler
 from irflow_cli.errors import UsageError
+from irflow_cli.images.picture import Picture, top_of
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
-from irflow_cli.runtime.images import Picture, top_of
-from irflow_cli.services.inpaint import Inpainter
-from irflow_cli.services.masks import MaskSettings, spread_hole
-from irflow_cli.services.prior import WalkSettings
-from irflow_cli.services.restore import Restorer, RestoreSettings
-from irflow_cli.services.upscale import Upscaler
 
 __all__ = ["inpaint", "load_checkpoint", "restore", "upscale"]
 
@@ -54,7 +54,8 @@ def inpaint(
     """Return the picture with its missing pixels filled, of the same type, size and depth; all others are its own.
 
     picture: as for `restore`; missing pixels may be anything, nan too. mask: (H, W), above half of white, or True, where the
-    picture is missing; as a Pillow image it may have channels, all of them equal. dilate, feather: as in `MaskSettings`.
+    picture is missing; as a Pillow image it may have channels, all of them equal. dilate, feather: pixels by which
+    the hole grows, and over which its edge fades.
     settings: the fields of `WalkSettings` (preset, steps, seed, ...). Raises UsageError, ImageError, CheckpointError,
     DeviceError.
     """
@@ -66,7 +67,7 @@ def inpaint(
     inside = values if values.dtype == bool else values > top_of(values.dtype) / 2
     if not inside.any():
         raise UsageError("the mask is empty; what is missing is True, or above half of white")
-    MaskSettings(from_alpha=True, dilate=dilate, feather=feather).check()
+    check_spread(dilate, feather)
 
     def fill(whole: Picture) -> Picture:
         if whole.pixels.shape[:2] != inside.shape:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,3 +32,14 @@ def luma(image: Tensor) -> Tensor:
     """Return BT.601 luma in video range, (B, 1, H, W) in [16/255, 235/255], of RGB in [0, 1], as deraining papers do."""
     red, green, blue = image.unbind(1)
     return ((65.481 * red + 128.553 * green + 24.966 * blue + 16.0) / 255.0).unsqueeze(1)
+
+
+def tensor_of(values: np.ndarray) -> Tensor:
+    """Return an array (H, W), (H, W, C) or (B, H, W, C) as a tensor (B, C, H, W) over the same memory."""
+    values = values[..., None] if values.ndim == 2 else values
+    return torch.from_numpy(values if values.ndim == 4 else values[None]).permute(0, 3, 1, 2)
+
+
+def array_of(tensor: Tensor) -> np.ndarray:
+    """Return a tensor (B, C, H, W) as an array (B, H, W, C) over the same memory."""
+    return tensor.permute(0, 2, 3, 1).numpy()

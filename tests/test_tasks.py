@@ -6,8 +6,8 @@ import pytest
 
 from irflow_cli.flow.samplers import ORDERS, SAMPLERS
 from irflow_cli.flow.times import GRIDS
-from irflow_cli.services.sources import PARTS
 from irflow_cli.tasks import TASKS
+from irflow_cli.training.sampling import PARTS
 
 
 @pytest.mark.parametrize("name", TASKS)

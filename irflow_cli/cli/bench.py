@@ -14,8 +14,8 @@ from irflow_cli.cli.options import AsJson, Device, Precision, Quiet, among
 from irflow_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from irflow_cli.services.bench.run import BenchRequest
-    from irflow_cli.services.restore import RestoreSettings
+    from irflow_cli.bench.run import BenchRequest
+    from irflow_cli.engines.restorer import RestoreSettings
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
@@ -26,13 +26,12 @@ Value = TypeVar("Value")
 ANSWER = {"quiet", "as_json"}
 MODES = {
     "compare": ANSWER,
-    "suite": ANSWER | {"data", "checkpoint", "device", "precision"},
     "speed": ANSWER | {"task", "steps", "checkpoint", "sigma", "device", "precision"},
 }
 
 
 def _check_mode(context: typer.Context) -> None:
-    """Raise UsageError for an option that would do nothing beside --compare, --suite or --speed."""
+    """Raise UsageError for an option that would do nothing beside --compare or --speed."""
     given = {name for name in context.params if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"}
     walked = {"steps", "sigma"} if context.params["task"] in ("inpaint", "upscale") else set()  # of restore alone
     for mode, known in MODES.items():
@@ -109,12 +108,6 @@ def bench(
             help="Say what got better or worse from OLD to NEW results (.jsonl); exit 1 if quality did.", metavar="OLD NEW"
         ),
     ] = None,
-    suite: Annotated[
-        Optional[str],
-        typer.Option(
-            help="`readme` or `curves`: measure the sets below DATA and fill README.md, docs/perception.md.", show_default=False
-        ),
-    ] = None,
     device: Device = "auto",
     precision: Precision = "auto",
     quiet: Quiet = False,
@@ -132,11 +125,11 @@ def bench(
     _check_mode(context)
     if compare is not None:
         return _compare(console, *compare)
-    if suite is None and task is None:
+    if task is None and speed is None:
         raise UsageError("--task is missing: derain, denoise, deraindrop, inpaint or upscale")
-    from irflow_cli.services.bench.methods import Walks
-    from irflow_cli.services.bench.run import BenchRequest
-    from irflow_cli.services.restore import RestoreSettings
+    from irflow_cli.bench.methods import Walks
+    from irflow_cli.bench.run import BenchRequest
+    from irflow_cli.engines.restorer import RestoreSettings
 
     walks = Walks(
         steps=_list(steps, "--steps", int),
@@ -158,8 +151,6 @@ def bench(
         return _speed(console, settings, speed)
     if data is None:
         raise UsageError("DATA is missing: a folder of pairs, or of clean pictures with --degrade")
-    if suite is not None:
-        return _suite(console, suite, data, settings)
     names = _list(methods, "--methods", str)
     peers, commands = tuple(peer or ()), tuple(peer_command or ())
     store = report / "results.jsonl" if report else None
@@ -178,11 +169,11 @@ def _list(text: str, option: str, kind: Callable[[str], Value]) -> tuple[Value, 
 
 
 def _bench(console: Console, request: BenchRequest) -> int:
-    from irflow_cli.services.bench.figures import FIGURES
-    from irflow_cli.services.bench.report import write_report
-    from irflow_cli.services.bench.rows import gains, label_of, markdown, show, table
-    from irflow_cli.services.bench.run import anew, fresh_store, prepare
-    from irflow_cli.services.bench.run import bench as run_bench
+    from irflow_cli.bench.metrics import FIGURES
+    from irflow_cli.bench.records import gains, label_of, markdown, show, table
+    from irflow_cli.bench.report import write_report
+    from irflow_cli.bench.run import anew, fresh_store, prepare
+    from irflow_cli.bench.run import bench as run_bench
 
     run, rows, failed = prepare(request), [], 0
     if request.store is None:  # only now, for what is in its place is of the last run that made sense
@@ -220,8 +211,8 @@ def _bench(console: Console, request: BenchRequest) -> int:
 
 
 def _compare(console: Console, old: Path, new: Path) -> int:
-    from irflow_cli.services.bench.compare import RELATIVE, compare, lost
-    from irflow_cli.services.bench.rows import markdown, other_machine, read_environment
+    from irflow_cli.bench.compare import RELATIVE, compare, lost
+    from irflow_cli.bench.records import markdown, other_machine, read_environment
 
     changes, gone = compare(old, new), lost(old, new)
     for change in changes:
@@ -242,8 +233,8 @@ def _compare(console: Console, old: Path, new: Path) -> int:
 
 
 def _speed(console: Console, settings: RestoreSettings, sizes: str) -> int:
-    from irflow_cli.services.bench.rows import markdown
-    from irflow_cli.services.bench.speed import FACTS, measure_speed
+    from irflow_cli.bench.records import markdown
+    from irflow_cli.bench.speed import FACTS, measure_speed
 
     begun = False
     for fact in measure_speed(settings, _list(sizes, "--speed", float)):
@@ -252,16 +243,3 @@ def _speed(console: Console, settings: RestoreSettings, sizes: str) -> int:
             console.result(line, **vars(fact))
         begun = True
     return 0
-
-
-def _suite(console: Console, name: str, data: Path, settings: RestoreSettings) -> int:
-    from irflow_cli.services.bench.suite import run_suite
-
-    failed = 0
-    for row in run_suite(name, data, Path.cwd(), settings, console.note):
-        failed += row.error is not None
-        if row.error:
-            console.error(f"{row.method} on {row.picture}: {row.error}")
-        if console.as_json:
-            console.result("", **row.to_dict())
-    return 1 if failed else 0

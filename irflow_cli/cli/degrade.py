@@ -52,7 +52,7 @@ def degrade(
 
     Example: irflow degrade clean.png noisy.png --kind noise --severity 25 --seed 1
     """
-    from irflow_cli.services.degrade import DegradeRequest, degrade_files
+    from irflow_cli.services.degrade_files import DegradeRequest, degrade_files
 
     if output is None and len(inputs) > 1:
         output = Path(inputs.pop())

@@ -58,7 +58,7 @@ def inpaint(
 
     Example: irflow inpaint photo.png --mask scratches.png
     """
-    from irflow_cli.services.inpaint import InpaintRequest, inpaint_files
+    from irflow_cli.services.inpaint_files import InpaintRequest, inpaint_files
     from irflow_cli.services.masks import MaskSettings
 
     masks = MaskSettings(

@@ -14,8 +14,8 @@ from irflow_cli.errors import UsageError
 from irflow_cli.tasks import MAX_PIXELS
 
 if TYPE_CHECKING:
-    from irflow_cli.services.planning import Files
-    from irflow_cli.services.prior import WalkSettings
+    from irflow_cli.batch.plan import Files
+    from irflow_cli.engines.prior import WalkSettings
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
@@ -155,8 +155,8 @@ def with_files(command: Callable[..., int]) -> Callable[..., int]:
     where suffix is what was given and usual what names get without it, beside the input."""
 
     def make(values: dict[str, Any], inputs: list[str], output: Path | None, suffix: str | None, usual: str) -> Files:
-        from irflow_cli.runtime.encoding import Coding
-        from irflow_cli.services.planning import Files
+        from irflow_cli.batch.plan import Files
+        from irflow_cli.images.encode import Coding
 
         if suffix is not None and output is not None and values["name_template"] is None:
             values = {**values, "name_template": "{stem}{suffix}{ext}"}
@@ -173,7 +173,7 @@ def with_walk(command: Callable[..., int]) -> Callable[..., int]:
     """Return the command with WALK_OPTIONS among its own; they reach it as one function, `walk()`."""
 
     def make(values: dict[str, Any]) -> WalkSettings:
-        from irflow_cli.services.prior import WalkSettings
+        from irflow_cli.engines.prior import WalkSettings
 
         return WalkSettings(**values)
 

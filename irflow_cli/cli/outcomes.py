@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from irflow_cli.cli.console import Console
 
 if TYPE_CHECKING:
-    from irflow_cli.services.batch import Outcome, Progress
-    from irflow_cli.services.planning import Files, Job
+    from irflow_cli.batch.plan import Files, Job
+    from irflow_cli.batch.run import Outcome, Progress
 
 
 class Request(Protocol):

@@ -79,7 +79,8 @@ def restore(
 
     Example: irflow restore rainy.jpg --task derain --steps 4
     """
-    from irflow_cli.services.restore import RestoreRequest, RestoreSettings, restore_files
+    from irflow_cli.engines.restorer import RestoreSettings
+    from irflow_cli.services.restore_files import RestoreRequest, restore_files
 
     settings = RestoreSettings(
         task=task,

@@ -59,9 +59,10 @@ def train(
 
     Example: irflow train photos/ -o runs/derain --task derain --minutes 60
     """
-    from irflow_cli.runtime.team import leads
-    from irflow_cli.services.training import TrainProgress, TrainRequest
-    from irflow_cli.services.training import train as run
+    from irflow_cli.training.distributed import leads
+    from irflow_cli.training.loop import TrainProgress
+    from irflow_cli.training.loop import train as run
+    from irflow_cli.training.options import TrainRequest
 
     request = TrainRequest(
         data=data,

@@ -39,7 +39,7 @@ def upscale(
 
     Example: irflow upscale small.png --scale 2
     """
-    from irflow_cli.services.upscale import UpscaleRequest, upscale_files
+    from irflow_cli.services.upscale_files import UpscaleRequest, upscale_files
 
     request = UpscaleRequest(files(inputs, output, suffix, f".x{scale}"), scale, operator, walk())
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)

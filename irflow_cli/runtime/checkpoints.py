@@ -25,7 +25,7 @@ from torch import Tensor
 import irflow_cli
 from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.nets import Network, Spec, build, spec_of
-from irflow_cli.runtime.images import write_atomically
+from irflow_cli.runtime.files import write_atomically
 from irflow_cli.tasks import TASKS
 
 SCHEMA = 1

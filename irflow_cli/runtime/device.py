@@ -65,3 +65,8 @@ def memory_of(device: torch.device) -> tuple[float, float] | None:
 def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:
     """Return the context in which a network runs in `dtype`."""
     return contextlib.nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
+
+
+def out_of_memory(error: Exception) -> bool:
+    """Return whether Python, or torch on whatever device, found no memory."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)

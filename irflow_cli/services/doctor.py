@@ -14,11 +14,12 @@ from pathlib import Path
 import torch
 
 import irflow_cli
+from irflow_cli.engines.restorer import Restorer, RestoreSettings
+from irflow_cli.engines.tiling import auto_tile
 from irflow_cli.errors import CheckpointError, IrflowError
 from irflow_cli.runtime.checkpoints import cache_folder, known_checkpoints, read_card
 from irflow_cli.runtime.config import config_files
 from irflow_cli.runtime.device import choose_device, choose_precision, memory_of
-from irflow_cli.services.restore import Restorer, RestoreSettings, auto_tile
 
 EXTRAS = {
     "pillow_heif": "HEIC files (pip install pillow-heif)",

@@ -10,8 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from irflow_cli.engines.holes import Hole, check_spread, spread_hole
 from irflow_cli.errors import ImageError, UsageError
-from irflow_cli.runtime.images import Picture, find_pictures, read_picture, top_of
+from irflow_cli.images.decode import read_picture
+from irflow_cli.images.find import find_pictures
+from irflow_cli.images.picture import Picture, top_of
 from irflow_cli.tasks import MAX_PIXELS
 
 TOLERANCE = 12  # of 255, by which a marking colour may be missed
@@ -55,12 +58,11 @@ class MaskSettings:
             or bool(self.color),
             f"--mask-tolerance goes from 0 to 255, got {self.tolerance}": 0 <= (self.tolerance or 0) <= 255,
             f"--mask-threshold is above 0 and up to 1, got {self.threshold}": self.threshold is None or 0 < self.threshold <= 1,
-            f"--mask-dilate goes from 0 to 500, got {self.dilate}": 0 <= self.dilate <= 500,
-            f"--mask-feather goes from 0 to 500, got {self.feather}": 0 <= self.feather <= 500,
         }
         for message, holds in rules.items():
             if not holds:
                 raise UsageError(message)
+        check_spread(self.dilate, self.feather)
         for text in self.box:
             _numbers(text)
 
@@ -101,15 +103,6 @@ class MaskSettings:
         return [path for path in find_pictures(self.mask, deep=deep) if path not in taken]
 
 
-@dataclass(frozen=True)
-class Hole:
-    """What is to be filled, inside (H, W), bool, and how much of the filling shows, weight (H, W) float32: 0 outside, 1 in the
-    hole and between in its feathered edge; None where it has none."""
-
-    inside: np.ndarray
-    weight: np.ndarray | None = None
-
-
 def hole_of(settings: MaskSettings, picture: Picture, file: Path | None, max_pixels: int = MAX_PIXELS) -> Hole:
     """Return the hole in a picture. Raises ImageError, in one line, for masks that do not fit it or say nothing."""
     size = picture.pixels.shape[:2]
@@ -137,16 +130,6 @@ def hole_of(settings: MaskSettings, picture: Picture, file: Path | None, max_pix
         }
         raise ImageError(f"the mask is empty: {', '.join(text for text, asked in said.items() if asked)}")
     return spread_hole(inside, settings.dilate, settings.feather)
-
-
-def spread_hole(inside: np.ndarray, dilate: int = 0, feather: int = 0) -> Hole:
-    """Return the hole (H, W), bool, grown by `dilate` pixels, with an edge of `feather` pixels around it."""
-    if dilate:
-        inside = _distance(inside) <= dilate + 1e-3
-    if not feather:
-        return Hole(inside)
-    weight = np.clip(1 - _distance(inside) / (feather + 1), 0, 1).astype(np.float32)
-    return Hole(weight > 0, weight)
 
 
 def _from_file(settings: MaskSettings, file: Path, size: tuple[int, ...], max_pixels: int) -> np.ndarray:
@@ -179,11 +162,6 @@ def _from_file(settings: MaskSettings, file: Path, size: tuple[int, ...], max_pi
         shares = cv2.resize(hole.astype(np.float32), least[::-1], interpolation=cv2.INTER_AREA)
         hole = cv2.resize(shares, size[::-1], interpolation=cv2.INTER_NEAREST) > 0
     return hole
-
-
-def _distance(inside: np.ndarray) -> np.ndarray:
-    """Return how far every pixel is from the hole, in pixels."""
-    return cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
 
 
 def _numbers(text: str) -> tuple[int, int, int, int]:

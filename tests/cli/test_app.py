@@ -18,8 +18,9 @@ from PIL import Image
 import irflow_cli
 from irflow_cli.degradations import DEGRADATIONS
 from irflow_cli.degradations.masks import HOLES
+from irflow_cli.images.decode import read_picture
+from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.checkpoints import shipped_folder
-from irflow_cli.runtime.images import Picture, read_picture
 from irflow_cli.tasks import TASKS
 
 

@@ -22,13 +22,14 @@ import torch
 from drawn import scene
 from PIL import Image
 
+from irflow_cli.batch import run as batch
+from irflow_cli.batch.journal import NAME
+from irflow_cli.engines.restorer import Restorer
+from irflow_cli.images.decode import read_picture
+from irflow_cli.images.picture import Picture
 from irflow_cli.nets import UNet
 from irflow_cli.runtime.checkpoints import load_checkpoint, save_checkpoint
-from irflow_cli.runtime.images import Picture, read_picture
-from irflow_cli.runtime.manifest import NAME
-from irflow_cli.services import batch
-from irflow_cli.services import degrade as degrade_service
-from irflow_cli.services.restore import Restorer
+from irflow_cli.services import degrade_files
 
 
 @pytest.fixture
@@ -394,7 +395,7 @@ def test_a_second_ctrl_c_stops_at_once(degrade, album: Path, tmp_path: Path, mon
             os.kill(os.getpid(), signal.SIGINT)
             threading.Event().wait(0.01)
 
-    monkeypatch.setattr("irflow_cli.services.degrade.degrade_picture", work)
+    monkeypatch.setattr("irflow_cli.services.degrade_files.degrade_picture", work)
     done = degrade(album, tmp_path / "out")
     assert done.code == 130
     assert not (tmp_path / "out").exists()
@@ -488,7 +489,7 @@ def test_formats_and_quality(degrade, picture_file, tmp_path: Path) -> None:
 
 
 def test_a_picture_too_large_for_the_memory_does_not_stop_the_others(irflow, tmp_path: Path, monkeypatch) -> None:
-    real = degrade_service.degrade_picture
+    real = degrade_files.degrade_picture
 
     def work(picture: Picture, *rest: object) -> Picture:
         if picture.pixels.ndim == 2:
@@ -498,7 +499,7 @@ def test_a_picture_too_large_for_the_memory_does_not_stop_the_others(irflow, tmp
     (tmp_path / "in").mkdir()
     Image.fromarray(np.zeros((20, 20), np.uint8)).save(tmp_path / "in" / "grey.png")
     Image.fromarray(scene(20, 20)).save(tmp_path / "in" / "other.png")
-    monkeypatch.setattr(degrade_service, "degrade_picture", work)
+    monkeypatch.setattr(degrade_files, "degrade_picture", work)
     done = irflow("degrade", tmp_path / "in", tmp_path / "out", "--kind", "noise")
     assert done.code == 1
     assert "grey.png: not enough memory" in done.err

@@ -19,12 +19,14 @@ import torch
 from drawn import scene
 from PIL import Image
 
+from irflow_cli.bench import baselines as peers
+from irflow_cli.bench import methods, plots, run, speed
+from irflow_cli.bench import metrics as figures
+from irflow_cli.bench.metrics import FIGURES, Scores
+from irflow_cli.bench.records import Row, markdown, read_rows
+from irflow_cli.engines.restorer import Restorer, RestoreSettings
 from irflow_cli.errors import ImageError
-from irflow_cli.runtime.images import read_picture
-from irflow_cli.services.bench import figures, methods, peers, plots, run, speed, suite
-from irflow_cli.services.bench.figures import FIGURES, Scores
-from irflow_cli.services.bench.rows import Row, markdown, read_rows
-from irflow_cli.services.restore import Restorer, RestoreSettings
+from irflow_cli.images.decode import read_picture
 
 TOOL = """
 import sys
@@ -190,7 +192,7 @@ def test_the_report_is_one_page_that_holds_everything(pairs, bench, tmp_path) ->
 
 def test_a_report_without_matplotlib_says_where_its_plots_are(pairs, bench, tmp_path, monkeypatch) -> None:
     for name in ("plots", "report"):
-        monkeypatch.setattr(f"irflow_cli.services.bench.{name}.can_plot", lambda: False)
+        monkeypatch.setattr(f"irflow_cli.bench.{name}.can_plot", lambda: False)
     assert bench(pairs, "--report", tmp_path / "out").code == 0
     page = (tmp_path / "out" / "report.html").read_text()
     assert "irflow[bench]" in page
@@ -275,7 +277,6 @@ def test_classical_peers_denoise(irflow, tmp_path) -> None:
         (("--peer-command", "./input {in} {out}"), 2, "cannot be called input"),
         (("--methods", "opencv-nlm", "--grid", "uniform"), 2, "irflow's, which is not among --methods"),
         (("--task", "derain", "--speed", "0.1"), 2, "DATA has no meaning with --speed; leave it out"),
-        (("--suite", "readme", "--steps", "3"), 2, "--steps has no meaning with --suite"),
     ],
 )
 def test_what_makes_no_sense_is_one_line(arguments: tuple[str, ...], code: int, message: str, bench, tmp_path) -> None:
@@ -470,11 +471,11 @@ def test_enlarging_is_measured_beside_interpolation(irflow, clean_set, tiny_chec
 
 
 def test_the_prior_denoises_beside_the_flow(irflow, clean_set, tiny_checkpoint, monkeypatch) -> None:
-    from irflow_cli.services import restore
+    from irflow_cli.engines import restorer
 
-    real = restore.load_checkpoint
+    real = restorer.load_checkpoint
     monkeypatch.setattr(
-        restore, "load_checkpoint", lambda name: real(tiny_checkpoint("prior" if name == "prior" else "denoise"))
+        restorer, "load_checkpoint", lambda name: real(tiny_checkpoint("prior" if name == "prior" else "denoise"))
     )
     done = irflow(
         "bench",
@@ -593,64 +594,6 @@ def test_a_border_that_leaves_nothing_is_a_failure(pairs, bench) -> None:
     assert (done.code, "nothing is left when --border 40 is cut off" in done.err) == (1, True)
 
 
-def test_an_unknown_suite_is_one_line(irflow, tmp_path) -> None:
-    done = irflow("bench", tmp_path, "--suite", "papers")
-    assert (done.code, "no suite is called 'papers'; there is readme" in done.err) == (2, True)
-
-
-def test_a_suite_fills_the_readme_and_a_difference_is_found(irflow, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:
-    entries = {"tiny": suite.Entry("set", 2, "Tiny", "derain", steps=(1,)), "absent": suite.Entry("none", 2, "None", "derain")}
-    monkeypatch.setitem(suite.SUITES, "readme", entries)
-    readme = tmp_path / "README.md"
-    readme.write_text(
-        "before\n<!-- bench tiny -->\nold\n<!-- /bench -->\n<!-- bench absent -->\nkept\n<!-- /bench -->\nafter\n"
-    )
-    monkeypatch.chdir(tmp_path)
-    script = tmp_path / suite.SCRIPTS["readme"]
-    script.parent.mkdir()
-    script.write_text("import pathlib, sys\npathlib.Path('asked').write_text(' '.join(sys.argv[1:]))\n")
-    checkpoint = str(tiny_checkpoint("derain"))
-    problems = lambda: suite.page_problems(tmp_path, "readme", checkpoint)  # noqa: E731
-    assert problems() == []  # nothing is stored yet
-    done = irflow("bench", tmp_path, "--suite", "readme", "--checkpoint", checkpoint)
-    assert done.code == 0, done.err
-    assert (tmp_path / "asked").read_text() == f"--store --threads {torch.get_num_threads()}"
-    text = readme.read_text()
-    assert text.startswith("before\n<!-- bench tiny -->\n`irflow bench set/ --task derain --steps 1`\n\n| Tiny, 2 pictures")
-    assert text.endswith("<!-- /bench -->\n<!-- bench absent -->\nkept\n<!-- /bench -->\nafter\n")
-    assert len(read_rows(tmp_path / suite.STORE / "tiny.jsonl")) == 4
-    assert "other weights or code" in suite.page_problems(tmp_path, "readme")[0]  # than those that ship
-    assert problems() == ["README.md's table absent has no results in benchmarks/results/absent.jsonl"]
-    readme.write_text(text.replace("derain, 1 step | ", "derain, 1 step | 9"))
-    assert "table tiny is not what" in problems()[0]
-    del entries["absent"]
-    assert "a table absent that no suite has" in problems()[0]
-    readme.write_text("no table")
-    assert "lacks the table tiny" in problems()[0]
-    for kind in ("clean", "degraded"):
-        (pairs / kind / "one.png").unlink()
-    partial = irflow("bench", tmp_path, "--suite", "readme", "--checkpoint", checkpoint)
-    assert "has 1 pictures, the set 2" in partial.err
-    assert len(read_rows(tmp_path / suite.STORE / "tiny.jsonl")) == 4  # what was measured on the whole set stays
-    script.write_text("raise SystemExit(3)")
-    failed = irflow("bench", tmp_path, "--suite", "readme", "--checkpoint", checkpoint)
-    assert (failed.code, "benchmarks/speed.py failed (3)" in failed.err) == (5, True)
-
-
-def test_a_suite_of_curves_fills_its_page_and_draws_them(irflow, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:
-    walks = {"grids": ("released", "uniform"), "source_noises": (0, 10), "plotted": True}
-    monkeypatch.setitem(suite.SUITES, "curves", {"tiny": suite.Entry("set", 2, "Tiny", "derain", steps=(1, 2), **walks)})
-    page = tmp_path / suite.PAGES["curves"]
-    page.parent.mkdir()
-    page.write_text("<!-- bench tiny -->\n<!-- /bench -->\n")
-    monkeypatch.chdir(tmp_path)
-    done = irflow("bench", tmp_path, "--suite", "curves", "--checkpoint", tiny_checkpoint("derain"))
-    assert done.code == 0, done.err
-    assert "derain --grid released,uniform --source-noise 0,10 --steps 1,2`" in page.read_text()
-    assert "| derain, 2 steps, uniform grid, source noise 10 |" in page.read_text()
-    assert (tmp_path / suite.PLOTS / "tiny.svg").is_file() == plots.can_plot()
-
-
 def test_a_picture_that_cannot_be_read_is_a_failure_and_the_others_are_measured(pairs, bench, tmp_path) -> None:
     whole = (pairs / "degraded" / "one.png").read_bytes()
     (pairs / "degraded" / "one.png").write_bytes(whole[: len(whole) // 2])
@@ -672,16 +615,6 @@ def test_lines_are_always_written_and_tell_what_they_were_made_with(pairs, bench
         first, *rest = map(json.loads, path.read_text().splitlines())
         assert {"threads", "device, precision", "packages"} <= first["environment"].keys()
         assert len(rest) == 4
-
-
-@pytest.mark.parametrize("name", suite.SUITES)
-def test_the_pages_of_irflow_agree_with_their_stored_results(name: str) -> None:
-    root = Path(__file__).parents[2]
-    assert suite.page_problems(root, name) == []
-    tables = suite.parts_of((root / suite.PAGES[name]).read_text())
-    assert set(tables) == set(suite.SUITES[name])
-    assert all((root / suite.PLOTS / f"{key}.svg").is_file() for key, entry in suite.SUITES[name].items() if entry.plotted)
-    assert all(stored.startswith("`irflow bench ") for stored in tables.values())
 
 
 def test_other_networks_are_brought_in_by_spandrel(pairs, bench, irflow, tmp_path, monkeypatch, tiny_checkpoint) -> None:

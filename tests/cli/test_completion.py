@@ -11,19 +11,20 @@ from typing import Any, get_args
 
 import pytest
 
+from irflow_cli.batch.plan import SPELLINGS
 from irflow_cli.cli.bench import bench
 from irflow_cli.cli.degrade import degrade
 from irflow_cli.cli.restore import restore
 from irflow_cli.cli.train import train
 from irflow_cli.cli.upscale import upscale
 from irflow_cli.degradations import DEGRADATIONS
+from irflow_cli.engines.prior import PRESETS
 from irflow_cli.flow.guided import GUIDED
 from irflow_cli.flow.observations import OPERATORS
 from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import GRIDS
-from irflow_cli.runtime.encoding import FORMATS, METADATA
-from irflow_cli.services.planning import SPELLINGS
-from irflow_cli.services.prior import PRESETS
+from irflow_cli.images.encode import FORMATS
+from irflow_cli.images.metadata import METADATA
 from irflow_cli.tasks import TASKS
 
 RESTORED = [name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior]

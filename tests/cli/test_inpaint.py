@@ -16,14 +16,17 @@ from PIL import Image
 from torch import Tensor
 
 from irflow_cli.degradations.masks import HOLES
+from irflow_cli.engines import upscaler as upscale
+from irflow_cli.engines.crops import MARGIN, crops_of
+from irflow_cli.engines.holes import Hole, spread_hole
+from irflow_cli.engines.inpainter import Inpainter
+from irflow_cli.engines.prior import PRESETS, Preset, Prior, WalkSettings
 from irflow_cli.errors import DeviceError, ImageError, UsageError
 from irflow_cli.flow.guided import GUIDED
+from irflow_cli.images.decode import read_picture
+from irflow_cli.images.picture import Picture, top_of
 from irflow_cli.nets import UNet
-from irflow_cli.runtime.images import Picture, read_picture, top_of
-from irflow_cli.services import upscale
-from irflow_cli.services.inpaint import MARGIN, Inpainter, crops_of
-from irflow_cli.services.masks import Hole, MaskSettings, hole_of, spread_hole
-from irflow_cli.services.prior import PRESETS, Preset, Prior, WalkSettings
+from irflow_cli.services.masks import MaskSettings, hole_of
 
 
 @pytest.fixture

@@ -13,11 +13,13 @@ import torch
 from drawn import scene
 from PIL import Image
 
+from irflow_cli.batch.plan import ENDINGS
+from irflow_cli.engines import restorer as restoring
+from irflow_cli.engines import tiling
+from irflow_cli.images.decode import read_picture
+from irflow_cli.images.encode import FORMATS, encode_picture
+from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.device import memory_of
-from irflow_cli.runtime.encoding import FORMATS, encode_picture
-from irflow_cli.runtime.images import Picture, read_picture
-from irflow_cli.services import restore as restoring
-from irflow_cli.services.planning import ENDINGS
 
 
 @pytest.fixture
@@ -168,12 +170,12 @@ def test_tiles_that_overflow_in_half_precision_are_done_again(derain, picture_fi
 def test_tiles_follow_the_free_memory(name: str, largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
     sides = []
     for free in (1e8, 4e8, 80e9):
-        monkeypatch.setattr(restoring, "memory_of", lambda device, free=free: (free, free))
-        sides.append(restoring.auto_tile(torch.device(name)))
+        monkeypatch.setattr(tiling, "memory_of", lambda device, free=free: (free, free))
+        sides.append(tiling.auto_tile(torch.device(name)))
     assert sides[0] < sides[1] < sides[2] == largest
-    assert all(side**2 * restoring.BYTES_A_PIXEL < free for side, free in zip(sides, (1e8, 4e8), strict=False))
-    monkeypatch.setattr(restoring, "memory_of", lambda device: None)
-    assert restoring.auto_tile(torch.device(name)) == largest
+    assert all(side**2 * tiling.BYTES_A_PIXEL < free for side, free in zip(sides, (1e8, 4e8), strict=False))
+    monkeypatch.setattr(tiling, "memory_of", lambda device: None)
+    assert tiling.auto_tile(torch.device(name)) == largest
 
 
 def test_the_memory_of_a_cpu_is_known_on_linux() -> None:

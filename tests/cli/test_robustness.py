@@ -20,11 +20,13 @@ import pytest
 from drawn import scene
 from PIL import Image, ImageCms
 
+from irflow_cli.batch.plan import ENDINGS
 from irflow_cli.errors import ImageError
-from irflow_cli.runtime import images
-from irflow_cli.runtime.encoding import FORMATS, encode_picture
-from irflow_cli.runtime.images import Picture, Tags, as_depth, decode_picture, read_picture
-from irflow_cli.services.planning import ENDINGS
+from irflow_cli.images.decode import decode_picture, read_picture
+from irflow_cli.images.encode import FORMATS, encode_picture
+from irflow_cli.images.metadata import Tags
+from irflow_cli.images.picture import Picture, as_depth
+from irflow_cli.runtime import files as written
 
 DAMAGES = 40  # of each file: half cut off, half with flipped bits
 KILLS = 100
@@ -136,7 +138,7 @@ KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path
 import torch
-import irflow_cli.services.degrade
+import irflow_cli.services.degrade_files
 from irflow_cli.cli.app import run
 
 source, target, unbroken, kills = Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
@@ -192,7 +194,7 @@ def test_a_killed_command_leaves_whole_files_and_goes_on(tmp_path: Path, robustn
 
 def tempfile_name(target: Path) -> str:
     """Return a name under which `target` may have been begun."""
-    return f"{target.parent / images._begun(target)}{random.getrandbits(32):x}{images.PART}"
+    return f"{target.parent / written._begun(target)}{random.getrandbits(32):x}{written.PART}"
 
 
 def test_a_run_that_goes_on_removes_what_a_killed_one_had_begun(tmp_path: Path, irflow, picture_file) -> None:

@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from irflow_cli.engines.noise import noise_entry
 from irflow_cli.errors import UsageError
 from irflow_cli.flow import coupling
 from irflow_cli.flow.guided import CORRECTED, GUIDED, Guidance
 from irflow_cli.flow.observations import OPERATORS, Observation, agreeing, masked, unit_noise
 from irflow_cli.flow.paths import interpolate
 from irflow_cli.flow.times import make_times
-from irflow_cli.services.restore import noise_entry
 
 SHAPE = (2, 3, 12, 12)
 CLEAN = torch.rand(SHAPE, generator=torch.Generator().manual_seed(3))

@@ -1,0 +1,277 @@
+"""Which pictures are worked on and where each result goes, found before any work."""
+
+from __future__ import annotations
+
+import functools
+import glob
+import itertools
+import re
+import string
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TextIO
+
+from irflow_cli.errors import NothingToDo, UsageError
+from irflow_cli.images.encode import FORMATS, Coding
+from irflow_cli.images.find import SUFFIXES, find_pictures
+from irflow_cli.tasks import MAX_PIXELS
+
+STREAM = Path("-")  # standard input as a source, standard output as a target
+ENDINGS = {kind: suffix for suffix, kind in reversed(SUFFIXES.items())}
+FIELDS = ("stem", "suffix", "ext", "index", "parent")  # of --name-template
+SPELLINGS = {suffix[1:]: kind for suffix, kind in SUFFIXES.items()}  # of --format
+
+
+@dataclass(frozen=True)
+class Files:
+    """What is read and written, and how: the part of a request that all commands over pictures share.
+
+    inputs, as typed: files, folders (with `recursive`, all below them), patterns such as `*.jpg`, `@list.txt` with a name
+    a line (or between zero bytes), and `-` for standard input. output: a file, a folder, `-`, or None for beside the input,
+    where `suffix` is added to the name. name_template: of `{stem}`, `{suffix}`, `{ext}`, `{index}`, `{parent}`. dry_run: what
+    would become of every picture is said, and nothing done.
+    """
+
+    inputs: tuple[str, ...]
+    output: Path | None = None
+    suffix: str | None = None
+    name_template: str | None = None
+    format: str | None = None
+    recursive: bool = False
+    overwrite: bool = False
+    skip_existing: bool = False
+    resume: bool = False
+    dry_run: bool = False
+    fail_fast: bool = False
+    max_pixels: int = MAX_PIXELS
+    coding: Coding = field(default_factory=Coding)
+
+    def check(self) -> None:
+        """Raise UsageError, in one line, for what makes no sense whatever the pictures are."""
+        self.coding.check()
+        chosen = [name for name in ("overwrite", "skip_existing", "resume") if getattr(self, name)]
+        names = " and ".join(f"--{name.replace('_', '-')}" for name in chosen)
+        rules = {
+            f"--format is one of {', '.join(SPELLINGS)}; got {self.format!r}": self.format is None or self.kind is not None,
+            f"{names} contradict each other; give one of them": len(chosen) < 2,
+            f"--max-pixels must be above 0, got {self.max_pixels}": self.max_pixels > 0,
+            "--name-template names files in a folder; it cannot go with one output file": not (
+                self.name_template and self._one_file
+            ),
+        }
+        for message, holds in rules.items():
+            if not holds:
+                raise UsageError(message)
+        names = [self.named(Path("a.png"), 0, ENDINGS[self.kind or "PNG"])] if self.name_template is not None else []
+        names += [self.output] if self._one_file and self.output not in (None, STREAM) else []
+        for name in names:
+            if self.kind and name is not None and SUFFIXES[name.suffix.lower()] != self.kind:
+                raise UsageError(f"--format {self.format} and the name {name} contradict each other; leave --format out")
+
+    @property
+    def kind(self) -> str | None:
+        """The format asked for, by Pillow's name, or None for that of each source."""
+        return SPELLINGS.get(self.format.lower()) if self.format else None
+
+    @property
+    def _one_file(self) -> bool:
+        return self.output is not None and (self.output == STREAM or _is_picture_name(self.output))
+
+    def named(self, source: Path, index: int, ext: str) -> Path:
+        """Return the name of a result, which may hold folders, from the template."""
+        values = {
+            "stem": source.stem,
+            "suffix": self.suffix or "",
+            "ext": ext,
+            "index": index,
+            "parent": source.absolute().parent.name,
+        }
+        template = self.name_template or ("{stem}{suffix}{ext}" if self.output is None else "{stem}{ext}")
+        try:
+            unknown = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None} - values.keys()
+            name = "" if unknown else template.format(**values)
+        except (ValueError, IndexError, MemoryError) as error:
+            raise UsageError(f"--name-template {template!r} is not understood: {error}") from None
+        if unknown:
+            known = ", ".join(f"{{{name}}}" for name in FIELDS)
+            raise UsageError(f"--name-template knows {known}; not {{{sorted(unknown)[0]}}}")
+        path = Path(name)
+        if not name.strip("./") or path.is_absolute() or ".." in path.parts:
+            raise UsageError(f"--name-template {template!r} does not give a name inside the output folder")
+        if path.suffix.lower() not in SUFFIXES:
+            raise UsageError(f"--name-template {template!r} does not end like a picture; end it with {{ext}}")
+        return path
+
+
+@dataclass(frozen=True)
+class Job:
+    """One picture to read and the file its result goes to; STREAM is standard input or output.
+
+    mask: the file that says where to work, for tasks that have one. sample: which of several proposals this is.
+    """
+
+    source: Path
+    target: Path
+    exists: bool = False
+    mask: Path | None = None
+    sample: int = 0
+
+
+Pairing = Callable[[list[tuple[Path, Path]]], list[Path | None]]  # (picture, where its place is counted from) -> masks
+
+
+def plan(
+    files: Files, samples: int = 1, masks_of: Pairing = lambda pictures: [None] * len(pictures), apart: Path | None = None
+) -> list[Job]:
+    """Return the jobs of a request, in order, each picture once, or once for each of several proposals, numbered from 1.
+
+    apart: a file or folder that is no input, even if it lies among them, unless nothing else does.
+
+    Without `output` results lie beside the inputs; a folder's own outputs (names that end in `suffix`) are not read
+    again. With it they go to that folder, keeping a folder's tree, or, for one input file and a name that ends like a
+    picture, to that file. Raises NothingToDo without pictures, and where patterns alone are given and match none;
+    UsageError for two results in one file, a result that would replace an input, and results that exist unless one of
+    overwrite, skip_existing and resume is set. A missing input stays in the plan and fails when its turn comes.
+    """
+    files.check()
+    try:
+        return _planned(files, samples, masks_of, apart)
+    except (OSError, RuntimeError) as error:  # names that are too long, links that lead to themselves
+        raise UsageError(f"a name cannot be followed: {error}") from None
+
+
+def _planned(files: Files, samples: int, masks_of: Pairing, apart: Path | None) -> list[Job]:
+    sources = _sources(files)
+    if apart is not None:
+        place = apart.resolve()
+        sources = [pair for pair in sources if place not in (real := pair[0].resolve(), *real.parents)] or sources
+    if not sources:
+        deeper = not files.recursive and any(Path(name).is_dir() for name in files.inputs)
+        hint = "; -r looks into the folders below, too" if deeper else ""
+        raise NothingToDo(f"no pictures in {', '.join(files.inputs)}{hint}")
+    if files._one_file and (len(sources) != 1 or (files.output != STREAM and Path(files.inputs[0]).is_dir())):
+        raise UsageError(f"{files.output} is one file, but the input is more than one picture; give a folder")
+    if any(source == STREAM for source, _ in sources) and len(sources) > 1:
+        raise UsageError("standard input (-) is one picture and goes alone")
+    jobs: dict[tuple[Path, int], Job] = {}
+    masked = list(zip(sources, masks_of(sources), strict=True))
+    for ((source, root), mask), sample in itertools.product(masked, range(samples)):
+        target = _target(files, source, root, len(jobs) // samples)
+        if samples > 1:
+            ours = files.suffix if files.suffix and target.stem.endswith(files.suffix) else ""
+            target = target.with_stem(f"{target.stem.removesuffix(ours)}-{sample + 1}{ours}")
+        exists = target != STREAM and target.exists()
+        jobs.setdefault((source.absolute(), sample), Job(source, target, exists, mask, sample))
+    planned = list(jobs.values())
+    if files.resume or files.skip_existing:  # results of the run before are no pictures to work on
+        made = {job.target.absolute() for job in planned if job.exists}
+        planned = [job for job in planned if job.source.absolute() not in made]
+    _check_targets(planned, files)
+    return planned
+
+
+def _sources(files: Files) -> list[tuple[Path, Path]]:
+    """Return (picture, the folder its place in the tree is counted from), as the inputs say."""
+    names: list[str] = []
+    unmatched: list[tuple[Path, Path]] = []
+    for given in files.inputs:
+        names += _listed(given[1:]) if given.startswith("@") and not Path(given).exists() else [given]
+    found: list[tuple[Path, Path]] = []
+    for name in names:
+        if not name:
+            raise UsageError("a name is empty; give a picture or a folder, . for this one")
+        path = Path.cwd() / name if name != "-" and Path(name) == STREAM else Path(name)
+        if name == "-":
+            found.append((STREAM, STREAM))
+        elif path.is_dir():
+            found += _below(path, files)
+        elif not path.exists() and glob.has_magic(name):
+            matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207 - ** and absolute
+            once = {match.resolve(): match for match in reversed(matches) if match.is_file()}  # links may lead back
+            matched = [(match, match.parent) for match in reversed(once.values())]
+            matched += [pair for match in matches if match.is_dir() and "**" not in name for pair in _below(match, files)]
+            found += matched
+            unmatched += [] if matched else [(path, path.parent)]
+        else:
+            found.append((path, path.parent))
+    return found + unmatched if found else []
+
+
+def _below(folder: Path, files: Files) -> list[tuple[Path, Path]]:
+    """Return the pictures in a folder, or with `recursive` below it, without what an earlier run put beside them."""
+    pictures = find_pictures(folder, deep=files.recursive)
+    if files.output is not None or not files.suffix:
+        return [(picture, folder) for picture in pictures]
+    names = {picture.with_suffix("") for picture in pictures}
+
+    def ours(picture: Path) -> bool:
+        """Whether it is called as a result is: a suffix such as `2` may also end the name of a picture that is none."""
+        stem = picture.stem.removesuffix(files.suffix or "")
+        made_of = (stem, re.sub(r"-\d+$", "", stem))  # one of several proposals is numbered
+        return stem != picture.stem and (str(files.suffix)[0] == "." or any(picture.with_name(one) in names for one in made_of))
+
+    return [(picture, folder) for picture in pictures if not ours(picture)]
+
+
+@functools.lru_cache(maxsize=1)
+def _piped(stream: TextIO) -> str:
+    """Return what a stream holds, read once, for a request may be planned more than once."""
+    return stream.read()
+
+
+def _listed(name: str) -> list[str]:
+    try:
+        text = _piped(sys.stdin) if name == "-" else Path(name).read_text("utf-8-sig", "surrogateescape")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the list {name} cannot be read: {error}") from None
+    return [line for line in (text.split("\0") if "\0" in text else re.split(r"\r?\n|\r", text)) if line.strip()]
+
+
+def _target(files: Files, source: Path, root: Path, index: int) -> Path:
+    if source == STREAM and files.output is None:
+        return STREAM
+    if files._one_file:
+        return files.output or STREAM
+    if files.output and re.fullmatch(r"\.[A-Za-z]\w{1,3}", files.output.suffix) and not files.output.is_dir():
+        known = ", ".join(FORMATS)
+        raise UsageError(f"{files.output.suffix} is none of {known}; if {files.output} is to be a folder, make it first")
+    kept = source.suffix if source.suffix.lower() in SUFFIXES else ".png"
+    ext = ENDINGS[files.kind] if files.kind and SUFFIXES[kept.lower()] != files.kind else kept
+    name = files.named(Path("stdin") if source == STREAM else source, index, ext)
+    if files.output is None:
+        return source.parent / name
+    return files.output / (source.relative_to(root).parent if root != source.parent else Path()) / name
+
+
+def _is_picture_name(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES and not path.is_dir()
+
+
+def _check_folders(jobs: list[Job]) -> None:
+    """Raise UsageError for a folder of results that cannot be made."""
+    for folder in dict.fromkeys(job.target.parent for job in jobs if job.target != STREAM):
+        there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+        if not there.is_dir():
+            raise UsageError(f"{there} is a file, and no folder can be in its place; give another output")
+
+
+def _check_targets(jobs: list[Job], files: Files) -> None:
+    _check_folders(jobs)
+    sources = {path.resolve() for job in jobs for path in (job.source, job.mask) if path is not None}
+    taken: dict[Path, Path] = {}
+    for job in jobs:
+        if job.target == STREAM:
+            continue
+        target = job.target.resolve()
+        if target in sources:
+            raise UsageError(f"{job.target} is an input; give another output, irflow does not write over its inputs")
+        if target in taken:
+            both = f"{taken[target]} and {job.source} would both become {job.target}"
+            raise UsageError(f"{both}; give a --name-template, or work on them one by one")
+        taken[target] = job.source
+    existing = [job.target for job in jobs if job.exists]
+    if existing and not (files.overwrite or files.skip_existing or files.resume):
+        more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        raise UsageError(f"{existing[0]}{more} exists; use --overwrite, --skip-existing, --resume or another output")

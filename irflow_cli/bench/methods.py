@@ -1,0 +1,237 @@
+"""What is measured: irflow's own walks, and the one shape that every peer is brought into."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import itertools
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from irflow_cli.bench.sets import Spoiler
+from irflow_cli.engines.holes import Hole
+from irflow_cli.engines.inpainter import Inpainter
+from irflow_cli.engines.prior import PRESETS, Preset, Prior, WalkSettings
+from irflow_cli.engines.restorer import Restorer, RestoreSettings
+from irflow_cli.engines.tiling import auto_tile
+from irflow_cli.engines.upscaler import Upscaler
+from irflow_cli.errors import UsageError
+from irflow_cli.images.picture import Picture
+from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
+
+REVISION = 2  # raised when the same settings lead to other pixels than before, so that no row of old is taken for one of today
+LATER: dict[str, object] = {"method": "flow", "batch": None, "stop": None}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a method made of a picture: (H, W, 3) uint8, the seconds of the whole call, the most memory it took on top of what
+    was in use, in MiB (nan where the system does not tell), and how often a prior saw a pixel that was worked on."""
+
+    pixels: np.ndarray
+    seconds: float
+    mib: float
+    nfe: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to restore a picture, uint8 in and out, shaped as `Case` says.
+
+    name, steps, variant: how its rows are called; steps is 0 for what has none. identity: digits that change with anything
+    that changes its results. about: one line for the reader: what it is and what it was trained on.
+    """
+
+    name: str
+    run: Callable[[np.ndarray], Result]
+    identity: str
+    about: str
+    steps: int = 0
+    variant: str = ""
+    parameters: int | None = None
+
+
+@dataclass(frozen=True)
+class Walks:
+    """The walks of irflow that are measured: every combination of these values."""
+
+    steps: tuple[int, ...] = (1,)
+    grids: tuple[str | None, ...] = (None,)
+    strengths: tuple[float, ...] = (1.0,)
+    source_noises: tuple[float, ...] = (0.0,)
+
+
+def our_methods(settings: RestoreSettings, walks: Walks, name: str = "irflow") -> list[Method]:
+    """Return a method for every walk of a checkpoint; the network is loaded once. Raises as `Restorer` does."""
+    found, checkpoint = [], None
+    combinations = itertools.product(walks.grids, walks.strengths, walks.source_noises, walks.steps)
+    for grid, strength, source_noise, steps in combinations:
+        chosen = replace(settings, steps=steps, grid=grid, strength=strength, source_noise=source_noise)
+        restorer = Restorer(chosen, checkpoint)
+        checkpoint = restorer.checkpoint
+        walk = _walk_of(replace(chosen, checkpoint=None, device=str(restorer.device)))
+        parts = {
+            str(settings.sampler): settings.sampler is not None,
+            f"{grid} grid": grid is not None,
+            f"strength {strength:g}": strength != 1,
+            f"source noise {source_noise:g}": source_noise != 0,
+            "8 views": settings.ensemble,
+        }
+        found.append(
+            Method(
+                name=name,
+                run=_runner(restorer),
+                identity=identity_of(REVISION, *_weights_of(checkpoint), auto_tile(restorer.device), walk),
+                about=_about(checkpoint),
+                steps=steps,
+                variant=", ".join(part for part, holds in parts.items() if holds),
+                parameters=sum(weight.numel() for weight in checkpoint.net.parameters()),
+            )
+        )
+    return found
+
+
+def _walk_of(settings: RestoreSettings | WalkSettings | Preset) -> dict[str, object]:
+    """Return all that determines a walk. Entries of LATER are left out where they say nothing, so that rows stored before they
+    were thought of are still of this walk."""
+    return {name: value for name, value in asdict(settings).items() if LATER.get(name, ...) != value}
+
+
+def _weights_of(checkpoint: Checkpoint) -> tuple[object, ...]:
+    """Return all of a checkpoint that determines its results: not what its card tells of its making."""
+    return checkpoint.card.digest, checkpoint.card.spec.to_dict(), checkpoint.card.sigma_max
+
+
+def prior_methods(
+    settings: RestoreSettings, presets: tuple[str, ...], spoilers: tuple[Spoiler, ...], name: str = "irflow"
+) -> list[Method]:
+    """Return a method for every preset of a prior, for the task inpaint or upscale. Raises as `Prior` does."""
+    found = []
+    for preset in presets:
+        chosen = replace(
+            parse_walk(preset), device=settings.device, precision=settings.precision, checkpoint=settings.checkpoint
+        )
+        if settings.task == "inpaint":
+            inpainter = Inpainter(chosen)
+            prior, work = inpainter.prior, partial(_filled, inpainter)
+        else:
+            upscaler = Upscaler(chosen, int(spoilers[0].severity), spoilers[0].name.partition(":")[0])
+            prior, work = upscaler.prior, partial(_enlarged, upscaler)
+        walk = _walk_of(replace(chosen, checkpoint=None, device=str(prior.device)))
+        found.append(
+            Method(
+                name=name,
+                run=_counted(in_process(work, prior.device), prior),
+                identity=identity_of(REVISION, *_weights_of(prior.checkpoint), walk, _walk_of(prior.walk), settings.task),
+                about=_about(prior.checkpoint),
+                steps=prior.walk.steps,
+                variant=preset,
+                parameters=sum(weight.numel() for weight in prior.net.parameters()),
+            )
+        )
+    return found
+
+
+def parse_walk(text: str) -> WalkSettings:
+    """Return the walk of a preset's name or of SAMPLER:STEPS[:CORRECTIONS[:START[:STOP]]], such as restora:64:1; else
+    UsageError."""
+    if text in PRESETS:
+        return WalkSettings(text)
+    try:
+        sampler, steps, *rest = text.split(":")
+        corrections, start = int(rest[0]) if rest else None, float(rest[1]) if len(rest) > 1 else 0.0
+        stop = float(rest[2]) if len(rest) > 2 else None
+        walk = WalkSettings("fast", sampler, int(steps), corrections, start, stop)
+    except ValueError:
+        known = ", ".join(PRESETS)
+        raise UsageError(f"--presets is a list of {known}, or SAMPLER:STEPS:CORRECTIONS:START:STOP; got {text!r}") from None
+    walk.check()
+    return walk
+
+
+def _counted(run: Callable[[np.ndarray], Result], prior: Prior) -> Callable[[np.ndarray], Result]:
+    """Return `run` with the calls of the network for a pixel: one at half the size counts a quarter."""
+
+    def counted(pixels: np.ndarray) -> Result:
+        prior.asked = prior.worked = 0
+        result = run(pixels)
+        return replace(result, nfe=prior.asked / max(1, prior.worked))  # without a hole there is nothing to ask
+
+    return counted
+
+
+def _filled(inpainter: Inpainter, pixels: np.ndarray) -> np.ndarray:
+    inside = pixels[..., 3] == 0
+    return inpainter.fill(Picture(np.ascontiguousarray(pixels[..., :3]), None, "PNG"), Hole(inside)).rgb8()
+
+
+def _enlarged(upscaler: Upscaler, pixels: np.ndarray) -> np.ndarray:
+    return upscaler.enlarge(Picture(pixels, None, "PNG")).rgb8()
+
+
+def our_checkpoint(path: Path, settings: RestoreSettings, walks: Walks) -> list[Method]:
+    """Return the methods of another checkpoint of irflow, called by its file's name."""
+    load_checkpoint(path)
+    return our_methods(replace(settings, checkpoint=str(path)), walks, f"irflow {path.stem}")
+
+
+def _runner(restorer: Restorer) -> Callable[[np.ndarray], Result]:
+    def work(pixels: np.ndarray) -> np.ndarray:
+        return restorer.restore(Picture(pixels.copy(), None, "PNG"))[0].rgb8()
+
+    return in_process(work, restorer.device)
+
+
+def _about(checkpoint: Checkpoint) -> str:
+    card = checkpoint.card
+    trained = f"{card.minutes:g} minutes, the last {card.trained.get('iterations', 0)} iterations"
+    rain = " and rain layers" if card.trained.get("rain_layers") else ""
+    data = card.trained.get("pictures") or card.trained.get("data", "unknown pictures")
+    return f"{checkpoint.path.name} ({card.digest[:12]}), trained on {data}{rain}: {trained}"
+
+
+def identity_of(*parts: object) -> str:
+    """Return twelve hexadecimal digits of anything that prints the same when it is the same."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
+
+
+def in_process(work: Callable[[np.ndarray], np.ndarray], device: torch.device | None = None) -> Callable[[np.ndarray], Result]:
+    """Return `work` with its time and memory: the device's on CUDA, the process's elsewhere (Linux)."""
+    cuda = device is not None and device.type == "cuda"
+
+    def run(pixels: np.ndarray) -> Result:
+        before = _start_counting(device if cuda else None)
+        began = time.perf_counter()
+        result = work(pixels)
+        seconds = time.perf_counter() - began
+        peak = torch.cuda.max_memory_allocated(device) / 2**20 if cuda else memory("VmHWM")
+        return Result(result, seconds, float(np.maximum(0.0, peak - before)))  # nan stays nan
+
+    return run
+
+
+def _start_counting(cuda: torch.device | None) -> float:
+    """Forget past peaks and return the MiB in use now."""
+    if cuda is not None:
+        torch.cuda.reset_peak_memory_stats(cuda)
+        return torch.cuda.memory_allocated(cuda) / 2**20
+    try:
+        ctypes.CDLL(None).malloc_trim(0)  # else memory that was freed, but not given back, hides what is taken again
+        Path("/proc/self/clear_refs").write_text("5")
+    except (OSError, AttributeError, TypeError):
+        return float("nan")
+    return memory("VmRSS")
+
+
+def memory(entry: str, process: int | str = "self") -> float:
+    """Return the memory of a process in MiB: "VmRSS" now, "VmHWM" at most; nan where /proc does not tell."""
+    try:
+        return int(Path(f"/proc/{process}/status").read_text().split(f"{entry}:")[1].split()[0]) / 2**10
+    except (OSError, IndexError):
+        return float("nan")

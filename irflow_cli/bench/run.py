@@ -1,0 +1,416 @@
+"""A run of the benchmark: every picture, spoiled in every way, through every method, measured and stored as it goes."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+
+from irflow_cli.bench.baselines import command, foreign_network, known_peers
+from irflow_cli.bench.environment import environment
+from irflow_cli.bench.methods import Method, Result, Walks, our_checkpoint, our_methods, prior_methods
+from irflow_cli.bench.metrics import MISSING, Scores, SetFigures, absent, doubts, due, measure
+from irflow_cli.bench.records import Row, label_of, line_of, other_machine, read_environment, read_rows, write_rows
+from irflow_cli.bench.sets import MADE, Case, Sample, Spoiler, cases_of, find_samples, mask_spoilers, parse_degrade
+from irflow_cli.engines.restorer import RestoreSettings
+from irflow_cli.errors import CheckpointError, ImageError, UsageError
+from irflow_cli.images.encode import Coding, encode_picture
+from irflow_cli.images.picture import Picture
+from irflow_cli.runtime.checkpoints import cache_folder, read_card
+from irflow_cli.runtime.device import choose_device
+from irflow_cli.runtime.files import write_atomically
+from irflow_cli.tasks import TASKS
+
+VIEW = (300, 400)  # rows and columns of the part of a picture that is kept for the report
+
+
+@dataclass(frozen=True)
+class BenchRequest:
+    """What to measure. data: pairs, matched by name, or clean pictures with `degrade`, such as "noise:25,noise:50".
+
+    methods: "irflow" and names of PEERS. peers: files of networks. commands: lines with {in} and {out}. border: pixels cut
+    from each side before measuring. store: the file of results, where an interrupted run goes on. folder: where the report
+    and parts of pictures are kept. masks: folder of holes, for inpaint. crop: side of the middle part of clean pictures that
+    is taken. presets: the walks of a prior, for inpaint and upscale.
+    """
+
+    data: Path
+    settings: RestoreSettings
+    walks: Walks = field(default_factory=Walks)
+    degrade: str | None = None
+    methods: tuple[str, ...] = ("irflow",)
+    peers: tuple[Path, ...] = ()
+    commands: tuple[str, ...] = ()
+    border: int = 0
+    store: Path | None = None
+    folder: Path | None = None
+    masks: Path | None = None
+    crop: int | None = None
+    presets: tuple[str, ...] = ("default",)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A request that makes sense: its pictures, how they are spoiled, the methods, and the figures left out with why."""
+
+    request: BenchRequest
+    samples: tuple[Sample, ...]
+    spoilers: tuple[Spoiler, ...]
+    methods: tuple[Method, ...]
+    left_out: dict[str, str]
+
+    @property
+    def total(self) -> int:
+        """The number of rows to come."""
+        return len(self.samples) * max(1, len(self.spoilers)) * (1 + len(self.methods))
+
+
+def prepare(request: BenchRequest) -> Run:
+    """Return the run of a request. Raises NothingToDo, UsageError or CheckpointError before any picture is restored: also
+    for pairs of two sizes, and for a degraded picture that shows another clean picture than its own."""
+    if request.border < 0:
+        raise UsageError(f"--border must not be negative, got {request.border}")
+    task = request.settings.task
+    if task not in (known := [*(name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior), *MADE]):
+        raise UsageError(f"unknown task {task!r}; there are {', '.join(known)}")
+    if request.masks and (request.degrade or task != "inpaint"):
+        raise UsageError("--masks is for --task inpaint, without --degrade")
+    if request.crop is not None and request.crop < 16:
+        raise UsageError(f"--crop must be at least 16, got {request.crop}")
+    _check_options(request)
+    spoilers = mask_spoilers(request.masks) if request.masks else parse_degrade(request.degrade, task)
+    if task == "upscale" and len({spoiler.name for spoiler in spoilers}) > 1:
+        raise UsageError("one operator and one scale at a time; measure the others in runs of their own")
+    samples = find_samples(request.data, paired=not spoilers)
+    if not spoilers:
+        check_pairs(samples)
+    made = [" ".join((spoiler.name, spoiler.tag)).strip() for spoiler in spoilers]
+    if twice := next((name for name in made if made.count(name) > 1), None):
+        raise UsageError(f"--degrade has {twice} more than once; give each once")
+    methods = irflow_methods(request, spoilers)
+    others = tuple(name for name in request.methods if name not in ("irflow", "irflow-prior"))
+    methods += known_peers(others, task, spoilers[0].severity if task == "upscale" else request.settings.sigma)
+    for path in request.peers:
+        methods += _network(path, request, spoilers)
+    methods += [command(line) for line in request.commands]
+    _check_methods(request, methods)
+    run = Run(request, samples, spoilers, tuple(methods), absent())
+    if spare := _spare(run):
+        raise UsageError(f"{request.store} holds {spare} too, which would be lost; ask for it again, or give another --report")
+    return run
+
+
+def _check_methods(request: BenchRequest, methods: list[Method]) -> None:
+    """Raise UsageError for options of irflow's that none of the methods has, for methods that cannot be told apart, and for
+    none."""
+    settings, ours = request.settings, request.peers or {"irflow", "irflow-prior"}.intersection(request.methods)
+    given = (settings.sampler, settings.ensemble, settings.checkpoint, request.walks, request.presets)
+    if not ours and given != (None, False, None, Walks(), ("default",)):
+        raise UsageError("--checkpoint and how to walk are irflow's, which is not among --methods; add it, or leave them out")
+    names = [", ".join(filter(None, (method.name, str(method.steps or ""), method.variant))) for method in methods]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two methods are called {name}; give each once, or rename the file")
+        if name == "input":
+            raise UsageError("a method cannot be called input, as the rows of the inputs are; rename the file")
+    if not methods:
+        raise UsageError(f"there is nothing to measure: no peer for {settings.task} is installed; add irflow to --methods")
+
+
+def _spare(run: Run) -> str | None:
+    """Return what the store has rows of that the run has not."""
+    store, task = run.request.store, run.request.settings.task
+    rows = read_rows(store) if store is not None and store.is_file() else []
+    methods = {("input", 0, ""), *((method.name, method.steps, method.variant) for method in run.methods)}
+    degrades = {spoiler.name for spoiler in run.spoilers} or {""}
+    return next((label_of(row.key, task) for row in rows if row.key[0] not in degrades or row.key[1:] not in methods), None)
+
+
+def irflow_methods(request: BenchRequest, spoilers: tuple[Spoiler, ...]) -> list[Method]:
+    """Return the methods of a request that are irflow's own. Raises as they do."""
+    methods: list[Method] = []
+    if "irflow" in request.methods:
+        if request.settings.task in MADE:
+            methods += prior_methods(request.settings, request.presets, spoilers)
+        else:
+            methods += our_methods(request.settings, request.walks)
+    if "irflow-prior" in request.methods:
+        given = None if "irflow" in request.methods else request.settings.checkpoint  # else it is that of the other
+        methods += our_methods(replace(request.settings, method="prior", checkpoint=given), request.walks, "irflow-prior")
+    return methods
+
+
+def _check_options(request: BenchRequest) -> None:
+    """Raise UsageError for options that would do nothing."""
+    settings, walked = request.settings, request.settings.task in MADE
+    plain = (settings.sampler, settings.sigma, settings.ensemble) == (None, None, False) and request.walks == Walks()
+    rules = {
+        f"--steps, --grid, --strength and the like are of restore; give {settings.task} --presets": not walked or plain,
+        f"--presets are walks of inpaint and upscale, not of {settings.task}; give --steps": walked
+        or request.presets == ("default",),
+        "--crop cuts clean pictures, not pairs; give --degrade or leave it out": not request.crop
+        or walked
+        or bool(request.degrade),
+    }
+    for message, holds in rules.items():
+        if not holds:
+            raise UsageError(message)
+
+
+def _network(path: Path, request: BenchRequest, spoilers: tuple[Spoiler, ...]) -> list[Method]:
+    if not path.is_file():
+        raise CheckpointError(f"--peer {path} does not exist")
+    try:
+        read_card(path)
+    except CheckpointError:
+        task = request.settings.task
+        scale = int(spoilers[0].severity) if task == "upscale" else 1
+        return [foreign_network(path, choose_device(request.settings.device), task, scale)]
+    if request.settings.task in MADE:
+        return prior_methods(replace(request.settings, checkpoint=str(path)), request.presets, spoilers, path.stem)
+    return our_checkpoint(path, request.settings, request.walks)
+
+
+def check_pairs(samples: tuple[Sample, ...]) -> None:
+    """Raise UsageError for pairs of two sizes, and for mixed-up ones: a degraded picture that shows another's scene."""
+    cleans, degradeds, read = [], [], []
+    for sample in samples:
+        try:
+            case = next(cases_of(sample, ()))
+        except ImageError:  # which is told when its turn comes
+            continue
+        read.append(sample)
+        cleans.append(_small(case.clean))
+        degradeds.append(_small(case.degraded))
+    likeness = np.array(degradeds) @ np.array(cleans).T if read else np.zeros((0, 0))  # (degraded, clean)
+    for index, row in enumerate(likeness):
+        other = int(row.argmax())
+        mutual = likeness[other, index] > likeness[other, other] + 0.3
+        if row[other] > row[index] + 0.3 and (mutual or (row[other] > 0.9 and row[index] < 0.5)):
+            names = read[index].name, read[other].name
+            end = "and the other way round; they are swapped" if mutual else "pairs are mixed up"
+            raise UsageError(f"the degraded picture of {names[0]} shows the scene of {names[1]}, {end}")
+
+
+def _small(pixels: np.ndarray) -> np.ndarray:
+    """Return a picture as a vector of length one without its mean, so that products are correlations."""
+    small = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (24, 24), interpolation=cv2.INTER_AREA).astype(float)
+    small -= small.mean()
+    return small.ravel() / max(np.linalg.norm(small), 1e-9)
+
+
+def bench(run: Run, progress: Callable[[float], None] = lambda done: None) -> Iterator[Row]:
+    """Yield a row for the input and one for every method, picture by picture; rows that were stored are not measured again.
+
+    A method that fails on a picture is a row with its error. At the end the store holds the rows of this run and no others.
+    """
+    request, threads = run.request, cv2.getNumThreads()
+    made_with, changed, left_out = _made_with(request), anew(request), frozenset(run.left_out)
+    kept = {} if changed else _kept(request.store)
+    if request.store is not None:
+        if changed:  # kept until there are all rows again
+            request.store.replace(before_of(request.store))
+        write_rows(request.store, list(kept.values()), made_with)  # without a last line that was cut off
+    fresh: set[str] = set()
+    rows: list[Row] = []
+    sets = SetFigures(left_out, request.store and features_of(request.store))
+    cv2.setNumThreads(torch.get_num_threads())
+    try:
+        for sample in run.samples:
+            try:
+                cases = list(cases_of(sample, run.spoilers, request.crop))
+            except ImageError as error:
+                for row in _unread(run, sample, str(error)):
+                    rows.append(row)
+                    _append(request.store, row)
+                    yield row
+                    progress(len(rows))
+                continue
+            for case in cases:
+                top, left = _worst_part(case)
+                _keep_view(request.folder, case, "clean", case.clean[top:, left:])
+                for method in (None, *run.methods):
+                    row, pixels = kept.get(_place(case, method, request.border)), None
+                    wanted = due(min(case.clean.shape[:2]) - 2 * request.border, left_out)
+                    if row is not None and any(math.isnan(getattr(row.scores, figure)) for figure in wanted):
+                        row = None  # it was measured before there was what the figure needs
+                    name = f"{case.digest}-{_file_of(method)}"
+                    if row is not None and sets.names:
+                        row = replace(row, scores=replace(row.scores, **dict.fromkeys(sets.names, MISSING)))
+                        sets.recall(row.key, name)
+                    elif row is None:
+                        row, pixels = _measured(run, case, method, fresh)
+                        if row.error is None:
+                            sets.add(row.key, name, pixels, case.clean)
+                        _keep_view(request.folder, case, _file_of(method), pixels[top:, left:])
+                    if sample is run.samples[-1]:
+                        row = _with_set(row, sets.of(row.key, len(run.samples)), bool(sets.names))
+                    if pixels is not None:
+                        _append(request.store, row)
+                    rows.append(row)
+                    yield row
+                    progress(len(rows))
+        if request.store is not None:
+            write_rows(request.store, rows, made_with)
+            before_of(request.store).unlink(missing_ok=True)
+    finally:
+        cv2.setNumThreads(threads)
+
+
+def _unread(run: Run, sample: Sample, error: str) -> Iterator[Row]:
+    """Yield the rows of a picture that cannot be read: a failure of every method."""
+    for spoiler in run.spoilers or (None,):
+        degrade = spoiler.name if spoiler else ""
+        for method in (None, *run.methods):
+            named = ("input", 0, "") if method is None else (method.name, method.steps, method.variant)
+            yield Row(
+                sample.name,
+                named[0],
+                named[1],
+                Scores(),
+                task=run.request.settings.task,
+                degrade=degrade,
+                variant=named[2],
+                border=run.request.border,
+                identity="" if method is None else method.identity,
+                error=error,
+            )
+
+
+def _with_set(row: Row, figures: dict[str, float] | None, wanted: bool) -> Row:
+    """Return the last row of a set with the set's figures, or with the reason why there are none."""
+    if figures is not None:
+        return replace(row, scores=replace(row.scores, **figures))
+    why = "FID and KID need the whole set in one run; remove the old results to have them"
+    return replace(row, notes=(*row.notes, why)) if wanted and row.error is None else row
+
+
+def before_of(store: Path) -> Path:
+    """Return the file beside one of results where those stay that are being measured again."""
+    return store.with_suffix(".before.jsonl")
+
+
+def fresh_store(data: Path, task: str) -> Path:
+    """Return where the rows of a run go that names no folder: into irflow's cache, in place of those of the run before."""
+    store = cache_folder().parent / "bench" / f"{data.resolve().name}-{task}.jsonl"
+    store.unlink(missing_ok=True)
+    shutil.rmtree(features_of(store), ignore_errors=True)
+    return store
+
+
+def features_of(store: Path) -> Path:
+    """Return the folder beside a file of results where what FID and KID need is kept."""
+    return store.with_suffix(".features")
+
+
+def _made_with(request: BenchRequest) -> dict[str, str]:
+    return {"set": f"{request.data.resolve().name}, {request.settings.task}", **environment(request.settings)}
+
+
+def anew(request: BenchRequest) -> tuple[str, ...]:
+    """Return what today's run would be made with that the stored rows were not, such as "threads": their times do not go
+    together, and all is measured again. Raises UsageError where the rows are of another set."""
+    before = read_environment(request.store) if request.store else {}
+    now = _made_with(request)
+    if before.get("set", now["set"]) != now["set"]:
+        raise UsageError(f"{request.store} holds results of {before['set']}; give another --report")
+    return other_machine(before, now)
+
+
+def _kept(store: Path | None) -> dict[tuple, Row]:
+    rows = read_rows(store) if store is not None and store.is_file() else []
+    return {(row.digest, row.degrade, row.picture, row.identity, row.border): row for row in rows if row.error is None}
+
+
+def _place(case: Case, method: Method | None, border: int) -> tuple:
+    return case.digest, case.degrade, case.picture, "" if method is None else method.identity, border
+
+
+def _append(store: Path | None, row: Row) -> None:
+    if store is not None:
+        with store.open("a", encoding="utf-8") as file:
+            file.write(line_of(row))
+
+
+def _measured(run: Run, case: Case, method: Method | None, fresh: set[str]) -> tuple[Row, np.ndarray]:
+    """Return the row of a case and the pixels it was measured on (the input's where the method failed)."""
+    request, left_out = run.request, frozenset(run.left_out)
+    row = Row(
+        picture=case.picture,
+        method="input" if method is None else method.name,
+        steps=0 if method is None else method.steps,
+        scores=Scores(),
+        task=request.settings.task,
+        degrade=case.degrade,
+        variant="" if method is None else method.variant,
+        parameters=None if method is None else method.parameters,
+        border=request.border,
+        digest=case.digest,
+        identity="" if method is None else method.identity,
+    )
+    if min(case.clean.shape[:2]) <= 2 * request.border:
+        return replace(row, error=f"{case.picture}: nothing is left when --border {request.border} is cut off"), case.seen
+    if method is None:
+        scores = Scores(**measure(case.seen, case.clean, request.border, left_out))
+        notes = doubts(case.degraded, case.clean, "the degraded picture") if not case.degrade else ()
+        return replace(row, scores=scores, notes=notes), case.seen
+    try:
+        if method.identity not in fresh:
+            fresh.add(method.identity)
+            with contextlib.suppress(Exception):  # to warm up; what fails here may work on a whole picture
+                method.run(_corner(case.degraded))
+        result = method.run(case.degraded.copy())
+        _check(result, case)
+    except Exception as error:  # memory that runs out is a failure, too
+        return replace(row, error=" ".join(str(error).split()) or type(error).__name__), case.seen
+    megapixels = case.clean.shape[0] * case.clean.shape[1] / 1e6
+    speed = {"seconds_per_mp": result.seconds / megapixels, "peak_mib": result.mib, "nfe": result.nfe}
+    scores = Scores(**measure(result.pixels, case.clean, request.border, left_out), **speed)
+    return replace(row, scores=scores, notes=doubts(result.pixels, case.clean, "the result")), result.pixels
+
+
+def _corner(degraded: np.ndarray) -> np.ndarray:
+    """Return a small part of a degraded picture, to warm up with; of one with holes it has one in any case."""
+    part = degraded[:64, :64].copy()
+    if part.shape[2] == 4:
+        part[part.shape[0] // 4 : -(part.shape[0] // 4) or None, part.shape[1] // 4 : -(part.shape[1] // 4) or None] = 0
+    return part
+
+
+def _check(result: Result, case: Case) -> None:
+    if result.pixels.shape != case.clean.shape or result.pixels.dtype != np.uint8:
+        sizes = [f"{pixels.shape[1]} x {pixels.shape[0]}" for pixels in (result.pixels, case.clean)]
+        raise ValueError(f"the result is {sizes[0]}, the picture {sizes[1]}; nothing is resized")
+
+
+def _worst_part(case: Case) -> tuple[int, int]:
+    """Return the corner of the part of the picture, of the size of a view, where the input is farthest from the clean."""
+    error = (case.seen.astype(np.float32) - case.clean.astype(np.float32)) ** 2
+    height, width = (min(side, most) for side, most in zip(case.clean.shape, VIEW, strict=False))
+    totals = np.pad(error.sum(2).cumsum(0, np.float64).cumsum(1), ((1, 0), (1, 0)))
+    parts = totals[height:, width:] - totals[:-height, width:] - totals[height:, :-width] + totals[:-height, :-width]
+    top, left = np.unravel_index(parts.argmax(), parts.shape)
+    return int(top), int(left)
+
+
+def _file_of(method: Method | None) -> str:
+    return "input" if method is None else method.identity
+
+
+def view_path(folder: Path, digest: str, name: str) -> Path:
+    """Return the file of a part of a picture: "clean", "input" or a method's identity, of a case's digest."""
+    return folder / "pictures" / digest / f"{name}.webp"
+
+
+def _keep_view(folder: Path | None, case: Case, name: str, pixels: np.ndarray) -> None:
+    if folder is not None:
+        part = Picture(np.ascontiguousarray(pixels[: VIEW[0], : VIEW[1]]), None, "WEBP")
+        data, _ = encode_picture(part, "WEBP", Coding(quality=80))
+        write_atomically(view_path(folder, case.digest, name), data, overwrite=True)

@@ -1,0 +1,1 @@
+"""A picture in, a picture out, and no files."""

@@ -1,0 +1,41 @@
+"""Holes: the pixels of a picture that are to be filled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from irflow_cli.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Hole:
+    """What is to be filled, inside (H, W), bool, and how much of the filling shows, weight (H, W) float32: 0 outside, 1 in the
+    hole and between in its feathered edge; None where it has none."""
+
+    inside: np.ndarray
+    weight: np.ndarray | None = None
+
+
+def check_spread(dilate: int, feather: int) -> None:
+    """Raise UsageError for pixels of growth or edge that make no sense."""
+    for name, pixels in (("dilate", dilate), ("feather", feather)):
+        if not 0 <= pixels <= 500:
+            raise UsageError(f"--mask-{name} goes from 0 to 500, got {pixels}")
+
+
+def spread_hole(inside: np.ndarray, dilate: int = 0, feather: int = 0) -> Hole:
+    """Return the hole (H, W), bool, grown by `dilate` pixels, with an edge of `feather` pixels around it."""
+    if dilate:
+        inside = distance_to(inside) <= dilate + 1e-3
+    if not feather:
+        return Hole(inside)
+    weight = np.clip(1 - distance_to(inside) / (feather + 1), 0, 1).astype(np.float32)
+    return Hole(weight > 0, weight)
+
+
+def distance_to(inside: np.ndarray) -> np.ndarray:
+    """Return how far every pixel is from the hole, in pixels."""
+    return cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)

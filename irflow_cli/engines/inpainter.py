@@ -1,0 +1,121 @@
+"""Inpainting: picture and hole -> crops around the hole -> guided walks of a prior -> the hole's pixels, and no others."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from irflow_cli.engines.crops import Crop, crops_of, groups_of
+from irflow_cli.engines.holes import Hole
+from irflow_cli.engines.prior import Preset, Prior, WalkSettings
+from irflow_cli.flow.observations import masked
+from irflow_cli.images.picture import Picture, as_depth, top_of
+from irflow_cli.runtime.checkpoints import Checkpoint
+from irflow_cli.seeds import seed_of_place
+from irflow_cli.tensors import array_of, tensor_of
+
+SHALLOW, DEEP = 2.0, 4.5  # pixels: so far from what is known the walk is best alone; how fast half the size gets better then
+SMALLEST = 32  # pixels of a side from which on half the size is looked at
+ONE_STEP = Preset("pixelwise", 1)  # from nothing: the mean of all pictures that agree with what is known
+
+
+class Inpainter:
+    """A prior, loaded once, that fills holes."""
+
+    def __init__(self, walk: WalkSettings, checkpoint: Checkpoint | None = None) -> None:
+        self.prior = Prior(walk, "pixels", checkpoint)
+
+    def fill(
+        self, picture: Picture, hole: Hole, seed: int = 0, progress: Callable[[float], None] = lambda share: None
+    ) -> Picture:
+        """Return the picture with the hole filled; pixels outside it, and alpha, are those of the picture, bit for bit.
+
+        Grey stays grey, depth stays. What a crop becomes depends on the seed and on itself, not on what shares its turn.
+        """
+        pixels, missing = picture.pixels.copy(), hole.inside.copy()
+        crops = crops_of(hole.inside)
+        done, area = 0, sum(crop.inside.size for crop in crops)
+        for turn in (list(same) for _, same in itertools.groupby(crops, key=lambda crop: crop.turn)):
+            for group in groups_of(turn):
+                for crop, filling in zip(group, self._walked(pixels, missing, group, seed), strict=True):
+                    new = filling[crop.inside].clip(0, 1)
+                    new = new.mean(1) if pixels.ndim == 2 else new
+                    pixels[crop.place][crop.inside] = new if pixels.dtype.kind == "f" else as_depth(new, pixels.dtype)
+                    done += crop.inside.size
+                progress(done / area)
+            for crop in turn:
+                missing[crop.place][crop.inside] = False
+        self.prior.worked += area
+        return picture.with_pixels(_faded(picture.pixels, pixels, hole))
+
+    def _walked(self, pixels: np.ndarray, missing: np.ndarray, crops: list[Crop], seed: int) -> list[np.ndarray]:
+        """Return crops of a picture's pixels, filled where they are missing (H, W), bool: (h, w, 3) in about [0, 1]. The crops
+        are of one size."""
+        holes = [missing[crop.place] for crop in crops]
+        known = torch.from_numpy(~np.stack(holes))[:, None]
+        parts = [_unit(pixels[crop.place], hole) for crop, hole in zip(crops, holes, strict=True)]
+        generators, walk = (
+            [torch.Generator().manual_seed(seed_of_place(seed, crop.top, crop.left)) for crop in crops],
+            self.prior.walk,
+        )
+        picture, found = tensor_of(np.stack(parts)), None
+        if walk.pyramid:
+            found = self._pyramid(picture, known.float(), generators, walk if walk.start == 0 else ONE_STEP)
+        elif walk.start > 0:
+            found = tensor_of(np.stack([_guess(part, hole) for part, hole in zip(parts, holes, strict=True)]))
+        if walk.start > 0 or found is None:
+            observation = masked(picture.to(self.prior.device), known.to(self.prior.device))
+            needed = torch.from_numpy(np.logical_or.reduce([crop.inside for crop in crops]))
+            found = self.prior.sample(observation, found, needed, generators).state.cpu()
+        return list(array_of(found))
+
+    def _pyramid(self, picture: Tensor, known: Tensor, generators: list[torch.Generator], walk: Preset) -> Tensor:
+        """Return pictures (B, 3, H, W), known (B, 1, H, W) in part, filled coarse to fine: near to what is known by a walk from
+        nothing, deep in a hole by what the same finds at half the size, where the hole is half as wide."""
+        device, needed = self.prior.device, (known < 1).any(0)[0]
+        near = self.prior.sample(masked(picture.to(device), known.to(device)), None, needed, generators, walk).state.cpu()
+        share = torch.from_numpy(np.stack([_share_from_afar(one[0].numpy() < 1) for one in known]))[:, None]
+        if not share.any() or min(picture.shape[2:]) < SMALLEST:
+            return near
+        seen = F.avg_pool2d(known, 2, ceil_mode=True)
+        small = F.avg_pool2d(picture * known, 2, ceil_mode=True) / seen.clamp_min(1e-6)
+        far = self._pyramid(small, (seen > 0).float(), generators, ONE_STEP).clamp(0, 1)
+        far = F.interpolate(far, picture.shape[2:], mode="bicubic", align_corners=False).clamp(0, 1)
+        return near + share * (far - near)
+
+
+def _faded(old: np.ndarray, new: np.ndarray, hole: Hole) -> np.ndarray:
+    """Return the new pixels, in the hole's feathered edge mixed with the old ones; `new` is written on."""
+    if hole.weight is not None:
+        edge = hole.inside & (hole.weight < 1)
+        before, top = old[edge].astype(np.float64), top_of(old.dtype)
+        weight = hole.weight[edge].reshape(-1, *[1] * (old.ndim - 2))
+        mixed = before + weight * (new[edge] - before)
+        new[edge] = mixed if old.dtype.kind == "f" else as_depth(mixed / top, old.dtype)
+    return new
+
+
+def _unit(part: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Return a part of a picture, (h, w) or (h, w, 3), as (h, w, 3) float32 in [0, 1], black where it is missing."""
+    part = (part if part.ndim == 3 else part[..., None]).astype(np.float32) / np.float32(top_of(part.dtype))
+    return np.where(missing[..., None], np.float32(0), part.clip(0, 1).repeat(3 // part.shape[2], axis=2))
+
+
+def _share_from_afar(missing: np.ndarray) -> np.ndarray:
+    """Return how much of each pixel of a hole (H, W), bool, comes from the picture at half the size, float32, 0 to 1."""
+    away = cv2.distanceTransform(missing.astype(np.uint8), cv2.DIST_L2, 5)
+    return 1 - np.exp(-np.clip(away - SHALLOW, 0, None) / DEEP)
+
+
+def _guess(part: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """Return the crop with its hole filled by OpenCV (Telea), from the known pixels; middle grey where there are none."""
+    if inside.all():
+        return np.full_like(part, 0.5)
+    filled = cv2.inpaint(as_depth(part.clip(0, 1), np.dtype(np.uint8)), inside.astype(np.uint8), 3, cv2.INPAINT_TELEA)
+    return np.where(inside[..., None], filled.astype(np.float32) / 255, part)

@@ -1,0 +1,246 @@
+"""Restoration: picture in, picture out. Array -> tiles -> velocity field -> walk -> array."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from irflow_cli.degradations.draw import noise_like
+from irflow_cli.engines.fields import prior_velocity, velocity_of
+from irflow_cli.engines.noise import WHITE, as_if_three, noise_entry, noise_of
+from irflow_cli.engines.tiling import auto_tile, tiled
+from irflow_cli.errors import CheckpointError, ImageError, UsageError
+from irflow_cli.flow.samplers import SAMPLERS
+from irflow_cli.flow.times import GRIDS, make_times
+from irflow_cli.images.picture import Picture, top_of, unit_of
+from irflow_cli.nets import PriorUNet
+from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
+from irflow_cli.runtime.device import autocast, choose_device, choose_precision
+from irflow_cli.seeds import SEEDS
+from irflow_cli.tasks import TASKS, TaskSpec
+from irflow_cli.tensors import array_of, match_dims, tensor_of
+
+LOSSY = ("JPEG", "WEBP", "AVIF", "HEIF")  # formats in which noise loses what its level is estimated by
+TOGETHER = 16  # pictures that share a call at most, where that gains
+
+
+@dataclass(frozen=True)
+class RestoreSettings:
+    """How to restore. None means the task's own default.
+
+    method: flow, a network trained for the task, or prior (denoise), one that knows photographs and no task.
+    sigma: noise of the picture on the 0-255 scale (denoise; None: estimated). strength: 0 the input, 1 the result.
+    source_noise: noise added to the picture before the walk, 0-255 scale, drawn from `seed`. ensemble: mean over the
+    eight mirrorings and turns, at eight times the cost. tile: pixels, 0 for the whole picture at once, None for auto. batch:
+    how many pictures of one size share a call of the network at most; None for as many as fill a tile, but 1 on a CPU, where
+    a picture's last bits then do not depend on its company.
+    """
+
+    task: str
+    steps: int | None = None
+    grid: str | None = None
+    sampler: str | None = None
+    sigma: float | None = None
+    strength: float = 1.0
+    source_noise: float = 0.0
+    ensemble: bool = False
+    tile: int | None = None
+    overlap: int = 32
+    device: str = "auto"
+    precision: str = "auto"
+    seed: int = 0
+    checkpoint: str | None = None
+    method: str = "flow"
+    batch: int | None = None
+
+    @property
+    def sigma_limit(self) -> float | None:
+        """The most noise that can be told, 0-255 scale; None where noise has no meaning."""
+        return WHITE if self.method == "prior" else TASKS[self.task].sigma_max
+
+    @property
+    def trained_for(self) -> TaskSpec:
+        """The task whose checkpoint is used."""
+        return TASKS["prior" if self.method == "prior" else self.task]
+
+    def check(self) -> None:
+        """Raise UsageError, in one line, for the first setting that makes no sense."""
+        known = [name for name, entry in TASKS.items() if not entry.prior]
+        if self.task not in known:
+            raise UsageError(f"unknown task {self.task!r}; there are {', '.join(known)}")
+        limit = self.sigma_limit
+        tile = self.tile or 2 * self.overlap
+        rules = {
+            f"--method is flow or prior, got {self.method!r}": self.method in ("flow", "prior"),
+            "--method prior is for --task denoise; leave it out": self.method == "flow" or self.task == "denoise",
+            f"--steps must be at least 1, got {self.steps}": self.steps is None or self.steps >= 1,
+            f"unknown grid {self.grid!r}; there are {', '.join(GRIDS)}": self.grid is None or self.grid in GRIDS,
+            f"unknown sampler {self.sampler!r}; there are {', '.join(SAMPLERS)}": (self.sampler or "euler") in SAMPLERS,
+            f"--sigma has no meaning for {self.task}; leave it out": self.sigma is None or limit is not None,
+            f"--sigma goes from 0 to {limit}, got {self.sigma}": self.sigma is None or 0 <= self.sigma <= (limit or 0),
+            f"--strength goes from 0 to 1, got {self.strength}": 0 <= self.strength <= 1,
+            f"--source-noise goes from 0 to 50, got {self.source_noise}": 0 <= self.source_noise <= 50,
+            f"--tile must be 0 or at least 64, got {self.tile}": self.tile in (None, 0) or self.tile >= 64,
+            f"--batch must be at least 1, got {self.batch}": self.batch is None or self.batch >= 1,
+            f"--overlap must be from 0 to 128, got {self.overlap}": 0 <= self.overlap <= 128,
+            f"--overlap may be half of --tile at most, got {self.overlap} and {tile}": 2 * self.overlap <= tile,
+            f"task {self.task} has no shipped checkpoint; give --checkpoint": bool(
+                self.checkpoint or self.trained_for.checkpoint
+            ),
+        }
+        for message, holds in rules.items():
+            if not holds:
+                raise UsageError(message)
+
+
+class Restorer:
+    """A network, loaded once, and the settings it is used with."""
+
+    def __init__(self, settings: RestoreSettings, checkpoint: Checkpoint | None = None) -> None:
+        settings.check()
+        self.settings, self.task = settings, TASKS[settings.task]
+        self.device = choose_device(settings.device)
+        self.dtype = choose_precision(settings.precision, self.device)
+        self.checkpoint = checkpoint or load_checkpoint(settings.checkpoint or str(settings.trained_for.checkpoint))
+        if self.checkpoint.card.task not in (("prior",) if settings.method == "prior" else (settings.task, "all-in-one")):
+            raise CheckpointError(
+                f"{self.checkpoint.path} was trained for {self.checkpoint.card.task}, not for "
+                + ("a prior" if settings.method == "prior" else settings.task)
+            )
+        if self.task.sigma_max is not None and self.checkpoint.card.sigma_max is not None:  # a network of others has its own
+            self.task = replace(self.task, sigma_max=float(self.checkpoint.card.sigma_max))
+        self.net = self.checkpoint.net.to(self.device)
+        self.steps = settings.steps or self.task.steps
+        self.walk = SAMPLERS[settings.sampler or self.task.sampler]
+        self.grid = settings.grid or self.task.grid
+        self.redone = 0  # tiles of the last picture that were not finite in half precision
+
+    def restore(
+        self, picture: Picture, progress: Callable[[float], None] = lambda share: None
+    ) -> tuple[Picture, tuple[str, ...]]:
+        """Return the restored picture and notes for the user. Grey stays grey, 16 bits stay 16, alpha is carried through.
+
+        The pixels of `picture` are written over where the memory allows it. `progress` gets the share that is done.
+        """
+        return self.restore_alike([picture], progress)[0]
+
+    def restore_alike(
+        self, pictures: Sequence[Picture], progress: Callable[[float], None] = lambda share: None
+    ) -> list[tuple[Picture, tuple[str, ...]]]:
+        """Return what `restore` does of each of several pictures of one size and type, which share the calls of the network."""
+        sigmas, told = zip(*(self.sigma_of(picture) for picture in pictures), strict=True)
+        stack = [one.pixels if one.pixels.flags.writeable else one.pixels.copy() for one in pictures]
+        self.redone, done = 0, 0
+        for top, left, blocks in self.blocks(stack, sigmas):
+            height, width = blocks.shape[1:3]
+            for pixels, block in zip(stack, blocks, strict=True):
+                pixels[top : top + height, left : left + width] = block
+            done += height * width
+            progress(done / (stack[0].shape[0] * stack[0].shape[1]))
+        redone = (f"{self.redone} tiles overflowed in {self.dtype} and were done again in float32",) if self.redone else ()
+        ends = zip(pictures, stack, told, strict=True)
+        return [(picture.with_pixels(pixels), (*notes, *redone)) for picture, pixels, notes in ends]
+
+    def company(self, picture: Picture) -> int:
+        """Return how many pictures like this one may share the calls of the network: no more pixels than one tile has."""
+        height, width = picture.pixels.shape[:2]
+        fit = max(1, auto_tile(self.device) ** 2 // (height * width))
+        most = self.settings.batch or (1 if self.device.type == "cpu" else TOGETHER)
+        return min(most, fit)
+
+    def sigma_of(self, picture: Picture) -> tuple[float | None, tuple[str, ...]]:
+        """Return the noise (0-255 scale) to take out, given or estimated, and what to tell the user about it."""
+        limit = WHITE if self.settings.method == "prior" else self.task.sigma_max
+        if limit is None or self.settings.sigma is not None:
+            return self.settings.sigma, ()
+        found = noise_of(picture.pixels)
+        if found > limit:
+            return limit, (f"estimated noise sigma {found:.1f} is more than this network knows; using {limit:g}",)
+        blind = picture.format in LOSSY and self.settings.method == "flow"
+        more = ", and what compression hides; the network looks for it" if blind else ""
+        return found, (f"estimated noise sigma {found:.1f}{more}",)
+
+    def blocks(self, stack: list[np.ndarray], sigmas: Sequence[float | None]) -> Iterator[tuple[int, int, np.ndarray]]:
+        """Yield (top, left, restored block of each) of pixels (H, W) or (H, W, 3), as numbers in their range."""
+        height, width = stack[0].shape[:2]
+        whole = max(height, width) + self.settings.overlap + self.net.multiple
+        tile = auto_tile(self.device) if self.settings.tile is None else self.settings.tile or whole
+        overlap = self.settings.overlap
+        if isinstance(self.net, PriorUNet) and self.settings.tile is None:  # which knows pictures of its own size best
+            tile, overlap = self.net.size, min(overlap, self.net.size // 4)
+        white, exact = top_of(stack[0].dtype), stack[0].dtype.kind == "f"
+        generators = [torch.Generator().manual_seed(self.settings.seed % SEEDS) for _ in stack]
+
+        def read(top: int, bottom: int, left: int, right: int) -> Tensor:
+            return torch.cat([tensor_of(unit_of(pixels[top:bottom, left:right])) for pixels in stack])
+
+        def work(part: Tensor) -> Tensor:
+            restored = self.restore_tensor(part, sigmas, generators)
+            return restored - part if exact else restored
+
+        for top, left, block in tiled(work, read, height, width, tile, overlap, self.net.multiple):
+            if exact:  # pixels that do not change stay as they are, to the last bit, and may lie beyond white
+                block = block + read(top, top + block.shape[2], left, left + block.shape[3])
+            else:
+                block = block.clamp_(0, 1).mul_(white).round_()
+            values = array_of(block)
+            yield top, left, values if stack[0].ndim == 3 else values[..., 0]
+
+    @torch.inference_mode()
+    def restore_tensor(self, degraded: Tensor, sigmas: Sequence[float | None], generators: Sequence[torch.Generator]) -> Tensor:
+        """Return the restored (B, 1 or 3, H, W) float32 pictures, not clipped, on the CPU; `sigmas` and `generators` have one
+        for each. Cost: the walk's calls, times eight with `ensemble`."""
+        source, levels = degraded, list(sigmas)
+        if self.settings.source_noise:
+            extra = self.settings.source_noise
+            noise = [noise_like(one[None], generator) for one, generator in zip(degraded, generators, strict=True)]
+            source = degraded + extra / 255 * torch.cat(noise)
+            levels = [None if sigma is None else (sigma**2 + extra**2) ** 0.5 for sigma in sigmas]
+        colour = source.expand(-1, 3, -1, -1)
+        if self.settings.method == "prior" and degraded.shape[1] == 1:
+            colour, levels = as_if_three(colour, levels, generators)
+        colour = colour.to(self.device)
+        views = range(8) if self.settings.ensemble else range(1)
+        total = torch.zeros_like(colour)
+        for view in views:
+            total += _unturned(self._walk(_turned(colour, view), levels), view)
+        restored = (total / len(views)).cpu()
+        if degraded.shape[1] == 1:
+            restored = restored.mean(1, keepdim=True)
+        return degraded + self.settings.strength * (restored - degraded)
+
+    def _walk(self, source: Tensor, sigmas: list[float | None]) -> Tensor:
+        clean = torch.tensor([sigma is not None and sigma <= 0 for sigma in sigmas], device=self.device)
+        if clean.all():
+            return source
+        entry = noise_entry if self.settings.method == "prior" else self.task.start
+        starts = torch.tensor([entry(sigma) for sigma in sigmas], dtype=torch.float64)
+        times = make_times(self.grid, self.steps, starts).to(self.device, torch.float32)
+        given, velocity = source, velocity_of(self.net, source)
+        if self.settings.method == "prior":
+            velocity, entered = prior_velocity(self.net), match_dims(starts, source)
+            source = entered * source + (1 - entered) / 2
+        source = source.contiguous(memory_format=torch.channels_last)
+        with autocast(self.device, self.dtype):
+            restored = self.walk(velocity, source, times).state.float()
+        if self.dtype != torch.float32 and not restored.isfinite().all():
+            self.redone += 1
+            restored = self.walk(velocity, source, times).state
+        if not restored.isfinite().all():
+            raise ImageError("its result holds values that are no numbers; give another --checkpoint")
+        return torch.where(clean[:, None, None, None], given, restored)
+
+
+def _turned(image: Tensor, view: int) -> Tensor:
+    """Return one of eight views: mirrored for odd numbers, then turned by quarters."""
+    return torch.rot90(image.flip(3) if view % 2 else image, view // 2, (2, 3))
+
+
+def _unturned(image: Tensor, view: int) -> Tensor:
+    """Undo `_turned`."""
+    image = torch.rot90(image, -(view // 2), (2, 3))
+    return image.flip(3) if view % 2 else image

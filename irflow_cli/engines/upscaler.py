@@ -1,0 +1,97 @@
+"""Super-resolution by a prior: a small picture is an observation of a large one, and the prior walks to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from irflow_cli.engines.prior import Prior, WalkSettings
+from irflow_cli.engines.tiling import tiled
+from irflow_cli.errors import ImageError, UsageError
+from irflow_cli.flow.observations import OPERATORS, agreeing
+from irflow_cli.images.picture import Picture, as_depth, top_of
+from irflow_cli.runtime.checkpoints import Checkpoint
+from irflow_cli.tasks import MAX_PIXELS
+from irflow_cli.tensors import array_of, tensor_of
+
+TILE = 448  # pixels of a tile's side, of the large picture
+
+
+def check(scale: int, operator: str) -> None:
+    """Raise UsageError, in one line, for a scale or an operator that there is not."""
+    if scale not in (2, 3, 4):
+        raise UsageError(f"--scale is 2, 3 or 4, got {scale}")
+    if operator not in OPERATORS:
+        raise UsageError(f"unknown operator {operator!r}; there are {', '.join(OPERATORS)}")
+
+
+class Upscaler:
+    """A prior, loaded once, that enlarges pictures."""
+
+    def __init__(self, walk: WalkSettings, scale: int, operator: str = "area", checkpoint: Checkpoint | None = None) -> None:
+        check(scale, operator)
+        self.prior = Prior(walk, "means" if operator == "area" else "pixels", checkpoint)
+        self.scale, self.operator = scale, operator
+
+    def enlarge(
+        self, picture: Picture, max_pixels: int = MAX_PIXELS, progress: Callable[[float], None] = lambda share: None
+    ) -> Picture:
+        """Return the picture `scale` times as high and wide. With `area` the means of its blocks are the picture's pixels, to
+        within a grey level; with `grid` its every `scale`-th pixel is. So is alpha, enlarged by bicubic interpolation.
+
+        It is done in tiles, whose weighted means agree with the picture as each does. `progress` gets the share that is done.
+        """
+        height, width = (side * self.scale for side in picture.pixels.shape[:2])
+        if height * width > max_pixels:
+            raise ImageError(f"would have {width} x {height} pixels, more than --max-pixels; raise it, or cut the picture")
+        pixels = np.empty((height, width, *picture.pixels.shape[2:]), picture.pixels.dtype)
+        generator = torch.Generator().manual_seed(picture.seed(self.prior.settings.seed))
+        whole, grain = picture.unit(), 16 * self.scale  # tiles begin and end between pixels of the small picture
+
+        def read(top: int, bottom: int, left: int, right: int) -> Tensor:
+            part = whole[top // self.scale : bottom // self.scale, left // self.scale : right // self.scale].clip(0, 1)
+            return tensor_of(part.repeat(self.scale, 0).repeat(self.scale, 1))
+
+        def work(part: Tensor) -> Tensor:
+            return self._enlarged(part[..., :: self.scale, :: self.scale], generator)
+
+        done = 0
+        for top, left, block in tiled(work, read, height, width, TILE, grain, grain):
+            values = as_depth(array_of(block.clamp(0, 1))[0], pixels.dtype)
+            place = slice(top, top + values.shape[0]), slice(left, left + values.shape[1])
+            pixels[place] = values if pixels.ndim == 3 else values[..., 0]
+            done += block.shape[2] * block.shape[3]
+            progress(done / (height * width))
+        return replace(picture, pixels=pixels, alpha=None if picture.alpha is None else self._smooth(picture.alpha))
+
+    def _enlarged(self, small: Tensor, generator: torch.Generator) -> Tensor:
+        """Return a picture (1, 1 or 3, h, w) in [0, 1] `scale` times as large, on the CPU."""
+        colour = small.expand(-1, 3, -1, -1)
+        observation = OPERATORS[self.operator](colour.to(self.prior.device), self.scale)
+        large = (small.shape[3] * self.scale, small.shape[2] * self.scale)
+        guess = tensor_of(self._guess(array_of(colour)[0], large)) if self.prior.walk.start > 0 else None
+        self.prior.worked += large[0] * large[1]
+        everywhere = torch.ones(large[::-1], dtype=torch.bool)
+        found = self.prior.sample(observation, guess, everywhere, [generator]).state
+        if small.shape[1] == 1:
+            found = found.mean(1, keepdim=True).expand(-1, 3, -1, -1)
+        return agreeing(observation, found)[:, : small.shape[1]].cpu()
+
+    def _smooth(self, small: np.ndarray) -> np.ndarray:
+        """Return a channel (h, w) `scale` times as large by bicubic interpolation, agreeing with what it was, of its type."""
+        values = small.astype(np.float32) / np.float32(top_of(small.dtype))
+        guess = self._guess(values, (values.shape[1] * self.scale, values.shape[0] * self.scale))
+        large = agreeing(OPERATORS[self.operator](tensor_of(values), self.scale), tensor_of(guess))
+        return as_depth(large[0, 0].numpy(), small.dtype)
+
+    def _guess(self, small: np.ndarray, large: tuple[int, int]) -> np.ndarray:
+        """Return the picture (h, w, 3), or one channel (h, w), enlarged by bicubic interpolation; pixels of a grid stay."""
+        if self.operator == "area":
+            return cv2.resize(small, large, interpolation=cv2.INTER_CUBIC)
+        stretch = np.array([[self.scale, 0, 0], [0, self.scale, 0]], np.float32)
+        return cv2.warpAffine(small, stretch, large, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)

@@ -1,0 +1,1 @@
+"""Pictures: the value, and how files hold it."""

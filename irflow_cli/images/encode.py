@@ -1,0 +1,154 @@
+"""Pictures into the bytes of files: what each format can hold, and what is said when it cannot."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from irflow_cli.errors import ImageError, UsageError
+from irflow_cli.images.decode import register_heif
+from irflow_cli.images.deep import encode_deep_png
+from irflow_cli.images.metadata import METADATA, XMP_TAG, kept_tags, xmp_options
+from irflow_cli.images.picture import BAND, Picture, as_depth
+from irflow_cli.images.tiff import encode_deep_tiff
+
+
+class Format(NamedTuple):
+    """What a format holds: types of pixels, transparency, whether it is exact always, on demand, or never, and how many pixels
+    a side."""
+
+    dtypes: tuple[str, ...]
+    alpha: bool
+    exact: str
+    side: int = 2**31 - 1
+
+
+FORMATS = {
+    "PNG": Format(("uint8", "uint16"), True, "always"),
+    "TIFF": Format(("uint8", "uint16", "float32"), True, "always"),
+    "BMP": Format(("uint8",), False, "always"),
+    "WEBP": Format(("uint8",), True, "on demand", 16383),
+    "JPEG": Format(("uint8",), False, "never", 65500),
+    "AVIF": Format(("uint8",), True, "never", 65535),
+    "HEIF": Format(("uint8",), True, "never"),
+}
+MAX_XMP, MAX_EXIF = 65_504, 65_533  # bytes, in a JPEG
+PNG_LEVEL = 2  # of zlib: at 6 photographs get smaller by some 8 hundredths, in four times the time
+QUALITY = 92  # of lossy files whose source does not say
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How results are written. quality: 1 to 100, None as the source; metadata: keep EXIF and XMP, strip them, or keep
+    all but the place. The colour profile is always kept, for the colours mean nothing without it."""
+
+    quality: int | None = None
+    lossless: bool = False
+    metadata: str = "keep"
+
+    def check(self) -> None:
+        """Raise UsageError for values that make no sense."""
+        if self.quality is not None and not 1 <= self.quality <= 100:
+            raise UsageError(f"--quality goes from 1 to 100, got {self.quality}")
+        if self.metadata not in METADATA:
+            raise UsageError(f"--metadata is one of {', '.join(METADATA)}, got {self.metadata!r}")
+        if self.lossless and self.quality is not None:
+            raise UsageError("--lossless and --quality contradict each other; give one of them")
+
+
+def check_encoding(picture: Picture, kind: str, coding: Coding) -> None:
+    """Raise ImageError for a picture that format `kind` cannot hold, for its transparency or, where asked, without loss."""
+    if picture.alpha is not None and not FORMATS[kind].alpha:
+        raise ImageError(f"{kind} cannot hold transparency; write PNG or WebP (--format)")
+    side, most = max(picture.pixels.shape[:2]), FORMATS[kind].side
+    if side > most:
+        raise ImageError(f"{kind} holds up to {most} pixels a side, not {side}; write PNG or TIFF (--format)")
+    if kind == "HEIF":
+        register_heif()
+    if coding.lossless and FORMATS[kind].exact == "never":
+        raise ImageError(f"{kind} cannot be written without loss here; write PNG or WebP (--format)")
+
+
+def encode_picture(
+    picture: Picture, kind: str, coding: Coding | None = None, *, spend: bool = False
+) -> tuple[bytes, tuple[str, ...]]:
+    """Return the picture as the bytes of a file of format `kind`, and what got lost on the way, to be said.
+
+    Depth and tags that the format cannot hold are rounded or left out, and said. With `spend` the memory of the pixels may be
+    given back while they are written, so that a large picture is not there twice: nothing may look at them afterwards.
+    Raises ImageError as `check_encoding` does.
+    """
+    coding, form, notes = coding or Coding(), FORMATS[kind], []
+    check_encoding(picture, kind, coding)
+    if coding.quality is not None and form.exact == "always":
+        notes.append(f"{kind} has no quality; --quality is left out")
+    if kind == "BMP" and any((picture.tags.icc, picture.tags.exif, picture.tags.xmp)):
+        notes.append("BMP cannot hold a colour profile, EXIF or XMP; left out")
+    if kind == "JPEG" and picture.tags.exif and len(picture.tags.exif) > MAX_EXIF:
+        notes.append("its EXIF is too long for a JPEG; left out")
+        picture = replace(picture, tags=replace(picture.tags, exif=None))
+    if kind == "JPEG" and picture.tags.xmp and len(picture.tags.xmp) > MAX_XMP:
+        notes.append("its XMP is too long for a JPEG; left out")
+        picture = replace(picture, tags=replace(picture.tags, xmp=None))
+    if picture.pixels.dtype.name not in form.dtypes:
+        dtype = np.dtype(form.dtypes[-1])
+        notes.append(f"{kind} cannot hold {picture.pixels.dtype.name}; written as {dtype.name}")
+        if picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1):
+            notes.append("values beyond 0 to 1 were clipped")
+        alpha = None if picture.alpha is None else as_depth(picture.alpha, dtype)
+        picture = replace(picture, pixels=as_depth(picture.pixels, dtype), alpha=alpha)
+    tags, said = kept_tags(picture.tags, coding.metadata)
+    picture = replace(picture, tags=tags)
+    if picture.pixels.dtype == np.uint8:
+        data = _by_pillow(picture, kind, coding, spend)
+    else:
+        data = encode_deep_tiff(picture) if kind == "TIFF" else encode_deep_png(picture)
+    return data, (*notes, *said)
+
+
+def _by_pillow(picture: Picture, kind: str, coding: Coding, spend: bool) -> bytes:
+    tags = picture.tags
+    options: dict[str, Any] = dict(picture.coding) if kind == picture.format else {}
+    if kind in ("JPEG", "WEBP", "AVIF", "HEIF") and (coding.quality is not None or not options):
+        full = {"JPEG": {"subsampling": "4:4:4"}, "AVIF": {"subsampling": "4:4:4"}, "HEIF": {"chroma": 444}}.get(kind, {})
+        options = {name: options.get(name, value) for name, value in full.items()}
+        options["quality"] = QUALITY if coding.quality is None else coding.quality
+    if kind == "WEBP":
+        lossless = coding.lossless or (coding.quality is None and bool(options.get("lossless")))
+        options |= {"lossless": lossless, "exact": lossless}
+        options.setdefault("quality", QUALITY)
+    options |= {"compress_level": PNG_LEVEL} if kind == "PNG" else {}
+    options |= {"icc_profile": tags.icc} if tags.icc else {}
+    options |= {"dpi": tags.dpi} if tags.dpi and kind in ("PNG", "JPEG", "TIFF", "BMP") else {}
+    if kind == "TIFF":
+        options["exif"] = Image.Exif()
+        options["exif"].load(tags.exif or b"")
+        options["exif"].update({XMP_TAG: tags.xmp} if tags.xmp else {})
+    elif kind != "BMP":
+        options |= {"exif": tags.exif} if tags.exif else {}
+        options |= xmp_options(tags.xmp, kind) if tags.xmp else {}
+    pixels = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
+    buffer = io.BytesIO()
+    try:
+        _image_of(pixels, spend).save(buffer, kind, **options)
+    except (OSError, ValueError, KeyError) as error:
+        raise ImageError(f"cannot be written as {kind} ({error})") from None
+    return buffer.getvalue()
+
+
+def _image_of(pixels: np.ndarray, spend: bool) -> Image.Image:
+    """Return pixels as Pillow has them. With `spend` they are handed over from the bottom up, and what was is given back."""
+    if not (spend and pixels.flags.owndata and pixels.flags.c_contiguous):
+        return Image.fromarray(pixels)
+    image: Image.Image | None = None
+    for top in reversed(range(0, len(pixels), BAND)):
+        band = Image.fromarray(pixels[top:])
+        image = image or Image.new(band.mode, pixels.shape[1::-1], None)  # type: ignore[arg-type] - None: as it comes
+        image.paste(band, (0, top))
+        pixels.resize((top, *pixels.shape[1:]), refcheck=False)
+    assert image is not None
+    return image

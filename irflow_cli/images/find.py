@@ -1,0 +1,36 @@
+"""Pictures in folders, found by the endings of their names."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+SUFFIXES = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".jfif": "JPEG",
+    ".jpe": "JPEG",
+    ".webp": "WEBP",
+    ".bmp": "BMP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".avif": "AVIF",
+    ".heic": "HEIF",
+    ".heif": "HEIF",
+}
+
+
+def find_pictures(folder: Path, *, deep: bool = True) -> list[Path]:
+    """Return the files in `folder`, and with `deep` below it, sorted, whose names end like pictures.
+
+    Folders and files that start with a dot are left out; links to folders are not followed, so there are no loops. A folder
+    that may not be looked into is returned itself, so that it fails as a picture does.
+    """
+    found: list[Path] = []
+    closed: list[OSError] = []
+    for root, folders, files in os.walk(folder, onerror=closed.append):
+        folders[:] = [name for name in folders if deep and not name.startswith(".")]
+        pictures = (Path(root, name) for name in files if not name.startswith("."))
+        found += [path for path in pictures if path.suffix.lower() in SUFFIXES and path.is_file()]
+    return sorted([*found, *(Path(error.filename) for error in closed)])

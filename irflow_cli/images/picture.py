@@ -1,0 +1,97 @@
+"""Pictures as values: upright pixels, transparency, and what came with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from irflow_cli.errors import ImageError
+from irflow_cli.images.metadata import Tags
+from irflow_cli.seeds import seed_of_content
+
+BAND = 256  # rows that are taken over from Pillow at a time
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded picture, upright.
+
+    pixels: (H, W) grey or (H, W, 3) RGB, uint8, uint16 or float32 (nominally 0 to 1); alpha: (H, W) of the same type or
+    None; format: Pillow's name of the file's format; tags: what came with the pixels; coding: how the file was encoded,
+    as options of Pillow's `save`; notes: what the reader should tell the user.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None
+    format: str
+    tags: Tags = field(default_factory=Tags)
+    coding: dict[str, object] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def top(self) -> float:
+        """The value of white: 255, 65535, or 1 for float pixels."""
+        return top_of(self.pixels.dtype)
+
+    def rgb8(self) -> np.ndarray:
+        """Return (H, W, 3) uint8, whatever the picture holds."""
+        pixels = self.pixels if self.pixels.ndim == 3 else np.repeat(self.pixels[..., None], 3, axis=2)
+        return as_depth(pixels, np.dtype(np.uint8))
+
+    def unit(self) -> np.ndarray:
+        """Return (H, W, 1 or 3) float32 in [0, 1]."""
+        pixels = self.pixels if self.pixels.ndim == 3 else self.pixels[..., None]
+        return pixels.astype(np.float32) / np.float32(self.top)
+
+    def seed(self, given: int) -> int:
+        """Return the seed of draws that hang on the picture's content and the seed given, and not on its name or place."""
+        return seed_of_content(given, np.ascontiguousarray(self.pixels).tobytes())
+
+    def with_pixels(self, pixels: np.ndarray) -> Picture:
+        """Return the same picture, alpha, tags and coding with other pixels of the same shape and type."""
+        return replace(self, pixels=pixels)
+
+
+def top_of(dtype: np.dtype) -> float:
+    """Return the value of white in pixels of a type."""
+    return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
+
+
+def unit_of(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels (H, W) or (H, W, 3) as float32, white at 1."""
+    return pixels.astype(np.float32) * np.float32(1 / top_of(pixels.dtype))
+
+
+def as_depth(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return pixels rounded to another type; float values beyond 0 to 1 are clipped. Unchanged when it is theirs."""
+    if pixels.dtype == dtype:
+        return pixels
+    values = pixels.astype(np.float64).clip(0, top_of(pixels.dtype)) * (top_of(dtype) / top_of(pixels.dtype))
+    return (values if dtype.kind == "f" else np.round(values)).astype(dtype)
+
+
+def too_large(name: str, max_pixels: int) -> ImageError:
+    return ImageError(f"{name}: larger than {max_pixels} pixels; --max-pixels raises the limit")
+
+
+def split_alpha(
+    pixels: np.ndarray, kind: str, tags: Tags | None = None, coding: dict | None = None, notes: tuple[str, ...] = ()
+) -> Picture:
+    """Return a picture from (H, W), (H, W, 2 grey + alpha), (H, W, 3) or (H, W, 4) pixels."""
+    alpha = None
+    if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
+        pixels, alpha = pixels[..., :-1], np.ascontiguousarray(pixels[..., -1])
+        pixels = pixels[..., 0] if pixels.shape[2] == 1 else pixels
+    return Picture(np.ascontiguousarray(pixels), alpha, kind, tags or Tags(), coding or {}, notes)
+
+
+def upright(pixels: np.ndarray, turn: int) -> np.ndarray:
+    """Return the pixels with EXIF orientation `turn` (1 to 8) undone."""
+    if turn in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if turn in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if turn in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return pixels

@@ -1,0 +1,78 @@
+"""Pictures in files, filled where masks say they are missing."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import irflow_cli
+from irflow_cli.batch.plan import STREAM, Files, Job, plan
+from irflow_cli.batch.run import Outcome, Progress, recoded, work_through
+from irflow_cli.engines.inpainter import Inpainter
+from irflow_cli.engines.prior import WalkSettings
+from irflow_cli.errors import UsageError
+from irflow_cli.images.picture import Picture
+from irflow_cli.services.masks import MaskSettings, hole_of
+
+LARGE = 0.6  # share of a picture beyond which the filling is mostly made up
+
+
+@dataclass(frozen=True)
+class InpaintRequest:
+    """Pictures to fill, where their holes are, how to walk, and how many proposals to make of each."""
+
+    files: Files
+    masks: MaskSettings
+    walk: WalkSettings = field(default_factory=WalkSettings)
+    samples: int = 1
+
+    def plan(self) -> list[Job]:
+        """Return the jobs, one for each proposal; raises UsageError and NothingToDo before any work is done."""
+        self.masks.check()
+        self.walk.check()
+        if not 1 <= self.samples <= 100:
+            raise UsageError(f"--samples goes from 1 to 100, got {self.samples}")
+        if self.samples > 1 and str(STREAM) in (str(self.files.output), *self.files.inputs):
+            raise UsageError("several --samples are several files, - is one; give files or folders")
+        return plan(self.files, self.samples, self.masks.pair, self.masks.mask)
+
+    def inpainter(self) -> Inpainter:
+        """Return the prior that fills, loaded. Several proposals are walked as by `best` unless a preset is named: those of the
+        default would be almost one. Raises UsageError for walks with one end, and as `Prior` does."""
+        several = self.samples > 1
+        found = Inpainter(replace(self.walk, preset=self.walk.preset or ("best" if several else None)))
+        if several and not found.prior.draws:
+            raise UsageError("this walk has one end, whatever the seed; for several --samples use --preset best")
+        return found
+
+
+def inpaint_files(
+    request: InpaintRequest, progress: Progress = lambda done: None, stop: threading.Event | None = None
+) -> Iterator[Outcome]:
+    """Fill every picture of a request and yield what became of each. Raises before any work if it makes no sense."""
+    jobs = request.plan()
+    inpainter = request.inpainter()
+    whole = any(Path(given).is_dir() for given in request.files.inputs)  # not single files out of more
+    spare = request.masks.spare([job.mask for job in jobs], deep=request.files.recursive) if whole else []
+    lost = [Outcome(Job(mask, mask), "failed", f"{mask}: no picture has its name; rename or move it") for mask in spare]
+    if lost and request.files.fail_fast:
+        return iter(lost[:1])
+    masks = replace(request.masks, mask=None)  # a mask's content counts, not its name
+
+    def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
+        hole = hole_of(request.masks, picture, job.mask, request.files.max_pixels)
+        notes, share = recoded(job, request.files, picture), float(hole.inside.mean())
+        if picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1):
+            notes += ("it has values beyond 0 to 1; what is filled in stays between",)
+        if share > LARGE:
+            notes += (f"{share:.0%} of it is missing; what is filled in is mostly made up",)
+        filled = inpainter.fill(picture, hole, request.walk.seed + job.sample, progress)
+        return replace(filled, alpha=None) if request.masks.from_alpha else filled, notes  # nothing is transparent any more
+
+    prior = inpainter.prior
+    identity = f"inpaint {masks} {prior.settings} {prior.checkpoint.card.to_json()} {irflow_cli.__version__}"
+    done = work_through(jobs, work, request.files, identity, opaque=request.masks.from_alpha, progress=progress, stop=stop)
+    return itertools.chain(lost, done)

@@ -1,0 +1,41 @@
+"""Pictures in files, restored into others."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import irflow_cli
+from irflow_cli.batch.plan import Files, Job, plan
+from irflow_cli.batch.run import Alike, Outcome, Progress, work_through
+from irflow_cli.engines.restorer import Restorer, RestoreSettings
+from irflow_cli.images.picture import Picture
+
+
+@dataclass(frozen=True)
+class RestoreRequest:
+    """Pictures to restore, where to put them (see `batch.plan`), and how."""
+
+    files: Files
+    settings: RestoreSettings
+
+    def plan(self) -> list[Job]:
+        """Return the jobs; raises UsageError and NothingToDo before any work is done."""
+        self.settings.check()
+        return plan(self.files)
+
+
+def restore_files(
+    request: RestoreRequest, progress: Progress = lambda done: None, stop: threading.Event | None = None
+) -> Iterator[Outcome]:
+    """Restore every picture of a request and yield what became of each. Raises before any work if it makes no sense."""
+    jobs = request.plan()
+    restorer = Restorer(request.settings)
+    identity = f"{request.settings} {restorer.checkpoint.card.to_json()} {irflow_cli.__version__}"
+
+    def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
+        return restorer.restore(picture, progress)
+
+    alike = Alike(restorer.company, restorer.restore_alike)
+    return work_through(jobs, work, request.files, identity, alike=alike, progress=progress, stop=stop)

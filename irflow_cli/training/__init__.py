@@ -1,0 +1,1 @@
+"""Training of networks, from folders of photographs to a checkpoint."""

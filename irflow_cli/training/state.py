@@ -1,0 +1,65 @@
+"""The state of a training run in a file: all that the next iteration depends on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from irflow_cli.errors import CheckpointError, UsageError
+from irflow_cli.runtime.checkpoints import Card
+from irflow_cli.runtime.files import write_atomically
+from irflow_cli.training.options import FREE, TrainRequest
+
+if TYPE_CHECKING:
+    from irflow_cli.training.loop import Run
+
+
+def save_state(run: Run, path: Path, card: Card) -> None:
+    """Write everything that the next iteration depends on."""
+    tensors = {f"net.{key}": value for key, value in run.net.state_dict().items()}
+    tensors |= {f"average.{key}": value for key, value in run.averaged.state_dict().items()}
+    for name, parameter in run.net.named_parameters():
+        for optimiser in run.optimisers:
+            for key, value in optimiser.state.get(parameter, {}).items():
+                tensors[f"optimiser.{key}.{name}"] = value
+    note = {"iteration": run.iteration, "seconds": run.seconds, "best": run.best}
+    contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
+    data = save(contiguous, {"irflow": card.to_json(), "run": json.dumps(note)})
+    write_atomically(path, data, overwrite=True)
+
+
+def load_state(run: Run, path: Path, request: TrainRequest) -> None:
+    """Read what `save_state` wrote. Raises CheckpointError when it is damaged or of another network, UsageError when it was
+    begun with other options than the request has."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            note = json.loads(file.metadata()["run"])
+            begun = json.loads(file.metadata()["irflow"])["trained"]["recipe"]
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        run.net.load_state_dict(_below(tensors, "net."))
+        run.averaged.load_state_dict(_below(tensors, "average."))
+        owner = {p: o for o in run.optimisers for group in o.param_groups for p in group["params"]}
+        for name, parameter in run.net.named_parameters():
+            for key in ("step", "exp_avg", "exp_avg_sq", "momentum"):
+                value = tensors.get(f"optimiser.{key}.{name}")
+                if value is not None:
+                    moved = value.to(parameter.device)
+                    like = torch.empty_like(parameter) if moved.ndim else moved
+                    owner[parameter].state[parameter][key] = like.copy_(moved)
+    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
+        raise CheckpointError(f"{path} cannot be resumed: {str(error).splitlines()[0]}") from None
+    for key, value in begun.items():
+        if key not in FREE and getattr(request, key, value) != value:
+            raise UsageError(f"{request.out} was begun with --{key.replace('_', '-')} {value}, and goes on with that alone")
+    run.iteration, run.seconds, run.best = note["iteration"], note["seconds"], note["best"]
+    run.average.n_averaged.fill_(run.iteration)
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

@@ -1,0 +1,124 @@
+"""Two runs compared: what is better, what is worse, and what is chance."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from irflow_cli.bench.compare import bootstrap, compare, lost
+from irflow_cli.bench.metrics import Scores
+from irflow_cli.bench.records import Row, other_machine, read_environment, read_rows, write_rows
+from irflow_cli.errors import UsageError
+
+
+def results(path: Path, gain: float = 0.0, slower: float = 1.0, lpips: float = 0.0, count: int = 12, digest: str = "d") -> Path:
+    draw = np.random.default_rng(0)
+    rows = []
+    for number in range(count):
+        scores = Scores(
+            psnr=25 + 5 * draw.random() + gain, lpips=0.2 + lpips, seconds_per_mp=(2 + 0.1 * draw.random()) * slower
+        )
+        rows.append(Row(str(number), "irflow", 1, scores, task="denoise", digest=f"{digest}{number}"))
+        rows.append(Row(str(number), "input", 0, Scores(psnr=20), task="denoise", digest=f"{digest}{number}"))
+    write_rows(path, rows, {})
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "figure", "verdict"),
+    [
+        ({"gain": 0.05}, "psnr", "better"),
+        ({"gain": -0.05}, "psnr", "worse"),
+        ({}, "psnr", "same"),
+        ({"lpips": 0.01}, "lpips", "worse"),
+        ({"lpips": -0.01}, "lpips", "better"),
+        ({"slower": 1.5}, "seconds_per_mp", "worse"),
+        ({"slower": 0.5}, "seconds_per_mp", "better"),
+        ({"slower": 1.05}, "seconds_per_mp", "same"),
+        ({"gain": -1, "count": 3}, "psnr", "too few"),
+        ({"gain": -0.004}, "psnr", "same"),  # which no table shows
+    ],
+)
+def test_changes_are_told_picture_by_picture(change: dict, figure: str, verdict: str, tmp_path: Path) -> None:
+    found = compare(results(tmp_path / "old.jsonl"), results(tmp_path / "new.jsonl", **change))
+    assert {one.figure: one.verdict for one in found}[figure] == verdict
+    assert {one.label for one in found} == {"denoise, 1 step"}
+
+
+def test_a_difference_that_pictures_do_not_agree_on_is_chance(tmp_path: Path) -> None:
+    old, new = results(tmp_path / "old.jsonl"), tmp_path / "new.jsonl"
+    rows = read_rows(old)
+    for index, row in enumerate(rows):
+        rows[index] = Row(
+            row.picture, row.method, row.steps, Scores(psnr=row.scores.psnr + (-1) ** (index // 2)), digest=row.digest
+        )
+    write_rows(new, rows, {})
+    assert [one.verdict for one in compare(old, new)] == ["same"]
+
+
+def test_chance_alone_is_seldom_called_a_change() -> None:
+    draw = np.random.default_rng(2)
+    for count in (8, 24):
+        missed = sum(low > 0 or high < 0 for low, high in (bootstrap(draw.normal(size=count)) for _ in range(200)))
+        assert missed <= 20  # ten of 200 are expected
+
+
+def test_what_hangs_on_the_machine_is_compared_on_one_alone(tmp_path: Path) -> None:
+    old, new = results(tmp_path / "old.jsonl"), results(tmp_path / "new.jsonl", slower=2)
+    assert "seconds_per_mp" in {change.figure for change in compare(old, new)}
+    for path, threads in ((old, "1"), (new, "16")):
+        write_rows(path, read_rows(path), {"threads": threads})
+    assert other_machine(read_environment(old), read_environment(new)) == ("threads",)
+    assert "seconds_per_mp" not in {change.figure for change in compare(old, new)}
+
+
+def test_a_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(UsageError, match="not text"):
+        read_rows(tmp_path / "x.jsonl")
+
+
+def test_other_inputs_do_not_compare(tmp_path: Path) -> None:
+    old = results(tmp_path / "old.jsonl")
+    with pytest.raises(UsageError, match="another picture"):
+        compare(old, results(tmp_path / "new.jsonl", digest="other"))
+    bordered = tmp_path / "bordered.jsonl"
+    write_rows(bordered, [replace(row, border=4) for row in read_rows(old)], {})
+    with pytest.raises(UsageError, match="border"):
+        compare(old, bordered)
+    write_rows(tmp_path / "none.jsonl", [], {})
+    with pytest.raises(UsageError, match="in common"):
+        compare(old, tmp_path / "none.jsonl")
+    with pytest.raises(UsageError, match="No such file"):
+        compare(old, tmp_path / "missing.jsonl")
+
+
+def test_the_interval_holds_the_mean_and_narrows() -> None:
+    values = np.random.default_rng(1).normal(3, 1, 400)
+    few, many = bootstrap(values[:20]), bootstrap(values)
+    assert few[0] < values[:20].mean() < few[1]
+    assert many[0] < 3 < many[1]
+    assert many[1] - many[0] == pytest.approx(2 * 1.96 / 20, rel=0.2)
+
+
+def test_rows_survive_their_file_and_a_torn_last_line(tmp_path: Path) -> None:
+    path = results(tmp_path / "rows.jsonl", count=2)
+    rows = read_rows(path)
+    assert [(row.picture, row.key) for row in rows[:2]] == [("0", ("", "irflow", 1, "")), ("0", ("", "input", 0, ""))]
+    assert np.isnan(rows[0].scores.vif)
+    whole = path.read_text()
+    path.write_text(whole[:-30])
+    assert [row.picture for row in read_rows(path)] == ["0", "0", "1"]
+    path.write_text("nonsense\n" + whole)
+    with pytest.raises(UsageError, match="line 1"):
+        read_rows(path)
+
+
+def test_a_figure_that_is_gone_is_told(tmp_path: Path) -> None:
+    old, new = results(tmp_path / "old.jsonl"), tmp_path / "new.jsonl"
+    assert lost(old, results(new)) == []
+    write_rows(new, [replace(row, scores=replace(row.scores, lpips=float("nan"))) for row in read_rows(old)], {})
+    assert lost(old, new) == [f"denoise, 1 step has no LPIPS in {new}"]

@@ -1,0 +1,138 @@
+"""Figures of one picture against scikit-image on the same bytes, and what is suspicious."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from drawn import scene
+from scipy.linalg import sqrtm
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
+from irflow_cli.bench import metrics as figures
+from irflow_cli.bench.metrics import FIGURES, Scores, SetFigures, absent, doubts, mean_of, measure, shift_of
+from irflow_cli.bench.sets import unit
+
+BACKBONES = frozenset({"lpips", "dists"})
+
+
+def spoiled(clean: np.ndarray, seed: int = 0) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(0, 12, clean.shape)
+    return (clean + noise).clip(0, 255).round().astype(np.uint8)
+
+
+@pytest.mark.parametrize("border", [0, 4])
+def test_figures_are_those_of_the_bytes(border: int) -> None:
+    clean = scene(60, 70)
+    noisy = spoiled(clean)
+    found = measure(noisy, clean, border, BACKBONES)
+    inside = (slice(border, 60 - border), slice(border, 70 - border))
+    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255, "channel_axis": 2}
+    assert found["psnr"] == pytest.approx(peak_signal_noise_ratio(clean[inside], noisy[inside], data_range=255), abs=1e-4)
+    assert found["ssim"] == pytest.approx(structural_similarity(clean[inside], noisy[inside], **options), abs=1e-4)
+    assert "ms_ssim" not in found  # the picture is too small
+
+
+def test_equal_pictures_count_as_100_dB() -> None:
+    clean = scene(30, 40)
+    assert measure(clean, clean, 0, BACKBONES)["psnr"] == 100
+
+
+def test_a_shifted_crop_and_another_range_are_caught() -> None:
+    clean = scene(80, 90)
+    noisy = spoiled(clean)
+    assert doubts(noisy, clean, "it") == ()
+    for right, down in ((1, 0), (0, -1), (3, 2)):
+        moved = np.roll(noisy, (down, right), (0, 1))
+        assert shift_of(moved.mean(2), clean.mean(2)) == (right, down)
+        assert "moved" in doubts(moved, clean, "it")[0]
+    assert "range" in doubts((noisy / 255).round().astype(np.uint8), clean, "it")[0]
+    assert "range" in doubts(noisy // 4, clean, "it")[0]
+
+
+def test_missing_backbones_say_where_they_belong_and_nothing_is_downloaded(monkeypatch, tmp_path) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    there = {"torchmetrics", "torchvision", "torch_fidelity"}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in there else None)
+    told = absent()
+    assert set(told) == {"lpips", "dists", "fid", "kid"}
+    assert all(str(tmp_path / "checkpoints") in advice for advice in told.values())
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / str(FIGURES["lpips"].weights)).touch()
+    assert set(absent()) == {"dists", "fid", "kid"}
+    (tmp_path / "checkpoints" / figures.INCEPTION).touch()
+    assert set(absent()) == {"dists"}
+    there -= {"torchvision", "torch_fidelity"}
+    assert "torchvision" in absent()["lpips"]
+    assert "torch-fidelity" in absent()["fid"]
+    there.remove("torchmetrics")
+    assert set(absent()) == set(figures.LIBRARY)
+    assert "irflow[metrics]" in absent()["vif"]
+
+
+def test_a_perceptual_figure_needs_no_library(monkeypatch) -> None:
+    monkeypatch.setattr(figures, "_library", None)
+    clean = scene(180, 180)
+    found = measure(spoiled(clean), clean, 0, frozenset(figures.LIBRARY))
+    assert 0.5 < found["ms_ssim"] < 1
+
+
+class Features(torch.nn.Module):
+    """Stands for the Inception network: the mean and the deviation of each channel."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        values = pixels.float().flatten(2) / 255
+        return torch.cat([values.mean(2), values.std(2)], dim=1)
+
+
+def test_sets_are_as_far_apart_as_their_features(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "inception", Features)
+    sets, count = SetFigures(frozenset({"lpips"})), 12
+    features = []
+    for seed in range(count):
+        clean = scene(40, 48, seed)
+        sets.add("same", "", clean, clean)
+        sets.add("other", "", spoiled(clean, seed), clean)
+        features.append([Features()(unit(one) * 255)[0].double().numpy() for one in (spoiled(clean, seed), clean)])
+    same, other = sets.of("same", count), sets.of("other", count)
+    assert same == {"fid": pytest.approx(0, abs=1e-3), "kid": pytest.approx(0, abs=0.02)}
+    one, two = np.array(features).transpose(1, 0, 2)
+    root = sqrtm(np.cov(one.T) @ np.cov(two.T))
+    expected = ((one.mean(0) - two.mean(0)) ** 2).sum() + np.trace(np.cov(one.T) + np.cov(two.T) - 2 * root.real)
+    assert other["fid"] == pytest.approx(expected, rel=1e-3)
+    assert other["kid"] > same["kid"]
+    for index in range(count):
+        sets.add("part", "", scene(40, 48, index), scene(40, 48, index))
+    assert sets.of("part", count + 1) is None
+    sets.add("few", "", clean, clean)
+    assert sets.of("few", 1) == {}
+
+
+def test_means_are_over_all_or_none() -> None:
+    mean = mean_of([Scores(psnr=20), Scores(psnr=30, vif=0.5, fid=4)])
+    assert (mean.psnr, mean.fid) == (25, 4)  # a figure of the set stands with one picture
+    assert np.isnan(mean.vif)
+    assert np.isnan(mean.lpips)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda pixels: pixels // 2, "contrast"),
+        (lambda pixels: (pixels * (219 / 255) + 16).astype(np.uint8), "contrast"),
+        (lambda pixels: 255 - pixels // 2, "contrast"),
+        (lambda pixels: pixels[..., ::-1], "channels in another order"),
+        (lambda pixels: pixels[:, ::-1], "mirrored"),
+        (lambda pixels: pixels[::-1], "turned over"),
+        (lambda pixels: np.roll(pixels, 3, 1), "moved"),
+    ],
+)
+def test_faults_of_programs_are_told(change: Callable[[np.ndarray], np.ndarray], told: str) -> None:
+    clean = scene(96, 120, 4)
+    clean[..., 2] //= 2
+    assert doubts(clean, clean, "it") == ()
+    assert doubts(spoiled(clean, 1), clean, "it") == ()
+    assert any(told in doubt for doubt in doubts(np.ascontiguousarray(change(clean)), clean, "it"))

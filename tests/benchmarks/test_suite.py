@@ -1,0 +1,119 @@
+"""The suite that fills the README from measured results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import suite
+import torch
+from drawn import scene
+from PIL import Image
+
+from irflow_cli.bench import plots
+from irflow_cli.bench.records import read_rows
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    for seed, name in enumerate(("one", "two <b>")):
+        clean = scene(64, 72, 3 * seed)
+        for kind, pixels in (("clean", clean), ("degraded", clean // 2 + 60)):
+            (tmp_path / "set" / kind).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(tmp_path / "set" / kind / f"{name}.png")
+    return tmp_path / "set"
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What the script came to."""
+
+    code: int
+    err: str
+
+
+@pytest.fixture
+def measured(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Finished]:
+    """Return `python benchmarks/suite.py` on the sets in the test's folder."""
+
+    def call(name: str, *arguments: object) -> Finished:
+        code = suite.main([name, str(tmp_path), *map(str, arguments)])
+        return Finished(code, capsys.readouterr().err)
+
+    return call
+
+
+def test_an_unknown_suite_is_refused(measured) -> None:
+    with pytest.raises(SystemExit):
+        measured("papers")
+
+
+def test_a_suite_without_its_page_is_one_line(measured, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = measured("readme")
+    assert (done.code, "run this at the root of irflow's source tree" in done.err) == (2, True)
+
+
+def test_a_suite_fills_the_readme_and_a_difference_is_found(measured, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:
+    entries = {"tiny": suite.Entry("set", 2, "Tiny", "derain", steps=(1,)), "absent": suite.Entry("none", 2, "None", "derain")}
+    monkeypatch.setitem(suite.SUITES, "readme", entries)
+    readme = tmp_path / "README.md"
+    readme.write_text(
+        "before\n<!-- bench tiny -->\nold\n<!-- /bench -->\n<!-- bench absent -->\nkept\n<!-- /bench -->\nafter\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / suite.SCRIPTS["readme"]
+    script.parent.mkdir()
+    script.write_text("import pathlib, sys\npathlib.Path('asked').write_text(' '.join(sys.argv[1:]))\n")
+    checkpoint = str(tiny_checkpoint("derain"))
+    problems = lambda: suite.page_problems(tmp_path, "readme", checkpoint)  # noqa: E731
+    assert problems() == []  # nothing is stored yet
+    done = measured("readme", "--checkpoint", checkpoint)
+    assert done.code == 0, done.err
+    assert (tmp_path / "asked").read_text() == f"--store --threads {torch.get_num_threads()}"
+    text = readme.read_text()
+    assert text.startswith("before\n<!-- bench tiny -->\n`irflow bench set/ --task derain --steps 1`\n\n| Tiny, 2 pictures")
+    assert text.endswith("<!-- /bench -->\n<!-- bench absent -->\nkept\n<!-- /bench -->\nafter\n")
+    assert len(read_rows(tmp_path / suite.STORE / "tiny.jsonl")) == 4
+    assert "other weights or code" in suite.page_problems(tmp_path, "readme")[0]  # than those that ship
+    assert problems() == ["README.md's table absent has no results in benchmarks/results/absent.jsonl"]
+    readme.write_text(text.replace("derain, 1 step | ", "derain, 1 step | 9"))
+    assert "table tiny is not what" in problems()[0]
+    del entries["absent"]
+    assert "a table absent that no suite has" in problems()[0]
+    readme.write_text("no table")
+    assert "lacks the table tiny" in problems()[0]
+    for kind in ("clean", "degraded"):
+        (pairs / kind / "one.png").unlink()
+    partial = measured("readme", "--checkpoint", checkpoint)
+    assert "has 1 pictures, the set 2" in partial.err
+    assert len(read_rows(tmp_path / suite.STORE / "tiny.jsonl")) == 4  # what was measured on the whole set stays
+    script.write_text("raise SystemExit(3)")
+    failed = measured("readme", "--checkpoint", checkpoint)
+    assert (failed.code, "benchmarks/speed.py failed (3)" in failed.err) == (5, True)
+
+
+def test_a_suite_of_curves_fills_its_page_and_draws_them(measured, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:
+    walks = {"grids": ("released", "uniform"), "source_noises": (0, 10), "plotted": True}
+    monkeypatch.setitem(suite.SUITES, "curves", {"tiny": suite.Entry("set", 2, "Tiny", "derain", steps=(1, 2), **walks)})
+    page = tmp_path / suite.PAGES["curves"]
+    page.parent.mkdir()
+    page.write_text("<!-- bench tiny -->\n<!-- /bench -->\n")
+    monkeypatch.chdir(tmp_path)
+    done = measured("curves", "--checkpoint", tiny_checkpoint("derain"))
+    assert done.code == 0, done.err
+    assert "derain --grid released,uniform --source-noise 0,10 --steps 1,2`" in page.read_text()
+    assert "| derain, 2 steps, uniform grid, source noise 10 |" in page.read_text()
+    assert (tmp_path / suite.PLOTS / "tiny.svg").is_file() == plots.can_plot()
+
+
+@pytest.mark.parametrize("name", suite.SUITES)
+def test_the_pages_of_irflow_agree_with_their_stored_results(name: str) -> None:
+    root = Path(__file__).parents[2]
+    assert suite.page_problems(root, name) == []
+    tables = suite.parts_of((root / suite.PAGES[name]).read_text())
+    assert set(tables) == set(suite.SUITES[name])
+    assert all((root / suite.PLOTS / f"{key}.svg").is_file() for key, entry in suite.SUITES[name].items() if entry.plotted)
+    assert all(stored.startswith("`irflow bench ") for stored in tables.values())

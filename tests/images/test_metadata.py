@@ -1,0 +1,115 @@
+"""What comes along beside the pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn import scene
+from PIL import Image, ImageCms
+
+from irflow_cli.images.decode import read_picture
+from irflow_cli.images.encode import FORMATS, Coding, encode_picture
+from irflow_cli.images.metadata import EXIF_IFD, GPS_IFD, Tags
+from irflow_cli.images.picture import Picture, as_depth
+
+
+def stored(tmp_path: Path, data: bytes, name: str = "picture.png") -> Path:
+    path = tmp_path / name
+    path.write_bytes(data)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _heic_is_an_extra(request: pytest.FixtureRequest) -> None:
+    if "HEIF" in request.node.name:
+        pytest.importorskip("pillow_heif")
+
+
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><place exif:GPSLatitude="1"/></x:xmpmeta>'
+
+
+def tagged(tmp_path: Path, kind: str = "JPEG") -> Path:
+    """Return a file with a colour profile, EXIF with a place in it, and XMP."""
+    exif = Image.Exif()
+    exif[0x010F] = "maker"
+    exif[EXIF_IFD] = {36867: "2020:01:02 03:04:05"}
+    exif[GPS_IFD] = {1: "N", 2: (1.0, 2.0, 3.0)}
+    tags = Tags(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), exif.tobytes(), XMP)
+    return stored(tmp_path, encode_picture(Picture(scene(16, 16), None, kind, tags), kind)[0], "tagged")
+
+
+@pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "BMP"])
+@pytest.mark.parametrize("deep", [False, True])
+def test_profile_exif_and_xmp_come_along(kind: str, deep: bool, tmp_path: Path) -> None:
+    picture = read_picture(tagged(tmp_path, kind))
+    if deep and "uint16" not in FORMATS[kind].dtypes:
+        pytest.skip("holds 8 bits only")
+    if deep:
+        picture = picture.with_pixels(as_depth(picture.pixels, np.dtype(np.uint16)))
+    data, notes = encode_picture(picture, kind)
+    back = read_picture(stored(tmp_path, data, "again")).tags
+    assert back.icc == picture.tags.icc is not None
+    assert back.xmp == XMP
+    assert notes == ()
+    exif = Image.Exif()
+    exif.load(back.exif)
+    assert exif[0x010F] == "maker"
+    assert exif.get_ifd(EXIF_IFD)[36867] == "2020:01:02 03:04:05"
+    assert dict(exif.get_ifd(GPS_IFD)) == {1: "N", 2: (1.0, 2.0, 3.0)}
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP"])
+@pytest.mark.parametrize("dtype", FORMATS["TIFF"].dtypes)
+@pytest.mark.parametrize("grey", [False, True])
+def test_the_size_in_print_comes_along(kind: str, dtype: str, grey: bool, tmp_path: Path) -> None:
+    if dtype not in FORMATS[kind].dtypes:
+        pytest.skip("holds no such pixels")
+    path = tmp_path / "in.png"
+    Image.fromarray(scene(16, 24)).convert("L" if grey else "RGB").save(path, dpi=(300, 150))
+    picture = read_picture(path)
+    picture = picture.with_pixels(as_depth(picture.pixels, np.dtype(dtype)))
+    back = read_picture(stored(tmp_path, encode_picture(picture, kind, Coding(metadata="strip"))[0], "out")).tags
+    assert back.dpi == pytest.approx((300, 150), rel=0.01)
+
+
+def test_long_texts_are_no_damage(tmp_path: Path) -> None:
+    xmp = b"<x:xmpmeta>" + b"edit " * 500_000 + b"</x:xmpmeta>"
+    data, _ = encode_picture(Picture(scene(8, 8), None, "PNG", Tags(xmp=xmp)), "PNG")
+    assert read_picture(stored(tmp_path, data)).tags.xmp == xmp
+
+
+@pytest.mark.parametrize("policy", ["strip", "no-gps"])
+def test_metadata_can_be_left_out_but_not_the_profile(policy: str, tmp_path: Path) -> None:
+    data, notes = encode_picture(read_picture(tagged(tmp_path)), "JPEG", Coding(metadata=policy))
+    back = read_picture(stored(tmp_path, data, "again")).tags
+    assert back.icc is not None
+    assert back.xmp is None
+    assert b"GPS" not in data
+    if policy == "strip":
+        assert (back.exif, notes) == (None, ())
+    else:
+        exif = Image.Exif()
+        exif.load(back.exif)
+        assert exif[0x010F] == "maker"
+        assert not exif.get_ifd(GPS_IFD)
+        assert "XMP" in notes[0]
+
+
+def test_the_turn_that_xmp_tells_is_undone_with_the_pixels(tmp_path: Path) -> None:
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><d tiff:Orientation="6"><tiff:Orientation>8</tiff:Orientation></d></x:xmpmeta>'
+    Image.fromarray(scene(10, 12)).save(tmp_path / "a.jpg", xmp=xmp)
+    kept = read_picture(tmp_path / "a.jpg").tags.xmp
+    assert kept is not None
+    assert kept.count(b"1") == 2
+    assert b"6" not in kept
+    assert b"8" not in kept
+
+
+def test_exif_too_long_for_a_jpeg_is_left_out_and_values_beyond_white_are_told() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "x" * 70_000
+    assert "its EXIF is too long" in encode_picture(Picture(scene(8, 8), None, "PNG", Tags(exif=exif.tobytes())), "JPEG")[1][0]
+    bright = Picture(scene(8, 8).astype(np.float32) / 100, None, "TIFF")
+    assert "values beyond 0 to 1 were clipped" in encode_picture(bright, "PNG")[1]

@@ -1,0 +1,235 @@
+"""Foreign weights: they answer as in their authors' own code, whatever they are wrapped in; nothing else gets through."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from foreign import OFFICIAL, PRIOR, numbers, official_shapes, prior_shapes, question
+from torch import Tensor
+
+from irflow_cli.engines.restorer import Restorer, RestoreSettings
+from irflow_cli.errors import CheckpointError, UsageError
+from irflow_cli.nets import OfficialSpec, PriorSpec
+from irflow_cli.runtime.checkpoints import load_checkpoint
+from irflow_cli.runtime.convert import read_foreign
+from irflow_cli.services.models import ConvertRequest, convert_checkpoint
+
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "foreign.npz")
+NETWORKS = {name: official_shapes(*arguments) for name, arguments in OFFICIAL.items()} | {
+    name: prior_shapes(*arguments) for name, arguments in PRIOR.items()
+}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes what a training program might have saved."""
+
+    def write(content: object, name: str = "theirs.pth") -> Path:
+        torch.save(content, tmp_path / name)
+        return tmp_path / name
+
+    return write
+
+
+def _converted(path: Path, **options: Any) -> Path:
+    task = None if "begin_conv.weight" in torch.load(path, weights_only=True) else "derain"
+    return convert_checkpoint(ConvertRequest(path, task=task, **options))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_answers_are_those_of_the_authors_code(name: str, saved) -> None:
+    loaded = load_checkpoint(_converted(saved(numbers(NETWORKS[name]))))
+    picture, times = question(name.split("-")[0])
+    assert np.abs(loaded.net(picture, times).numpy() - GOLDEN[name]).max() < 1e-5
+
+
+@pytest.mark.parametrize("name", ["official-4-1", "prior-2"])
+def test_the_golden_answers_depend_on_every_tensor(name: str, saved) -> None:
+    net = load_checkpoint(_converted(saved(numbers(NETWORKS[name])))).net
+    picture, times = (values[1:] for values in question(name.split("-")[0]))
+    picture = picture[..., :4, :4]
+    before = net(picture, times)
+    for key, tensor in net.state_dict().items():
+        if key.endswith("key.bias"):  # the same for all pixels: a softmax does not see it
+            continue
+        kept = tensor.clone()
+        tensor.mul_(1.5)
+        assert (net(picture, times) - before).abs().max() > 1e-5, key
+        tensor.copy_(kept)
+
+
+@pytest.mark.parametrize(("nf", "depth"), [(4, 1), (10, 2), (8, 4)])
+def test_any_width_and_depth_of_the_official_network(nf: int, depth: int, saved) -> None:
+    assert read_foreign(saved(numbers(official_shapes(nf, depth)))).spec == OfficialSpec(width=nf, depth=depth)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "spec"),
+    [
+        (((1, 1, 1, 2), 1, (3,), 32), PriorSpec(multipliers=(1, 1, 1, 2), blocks=1)),
+        (((1, 1, 1, 2), 1, (), 32), PriorSpec(multipliers=(1, 1, 1, 2), blocks=1, attention=(), size=256)),
+        (((1, 1, 2), 2, (1, 2), 64), PriorSpec(width=64, multipliers=(1, 1, 2), blocks=2, attention=(1, 2), size=32)),
+    ],
+)
+def test_any_shape_of_the_prior(arguments: tuple[Any, ...], spec: PriorSpec, saved) -> None:
+    assert read_foreign(saved(numbers(prior_shapes(*arguments)))).spec == spec
+
+
+WRAPPERS: dict[str, Callable[[dict[str, Tensor]], object]] = {
+    "data parallel": lambda net: {f"module.{key}": value for key, value in net.items()},
+    "state_dict": lambda net: {"epoch": 3, "state_dict": net},
+    "model": lambda net: {"model": net, "optimizer": {"lr": 0.1}},
+    "parameters": lambda net: {key: torch.nn.Parameter(value) for key, value in net.items()},
+    "half precision": lambda net: {key: value.half() for key, value in net.items()},
+    "averaged model": lambda net: {"n_averaged": torch.tensor(9)} | {f"module.{key}": value for key, value in net.items()},
+    "ema package": lambda net: (
+        {"initted": torch.tensor(True), "step": torch.tensor(5)}
+        | {f"online_model.module.{key}": value + 1 for key, value in net.items()}
+        | {f"ema_model.module.{key}": value for key, value in net.items()}
+    ),
+    "ema beside the model": lambda net: {"model": {key: value + 1 for key, value in net.items()}, "ema": net},
+}
+
+
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_wrappers_are_taken_off(wrapper: str, saved) -> None:
+    theirs = numbers(NETWORKS["official-4-1"])
+    foreign = read_foreign(saved(WRAPPERS[wrapper](theirs)))
+    assert torch.allclose(foreign.weights["entry.weight"].float(), theirs["init_conv.weight"], atol=1e-3)
+
+
+def test_tensors_that_share_their_memory_are_written_each(saved) -> None:
+    theirs = numbers(NETWORKS["official-4-1"])
+    theirs["downs.0.0.block2.proj.weight"] = theirs["downs.0.0.block1.proj.weight"]
+    net = load_checkpoint(_converted(saved(theirs))).net.state_dict()
+    assert torch.equal(net["encoder.0.0.0.first.weight"], net["encoder.0.0.0.second.weight"])
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"surprise.weight": torch.zeros(2)}, "'surprise.weight'"),
+        ({"downs.0.1.block1.proj.weight": None}, r"block1|encoder\.0\.1\.0\.first\.weight"),
+        ({"final_conv.weight": torch.zeros(1, 4, 3, 3)}, "'final_conv.weight'"),
+        ({"ups.0.3.1.weight": torch.zeros(4, 8, 3, 3)}, "twice"),
+        ({"final_conv.bias": torch.tensor([1.0, float("nan"), 0.0])}, "no numbers"),
+        ({"final_conv.bias": torch.zeros(3, dtype=torch.int64)}, "'final_conv.bias'"),
+        ({"final_conv.bias": torch.zeros(3).to_sparse()}, "no tensor"),
+        ({"epoch": 7}, "'epoch', which is no tensor"),
+        ({"init_conv.weight": torch.zeros(4)}, "init_conv.weight"),
+        ({"init_conv.weight": torch.zeros(3, 3, 7, 7)}, "width"),
+        ({"init_conv.weight": None}, "no network known here"),
+        ({"init_conv.weight": torch.zeros(1).expand(4, 3, 7, 10**12)}, "init_conv.weight"),
+    ],
+)
+def test_what_does_not_fit_is_named(change: dict[str, object], match: str, saved) -> None:
+    content = {**numbers(NETWORKS["official-4-1"]), **change}
+    with pytest.raises(CheckpointError, match=match):
+        read_foreign(saved({key: value for key, value in content.items() if value is not None}))
+
+
+@pytest.mark.parametrize("content", [{}, [1, 2], "text", torch.zeros(3), {"state_dict": {}}, {"a": torch.zeros(2)}])
+def test_other_content_is_refused(content: object, saved) -> None:
+    with pytest.raises(CheckpointError):
+        read_foreign(saved(content))
+
+
+class Bomb:
+    """A pickle that runs a command when it is opened."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (f"touch {self.mark}",)
+
+
+@pytest.mark.parametrize("where", ["whole", "beside", "as a weight", "old format", "plain pickle"])
+def test_a_malicious_pickle_is_not_executed(where: str, tmp_path: Path) -> None:
+    bomb, path = Bomb(tmp_path / "exploded"), tmp_path / "theirs.pth"
+    content: dict[str, object] = {
+        "beside": {"state_dict": numbers(NETWORKS["official-4-1"]), "args": bomb},
+        "as a weight": {**numbers(NETWORKS["official-4-1"]), "init_conv.weight": bomb},
+    }
+    if where == "plain pickle":
+        path.write_bytes(pickle.dumps(bomb))
+    else:
+        torch.save(content.get(where, bomb), path, _use_new_zipfile_serialization=where != "old format")
+    with pytest.raises(CheckpointError, match="weights_only"):
+        convert_checkpoint(ConvertRequest(path, task="derain"))
+    assert not (tmp_path / "exploded").exists()
+    assert not path.with_suffix(".safetensors").exists()
+    torch.load(path, weights_only=False) if where != "plain pickle" else pickle.loads(path.read_bytes())  # it would have
+    assert (tmp_path / "exploded").exists()
+
+
+def test_a_damaged_file_is_refused(saved, tmp_path: Path) -> None:
+    data = saved(numbers(NETWORKS["official-4-1"])).read_bytes()
+    path = tmp_path / "damaged.pth"
+    for broken in (b"", data[:50], data[: len(data) // 2], b"PK\x03\x04" + bytes(99), b"\x80\x02]" + bytes(30), data[::-1]):
+        path.write_bytes(broken)
+        with pytest.raises(CheckpointError, match="damaged"):
+            read_foreign(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", b"\x80\x02" + b"(" * 10**6)
+    with pytest.raises(CheckpointError, match="damaged"):
+        read_foreign(path)
+    with pytest.raises(CheckpointError, match="No such file"):
+        read_foreign(tmp_path / "none.pth")
+
+
+def test_what_weights_do_not_say_is_asked_for(saved, tmp_path: Path) -> None:
+    official, prior = saved(numbers(NETWORKS["official-4-1"])), saved(numbers(NETWORKS["prior-2"]), "prior.pt")
+    for source, options, match in (
+        (official, {}, "--task"),
+        (official, {"task": "prior"}, "--task"),
+        (official, {"task": "colourise"}, "--task"),
+        (official, {"task": "denoise"}, "--sigma-max"),
+        (official, {"task": "denoise", "sigma_max": 999.0}, "--sigma-max"),
+        (official, {"task": "denoise", "sigma_max": float("nan")}, "--sigma-max"),
+        (official, {"task": "derain", "sigma_max": 25.0}, "--sigma-max"),
+        (official, {"task": "derain", "order": "cmyk"}, "order"),
+        (prior, {"task": "derain"}, "--task"),
+        (prior, {"size": 1}, "size"),
+    ):
+        with pytest.raises(UsageError, match=match):
+            convert_checkpoint(ConvertRequest(source, **options))
+    assert not list(tmp_path.glob("*.safetensors"))
+    card = load_checkpoint(convert_checkpoint(ConvertRequest(prior, size=64, licence="none"))).card
+    assert (card.task, card.predicts, card.licence) == ("prior", "velocity", "none")
+    assert card.trained["converted_from"] == "prior.pt"
+    assert isinstance(card.spec, PriorSpec)
+    assert card.spec.size == 64
+    with pytest.raises(UsageError, match="--overwrite"):
+        convert_checkpoint(ConvertRequest(prior))
+
+
+def test_the_order_of_channels_is_the_authors_own(saved, tmp_path: Path) -> None:
+    path = saved(numbers(NETWORKS["official-4-1"]))
+    blue_first = load_checkpoint(convert_checkpoint(ConvertRequest(path, tmp_path / "bgr.safetensors", task="derain"))).net
+    red_first = load_checkpoint(
+        convert_checkpoint(ConvertRequest(path, tmp_path / "rgb.safetensors", task="derain", order="rgb"))
+    ).net
+    picture, times = question("official")
+    assert torch.allclose(blue_first(picture, times), red_first(picture.flip(1), times).flip(1), atol=1e-6)
+    assert not torch.allclose(blue_first(picture, times), red_first(picture, times), atol=1e-3)
+
+
+def test_a_converted_denoiser_starts_at_its_own_noise(saved) -> None:
+    path = convert_checkpoint(ConvertRequest(saved(numbers(NETWORKS["official-4-1"])), task="denoise", sigma_max=25.0))
+    net = load_checkpoint(path).net
+    picture = torch.rand(1, 3, 16, 16)
+    for sigma in (25.0, 10.0):  # one step: what is left to travel, taken off
+        restorer = Restorer(
+            RestoreSettings("denoise", steps=1, sigma=sigma, checkpoint=str(path), device="cpu", precision="fp32")
+        )
+        restored = restorer.restore_tensor(picture, [sigma], [torch.Generator()])
+        assert torch.allclose(restored, picture - net(picture, torch.tensor([1 - sigma / 25])), atol=1e-5)

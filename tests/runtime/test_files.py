@@ -1,0 +1,41 @@
+"""Files are written whole, or not at all."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from irflow_cli.errors import DiskFull, ImageError
+from irflow_cli.runtime.files import write_atomically
+
+
+@pytest.fixture(autouse=True)
+def _heic_is_an_extra(request: pytest.FixtureRequest) -> None:
+    if "HEIF" in request.node.name:
+        pytest.importorskip("pillow_heif")
+
+
+def test_who_may_read_a_file_stays_when_it_is_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    write_atomically(path, b"1", overwrite=False)
+    path.chmod(0o600)
+    write_atomically(path, b"2", overwrite=True)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_files_are_replaced_only_when_asked_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "new" / "file.bin"
+    write_atomically(path, b"first", overwrite=False)
+    with pytest.raises(ImageError, match="--overwrite"):
+        write_atomically(path, b"second", overwrite=False)
+
+    def full(handle: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DiskFull, match="make room"):
+        write_atomically(path, b"third", overwrite=True)
+    assert path.read_bytes() == b"first"
+    assert list(path.parent.iterdir()) == [path]

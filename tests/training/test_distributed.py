@@ -1,0 +1,70 @@
+"""Processes that train one network together."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from drawn import scene
+from PIL import Image
+
+from irflow_cli.runtime.checkpoints import load_checkpoint
+from irflow_cli.training.loop import LOG
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photographs")
+    for seed in range(14):
+        Image.fromarray(scene(72, 80, seed)).save(folder / f"{seed}.png")
+    return folder
+
+
+MEAN = """
+import torch
+from irflow_cli.training.distributed import join_team
+team, _ = join_team(torch.device("cpu"))
+own = [torch.full((2, 3), float(team.rank)), torch.arange(3.0) * (1 + team.rank)]
+team.share(own)
+print([t.flatten().tolist() for t in own], team.most(float(team.rank), torch.device("cpu")), team.first)
+"""
+
+
+def together(*command: str) -> list[subprocess.CompletedProcess[str]]:
+    """Return how two processes ended that were started as torchrun starts them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    common = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "OMP_NUM_THREADS": "1"}
+    running = [
+        subprocess.Popen(
+            [sys.executable, *command],
+            env={**common, "RANK": str(rank), "LOCAL_RANK": str(rank)},
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for rank in range(2)
+    ]
+    ends = [process.communicate(timeout=120) for process in running]
+    return [subprocess.CompletedProcess(p.args, p.returncode, *end) for p, end in zip(running, ends, strict=True)]
+
+
+def test_processes_share_their_gradients_and_agree() -> None:
+    first, second = together("-c", MEAN)
+    expected = [[0.5] * 6, [0.0, 1.5, 3.0]]
+    assert (first.stdout, second.stdout) == (f"{expected} 1.0 True\n", f"{expected} 1.0 False\n")
+
+
+def test_two_processes_train_one_network(photographs: Path, tmp_path: Path) -> None:
+    options = "--task denoise --size small --iterations 3 --batch 2 --crop 16 --validate-every 2 --device cpu"
+    ends = together("-m", "irflow_cli", "train", str(photographs), "-o", str(tmp_path / "run"), *options.split())
+    assert [end.returncode for end in ends] == [0, 0], [end.stderr for end in ends]
+    assert [end.stdout for end in ends] == [f"{tmp_path / 'run' / 'best.safetensors'}\n", ""]
+    card = load_checkpoint(tmp_path / "run" / "best.safetensors").card
+    assert (card.trained["iterations"], card.trained["processes"]) == (3, 2)
+    assert len((tmp_path / "run" / LOG).read_text().splitlines()) == 1

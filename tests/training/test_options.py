@@ -1,0 +1,71 @@
+"""What is asked of a run is checked, and its rate follows."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from drawn import TINY, scene
+from PIL import Image
+
+from irflow_cli.errors import UsageError
+from irflow_cli.training.loop import train
+from irflow_cli.training.optimisers import factor
+from irflow_cli.training.options import TrainRequest
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photographs")
+    for seed in range(14):
+        Image.fromarray(scene(72, 80, seed)).save(folder / f"{seed}.png")
+    return folder
+
+
+@pytest.fixture
+def request_(photographs: Path, tmp_path: Path) -> TrainRequest:
+    return TrainRequest(
+        photographs,
+        tmp_path / "run",
+        "denoise",
+        spec=TINY,
+        iterations=12,
+        batch=4,
+        crop=24,
+        validate_every=6,
+        consistency_every=3,
+        device="cpu",
+        warmup=4,
+    )
+
+
+def test_the_rate_warms_up_stays_and_falls(request_: TrainRequest) -> None:
+    stable, decaying = request_, replace(request_, decay=0.5)
+    assert factor(0.0, 0, stable) == 0.25
+    assert factor(0.9, 1000, stable) == factor(0.4, 1000, decaying) == 1
+    assert factor(0.75, 1000, decaying) == pytest.approx(0.5)
+    assert factor(1.0, 1000, decaying) == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        ({"task": "paint"}, "unknown task"),
+        ({"iterations": None}, "--minutes"),
+        ({"minutes": 0.0}, "--minutes"),
+        ({"iterations": 0}, "--iterations"),
+        ({"batch": 0}, "--batch"),
+        ({"decay": 1.5}, "--decay"),
+        ({"crop": 512}, "--crop"),
+        ({"distance": "huber"}, "--distance"),
+        ({"optimiser": "sgd"}, "--optimiser"),
+        ({"size": "huge"}, "--size"),
+        ({"precision": "fp16"}, "--precision"),
+        ({"data": Path("none")}, "no folder"),
+    ],
+)
+def test_requests_that_make_no_sense_are_refused(request_: TrainRequest, change: dict, match: str) -> None:
+    with pytest.raises(UsageError, match=match):
+        train(replace(request_, **change))
+    assert not request_.out.exists()

@@ -1,0 +1,90 @@
+"""What training pictures are drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from drawn import scene
+from PIL import Image
+
+from irflow_cli.tasks import TASKS
+from irflow_cli.training import sampling as sources
+from irflow_cli.training.dataset import load_corpus
+from irflow_cli.training.sampling import PARTS, STORED, Part, Source, draw_source
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("photographs")
+    for seed in range(14):
+        Image.fromarray(scene(72, 80, seed)).save(folder / f"{seed}.png")
+    return folder
+
+
+def test_every_task_has_a_source(photographs: Path) -> None:
+    corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
+    clean = corpus.batch(48, 24, torch.Generator().manual_seed(0))
+    assert PARTS.keys() | {"prior"} == TASKS.keys()
+    for task in TASKS:
+        source = draw_source(task, clean, torch.Generator().manual_seed(1))
+        assert source.degraded.shape == clean.shape
+        assert not torch.equal(source.degraded, clean)
+        grey = (source.clean == source.clean[:, :1]).all(dim=(1, 2, 3))
+        assert torch.equal(source.clean[~grey], clean[~grey])
+        if TASKS[task].prior:
+            continue
+        assert torch.equal(source.degraded[grey], source.degraded[grey][:, :1].expand(-1, 3, -1, -1))
+        assert bool(((source.start >= 0) & (source.start < 1)).all())
+        assert bool((source.start > 0).any()) == (TASKS[task].sigma_max is not None)
+
+
+@pytest.mark.parametrize("task", ["derain", "denoise", "deraindrop"])
+def test_some_pictures_are_stored_as_jpeg_last(monkeypatch: pytest.MonkeyPatch, task: str) -> None:
+    clean = torch.from_numpy(scene(48, 48)).permute(2, 0, 1)[None] / 255
+    clean = clean.expand(40, -1, -1, -1).contiguous()
+
+    def drawn(share: float) -> Source:
+        monkeypatch.setattr(sources, "STORED", replace(STORED, share=share))
+        return draw_source(task, clean, torch.Generator().manual_seed(1))
+
+    none, some, all_ = drawn(0), drawn(STORED.share), drawn(1)
+    changed = [float((one.degraded != none.degraded).any((1, 2, 3)).float().mean()) for one in (some, all_)]
+    assert 0 < changed[0] < 0.4
+    assert changed[1] == 1
+    assert float((all_.degraded - none.degraded).abs().mean()) < 0.1  # no worse than a JPEG makes it
+
+
+def test_noise_that_is_not_white_is_told_as_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    flat = torch.full((400, 3, 16, 16), 0.5)
+    monkeypatch.setitem(PARTS, "denoise", (Part("noise", 1, 30, 30),))
+
+    def told(share: float) -> torch.Tensor:
+        monkeypatch.setattr(sources, "STORED", replace(STORED, share=share))
+        return 55 * (1 - draw_source("denoise", flat, torch.Generator().manual_seed(1)).start)
+
+    assert float(told(0).mean()) == pytest.approx(30, rel=0.03)
+    assert float(told(0).std()) == pytest.approx(0.08 * 30, rel=0.2)
+    assert float(told(1).mean()) == pytest.approx(0.55 * 30, rel=0.1)
+    assert float(told(1).min()) < 3
+
+
+def test_pixels_of_a_prior_stand_where_their_times_say(photographs: Path) -> None:
+    corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
+    clean = corpus.batch(40, 24, torch.Generator().manual_seed(0))
+    source = draw_source("prior", clean, torch.Generator().manual_seed(1))
+    times = source.start.expand(-1, 3, -1, -1)
+    assert torch.allclose(source.degraded[times == 1], source.clean[times == 1], atol=1e-6)
+    walking = times[:, 0].flatten(1).amin(1)  # of the pixels that are not known: one time a picture
+    assert bool(((times == 1) | (times == walking[:, None, None, None])).all())
+    assert bool((walking < 0.99).all())
+    noise = (source.degraded - times * source.clean) / (1 - times).clamp_min(1e-3)
+    noise = noise[(times < 0.9)]
+    assert float(noise.mean()) == pytest.approx(0.5, abs=0.02)
+    assert float(noise.std()) == pytest.approx(0.5, abs=0.02)
+    shares = (times == 1).float().mean((1, 2, 3))
+    assert float(shares.min()) == 0  # some are noise throughout
+    assert 0.3 < float(shares.mean()) < 0.8
+    assert float(shares.max()) < 1
