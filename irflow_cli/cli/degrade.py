@@ -28,9 +28,11 @@ def degrade(
     kind: Annotated[
         str,
         typer.Option(
-            help="noise, poisson, camera, rain, raindrops or jpeg.",
+            help="noise, poisson, camera, rain, rain-heavy, rain-soft, rain-veil, raindrops or jpeg.",
             show_default=False,
-            autocompletion=among("noise", "poisson", "camera", "rain", "raindrops", "jpeg"),
+            autocompletion=among(
+                "noise", "poisson", "camera", "rain", "rain-heavy", "rain-soft", "rain-veil", "raindrops", "jpeg"
+            ),
         ),
     ],
     severity: Annotated[
@@ -47,8 +49,9 @@ def degrade(
 ) -> int:
     """Add noise, rain, raindrops or JPEG artefacts to clean photographs.
 
-    Severity of noise, poisson and camera: standard deviation, 0 to 75. Of rain and raindrops: 0 to 1. Of jpeg: 100 minus
-    the quality.
+    Severity of noise, poisson and camera: standard deviation, 0 to 75. Of rain (thin streaks), rain-heavy
+    (overlapping), rain-soft (fine, out of focus or like snow), rain-veil (with mist) and raindrops: 0 to 1. Of jpeg: 100
+    minus the quality.
 
     Example: irflow degrade clean.png noisy.png --kind noise --severity 25 --seed 1
     """

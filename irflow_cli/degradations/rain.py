@@ -1,4 +1,4 @@
-"""Rain: streaks drawn by us, or taken from layers in files, added to the picture; optionally a veil of haze."""
+"""Rain: streaks drawn by us, or taken from layers in files, laid over the picture; with or without a veil of mist."""
 
 from __future__ import annotations
 
@@ -8,63 +8,73 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from irflow_cli.degradations.draw import chance, log_uniform, uniform
+from irflow_cli.degradations.draw import chance, log_uniform, smooth_map, uniform
+from irflow_cli.degradations.streaks import Look, draw_streaks
 from irflow_cli.tensors import match_dims
 
-
-def streak_layer(
-    height: int, width: int, angle: Tensor, length: Tensor, breadth: Tensor, density: Tensor, generator: torch.Generator
-) -> Tensor:
-    """Return B layers of parallel streaks, (B, 1, H, W) in [0, 1], periodic at their edges.
-
-    angle (radians from the vertical), length and breadth (pixels) and density (share of pixels where a streak is
-    centred) are (B,). Every streak has a brightness of its own. Drawn as sparse points convolved with a soft-edged
-    line, by FFT.
-    """
-    device, count = generator.device, angle.shape[0]
-    points = torch.rand((count, height, width), generator=generator, device=device)
-    bright = torch.rand((count, height, width), generator=generator, device=device)
-    points = (points < density[:, None, None]).float() * (0.25 + 0.75 * bright)
-    rows = torch.fft.fftfreq(height, 1 / height, device=device)[:, None]
-    columns = torch.fft.fftfreq(width, 1 / width, device=device)[None, :]
-    cosine, sine = angle.cos()[:, None, None], angle.sin()[:, None, None]
-    along, across = rows * cosine + columns * sine, columns * cosine - rows * sine
-    line = torch.sigmoid((length[:, None, None] / 2 - along.abs()) * 0.8)
-    line = line * torch.sigmoid((breadth[:, None, None] / 2 - across.abs()) * 4)
-    layer = torch.fft.irfft2(torch.fft.rfft2(points) * torch.fft.rfft2(line), s=(height, width))
-    return layer.clamp(0, 1).unsqueeze(1)
+# Lengths and widths are pixels of a picture some 400 pixels high. Their statistics follow rain layers of the public sets
+# (heavy, thin) and photographs of rain (the others).
+THIN = Look((10, 55), (1.2, 2.8), (0.05, 0.6), (0.08, 0.5), (0.1, 1), (0, 0.6), (-0.6, 0.6), (0, 0.04), (0, 0.9))
+MIXED = Look((8, 70), (0.8, 4.0), (0.05, 0.8), (0.08, 0.5), (0.3, 3), (0, 0.8), (-0.7, 0.7), (0, 0.12), (0, 0.9))
+HEAVY = Look((25, 95), (1.3, 2.8), (1.6, 3.4), (0.12, 0.23), (1, 8), (0, 0.3), (-0.3, 0.3), (0, 0.14), (0, 0.3))
+FINE = Look((4, 16), (0.7, 1.3), (0.5, 3), (0.03, 0.14), (0.5, 3), (0, 0.7), (-0.5, 0.5), (0, 0.1), (0, 0.9))
+DEFOCUSED = Look((5, 30), (1.2, 5), (0.1, 1.2), (0.08, 0.5), (0.3, 2), (0.8, 2.5), (-0.6, 0.6), (0, 0.1), (0, 0.9))
+SNOW = Look((1, 9), (1.2, 4), (0.05, 0.5), (0.15, 0.8), (1, 4), (0.3, 1.6), (-0.9, 0.9), (0, 0.3), (0, 0.9))
+BLURRED = Look((15, 60), (1, 2.5), (0.8, 3), (0.06, 0.16), (0.5, 4), (0.6, 1.4), (-0.4, 0.4), (0, 0.12), (0, 0.5))
 
 
-def streaks(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
-    """Return rain of one to three directions: sparse thin lines at severity 0.2, a downpour at 1.
+def rain(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
+    """Return rain of separate streaks, sharp and thin to broad: a few at severity 0.1, many at 1. Clipped to [0, 1]."""
+    return _fallen((THIN, THIN, MIXED), clean, severity, generator)
 
-    Direction, length, width, density and brightness differ from picture to picture; one in four is mixed in as a
-    translucent cover instead of added light, one in eight lies behind a veil of haze. The result is clipped to [0, 1].
+
+def heavy_rain(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
+    """Return rain whose streaks are hard-edged, even, and so many that they overlap, as in Rain100H. Clipped to [0, 1]."""
+    return _fallen((HEAVY,), clean, severity, generator, translucent=0.0)
+
+
+def soft_rain(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
+    """Return rain without hard edges: fine and dense, out of focus, specks like snow, heavy but blurred. Clipped to [0, 1]."""
+    return _fallen((FINE, DEFOCUSED, SNOW, BLURRED), clean, severity, generator)
+
+
+def veiled_rain(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
+    """Return rain that becomes a mist with distance. Clipped to [0, 1].
+
+    The light of the scene falls off as exp(-beta d), and light of the air takes its place (Koschmieder); the distance d is a
+    smooth random map, mostly greater at the top. The air is grey with a part of the picture's own colour.
     """
     count, _, height, width = clean.shape
-    strength = severity.to(generator.device)
-    scale = max(1.0, min(height, width) / 400)  # streaks keep their share of a large picture
-    tilt = uniform(-0.7, 0.7, count, generator)
-    layers = torch.zeros((count, 1, height, width), device=generator.device)
-    for index in range(3):
-        present = 1.0 if index == 0 else chance(0.5, count, generator) * (strength > 0.3)
-        layer = streak_layer(
-            height,
-            width,
-            tilt + uniform(-0.12, 0.12, count, generator) * (1 + 2.5 * chance(0.2, count, generator)),
-            log_uniform(8, 70, count, generator) * scale,
-            log_uniform(0.8, 4.0, count, generator) * scale,
-            log_uniform(3e-4, 8e-3, count, generator) * strength.clamp(0, 1) / scale**2,
-            generator,
-        )
-        layers = layers + match_dims(present * uniform(0.25, 1.0, count, generator), layers) * layer
-    layers = (layers * match_dims(strength.clamp(max=1).sqrt(), layers)).clamp(max=1).to(clean)
-    cover = match_dims(chance(0.25, count, generator).to(clean), clean)
-    veil = chance(0.125, count, generator) * uniform(0.0, 0.3, count, generator) * strength.clamp(0, 1)
-    veil, air = match_dims(veil.to(clean), clean), match_dims(uniform(0.6, 0.95, count, generator).to(clean), clean)
-    hazy = clean + veil * (air - clean)
-    rainy = torch.where(cover > 0, hazy + layers * (0.95 - hazy), hazy + layers)
-    return torch.where(match_dims(strength.to(clean), clean) > 0, rainy.clamp(0, 1), clean)
+    strength = severity.to(generator.device).clamp(0, 1)
+    slope = torch.linspace(1, -1, height, device=generator.device)[:, None]
+    slope = slope * uniform(-0.5, 2, count, generator)[:, None, None, None]
+    distance = torch.sigmoid(1.2 * (slope + smooth_map(count, height, width, 4, generator)))
+    beta = match_dims(strength * log_uniform(0.2, 1.6, count, generator), distance)
+    lost = (1 - torch.exp(-beta * distance)).to(clean)
+    colour = clean.mean((2, 3), keepdim=True)
+    tint = (colour - colour.mean(1, keepdim=True)) * match_dims(uniform(0, 0.5, count, generator).to(clean), clean)
+    air = match_dims(uniform(0.5, 0.95, count, generator).to(clean), clean) + tint
+    misty = clean + lost * (air - clean)
+    return _fallen((THIN, MIXED, FINE, DEFOCUSED, BLURRED), misty, severity, generator, strength=0.7)
+
+
+def _fallen(
+    looks: tuple[Look, ...],
+    picture: Tensor,
+    severity: Tensor,
+    generator: torch.Generator,
+    translucent: float = 0.3,
+    strength: float = 1.0,
+) -> Tensor:
+    """Return the picture with streaks of the looks: their light is added, in a share `translucent` they also hide."""
+    count, _, height, width = picture.shape
+    amount = severity.to(generator.device).clamp(0, 1)
+    layer = (strength * draw_streaks(looks, (height, width), amount, generator)).to(picture)
+    hides = match_dims(chance(translucent, count, generator).to(picture), picture)
+    light = match_dims(uniform(0.7, 1, count, generator).to(picture), picture)
+    layer = layer * (1 - hides) + hides * layer * (light - picture)
+    wet = (picture + layer).clamp(0, 1)
+    return torch.where(match_dims(amount.to(picture), picture) > 0, wet, picture)
 
 
 def from_layers(clean: Tensor, severity: Tensor, generator: torch.Generator, layers: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from irflow_cli.degradations.jpeg import jpeg
 from irflow_cli.degradations.noise import camera, gaussian, poisson
-from irflow_cli.degradations.rain import streaks
+from irflow_cli.degradations.rain import heavy_rain, rain, soft_rain, veiled_rain
 from irflow_cli.degradations.raindrops import raindrops
 from irflow_cli.tensors import check_image
 
@@ -29,7 +29,10 @@ DEGRADATIONS: dict[str, Degradation] = {
     "noise": Degradation(gaussian, 75, 25, "standard deviation on the 0-255 scale"),
     "poisson": Degradation(poisson, 75, 25, "standard deviation in the middle grey, 0-255 scale"),
     "camera": Degradation(camera, 75, 25, "standard deviation in the middle grey, 0-255 scale"),
-    "rain": Degradation(streaks, 1, 0.6, "0 dry to 1 downpour"),
+    "rain": Degradation(rain, 1, 0.6, "0 dry to 1 a shower"),
+    "rain-heavy": Degradation(heavy_rain, 1, 0.6, "0 dry to 1 downpour"),
+    "rain-soft": Degradation(soft_rain, 1, 0.6, "0 dry to 1 dense, of streaks out of focus or fine, or specks"),
+    "rain-veil": Degradation(veiled_rain, 1, 0.6, "0 dry to 1 rain that hides what is far"),
     "raindrops": Degradation(raindrops, 1, 0.6, "0 dry to 1 nearly half covered"),
     "jpeg": Degradation(jpeg, 99, 70, "100 minus the JPEG quality"),
 }
