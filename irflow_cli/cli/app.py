@@ -19,6 +19,7 @@ from irflow_cli.cli.doctor import doctor
 from irflow_cli.cli.inpaint import inpaint
 from irflow_cli.cli.models import models
 from irflow_cli.cli.restore import restore
+from irflow_cli.cli.serve import serve
 from irflow_cli.cli.train import train
 from irflow_cli.cli.upscale import upscale
 from irflow_cli.errors import IrflowError
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (restore, inpaint, upscale, degrade, train, bench, doctor):
+for command in (restore, inpaint, upscale, serve, degrade, train, bench, doctor):
     app.command()(command)
 app.add_typer(models, name="models")
 app.add_typer(config, name="config")

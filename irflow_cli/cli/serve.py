@@ -1,0 +1,53 @@
+"""`irflow serve`: a page to paint a mask and to see before and after."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from irflow_cli.cli.console import Console
+from irflow_cli.cli.options import Device, Precision, Quiet
+from irflow_cli.errors import IrflowError
+from irflow_cli.tasks import MAX_PIXELS
+
+EXTRA = ("uvicorn", "starlette", "websockets")  # what irflow[serve] brings
+
+
+def serve(
+    folder: Annotated[
+        Path, typer.Argument(help="Folder whose pictures are read, and written beside.", show_default="this one")
+    ] = Path(),
+    port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 for any that is free.")] = 0,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="Write nothing; results can be downloaded.")] = False,
+    max_pixels: Annotated[int, typer.Option(help="Refuse pictures with more.", envvar="IRFLOW_MAX_PIXELS")] = MAX_PIXELS,
+    device: Device = "auto",
+    precision: Precision = "auto",
+    quiet: Quiet = False,
+) -> int:
+    """Serve a page, to this machine alone, on which masks are painted and results compared.
+
+    The address that is printed holds a token that one browser can use once. Ctrl-C ends it. Needs irflow[serve].
+
+    Example: irflow serve photos/ --open
+    """
+    try:
+        from irflow_cli.serve.run import ServeSettings
+        from irflow_cli.serve.run import serve as run
+    except ImportError as error:
+        if error.name not in EXTRA:
+            raise
+        raise IrflowError(f"serving needs {error.name}; run `pip install 'irflow[serve]'`") from None
+    console = Console(quiet=quiet)
+
+    def ready(address: str) -> None:
+        console.result(address)
+        console.note("open it in a browser on this machine; press Ctrl-C to end")
+        if open_page and not webbrowser.open(address):
+            console.note("no browser was found; copy the address into one")
+
+    run(ServeSettings(folder, port, read_only, device, precision, max_pixels), ready)
+    return 0

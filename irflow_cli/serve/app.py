@@ -1,0 +1,166 @@
+"""What the page can ask: a table of addresses, and what each answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from importlib import resources
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
+
+from irflow_cli.errors import CheckpointError, DeviceError, DiskFull, ImageError, IrflowError, UsageError
+from irflow_cli.serve.folder import Forbidden, Taken
+from irflow_cli.serve.studio import Json, Studio
+from irflow_cli.serve.tabs import Tab
+
+# The status of each kind of error; the first that fits.
+STATUS: tuple[tuple[type[IrflowError], int], ...] = (
+    (Forbidden, 403),
+    (Taken, 409),
+    (ImageError, 422),
+    (UsageError, 400),
+    (DiskFull, 507),
+    (DeviceError, 503),
+    (CheckpointError, 500),
+    (IrflowError, 500),
+)
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+MESSAGE = 2**20  # bytes of a message that is no picture and no mask
+FILES = resources.files("irflow_cli.serve") / "page"
+
+
+class TooLarge(IrflowError):
+    """More than is taken in."""
+
+
+# Addresses below /api/. The message is JSON in the address's `ask`, or, where no bytes come with it, in the body.
+ASKED = [
+    "menu",
+    "list",
+    "open",
+    "drop",
+    "close",
+    "tile",
+    "changes",
+    "mask",
+    "colour",
+    "read_mask",
+    "mask_file",
+    "masks",
+    "work",
+    "cancel",
+    "command",
+    "save",
+    "download",
+]
+
+
+def _handler(studio: Studio, name: str) -> Callable[[Request], Awaitable[Response]]:
+    work: Callable[[Json, bytes], Json | Response] = getattr(studio, name)
+
+    async def handle(request: Request) -> Response:
+        with_bytes = "ask" in request.query_params
+        data = await _body(request, studio.most if with_bytes and request.method == "POST" else MESSAGE)
+        text = request.query_params["ask"] if with_bytes else data or b"{}"
+        try:
+            asked = json.loads(text)
+        except ValueError:
+            raise UsageError("the message is no JSON; reload the page") from None
+        if not isinstance(asked, dict):
+            raise UsageError("the message is no JSON object; reload the page")
+        answer = await run_in_threadpool(work, asked, data if with_bytes else b"")
+        return answer if isinstance(answer, Response) else JSONResponse(answer)
+
+    return handle
+
+
+async def _body(request: Request, most: int) -> bytes:
+    """Return what came with a request. Raises TooLarge before more than `most` bytes are in memory."""
+    parts, size = [], 0
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared) > most:
+        raise TooLarge(f"more than {most} bytes; a smaller file, or a larger --max-pixels, goes")
+    async for part in request.stream():
+        size += len(part)
+        if size > most:
+            raise TooLarge(f"more than {most} bytes; a smaller file, or a larger --max-pixels, goes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def make_app(studio: Studio) -> Starlette:
+    """Return the application; who may ask is for `guard.Guard` to say."""
+
+    async def page(request: Request) -> Response:
+        name = request.path_params.get("name", "index.html")
+        if name not in {file.name for file in FILES.iterdir()}:
+            raise HTTPException(404, "there is no such page")
+        data = FILES.joinpath(name).read_bytes()
+        return Response(data, media_type=TYPES.get(Path(name).suffix, "application/octet-stream"))
+
+    async def socket(connection: WebSocket) -> None:
+        await _attend(studio, connection)
+
+    async def failed(request: Request, error: Exception) -> Response:
+        return _failure(error)
+
+    return Starlette(
+        routes=[
+            Route("/", page),
+            Route("/page/{name}", page),
+            *(Route(f"/api/{name}", _handler(studio, name), methods=["GET", "POST"]) for name in ASKED),
+            WebSocketRoute("/api/tab", socket),
+        ],
+        exception_handlers={IrflowError: failed, MemoryError: failed, HTTPException: failed},
+    )
+
+
+def _failure(error: Exception) -> Response:
+    """Return the answer to a request that failed: a status and one line."""
+    if isinstance(error, HTTPException):
+        return JSONResponse({"error": str(error.detail)}, error.status_code)
+    if isinstance(error, MemoryError):
+        return JSONResponse({"error": "not enough memory for it; close a photograph, or free some"}, 507)
+    line = str(error)
+    large = isinstance(error, TooLarge) or (isinstance(error, ImageError) and ("larger than" in line or "too large" in line))
+    status = 413 if large else next(status for kind, status in STATUS if isinstance(error, kind))
+    return JSONResponse({"error": line}, status)
+
+
+async def _attend(studio: Studio, connection: WebSocket) -> None:
+    """Be there for a page as long as it is open: messages go out; when it closes, its work stops and all of its is let go."""
+    await connection.accept()
+    loop, messages = asyncio.get_running_loop(), asyncio.Queue()
+
+    def tell(message: Json) -> None:
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(messages.put_nowait, message)
+
+    tab = Tab(tell)
+    studio.tabs[tab.token] = tab
+
+    async def send() -> None:
+        while True:
+            await connection.send_json(await messages.get())
+
+    async def listen() -> None:
+        while (await connection.receive())["type"] != "websocket.disconnect":
+            pass
+
+    tell({"type": "tab", "tab": tab.token})
+    tasks = [asyncio.create_task(send()), asyncio.create_task(listen())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        studio.tabs.pop(tab.token, None)
+        studio.worker.cancel(tab)

@@ -1,0 +1,85 @@
+// Requests to the server, and its messages.
+
+/** A request that the server refused; the message is a line to read. */
+export class Refused extends Error {
+  /** @param {number} status @param {string} line */
+  constructor(status, line) {
+    super(line);
+    this.status = status;
+  }
+}
+
+/** @typedef {import("./types.js").News} News */
+
+/** The line to the server: requests, and messages as long as the page is open. */
+export class Server {
+  /** @param {(news: News) => void} heard @param {() => void} lost */
+  constructor(heard, lost) {
+    this.tab = "";
+    this.heard = heard;
+    this.lost = lost;
+  }
+
+  /** Open the line; resolves when the server knows the page. @returns {Promise<void>} */
+  connect() {
+    return new Promise((resolve) => {
+      const socket = new WebSocket(`ws://${location.host}/api/tab`);
+      socket.onmessage = (event) => {
+        const news = /** @type {News} */ (JSON.parse(event.data));
+        if (news.type === "tab") {
+          this.tab = news.tab;
+          resolve();
+        } else {
+          this.heard(news);
+        }
+      };
+      socket.onclose = () => this.lost();
+      window.addEventListener("pagehide", () => {
+        socket.onclose = null;
+        socket.close();
+      });
+    });
+  }
+
+  /** Ask for something, with a message. @param {string} what @param {object} [message] @returns {Promise<any>} */
+  async ask(what, message = {}) {
+    const body = JSON.stringify({ tab: this.tab, ...message });
+    return (await this.#fetch(`/api/${what}`, { method: "POST", body })).json();
+  }
+
+  /** Ask with bytes beside the message. @param {string} what @param {object} message @param {BodyInit} body */
+  async send(what, message, body) {
+    const ask = encodeURIComponent(JSON.stringify({ tab: this.tab, ...message }));
+    return this.#fetch(`/api/${what}?ask=${ask}`, { method: "POST", body });
+  }
+
+  /** Return the address of something to load. @param {string} what @param {object} message */
+  address(what, message) {
+    return `/api/${what}?ask=${encodeURIComponent(JSON.stringify({ tab: this.tab, ...message }))}`;
+  }
+
+  /** Load a picture. @param {string} address @returns {Promise<ImageBitmap>} */
+  async bitmap(address) {
+    return createImageBitmap(await (await this.#fetch(address, {})).blob());
+  }
+
+  /** @param {string} address @param {RequestInit} options */
+  async #fetch(address, options) {
+    let answer;
+    try {
+      answer = await fetch(address, { ...options, cache: "no-store" });
+    } catch {
+      this.lost();
+      throw new Refused(0, "");
+    }
+    if (answer.ok) return answer;
+    const text = await answer.text();
+    let line = text;
+    try {
+      line = JSON.parse(text).error;
+    } catch {
+      // the guard's refusals are plain lines
+    }
+    throw new Refused(answer.status, line);
+  }
+}

@@ -1,0 +1,91 @@
+// A photograph that is open: its versions, its mask, and what was done, so that it can be undone.
+
+import { Mask } from "./mask.js";
+
+/** @typedef {import("./types.js").Opened} Opened */
+/** @typedef {import("./types.js").Version} Version */
+/** @typedef {import("./mask.js").Diff} Diff */
+
+/** A thing that was done: strokes of the mask, and a version in place of another.
+ * @typedef {{diff: Diff | null, from: number, to: number}} Deed */
+
+export class Photo {
+  /** @param {Opened} opened */
+  constructor(opened) {
+    this.about = opened;
+    this.number = opened.photo;
+    /** @type {Map<number, Version>} */
+    this.versions = new Map([[0, opened]]);
+    this.now = 0;
+    /** @type {number[]} */
+    this.proposals = [];
+    /** @type {Deed[]} */
+    this.done = [];
+    /** @type {Deed[]} */
+    this.undone = [];
+    this.state = ""; // of its last job, in words
+    this.saved = new Set();
+    /** By size: what is enlarged has another one. @type {Map<string, Mask>} */
+    this.masks = new Map();
+  }
+
+  /** What is shown. @returns {Version} */
+  get version() {
+    return /** @type {Version} */ (this.versions.get(this.now) ?? this.versions.get(0));
+  }
+
+  /** What it is compared with: the photograph as it was opened. @returns {Version} */
+  get before() {
+    return /** @type {Version} */ (this.versions.get(0));
+  }
+
+  /** The mask of what is shown. @returns {Mask} */
+  get mask() {
+    const { width, height } = this.version;
+    const size = `${width} ${height}`, mask = this.masks.get(size) ?? new Mask(width, height);
+    this.masks.set(size, mask);
+    return mask;
+  }
+
+  /** Remember an action. @param {Diff | null} diff @param {number} [to] the version that comes in the place of this one */
+  did(diff, to = this.now) {
+    if (!diff && to === this.now) return;
+    this.done.push({ diff, from: this.now, to });
+    this.undone = [];
+    this.now = to;
+  }
+
+  /** Take the versions that came of one job, and show the first. @param {Version[]} versions @param {number[]} kept */
+  came(versions, kept) {
+    for (const version of versions) this.versions.set(version.version, version);
+    for (const number of this.versions.keys()) if (number && !kept.includes(number)) this.versions.delete(number);
+    const first = versions[0];
+    const same = first.width === this.version.width && first.height === this.version.height;
+    let diff = null;
+    if (same && first.changed) {
+      this.mask.clear();
+      diff = this.mask.end();
+    }
+    this.did(diff, first.version);
+    this.proposals = versions.length > 1 ? versions.map((version) => version.version) : [];
+  }
+
+  /** Show another of several proposals. @param {number} number */
+  choose(number) {
+    const last = this.done[this.done.length - 1];
+    if (last && last.to === this.now) last.to = number;
+    this.now = number;
+  }
+
+  /** Undo or redo; returns whether there was something. @param {boolean} again */
+  turn(again) {
+    const deed = (again ? this.undone : this.done).pop();
+    if (!deed) return false;
+    (again ? this.done : this.undone).push(deed);
+    const to = again ? deed.to : deed.from;
+    if (this.versions.has(to)) this.now = to;
+    if (deed.diff) this.mask.swap(deed.diff);
+    if (!this.proposals.includes(this.now)) this.proposals = [];
+    return true;
+  }
+}

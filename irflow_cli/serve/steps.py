@@ -1,0 +1,261 @@
+"""What a person asks for, as the engines want it and as one would type it: restore, inpaint, upscale."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+from irflow_cli.errors import UsageError
+from irflow_cli.runtime.images import Picture
+from irflow_cli.serve.bits import Bits
+from irflow_cli.tasks import MAX_PIXELS
+
+if TYPE_CHECKING:
+    from irflow_cli.services.inpaint import Inpainter
+    from irflow_cli.services.prior import WalkSettings
+    from irflow_cli.services.restore import Restorer, RestoreSettings
+    from irflow_cli.services.upscale import Upscaler
+
+Progress = Callable[[float], None]  # told the share that is done
+Words = list[str]  # of a command line
+PROPOSALS = 8  # of one hole, at most
+KEPT = 3  # engines of a kind that stay loaded
+
+
+class Engines:
+    """The networks, each loaded when it is first asked for. device, precision: as the command's; max_pixels: of a result."""
+
+    def __init__(self, device: str = "auto", precision: str = "auto", max_pixels: int = MAX_PIXELS) -> None:
+        self.machine = {"device": device, "precision": precision}
+        self.max_pixels = max_pixels
+        self.lock = threading.Lock()
+
+    @functools.cached_property
+    def restorer(self) -> Callable[[RestoreSettings], Restorer]:
+        """Return the engine that takes rain, noise or drops out."""
+        from irflow_cli.services.restore import Restorer
+
+        return functools.lru_cache(KEPT)(Restorer)
+
+    @functools.cached_property
+    def inpainter(self) -> Callable[[WalkSettings], Inpainter]:
+        """Return the engine that fills holes."""
+        from irflow_cli.services.inpaint import Inpainter
+
+        return functools.lru_cache(KEPT)(Inpainter)
+
+    @functools.cached_property
+    def upscaler(self) -> Callable[[WalkSettings, int, str], Upscaler]:
+        """Return the engine that enlarges."""
+        from irflow_cli.services.upscale import Upscaler
+
+        return functools.lru_cache(KEPT)(Upscaler)
+
+    def words(self) -> Words:
+        """Return the options that say where the networks run, as far as they are not the usual ones."""
+        words = [word for name, value in self.machine.items() if value != "auto" for word in (f"--{name}", value)]
+        return words + ([] if self.max_pixels == MAX_PIXELS else ["--max-pixels", str(self.max_pixels)])
+
+
+class Step(Protocol):
+    """One pass over a picture. suffix: what the command adds to the name of its result."""
+
+    @property
+    def suffix(self) -> str:
+        """What the command adds to the name of the result."""
+        ...
+
+    def check(self, engines: Engines) -> None:
+        """Raise UsageError for settings that make no sense."""
+        ...
+
+    def run(self, engines: Engines, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
+        """Return the result and notes for the person; `picture` is left as it is."""
+        ...
+
+    def words(self, source: str, mask: str) -> Words:
+        """Return the command and its options, for a source and a file of its mask."""
+        ...
+
+
+@dataclass(frozen=True)
+class Restore:
+    """Take rain, noise or drops out; None is the task's own default."""
+
+    task: str
+    steps: int | None = None
+    strength: float = 1.0
+    sigma: float | None = None
+
+    @property
+    def suffix(self) -> str:
+        """What the command adds to the name of the result."""
+        return f".{self.task}"
+
+    def settings(self, engines: Engines) -> RestoreSettings:
+        """Return the engine's settings."""
+        from irflow_cli.services.restore import RestoreSettings
+
+        return RestoreSettings(self.task, self.steps, sigma=self.sigma, strength=self.strength, **engines.machine)  # type: ignore[arg-type]
+
+    def check(self, engines: Engines) -> None:
+        """Raise UsageError for settings that make no sense."""
+        self.settings(engines).check()
+
+    def run(self, engines: Engines, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
+        """Return the restored picture and notes for the person."""
+        own = picture.with_pixels(picture.pixels.copy())  # the engine writes over what it is given
+        return engines.restorer(self.settings(engines)).restore(own, progress)
+
+    def words(self, source: str, mask: str) -> Words:
+        """Return the command and its options."""
+        told = {"--steps": self.steps, "--strength": None if self.strength == 1 else self.strength, "--sigma": self.sigma}
+        return ["restore", source, "--task", self.task, *_given(told)]
+
+
+@dataclass(frozen=True)
+class Inpaint:
+    """Fill what a mask says is missing. size: (H, W) of the picture it was painted on. preset, seed, dilate, feather: as the command's."""
+
+    bits: Bits = field(repr=False)
+    size: tuple[int, ...] = ()
+    preset: str | None = None
+    seed: int = 0
+    dilate: int = 0
+    feather: int = 0
+
+    suffix = ".inpaint"
+
+    def walk(self, engines: Engines) -> WalkSettings:
+        """Return the engine's settings; the seed is told to each call instead, so that proposals share a network."""
+        from irflow_cli.services.prior import WalkSettings
+
+        return WalkSettings(self.preset, **engines.machine)
+
+    def check(self, engines: Engines) -> None:
+        """Raise UsageError for settings that make no sense."""
+        self.walk(engines).check()
+        for name, value in (("dilate", self.dilate), ("feather", self.feather)):
+            if not 0 <= value <= 500:
+                raise UsageError(f"{name} goes from 0 to 500, got {value}")
+
+    def run(self, engines: Engines, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
+        """Return the picture with its hole filled, and notes for the person."""
+        from irflow_cli.services.masks import spread_hole
+
+        hole = spread_hole(self.bits.inside(self.size), self.dilate, self.feather)
+        return engines.inpainter(self.walk(engines)).fill(picture, hole, self.seed, progress), ()
+
+    def words(self, source: str, mask: str) -> Words:
+        """Return the command and its options."""
+        told = {
+            "--preset": self.preset,
+            "--seed": self.seed or None,
+            "--mask-dilate": self.dilate or None,
+            "--mask-feather": self.feather or None,
+        }
+        return ["inpaint", source, "--mask", mask, *_given(told)]
+
+
+@dataclass(frozen=True)
+class Upscale:
+    """Enlarge. operator, preset, seed: as the command's."""
+
+    scale: int = 2
+    operator: str = "area"
+    preset: str | None = None
+    seed: int = 0
+
+    @property
+    def suffix(self) -> str:
+        """What the command adds to the name of the result."""
+        return f".x{self.scale}"
+
+    def walk(self, engines: Engines) -> WalkSettings:
+        """Return the engine's settings."""
+        from irflow_cli.services.prior import WalkSettings
+
+        return WalkSettings(self.preset, seed=self.seed, **engines.machine)
+
+    def check(self, engines: Engines) -> None:
+        """Raise UsageError for settings that make no sense."""
+        from irflow_cli.services.upscale import check
+
+        self.walk(engines).check()
+        check(self.scale, self.operator)
+
+    def run(self, engines: Engines, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
+        """Return the picture enlarged, and notes for the person."""
+        engine = engines.upscaler(self.walk(engines), self.scale, self.operator)
+        return engine.enlarge(picture, engines.max_pixels, progress), ()
+
+    def words(self, source: str, mask: str) -> Words:
+        """Return the command and its options."""
+        told = {
+            "--operator": None if self.operator == "area" else self.operator,
+            "--preset": self.preset,
+            "--seed": self.seed or None,
+        }
+        return ["upscale", source, "--scale", str(self.scale), *_given(told)]
+
+
+def _given(told: dict[str, object]) -> Words:
+    return [
+        word
+        for name, value in told.items()
+        if value is not None
+        for word in (name, f"{value:g}" if isinstance(value, float) else str(value))
+    ]
+
+
+# What the page may send, by kind: the names of fields and what they are.
+FIELDS: dict[str, tuple[type, dict[str, tuple[type, ...]]]] = {
+    "restore": (Restore, {"task": (str,), "steps": (int,), "strength": (int, float), "sigma": (int, float)}),
+    "inpaint": (Inpaint, {"preset": (str,), "seed": (int,), "dilate": (int,), "feather": (int,)}),
+    "upscale": (Upscale, {"scale": (int,), "operator": (str,), "preset": (str,), "seed": (int,)}),
+}
+
+
+def step_of(asked: dict[str, Any], mask: tuple[Bits, tuple[int, ...]] | None = None) -> Step:
+    """Return the step that a page's message asks for; fields that are missing or None have their default. mask: that of an
+    inpaint, and its size. Raises UsageError for messages that are no such."""
+    kind = asked.get("kind")
+    if kind not in FIELDS:
+        raise UsageError(f"unknown kind of work {kind!r}; there are {', '.join(FIELDS)}")
+    made, fields = FIELDS[kind]
+    given = {name: value for name, value in asked.items() if name != "kind" and value is not None}
+    for name, value in given.items():
+        if name not in fields:
+            raise UsageError(f"{kind} has no {name}; reload the page")
+        if not isinstance(value, fields[name]) or isinstance(value, bool):
+            raise UsageError(f"{name} is no {' or '.join(one.__name__ for one in fields[name])}: {value!r}")
+    if kind == "restore" and "task" not in given:
+        raise UsageError("the task is missing; choose one")
+    if kind == "inpaint":
+        if mask is None:
+            raise UsageError("the mask is missing; paint what is to be filled")
+        given["bits"], given["size"] = mask
+    return made(**given)
+
+
+def proposals_of(step: Step, count: int) -> list[Step]:
+    """Return the steps that make so many proposals of one hole, each with its own seed; by `best`, unless a preset is named,
+    for those of the default would be almost one. Raises UsageError as `irflow inpaint --samples` does."""
+    if not 1 <= count <= PROPOSALS:
+        raise UsageError(f"proposals go from 1 to {PROPOSALS}, got {count}")
+    if count == 1 or not isinstance(step, Inpaint):
+        return [step]
+    step = replace(step, preset=step.preset or "best")
+    return [replace(step, seed=step.seed + number) for number in range(count)]
+
+
+def run_steps(steps: Sequence[Step], engines: Engines, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
+    """Return the picture after several steps in order, and all that is to be told."""
+    notes: tuple[str, ...] = ()
+    for number, step in enumerate(steps):
+        picture, told = step.run(engines, picture, lambda share, done=number: progress((done + share) / len(steps)))
+        notes += told
+    return picture, notes

@@ -1,0 +1,138 @@
+"""The one place where engines run: a thread and a queue. Jobs can be stopped, and tell how much is done and what is left."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from irflow_cli.errors import IrflowError
+from irflow_cli.runtime.tiling import out_of_memory
+
+BETWEEN = 0.1  # seconds between two messages on the progress of a job
+Tell = Callable[[dict[str, Any]], None]  # a message to a page
+NUMBERS = itertools.count(1)
+
+
+class Stopped(BaseException):
+    """Raised inside an engine, from its progress, when nobody wants the result any more. No error, so that nothing catches it
+    on the way."""
+
+
+@dataclass(eq=False)
+class Job:
+    """Work for a page. owner: whose it is; about: what goes with every message on it; work: gets a function that is told the
+    share that is done, and returns what the page is to be told at the end."""
+
+    owner: object
+    tell: Tell
+    about: dict[str, Any]
+    work: Callable[[Callable[[float], None]], dict[str, Any]]
+    stop: threading.Event = field(default_factory=threading.Event)
+    number: int = field(default_factory=lambda: next(NUMBERS))
+
+    def say(self, state: str, **more: Any) -> None:
+        """Tell the page what became of the job."""
+        self.tell({"type": "job", "job": self.number, "state": state, **self.about, **more})
+
+
+class Worker:
+    """A thread that does jobs in the order in which they came; pages whose turn it was not wait for one job, not for a queue."""
+
+    def __init__(self, warm: Callable[[], None] = lambda: None) -> None:
+        self.warm = warm
+        self.waiting: deque[Job] = deque()
+        self.current: Job | None = None
+        self.ended = False
+        self.change = threading.Condition()
+        self.thread = threading.Thread(target=self._run, name="engines", daemon=True)
+
+    def start(self) -> None:
+        """Begin; `warm` is done first, so that the first job finds what takes long to load."""
+        self.thread.start()
+
+    def add(self, job: Job) -> None:
+        """Put a job into the queue, behind each page's jobs that came before."""
+        with self.change:
+            self.waiting.append(job)
+            self.change.notify_all()
+        job.say("waiting")
+
+    def cancel(self, owner: object, number: int | None = None) -> None:
+        """Stop an owner's jobs, or the one with a number. One that runs ends at its next tile."""
+        with self.change:
+            mine = [job for job in self.waiting if job.owner is owner and number in (None, job.number)]
+            for job in mine:
+                self.waiting.remove(job)
+            if self.current and self.current.owner is owner and number in (None, self.current.number):
+                self.current.stop.set()
+        for job in mine:
+            job.say("cancelled")
+
+    def end(self, patience: float = 5.0) -> None:
+        """Stop everything, and wait for what runs to come to its next tile, `patience` seconds at most."""
+        with self.change:
+            self.ended = True
+            self.waiting.clear()
+            if self.current:
+                self.current.stop.set()
+            self.change.notify_all()
+        if self.thread.is_alive():
+            self.thread.join(patience)
+
+    def _next(self) -> Job | None:
+        """Return the next job: the first of a page other than the last one's, if there is one; None at the end."""
+        with self.change:
+            last, self.current = self.current, None
+            self.change.wait_for(lambda: self.waiting or self.ended)
+            if self.ended:
+                return None
+            others = (job for job in self.waiting if last is None or job.owner is not last.owner)
+            job = next(others, self.waiting[0])
+            self.waiting.remove(job)
+            self.current = job
+            return job
+
+    def _run(self) -> None:
+        try:
+            self.warm()
+        except Exception:
+            traceback.print_exc()  # what is wrong is told again, in one line, by the first job that needs it
+        while (job := self._next()) is not None:
+            self._do(job)
+
+    def _do(self, job: Job) -> None:
+        began = told = time.monotonic()
+
+        def progress(share: float) -> None:
+            nonlocal told
+            if job.stop.is_set():
+                raise Stopped
+            now = time.monotonic()
+            if now - told >= BETWEEN and share > 0:
+                told = now
+                job.say("running", share=share, seconds=now - began, left=(now - began) * (1 - share) / share)
+
+        job.say("running", share=0.0, seconds=0.0, left=None)
+        try:
+            if job.stop.is_set():
+                raise Stopped
+            result = job.work(progress)
+            job.say("done", seconds=time.monotonic() - began, **result)
+        except Stopped:
+            job.say("cancelled")
+        except IrflowError as error:
+            job.say("failed", error=str(error))
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                traceback.print_exc()
+            spent = "not enough memory for it; free some, or cut the picture"
+            job.say("failed", error=spent if out_of_memory(error) else f"a defect of irflow: {error}; the terminal has more")
+        except Exception as error:
+            traceback.print_exc()
+            job.say("failed", error=f"a defect of irflow: {error}; the terminal has more")
