@@ -17,9 +17,7 @@ EXTRA = ("uvicorn", "starlette", "websockets")  # what irflow[serve] brings
 
 
 def serve(
-    folder: Annotated[
-        Path, typer.Argument(help="Folder whose pictures are read, and written beside.", show_default="this one")
-    ] = Path(),
+    folder: Annotated[Path, typer.Argument(help="Folder with pictures.", show_default="this one")] = Path(),
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 for any that is free.")] = 0,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     read_only: Annotated[bool, typer.Option("--read-only", help="Write nothing; results can be downloaded.")] = False,

@@ -42,25 +42,10 @@ class TooLarge(IrflowError):
 
 
 # Addresses below /api/. The message is JSON in the address's `ask`, or, where no bytes come with it, in the body.
-ASKED = [
-    "menu",
-    "list",
-    "open",
-    "drop",
-    "close",
-    "tile",
-    "changes",
-    "mask",
-    "colour",
-    "read_mask",
-    "mask_file",
-    "masks",
-    "work",
-    "cancel",
-    "command",
-    "save",
-    "download",
-]
+ASKED = (
+    *("menu", "list", "open", "drop", "close", "tile", "changes", "mask", "colour", "read_mask", "mask_file", "masks"),
+    *("work", "cancel", "command", "save", "download"),
+)
 
 
 def _handler(studio: Studio, name: str) -> Callable[[Request], Awaitable[Response]]:

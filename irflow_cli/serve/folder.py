@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from irflow_cli.errors import ImageError, IrflowError
-from irflow_cli.runtime.images import SUFFIXES, write_atomically
+from irflow_cli.images.find import SUFFIXES
+from irflow_cli.runtime.files import write_atomically
 
 
 class Forbidden(IrflowError):
@@ -75,7 +76,8 @@ class Folder:
         """Return a file's bytes. Raises ImageError for one that is missing, no regular file, or of more than `most` bytes."""
         path = self.place(name)
         try:
-            with path.open("rb", opener=lambda file, flags: os.open(file, flags | getattr(os, "O_NONBLOCK", 0))) as file:
+            waits_not = getattr(os, "O_NONBLOCK", 0)  # as a pipe without a writer would
+            with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | waits_not), "rb") as file:
                 about = os.fstat(file.fileno())
                 if not stat.S_ISREG(about.st_mode):
                     raise ImageError(f"{name}: is no regular file; choose a picture")

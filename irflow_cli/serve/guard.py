@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# What a browser is told with every answer: nothing from elsewhere is loaded or asked, nothing is kept, no other page may look in.
+# What a browser is told with every answer: nothing from elsewhere is loaded, nothing is kept, no page looks in.
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -62,9 +62,9 @@ class Guard:
         if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
             return _refusal(403, "a page of another address may not ask this server; open the address it printed yourself")
         given = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token", [""])[0]
-        if scope["type"] == "http" and scope["path"] == "/" and given and self.token:
-            if secrets.compare_digest(given.encode(), self.token.encode()):
-                return self._welcome()
+        entering = scope["type"] == "http" and scope["path"] == "/" and bool(given and self.token)
+        if entering and secrets.compare_digest(given.encode(), self.token.encode()):
+            return self._welcome()
         if not self._known(headers.get("cookie", "")):
             spent = "this address was used already" if not self.token else "the token is missing or wrong"
             return _refusal(403, f"{spent}; open the address that `irflow serve` printed, or start it again")

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from irflow_cli.errors import UsageError
-from irflow_cli.runtime.images import Picture
+from irflow_cli.images.picture import Picture
 from irflow_cli.serve.bits import Bits
 from irflow_cli.services.masks import MaskSettings, hole_of
 

@@ -92,7 +92,7 @@ class _Server(uvicorn.Server):
 
 def _warm(engines: Engines) -> None:
     """Load what takes long, while the person looks at the page."""
-    from irflow_cli.services.prior import WalkSettings
+    from irflow_cli.engines.prior import WalkSettings
 
     engines.inpainter(WalkSettings(None, **engines.machine))
 

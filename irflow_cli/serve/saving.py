@@ -13,12 +13,14 @@ from pathlib import PurePosixPath
 
 import numpy as np
 
+from irflow_cli.batch.plan import ENDINGS, SPELLINGS
 from irflow_cli.errors import UsageError
-from irflow_cli.runtime.encoding import FORMATS, Coding, encode_picture
-from irflow_cli.runtime.images import SUFFIXES, Picture, decode_picture
+from irflow_cli.images.decode import decode_picture
+from irflow_cli.images.encode import FORMATS, Coding, encode_picture
+from irflow_cli.images.find import SUFFIXES
+from irflow_cli.images.picture import Picture
 from irflow_cli.serve.steps import Engines, Step
 from irflow_cli.serve.tabs import Photo, Version
-from irflow_cli.services.planning import ENDINGS, SPELLINGS
 
 SAMPLE = 16  # pixels of a side of the corner by which it is found what a lossless file keeps beside the pixels
 

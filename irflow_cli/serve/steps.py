@@ -9,15 +9,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from irflow_cli.errors import UsageError
-from irflow_cli.runtime.images import Picture
+from irflow_cli.images.picture import Picture
 from irflow_cli.serve.bits import Bits
 from irflow_cli.tasks import MAX_PIXELS
 
 if TYPE_CHECKING:
-    from irflow_cli.services.inpaint import Inpainter
-    from irflow_cli.services.prior import WalkSettings
-    from irflow_cli.services.restore import Restorer, RestoreSettings
-    from irflow_cli.services.upscale import Upscaler
+    from irflow_cli.engines.inpainter import Inpainter
+    from irflow_cli.engines.prior import WalkSettings
+    from irflow_cli.engines.restorer import Restorer, RestoreSettings
+    from irflow_cli.engines.upscaler import Upscaler
 
 Progress = Callable[[float], None]  # told the share that is done
 Words = list[str]  # of a command line
@@ -29,28 +29,28 @@ class Engines:
     """The networks, each loaded when it is first asked for. device, precision: as the command's; max_pixels: of a result."""
 
     def __init__(self, device: str = "auto", precision: str = "auto", max_pixels: int = MAX_PIXELS) -> None:
-        self.machine = {"device": device, "precision": precision}
+        self.machine: dict[str, Any] = {"device": device, "precision": precision}
         self.max_pixels = max_pixels
         self.lock = threading.Lock()
 
     @functools.cached_property
     def restorer(self) -> Callable[[RestoreSettings], Restorer]:
         """Return the engine that takes rain, noise or drops out."""
-        from irflow_cli.services.restore import Restorer
+        from irflow_cli.engines.restorer import Restorer
 
         return functools.lru_cache(KEPT)(Restorer)
 
     @functools.cached_property
     def inpainter(self) -> Callable[[WalkSettings], Inpainter]:
         """Return the engine that fills holes."""
-        from irflow_cli.services.inpaint import Inpainter
+        from irflow_cli.engines.inpainter import Inpainter
 
         return functools.lru_cache(KEPT)(Inpainter)
 
     @functools.cached_property
     def upscaler(self) -> Callable[[WalkSettings, int, str], Upscaler]:
         """Return the engine that enlarges."""
-        from irflow_cli.services.upscale import Upscaler
+        from irflow_cli.engines.upscaler import Upscaler
 
         return functools.lru_cache(KEPT)(Upscaler)
 
@@ -97,9 +97,9 @@ class Restore:
 
     def settings(self, engines: Engines) -> RestoreSettings:
         """Return the engine's settings."""
-        from irflow_cli.services.restore import RestoreSettings
+        from irflow_cli.engines.restorer import RestoreSettings
 
-        return RestoreSettings(self.task, self.steps, sigma=self.sigma, strength=self.strength, **engines.machine)  # type: ignore[arg-type]
+        return RestoreSettings(self.task, self.steps, sigma=self.sigma, strength=self.strength, **engines.machine)
 
     def check(self, engines: Engines) -> None:
         """Raise UsageError for settings that make no sense."""
@@ -118,7 +118,8 @@ class Restore:
 
 @dataclass(frozen=True)
 class Inpaint:
-    """Fill what a mask says is missing. size: (H, W) of the picture it was painted on. preset, seed, dilate, feather: as the command's."""
+    """Fill what a mask says is missing. size: (H, W) of the picture.
+    preset, seed, dilate, feather: as the command's."""
 
     bits: Bits = field(repr=False)
     size: tuple[int, ...] = ()
@@ -131,7 +132,7 @@ class Inpaint:
 
     def walk(self, engines: Engines) -> WalkSettings:
         """Return the engine's settings; the seed is told to each call instead, so that proposals share a network."""
-        from irflow_cli.services.prior import WalkSettings
+        from irflow_cli.engines.prior import WalkSettings
 
         return WalkSettings(self.preset, **engines.machine)
 
@@ -144,7 +145,7 @@ class Inpaint:
 
     def run(self, engines: Engines, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         """Return the picture with its hole filled, and notes for the person."""
-        from irflow_cli.services.masks import spread_hole
+        from irflow_cli.engines.holes import spread_hole
 
         hole = spread_hole(self.bits.inside(self.size), self.dilate, self.feather)
         return engines.inpainter(self.walk(engines)).fill(picture, hole, self.seed, progress), ()
@@ -176,13 +177,13 @@ class Upscale:
 
     def walk(self, engines: Engines) -> WalkSettings:
         """Return the engine's settings."""
-        from irflow_cli.services.prior import WalkSettings
+        from irflow_cli.engines.prior import WalkSettings
 
         return WalkSettings(self.preset, seed=self.seed, **engines.machine)
 
     def check(self, engines: Engines) -> None:
         """Raise UsageError for settings that make no sense."""
-        from irflow_cli.services.upscale import check
+        from irflow_cli.engines.upscaler import check
 
         self.walk(engines).check()
         check(self.scale, self.operator)
@@ -203,12 +204,12 @@ class Upscale:
 
 
 def _given(told: dict[str, object]) -> Words:
-    return [
-        word
-        for name, value in told.items()
-        if value is not None
-        for word in (name, f"{value:g}" if isinstance(value, float) else str(value))
-    ]
+    """Return options with a value as words."""
+    words = []
+    for name, value in told.items():
+        if value is not None:
+            words += [name, str(value)]
+    return words
 
 
 # What the page may send, by kind: the names of fields and what they are.

@@ -1,4 +1,4 @@
-"""What a page can ask the server for, and what it is answered. A request is a message (JSON) and, for pictures and masks, bytes."""
+"""What a page can ask, and what it is answered. A request is a message (JSON) and, with pictures and masks, bytes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from starlette.responses import JSONResponse, Response
 
 import irflow_cli
 from irflow_cli.errors import UsageError
-from irflow_cli.runtime.encoding import FORMATS, Coding
-from irflow_cli.runtime.images import decode_picture
+from irflow_cli.images.decode import decode_picture
+from irflow_cli.images.encode import FORMATS, Coding
 from irflow_cli.serve import saving
 from irflow_cli.serve.bits import Bits
 from irflow_cli.serve.folder import Folder

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from irflow_cli.errors import UsageError
-from irflow_cli.runtime.images import Picture
+from irflow_cli.images.picture import Picture
 from irflow_cli.serve.bits import Bits
 from irflow_cli.serve.steps import Inpaint, Step
 from irflow_cli.serve.views import TILE, View

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from irflow_cli.errors import UsageError
-from irflow_cli.runtime.images import Picture, top_of
+from irflow_cli.images.picture import Picture, top_of
 
 TILE = 512  # pixels of a tile's side
 QUALITY = 95  # of the tiles' JPEG, with all of the colour

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from irflow_cli.errors import IrflowError
-from irflow_cli.runtime.tiling import out_of_memory
 
 BETWEEN = 0.1  # seconds between two messages on the progress of a job
 Tell = Callable[[dict[str, Any]], None]  # a message to a page
@@ -42,7 +41,7 @@ class Job:
 
 
 class Worker:
-    """A thread that does jobs in the order in which they came; pages whose turn it was not wait for one job, not for a queue."""
+    """A thread that does jobs in the order in which they came; a page waits for one job of another, not for a queue."""
 
     def __init__(self, warm: Callable[[], None] = lambda: None) -> None:
         self.warm = warm
@@ -128,11 +127,11 @@ class Worker:
             job.say("cancelled")
         except IrflowError as error:
             job.say("failed", error=str(error))
-        except (MemoryError, RuntimeError) as error:
-            if not out_of_memory(error):
-                traceback.print_exc()
-            spent = "not enough memory for it; free some, or cut the picture"
-            job.say("failed", error=spent if out_of_memory(error) else f"a defect of irflow: {error}; the terminal has more")
         except Exception as error:
-            traceback.print_exc()
-            job.say("failed", error=f"a defect of irflow: {error}; the terminal has more")
+            from irflow_cli.runtime.device import out_of_memory  # which loads torch
+
+            if out_of_memory(error):
+                job.say("failed", error="not enough memory for it; free some, or cut the picture")
+            else:
+                traceback.print_exc()
+                job.say("failed", error=f"a defect of irflow: {error}; the terminal has more")
