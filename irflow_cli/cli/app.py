@@ -12,6 +12,7 @@ import typer
 
 import irflow_cli
 from irflow_cli.cli.bench import bench
+from irflow_cli.cli.compare import compare
 from irflow_cli.cli.config import config, default_map, origin_of
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.degrade import degrade
@@ -32,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (restore, inpaint, upscale, serve, degrade, train, bench, doctor):
+for command in (restore, inpaint, upscale, compare, serve, degrade, train, bench, doctor):
     app.command()(command)
 app.add_typer(models, name="models")
 app.add_typer(config, name="config")

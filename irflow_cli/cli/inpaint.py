@@ -9,7 +9,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Inputs, Output, Quiet, Suffix, Verbose, with_files, with_walk
+from irflow_cli.cli.options import AsJson, Compare, Inputs, Output, Quiet, Suffix, Verbose, with_files, with_walk
 from irflow_cli.cli.outcomes import carry_out
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
@@ -45,6 +45,7 @@ def inpaint(
     mask_feather: Annotated[int, typer.Option(help="Pixels around holes over which the filling fades out.")] = 0,
     samples: Annotated[int, typer.Option(help="Proposals of each picture, numbered; several come from --preset best.")] = 1,
     suffix: Suffix = None,
+    compare: Compare = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
@@ -75,4 +76,4 @@ def inpaint(
     )
     request = InpaintRequest(files(inputs, output, suffix, ".inpaint"), masks, walk(), samples)
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
-    return carry_out(console, request, inpaint_files)
+    return carry_out(console, request, inpaint_files, compare=compare)

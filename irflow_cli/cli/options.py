@@ -45,6 +45,7 @@ Device = Annotated[
 Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.", autocompletion=among("auto", "fp32", "bf16", "fp16"))]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell size and time of every picture.")]
+Compare = Annotated[bool, typer.Option("--compare", help="Put a page with before and after beside each result.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print results as JSON Lines.")]
 
 # The options of every command that reads and writes pictures: name -> (type and help, default).

@@ -6,10 +6,12 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from irflow_cli.cli.console import Console
+from irflow_cli.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
     from irflow_cli.batch.plan import Files, Job
@@ -36,16 +38,22 @@ def carry_out(
     console: Console,
     request: Asked,
     perform: Callable[[Asked, Progress, threading.Event], Iterator[Outcome]],
+    *,
+    compare: bool = False,
 ) -> int:
     """Print every outcome of a request as it comes, the failures once more at the end, and return the exit code.
 
-    perform: `restore_files` or its like, which does the work.
+    perform: `restore_files` or its like, which does the work. compare: put a page with before and after beside each result.
     """
     jobs = request.plan()
+    if compare:
+        _check_pages(jobs, request.files)
     failures: list[str] = []
     told = 0
     with _finishing(console) as stop, console.progress("irflow", len(jobs)) as show:
         for outcome in perform(request, show, stop):
+            if compare and outcome.status == "done":
+                outcome = _with_page(outcome, request.files)
             _tell(console, outcome)
             told += 1
             if outcome.error:
@@ -56,6 +64,33 @@ def carry_out(
         for error in dict.fromkeys(failures) if len(failures) > 1 else ():
             console.error(error)
     return 130 if stop.is_set() else 1 if failures else 0
+
+
+def _page_of(job: Job) -> Path:
+    """Return where the page lies that compares a job's picture with its result."""
+    return job.target.with_suffix(".compare.html")
+
+
+def _check_pages(jobs: list[Job], files: Files) -> None:
+    """Raise UsageError, before any work, for pages that cannot be written."""
+    from irflow_cli.services.compare import check_output
+
+    for job in jobs:
+        if str(job.source) == "-" or str(job.target) == "-":
+            raise UsageError("--compare puts a page beside the result, and there is no place beside -; give files")
+        check_output(_page_of(job), overwrite=files.overwrite or files.resume or files.skip_existing)
+
+
+def _with_page(outcome: Outcome, files: Files) -> Outcome:
+    """Write the page of an outcome, and return the outcome with what is to be told of it."""
+    from irflow_cli.services.compare import compare_files
+
+    job, page = outcome.job, _page_of(outcome.job)
+    try:
+        told = compare_files(job.source, job.target, page, overwrite=True, max_pixels=files.max_pixels)
+    except ImageError as error:
+        return replace(outcome, status="failed", error=str(error))
+    return replace(outcome, notes=(*outcome.notes, f"compared in {page}", *told))
 
 
 def _tell(console: Console, outcome: Outcome) -> None:

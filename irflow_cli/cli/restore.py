@@ -10,6 +10,7 @@ import typer
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import (
     AsJson,
+    Compare,
     Device,
     Inputs,
     Output,
@@ -67,6 +68,7 @@ def restore(
     device: Device = "auto",
     precision: Precision = "auto",
     seed: Seed = 0,
+    compare: Compare = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
@@ -102,4 +104,4 @@ def restore(
     )
     request = RestoreRequest(files(inputs, output, suffix, f".{task}"), settings)
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
-    return carry_out(console, request, restore_files)
+    return carry_out(console, request, restore_files, compare=compare)

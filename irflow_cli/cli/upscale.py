@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Inputs, Output, Quiet, Suffix, Verbose, among, with_files, with_walk
+from irflow_cli.cli.options import AsJson, Compare, Inputs, Output, Quiet, Suffix, Verbose, among, with_files, with_walk
 from irflow_cli.cli.outcomes import carry_out
 
 
@@ -26,6 +26,7 @@ def upscale(
         ),
     ] = "area",
     suffix: Suffix = None,
+    compare: Compare = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
     as_json: AsJson = False,
@@ -43,4 +44,4 @@ def upscale(
 
     request = UpscaleRequest(files(inputs, output, suffix, f".x{scale}"), scale, operator, walk())
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
-    return carry_out(console, request, upscale_files)
+    return carry_out(console, request, upscale_files, compare=compare)

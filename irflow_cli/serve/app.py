@@ -72,11 +72,11 @@ async def _body(request: Request, most: int) -> bytes:
     parts, size = [], 0
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > most:
-        raise TooLarge(f"more than {most} bytes; a smaller file, or a larger --max-pixels, goes")
+        raise TooLarge(f"more than {most} bytes; give a smaller file, or start with a larger limit of pixels")
     async for part in request.stream():
         size += len(part)
         if size > most:
-            raise TooLarge(f"more than {most} bytes; a smaller file, or a larger --max-pixels, goes")
+            raise TooLarge(f"more than {most} bytes; give a smaller file, or start with a larger limit of pixels")
         parts.append(part)
     return b"".join(parts)
 

@@ -91,7 +91,7 @@ class Folder:
     def write(self, name: str, data: bytes, *, overwrite: bool = False) -> Path:
         """Write a file, whole or not at all, and return its path. Raises Forbidden, Taken, ImageError, DiskFull."""
         if self.read_only:
-            raise Forbidden("the folder is served for reading only; download the result, or start without --read-only")
+            raise Forbidden("the folder is served for reading only; download the result, or start without that")
         path = self.place(name)
         if path.suffix.lower() not in SUFFIXES:
             raise Forbidden(f"{name}: does not end like a picture")

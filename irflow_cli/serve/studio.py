@@ -75,7 +75,9 @@ class Studio:
     def open(self, asked: Json, data: bytes) -> Json:
         """Open a picture of the folder."""
         path = str(asked.get("path", ""))
-        return self._opened(asked, path, self.folder.read(path, self.most), dropped=False)
+        opened = self._opened(asked, path, self.folder.read(path, self.most), dropped=False)
+        mask = saving.mask_of(path)
+        return {**opened, "mask": mask if self.folder.place(mask).is_file() else None}
 
     def drop(self, asked: Json, data: bytes) -> Json:
         """Open a picture that was dropped on the page."""

@@ -49,14 +49,11 @@ class View:
 
     def part(self, number: int, column: int, row: int) -> np.ndarray:
         """Return a tile's pixels (h, w[, channels]), uint8. Raises UsageError where there is none."""
-        rows, columns = (slice(place * TILE, (place + 1) * TILE) for place in (row, column))
-        most = max(self.picture.pixels.shape[:2]).bit_length()
-        pixels = np.empty((0, 0)) if min(number, column, row) < 0 or number > most else None
-        if pixels is None:
-            pixels = _eight(self._whole(rows, columns)) if number == 0 else self.level(number)[rows, columns]
-        if 0 in pixels.shape:
+        sides = [-(-side // 2**number) for side in self.picture.pixels.shape[1::-1]] if 0 <= number < 32 else [0, 0]
+        if not (0 <= column * TILE < sides[0] and 0 <= row * TILE < sides[1]):
             raise UsageError(f"there is no tile {column}, {row} at level {number}")
-        return pixels
+        rows, columns = (slice(place * TILE, (place + 1) * TILE) for place in (row, column))
+        return _eight(self._whole(rows, columns)) if number == 0 else self.level(number)[rows, columns]
 
     def tile(self, number: int, column: int, row: int) -> tuple[bytes, str]:
         """Return a tile as the bytes of a file, and its type."""

@@ -1,0 +1,87 @@
+"""`irflow compare` and --compare: one file that shows two pictures."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn import scene
+from PIL import Image
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> tuple[Path, Path]:
+    """Return two pictures, the second twice as large."""
+    before, after = tmp_path / "<small>.png", tmp_path / "large.png"
+    Image.fromarray(scene(30, 40)).save(before)
+    Image.fromarray(scene(60, 80)).save(after)
+    return before, after
+
+
+def held(page: str) -> list[np.ndarray]:
+    """Return the pictures in a page."""
+    found = re.findall(r'src="data:image/\w+;base64,([^"]+)"', page)
+    return [np.asarray(Image.open(io.BytesIO(base64.b64decode(one)))) for one in found]
+
+
+def test_a_page_holds_both_and_loads_nothing(irflow: Callable, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    done = irflow("compare", *pair, "-o", tmp_path / "page.html")
+    assert done.code == 0 and done.out.strip().endswith("page.html")
+    page = (tmp_path / "page.html").read_text()
+    after, before = held(page)
+    assert np.array_equal(before, scene(30, 40)) and np.array_equal(after, scene(60, 80))
+    assert "&lt;small&gt;" in page and "<small>" not in page
+    assert not re.search(r'(src|href)="(?!data:)', page) and "http://" not in page and "https://" not in page
+    assert "$" not in re.sub(r"base64,[^\"]+", "", page)
+
+
+def test_side_by_side_and_in_turn(irflow: Callable, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    for name in ("side.png", "side.jpg", "side.webp"):
+        assert irflow("compare", *pair, "-o", tmp_path / name).code == 0
+        with Image.open(tmp_path / name) as side:
+            assert side.size == (80 + 16 + 80, 60)
+    with Image.open(tmp_path / "side.png") as side:
+        pixels = np.asarray(side)
+    assert np.array_equal(pixels[:, 96:], scene(60, 80)) and np.array_equal(pixels[::2, :80:2], scene(30, 40))
+    done = irflow("compare", *pair, "-o", tmp_path / "flip.gif")
+    assert done.code == 0 and "256 colours" in done.err
+    with Image.open(tmp_path / "flip.gif") as flip:
+        assert flip.n_frames == 2 and flip.size == (80, 60)
+
+
+def test_what_cannot_be_compared_is_said(irflow: Callable, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    (tmp_path / "there.html").write_text("mine")
+    for arguments, code, said in (
+        ((*pair, "-o", tmp_path / "a.pdf"), 2, "ends in none of"),
+        ((*pair, "-o", tmp_path / "there.html"), 2, "exists"),
+        ((pair[0], tmp_path / "text.png", "-o", tmp_path / "a.html"), 1, "not a picture"),
+        ((pair[0], tmp_path / "gone.png", "-o", tmp_path / "a.html"), 1, "No such file"),
+        ((*pair, "-o", pair[1], "--overwrite"), 2, "one of the two"),
+    ):
+        done = irflow("compare", *arguments)
+        assert done.code == code and said in done.err and done.err.count("\n") == 1
+    assert (tmp_path / "there.html").read_text() == "mine" and not (tmp_path / "a.html").exists()
+    assert irflow("compare", *pair, "-o", tmp_path / "there.html", "--overwrite").code == 0
+
+
+def test_results_come_with_a_page(irflow: Callable, picture_file: Callable, tiny_checkpoint: Callable, tmp_path: Path) -> None:
+    picture = picture_file("a.png")
+    options = ("--checkpoint", tiny_checkpoint("prior"), "--scale", 2, "--compare")
+    done = irflow("upscale", picture, *options)
+    assert done.code == 0 and "a.x2.compare.html" in done.err and done.out.strip().endswith("a.x2.png")
+    after, before = held((tmp_path / "a.x2.compare.html").read_text())
+    assert before.shape[0] * 2 == after.shape[0]
+
+    (tmp_path / "a.x2.png").unlink()
+    done = irflow("upscale", picture, *options)
+    assert done.code == 2 and "a.x2.compare.html exists" in done.err and not (tmp_path / "a.x2.png").exists()
+    assert irflow("upscale", picture, *options, "--overwrite").code == 0
+    assert irflow("upscale", "-", "--compare").code == 2
+    assert irflow("upscale", picture, "-n", "--compare", "--suffix", ".y").code == 0
+    assert not (tmp_path / "a.y.compare.html").exists()
