@@ -33,7 +33,7 @@ DEGRADATIONS: dict[str, Degradation] = {
     "rain-heavy": Degradation(heavy_rain, 1, 0.6, "0 dry to 1 downpour"),
     "rain-soft": Degradation(soft_rain, 1, 0.6, "0 dry to 1 dense, of streaks out of focus or fine, or specks"),
     "rain-veil": Degradation(veiled_rain, 1, 0.6, "0 dry to 1 rain that hides what is far"),
-    "raindrops": Degradation(raindrops, 1, 0.6, "0 dry to 1 nearly half covered"),
+    "raindrops": Degradation(raindrops, 1, 0.6, "0 dry to 1 hundreds of drops"),
     "jpeg": Degradation(jpeg, 99, 70, "100 minus the JPEG quality"),
 }
 
