@@ -17,9 +17,10 @@ from irflow_cli.tensors import match_dims
 THIN = Look((10, 55), (1.2, 2.8), (0.05, 0.6), (0.08, 0.5), (0.1, 1), (0, 0.6), (-0.6, 0.6), (0, 0.04), (0, 0.9))
 MIXED = Look((8, 70), (0.8, 4.0), (0.05, 0.8), (0.08, 0.5), (0.3, 3), (0, 0.8), (-0.7, 0.7), (0, 0.12), (0, 0.9))
 HEAVY = Look((25, 95), (1.3, 2.8), (1.6, 3.4), (0.12, 0.23), (1, 8), (0, 0.3), (-0.3, 0.3), (0, 0.14), (0, 0.3))
-FINE = Look((4, 16), (0.7, 1.3), (0.5, 3), (0.03, 0.14), (0.5, 3), (0, 0.7), (-0.5, 0.5), (0, 0.1), (0, 0.9))
+FINE = Look((4, 18), (0.8, 2.2), (0.4, 3), (0.03, 0.16), (0.5, 3), (0, 0.9), (-0.7, 0.7), (0, 0.1), (0, 0.9))
 DEFOCUSED = Look((5, 30), (1.2, 5), (0.1, 1.2), (0.08, 0.5), (0.3, 2), (0.8, 2.5), (-0.6, 0.6), (0, 0.1), (0, 0.9))
-SNOW = Look((1, 9), (1.2, 4), (0.05, 0.5), (0.15, 0.8), (1, 4), (0.3, 1.6), (-0.9, 0.9), (0, 0.3), (0, 0.9))
+FAINT = Look((12, 60), (1, 2.4), (0.8, 4), (0.02, 0.08), (0.3, 2), (0.2, 1), (-0.6, 0.6), (0, 0.1), (0, 0.7))
+SNOW = Look((1, 9), (1.2, 4), (0.08, 1), (0.15, 0.8), (1, 4), (0.3, 1.6), (-0.9, 0.9), (0, 0.3), (0, 0.9))
 BLURRED = Look((15, 60), (1, 2.5), (0.8, 3), (0.06, 0.16), (0.5, 4), (0.6, 1.4), (-0.4, 0.4), (0, 0.12), (0, 0.5))
 
 
@@ -35,7 +36,7 @@ def heavy_rain(clean: Tensor, severity: Tensor, generator: torch.Generator) -> T
 
 def soft_rain(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
     """Return rain without hard edges: fine and dense, out of focus, specks like snow, heavy but blurred. Clipped to [0, 1]."""
-    return _fallen((FINE, DEFOCUSED, SNOW, BLURRED), clean, severity, generator)
+    return _fallen((FINE, FAINT, DEFOCUSED, SNOW, BLURRED), clean, severity, generator)
 
 
 def veiled_rain(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
@@ -55,7 +56,7 @@ def veiled_rain(clean: Tensor, severity: Tensor, generator: torch.Generator) -> 
     tint = (colour - colour.mean(1, keepdim=True)) * match_dims(uniform(0, 0.5, count, generator).to(clean), clean)
     air = match_dims(uniform(0.5, 0.95, count, generator).to(clean), clean) + tint
     misty = clean + lost * (air - clean)
-    return _fallen((THIN, MIXED, FINE, DEFOCUSED, BLURRED), misty, severity, generator, strength=0.7)
+    return _fallen((THIN, MIXED, FINE, FAINT, DEFOCUSED, SNOW, BLURRED), misty, severity, generator, strength=0.7)
 
 
 def _fallen(
