@@ -1,6 +1,6 @@
 """Degraded pictures stay what they are from version to version: test data made today can be made again.
 
-python tests/test_golden.py        writes the golden files anew, after a change that was meant
+PYTHONPATH=tests python tests/degradations/test_golden.py    writes the golden files anew, after a change that was meant
 """
 
 from __future__ import annotations
