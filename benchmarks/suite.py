@@ -32,7 +32,20 @@ STORE = Path("benchmarks", "results")  # below the root of the source tree
 PLOTS = Path("docs", "pictures")
 SCRIPTS = {"readme": Path("benchmarks", "speed.py")}  # what fills the rest of a suite's page: speed and memory
 PAGES = {"readme": Path("README.md"), "curves": Path("docs", "perception.md")}  # where the tables of each suite stand
-COLUMNS = ["psnr", "ssim", "psnr_y", "ssim_y", "ms_ssim", "vif", "nfe", "seconds_per_mp", "peak_mib"]
+COLUMNS = [
+    "psnr",
+    "ssim",
+    "psnr_y",
+    "ssim_y",
+    "ms_ssim",
+    "vif",
+    "ssimulacra2",
+    "flip",
+    "st_lpips",
+    "nfe",
+    "seconds_per_mp",
+    "peak_mib",
+]
 
 
 @dataclass(frozen=True)

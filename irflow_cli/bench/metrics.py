@@ -19,7 +19,9 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from irflow_cli import metrics
+from irflow_cli.bench.perceptual import flip, lacking, ssimulacra2, st_lpips, torchmetrics_function
 from irflow_cli.bench.sets import unit
+from irflow_cli.errors import UsageError
 from irflow_cli.runtime.files import write_atomically
 
 MISSING = float("nan")
@@ -31,8 +33,8 @@ class Scores:
     """Figures of one picture, or the means over many; nan for what is missing or has no meaning.
 
     Measured on 8-bit outputs with a data range of 255 (1 in `metrics`). PSNR in dB, at most 100; psnr_y and ssim_y are of
-    BT.601 luma (16 to 235); vif, lpips and dists come from torchmetrics (extra `metrics`). fid and kid are of whole sets, and
-    stand with the last picture of one. Calls of a prior's network (nfe), time in seconds a megapixel, memory in MiB.
+    BT.601 luma (16 to 235); those after ms_ssim come from the libraries that `bench.perceptual` names. fid and kid are of whole
+    sets, and stand with the last picture of one. Calls of a prior's network (nfe), time in seconds a megapixel, memory in MiB.
     """
 
     psnr: float = MISSING
@@ -41,6 +43,9 @@ class Scores:
     ssim_y: float = MISSING
     ms_ssim: float = MISSING
     vif: float = MISSING
+    ssimulacra2: float = MISSING
+    flip: float = MISSING
+    st_lpips: float = MISSING
     lpips: float = MISSING
     dists: float = MISSING
     fid: float = MISSING
@@ -65,21 +70,6 @@ class Figure:
     sum_up: Callable[[list[float]], float] = statistics.fmean
 
 
-def _library(name: str, **options: object) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return a function of torchmetrics, imported when it is called."""
-
-    def measure(image: Tensor, reference: Tensor) -> Tensor:
-        from torchmetrics.functional import image as library
-
-        return getattr(library, name)(image, reference, **options)
-
-    return measure
-
-
-def _vif(image: Tensor, reference: Tensor) -> Tensor:
-    return _library("visual_information_fidelity")(image * 255, reference * 255)
-
-
 INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
 FIGURES: dict[str, Figure] = {
     "psnr": Figure("PSNR", 2, True, 1, metrics.psnr),
@@ -87,17 +77,25 @@ FIGURES: dict[str, Figure] = {
     "psnr_y": Figure("PSNR-Y", 2, True, 1, metrics.psnr_y),
     "ssim_y": Figure("SSIM-Y", 4, True, 11, metrics.ssim_y),
     "ms_ssim": Figure("MS-SSIM", 4, True, 176, metrics.ms_ssim),
-    "vif": Figure("VIF", 4, True, 41, _vif),
+    "vif": Figure("VIF", 4, True, 41, torchmetrics_function("visual_information_fidelity", 255)),
+    "ssimulacra2": Figure("SSIMULACRA2", 2, True, 8, ssimulacra2),
+    "flip": Figure("FLIP", 4, False, 8, flip),
+    "st_lpips": Figure("ST-LPIPS", 4, False, 32, st_lpips),
     "lpips": Figure(
         "LPIPS",
         4,
         False,
         64,
-        _library("learned_perceptual_image_patch_similarity", net_type="alex", normalize=True),
+        torchmetrics_function("learned_perceptual_image_patch_similarity", net_type="alex", normalize=True),
         "alexnet-owt-7be5be79.pth",
     ),
     "dists": Figure(
-        "DISTS", 4, False, 64, _library("deep_image_structure_and_texture_similarity", reduction="mean"), "vgg16-397923af.pth"
+        "DISTS",
+        4,
+        False,
+        64,
+        torchmetrics_function("deep_image_structure_and_texture_similarity", reduction="mean"),
+        "vgg16-397923af.pth",
     ),
     "fid": Figure("FID", 2, False, weights=INCEPTION, whole=True),
     "kid": Figure("KID", 4, False, weights=INCEPTION, whole=True),
@@ -105,23 +103,35 @@ FIGURES: dict[str, Figure] = {
     "seconds_per_mp": Figure("s/MP", 2, False, sum_up=statistics.median),  # for a machine is busy now and then
     "peak_mib": Figure("MiB", 0, False, sum_up=max),
 }
-LIBRARY = ("vif", "lpips", "dists", "fid", "kid")
 LEAST = 10  # pictures of a set, below which FID and KID say nothing
 
 
 def absent() -> dict[str, str]:
     """Return the figures that cannot be had on this machine, each with what to do about it. Nothing is downloaded."""
-    if importlib.util.find_spec("torchmetrics") is None:
-        return dict.fromkeys(LIBRARY, "run `pip install 'irflow[metrics]'`")
-    found = {}
+    found = lacking()
     folder = Path(torch.hub.get_dir()) / "checkpoints"
-    for name in LIBRARY:
-        weights, beside = FIGURES[name].weights, "torch_fidelity" if FIGURES[name].whole else "torchvision"
+    for name, figure in FIGURES.items():
+        weights, beside = figure.weights, "torch_fidelity" if figure.whole else "torchvision"
+        if name in found:
+            continue
         if weights and importlib.util.find_spec(beside) is None:
             found[name] = f"run `pip install {beside.replace('_', '-')}`, and put its backbone {weights} into {folder}"
         elif weights and not (folder / weights).is_file():
             found[name] = f"put its backbone {weights} into {folder}"
     return found
+
+
+def left_out(asked: tuple[str, ...]) -> dict[str, str]:
+    """Return the figures that a run does without, each with the reason: those that cannot be had here, and, where some are
+    asked for by name, all others. Raises UsageError for a name that is none, and for a figure that
+    is asked for and cannot be had."""
+    missing, known = absent(), [name for name, figure in FIGURES.items() if figure.measure or figure.whole]
+    for name in asked:
+        if name not in known:
+            raise UsageError(f"no figure is called {name!r}; there are {', '.join(known)}")
+        if name in missing:
+            raise UsageError(f"{FIGURES[name].title} cannot be measured here: {missing[name]}")
+    return {**missing, **{name: "it was not asked for" for name in known if asked and name not in asked}}
 
 
 def measure(pixels: np.ndarray, clean: np.ndarray, border: int, left_out: frozenset[str]) -> dict[str, float]:

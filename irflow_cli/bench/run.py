@@ -16,7 +16,7 @@ import torch
 from irflow_cli.bench.baselines import command, foreign_network, known_peers
 from irflow_cli.bench.environment import environment
 from irflow_cli.bench.methods import Method, Result, Walks, our_checkpoint, our_methods, prior_methods
-from irflow_cli.bench.metrics import MISSING, Scores, SetFigures, absent, doubts, due, measure
+from irflow_cli.bench.metrics import MISSING, Scores, SetFigures, doubts, due, left_out, measure
 from irflow_cli.bench.records import Row, label_of, line_of, other_machine, read_environment, read_rows, write_rows
 from irflow_cli.bench.sets import MADE, Case, Sample, Spoiler, cases_of, find_samples, mask_spoilers, parse_degrade
 from irflow_cli.engines.restorer import RestoreSettings
@@ -38,7 +38,7 @@ class BenchRequest:
     methods: "irflow" and names of PEERS. peers: files of networks. commands: lines with {in} and {out}. border: pixels cut
     from each side before measuring. store: the file of results, where an interrupted run goes on. folder: where the report
     and parts of pictures are kept. masks: folder of holes, for inpaint. crop: side of the middle part of clean pictures that
-    is taken. presets: the walks of a prior, for inpaint and upscale.
+    is taken. presets: the walks of a prior, for inpaint and upscale. figures: names of FIGURES; none: all that can be had here.
     """
 
     data: Path
@@ -54,6 +54,7 @@ class BenchRequest:
     masks: Path | None = None
     crop: int | None = None
     presets: tuple[str, ...] = ("default",)
+    figures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def prepare(request: BenchRequest) -> Run:
         methods += _network(path, request, spoilers)
     methods += [command(line) for line in request.commands]
     _check_methods(request, methods)
-    run = Run(request, samples, spoilers, tuple(methods), absent())
+    run = Run(request, samples, spoilers, tuple(methods), left_out(request.figures))
     if spare := _spare(run):
         raise UsageError(f"{request.store} holds {spare} too, which would be lost; ask for it again, or give another --report")
     return run

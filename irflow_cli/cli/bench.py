@@ -93,6 +93,10 @@ def bench(
     presets: Annotated[
         str, typer.Option(help="Walks of inpaint and upscale: default,fast,best,paper, or such as restora:64:1.")
     ] = "default",
+    metrics: Annotated[
+        Optional[str],
+        typer.Option(help="Figures to measure, such as psnr,st_lpips.", show_default="all that can be had here"),
+    ] = None,
     border: Annotated[int, typer.Option(help="Pixels cut from each side before measuring.")] = 0,
     report: Annotated[
         Optional[Path],
@@ -115,9 +119,9 @@ def bench(
 ) -> int:
     """Measure restored pictures against their clean originals, beside the peers, on the same inputs.
 
-    Prints a Markdown table of means; with --json a line a picture. PSNR, SSIM and MS-SSIM are ours, VIF comes with
-    irflow[metrics]; LPIPS, DISTS, FID and KID need networks beside it, and it is said which and where. Outputs are rounded to
-    8 bits; nothing is resized.
+    Prints a Markdown table of means; with --json a line a picture. PSNR, SSIM and MS-SSIM are ours; VIF, SSIMULACRA2 and FLIP
+    come with irflow[metrics]. ST-LPIPS, LPIPS, DISTS, FID and KID need more; name one in --metrics to hear what. Outputs are
+    rounded to 8 bits; nothing is resized.
 
     Example: irflow bench photos/ --task denoise --degrade noise:25 --steps 1,2,4
     """
@@ -154,10 +158,12 @@ def bench(
     names = _list(methods, "--methods", str)
     peers, commands = tuple(peer or ()), tuple(peer_command or ())
     store = report / "results.jsonl" if report else None
-    walked = _list(presets, "--presets", str)
+    walked, figures = _list(presets, "--presets", str), _list(metrics, "--metrics", str) if metrics else ()
     return _bench(
         console,
-        BenchRequest(data, settings, walks, degrade, names, peers, commands, border, store, report, masks, crop, walked),
+        BenchRequest(
+            data, settings, walks, degrade, names, peers, commands, border, store, report, masks, crop, walked, figures
+        ),
     )
 
 
@@ -169,7 +175,6 @@ def _list(text: str, option: str, kind: Callable[[str], Value]) -> tuple[Value, 
 
 
 def _bench(console: Console, request: BenchRequest) -> int:
-    from irflow_cli.bench.metrics import FIGURES
     from irflow_cli.bench.records import gains, label_of, markdown, show, table
     from irflow_cli.bench.report import write_report
     from irflow_cli.bench.run import anew, fresh_store, prepare
@@ -182,8 +187,6 @@ def _bench(console: Console, request: BenchRequest) -> int:
     changed = anew(request)
     if changed:
         console.note(f"{request.store} was made with other {' and '.join(changed)}; all is measured again")
-    for name, advice in run.left_out.items():
-        console.note(f"{FIGURES[name].title} is left out: {advice}")
     with console.progress("irflow bench", run.total) as progress:
         for row in run_bench(run, progress):
             rows.append(row)

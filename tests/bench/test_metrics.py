@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import json
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -13,7 +15,8 @@ from scipy.linalg import sqrtm
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from irflow_cli.bench import metrics as figures
-from irflow_cli.bench.metrics import FIGURES, Scores, SetFigures, absent, doubts, mean_of, measure, shift_of
+from irflow_cli.bench import perceptual
+from irflow_cli.bench.metrics import FIGURES, Scores, SetFigures, absent, doubts, left_out, mean_of, measure, shift_of
 from irflow_cli.bench.sets import unit
 
 BACKBONES = frozenset({"lpips", "dists"})
@@ -55,7 +58,8 @@ def test_a_shifted_crop_and_another_range_are_caught() -> None:
 
 def test_missing_backbones_say_where_they_belong_and_nothing_is_downloaded(monkeypatch, tmp_path) -> None:
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    there = {"torchmetrics", "torchvision", "torch_fidelity"}
+    monkeypatch.setattr(perceptual, "_trouble", lambda module: "")
+    there = {"torchmetrics", "torchvision", "torch_fidelity", "ssimulacra2", "flip_evaluator", "stlpips_pytorch"}
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: name if name in there else None)
     told = absent()
     assert set(told) == {"lpips", "dists", "fid", "kid"}
@@ -68,15 +72,41 @@ def test_missing_backbones_say_where_they_belong_and_nothing_is_downloaded(monke
     there -= {"torchvision", "torch_fidelity"}
     assert "torchvision" in absent()["lpips"]
     assert "torch-fidelity" in absent()["fid"]
-    there.remove("torchmetrics")
-    assert set(absent()) == set(figures.LIBRARY)
+    monkeypatch.setattr(perceptual, "_trouble", lambda module: "operator torchvision::nms does not exist")
+    assert "torchvision::nms" in absent()["vif"]
+    there.clear()
+    assert set(absent()) == set(perceptual.NEEDS)
     assert "irflow[metrics]" in absent()["vif"]
+    assert "--no-deps" in absent()["st_lpips"]
+    assert set(left_out(("psnr", "ssim"))) == set(FIGURES) - {"psnr", "ssim", "nfe", "seconds_per_mp", "peak_mib"}
 
 
-def test_a_perceptual_figure_needs_no_library(monkeypatch) -> None:
-    monkeypatch.setattr(figures, "_library", None)
+@pytest.mark.parametrize("name", ["ssimulacra2", "flip", "st_lpips"])
+def test_perceptual_figures_know_the_way(name: str) -> None:
+    """Equal pictures have the best value, and more noise a worse one; the smallest picture that has the figure has it."""
+    pytest.importorskip(perceptual.NEEDS[name][0])
+    figure, clean = FIGURES[name], unit(scene(64, 80))
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    assert figure.measure is not None
+    values = [float(figure.measure((clean + sigma / 255 * noise).clamp(0, 1), clean)) for sigma in (0, 10, 40)]
+    assert values == sorted(values, reverse=figure.higher)
+    assert values[0] == pytest.approx(100 if figure.higher else 0, abs=1e-4)
+    small = clean[..., : figure.smallest, : figure.smallest]
+    assert np.isfinite(float(figure.measure(small, small.flip(3))))
+
+
+def test_what_a_library_imports_for_nothing_is_not_asked_of_anyone() -> None:
+    with perceptual._standing_in(("absent_one", "absent_one.models", "json")):
+        from absent_one import embed, models  # pyright: ignore[reportMissingImports]
+
+        assert (embed, models) == (None, sys.modules["absent_one"])
+        assert sys.modules["json"] is json
+    assert "absent_one" not in sys.modules
+
+
+def test_a_perceptual_figure_needs_no_library() -> None:
     clean = scene(180, 180)
-    found = measure(spoiled(clean), clean, 0, frozenset(figures.LIBRARY))
+    found = measure(spoiled(clean), clean, 0, frozenset(perceptual.NEEDS))
     assert 0.5 < found["ms_ssim"] < 1
 
 

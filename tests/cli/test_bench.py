@@ -106,7 +106,7 @@ def test_figures_of_sets_stand_with_their_last_picture(tmp_path, bench, monkeypa
         (tmp_path / "set").mkdir(exist_ok=True)
         Image.fromarray(scene(24, 24, seed)).save(tmp_path / "set" / f"{seed}.png")
     monkeypatch.setattr(figures, "inception", Means)
-    monkeypatch.setattr(run, "absent", lambda: {})
+    monkeypatch.setattr(figures, "absent", lambda: {})
     monkeypatch.setattr(run, "measure", lambda *rest: {"psnr": 20.0})
     monkeypatch.setattr(run, "due", lambda *rest: {"psnr": FIGURES["psnr"]})
     done = bench(tmp_path / "set", "--degrade", "rain:0.5,rain:1", "--report", tmp_path / "out")
@@ -295,10 +295,23 @@ def test_sizes_that_no_picture_has_are_refused(irflow, sizes: str, tiny_checkpoi
     assert (done.code, "megapixels above 0" in done.err, done.out) == (2, True, "")
 
 
+def test_what_cannot_be_measured_is_told_to_those_who_ask(pairs, bench, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    done = bench(pairs)
+    assert "LPIPS" not in done.err
+    assert "FID" not in done.err
+    few = bench(pairs, "--metrics", "psnr,ssim")
+    assert few.out.splitlines()[0].split(" | ")[1:] == ["PSNR", "SSIM", "s/MP", "MiB", "parameters |"]
+    refused = bench(pairs, "--metrics", "psnr,dists")
+    assert (refused.code, "DISTS cannot be measured here" in refused.err, refused.err.count("\n")) == (2, True, 1)
+    unknown = bench(pairs, "--metrics", "beauty")
+    assert (unknown.code, "no figure is called 'beauty'" in unknown.err) == (2, True)
+
+
 def test_figures_that_were_not_there_are_measured_later(pairs, bench, counted, tmp_path, monkeypatch) -> None:
-    known = run.absent()
+    known = figures.absent()
     with monkeypatch.context() as early:
-        early.setattr(run, "absent", lambda: {**known, "vif": "install it"})
+        early.setattr(figures, "absent", lambda: {**known, "vif": "install it"})
         assert bench(pairs, "--report", tmp_path / "out").code == 0
     before = len(counted)
     assert bench(pairs, "--report", tmp_path / "out").code == 0
@@ -421,7 +434,7 @@ def test_inpainting_is_measured_beside_its_peers(irflow, clean_set, tiny_checkpo
         assert means["biharmonic"] > means["input"] + 3
     ours = next(row for row in rows if row["method"] == "irflow")
     assert (ours["variant"], ours["nfe"]) == ("fast", 1)
-    assert {row["nfe"] for row in rows if row["variant"] == "restora:2:1"} == {4}
+    assert {row["nfe"] for row in rows if row["variant"] == "restora:2:1"} == {3}
     assert ours["parameters"] > 0
 
 
