@@ -1,4 +1,4 @@
-"""Make the spoiled pictures of docs/pictures that `irflow degrade` does not make, from scikit-image's photographs.
+"""Make the degraded pictures of docs/pictures that `irflow degrade` does not make, from scikit-image's photographs.
 
     python benchmarks/pictures.py
 

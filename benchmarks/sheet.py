@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from irflow_cli.engines.prior import Prior, WalkSettings
+from irflow_cli.engines.prior import Prior, SamplerSettings
 from irflow_cli.flow.observations import masked
 from irflow_cli.images.encode import Coding, encode_picture
 from irflow_cli.images.find import SUFFIXES
@@ -26,7 +26,7 @@ ROWS, COLUMNS, SIDE, STEPS = 2, 8, 128, 64
 
 def main(target: Path, checkpoint: str | None) -> None:
     """Draw the samples and write the sheet, in the format of the target's name."""
-    prior = Prior(WalkSettings(sampler="replacement", steps=STEPS, start=0, checkpoint=checkpoint), "pixels")
+    prior = Prior(SamplerSettings(sampler="replacement", steps=STEPS, start=0, checkpoint=checkpoint), "pixels")
     count = ROWS * COLUMNS
     nothing = torch.zeros(count, 3, SIDE, SIDE, device=prior.device)
     generators = [torch.Generator().manual_seed(seed) for seed in range(count)]

@@ -1,9 +1,9 @@
-"""The figures of README.md and docs/: which runs they are, and how they get there from stored results.
+"""The tables of README.md and docs/: which runs they are, and how they get there from stored results.
 
     python benchmarks/suite.py readme sets/
 
 measures the sets below sets/ and fills README.md, at the root of irflow's source tree; `curves` fills docs/perception.md.
-A table stands between `<!-- bench NAME -->` and `<!-- /bench -->`. Its rows are stored, picture by picture, below
+A table stands between `<!-- bench NAME -->` and `<!-- /bench -->`. Its records are stored, picture by picture, below
 benchmarks/results/, so that anyone can check the table against them.
 """
 
@@ -19,9 +19,9 @@ from pathlib import Path
 
 import torch
 
-from irflow_cli.bench.methods import Walks
+from irflow_cli.bench.methods import Sweep
 from irflow_cli.bench.plots import plots_of
-from irflow_cli.bench.records import Row, columns_of, gains, markdown, read_rows, table
+from irflow_cli.bench.records import Record, columns_of, gains, markdown, read_records, table
 from irflow_cli.bench.run import BenchRequest, bench, irflow_methods, prepare
 from irflow_cli.bench.sets import find_samples, parse_degrade
 from irflow_cli.engines.restorer import RestoreSettings
@@ -51,7 +51,7 @@ COLUMNS = [
 @dataclass(frozen=True)
 class Entry:
     """A table of a suite. data: the name of its folder below the given one, and how many pictures it has. methods: "irflow"
-    and peers. plotted: with the curve of distortion and perception."""
+    and baselines. plotted: with the curve of distortion and perception."""
 
     data: str
     pictures: int
@@ -80,15 +80,15 @@ class Entry:
         options += (
             [f"--strength {','.join(f'{strength:g}' for strength in self.strengths)}"] if self.strengths != (1.0,) else []
         )
-        walks = f"--presets {','.join(self.presets)}" if self.presets else f"--steps {','.join(map(str, self.steps))}"
-        return " ".join([f"irflow bench {self.data}/ --task {self.task}", *options, walks])
+        sweep = f"--presets {','.join(self.presets)}" if self.presets else f"--steps {','.join(map(str, self.steps))}"
+        return " ".join([f"irflow bench {self.data}/ --task {self.task}", *options, sweep])
 
     def request(self, data: Path, settings: RestoreSettings) -> BenchRequest:
         """Return what is to be measured on the set below `data`."""
         return BenchRequest(
             data / self.data,
             replace(settings, task=self.task, steps=None),
-            Walks() if self.presets else Walks(self.steps, self.grids, self.strengths, self.source_noises),
+            Sweep() if self.presets else Sweep(self.steps, self.grids, self.strengths, self.source_noises),
             self.degrade,
             self.methods,
             crop=self.crop,
@@ -190,10 +190,10 @@ SUITES: dict[str, dict[str, Entry]] = {
 }
 
 
-def run_suite(name: str, data: Path, root: Path, settings: RestoreSettings, tell: Callable[[str], None]) -> Iterator[Row]:
-    """Yield the rows of a suite's tables whose sets lie below `data`; store them, and write its page below `root`.
+def run_suite(name: str, data: Path, root: Path, settings: RestoreSettings, tell: Callable[[str], None]) -> Iterator[Record]:
+    """Yield the records of a suite's tables whose sets lie below `data`; store them, and write its page below `root`.
 
-    Rows that were stored for the same inputs and the same weights are kept. A set that is not there is passed over, and
+    Records that were stored for the same inputs and the same weights are kept. A set that is not there is passed over, and
     its table left as it is. Last comes the script that measures speed and memory for the same page, always anew. Raises
     UsageError for an unknown suite and where its page is not, DeviceError when the script fails.
     """
@@ -223,29 +223,29 @@ def run_suite(name: str, data: Path, root: Path, settings: RestoreSettings, tell
             raise DeviceError(f"{SCRIPTS[name]} failed ({script.returncode}); what it said stands above")
 
 
-def _outdated(entry: Entry, rows: list[Row], checkpoint: str | None) -> str | None:
-    """Return a walk of irflow's whose stored rows are not what the weights and today's code would be stored as."""
+def _outdated(entry: Entry, records: list[Record], checkpoint: str | None) -> str | None:
+    """Return a method of irflow's whose stored records are not what the weights and today's code would be stored as."""
     request = entry.request(Path(), RestoreSettings(entry.task, checkpoint=checkpoint, device="cpu"))
     for method in irflow_methods(request, parse_degrade(entry.degrade, entry.task)):
         key = method.name, method.steps, method.variant
-        names = {row.identity for row in rows if row.key[1:] == key}
+        names = {record.identity for record in records if record.key[1:] == key}
         if names != {method.identity}:
             return ", ".join(part for part in (method.name, f"{method.steps} steps", method.variant) if part)
     return None
 
 
-def stored(root: Path, key: str) -> list[Row]:
-    """Return the stored rows of a table, none where there is no file."""
+def stored(root: Path, key: str) -> list[Record]:
+    """Return the stored records of a table, none where there is no file."""
     path = root / STORE / f"{key}.jsonl"
-    return read_rows(path) if path.is_file() else []
+    return read_records(path) if path.is_file() else []
 
 
-def rendered(entry: Entry, rows: list[Row]) -> str:
+def rendered(entry: Entry, records: list[Record]) -> str:
     """Return what stands on a page for a table: its command and the means."""
-    columns = [name for name in COLUMNS if name in columns_of(rows)]
-    lines = [f"`{entry.command}`", "", *markdown(table(rows, entry.title, columns))]
+    columns = [name for name in COLUMNS if name in columns_of(records)]
+    lines = [f"`{entry.command}`", "", *markdown(table(records, entry.title, columns))]
     if entry.degrade == "unseen":
-        won = ", ".join(f"{key[0]} {scores.psnr:+.2f} dB" for key, scores in gains(rows).items())
+        won = ", ".join(f"{key[0]} {scores.psnr:+.2f} dB" for key, scores in gains(records).items())
         lines += ["", f"Gain over the input in PSNR: {won}."]
     return "\n".join(lines)
 
@@ -260,15 +260,15 @@ def _marked(page: str) -> list[re.Match[str]]:
 
 
 def fill_page(name: str, root: Path) -> None:
-    """Write the tables that have stored rows between the markers of a suite's page, and the plots; the others stay."""
+    """Write the tables that have stored records between the markers of a suite's page, and the plots; the others stay."""
     page = (root / PAGES[name]).read_text(encoding="utf-8")
     for match in reversed(_marked(page)):
-        rows = stored(root, match[1])
-        if not rows or match[1] not in SUITES[name]:
+        records = stored(root, match[1])
+        if not records or match[1] not in SUITES[name]:
             continue
         entry = SUITES[name][match[1]]
-        page = page[: match.start(2)] + rendered(entry, rows) + "\n" + page[match.end(2) :]
-        if entry.plotted and (plots := plots_of(rows)):
+        page = page[: match.start(2)] + rendered(entry, records) + "\n" + page[match.end(2) :]
+        if entry.plotted and (plots := plots_of(records)):
             write_atomically(root / PLOTS / f"{match[1]}.svg", plots[0][1].encode(), overwrite=True)
     write_atomically(root / PAGES[name], page.encode(), overwrite=True)
 
@@ -276,21 +276,21 @@ def fill_page(name: str, root: Path) -> None:
 def page_problems(root: Path, name: str, checkpoint: str | None = None) -> list[str]:
     """Return where a suite's page is not what the stored results say, a line each.
 
-    A table without stored rows is not a problem as long as nothing at all is stored. checkpoint: instead of those that ship.
+    A table without stored records is not a problem as long as nothing at all is stored. checkpoint: instead of those that ship.
     """
     parts, page = parts_of((root / PAGES[name]).read_text(encoding="utf-8")), PAGES[name].name
     found = [f"{page} has a table {key} that no suite has" for key in parts if key not in SUITES[name]]
     for key, entry in SUITES[name].items():
-        rows = stored(root, key)
-        if rows and key not in parts:
+        records = stored(root, key)
+        if records and key not in parts:
             found.append(f"{page} lacks the table {key}; put <!-- bench {key} --> and <!-- /bench --> where it belongs")
-        elif rows and (old := _outdated(entry, rows, checkpoint)):
+        elif records and (old := _outdated(entry, records, checkpoint)):
             found.append(f"{STORE / key}.jsonl: {old} was measured with other weights or code; run the suite again")
-        elif rows and parts[key] != rendered(entry, rows):
+        elif records and parts[key] != rendered(entry, records):
             found.append(
                 f"{page}'s table {key} is not what {STORE / key}.jsonl holds; run `python benchmarks/suite.py {name} SETS`"
             )
-        elif key in parts and not rows and (root / STORE).is_dir():
+        elif key in parts and not records and (root / STORE).is_dir():
             found.append(f"{page}'s table {key} has no results in {STORE / key}.jsonl")
     return found
 
@@ -307,10 +307,10 @@ def main(arguments: list[str] | None = None) -> int:
     settings = RestoreSettings("derain", checkpoint=given.checkpoint, device=given.device, precision=given.precision)
     failed = 0
     try:
-        for row in run_suite(given.suite, given.data, Path.cwd(), settings, lambda line: print(line, file=sys.stderr)):
-            failed += row.error is not None
-            if row.error:
-                print(f"{row.method} on {row.picture}: {row.error}", file=sys.stderr)
+        for record in run_suite(given.suite, given.data, Path.cwd(), settings, lambda line: print(line, file=sys.stderr)):
+            failed += record.error is not None
+            if record.error:
+                print(f"{record.method} on {record.picture}: {record.error}", file=sys.stderr)
     except IrflowError as error:
         print(error, file=sys.stderr)
         return error.exit_code

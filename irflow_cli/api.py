@@ -10,7 +10,7 @@ from PIL import Image
 
 from irflow_cli.engines.holes import check_spread, spread_hole
 from irflow_cli.engines.inpainter import Inpainter
-from irflow_cli.engines.prior import WalkSettings
+from irflow_cli.engines.prior import SamplerSettings
 from irflow_cli.engines.restorer import Restorer, RestoreSettings
 from irflow_cli.engines.upscaler import Upscaler
 from irflow_cli.errors import UsageError
@@ -60,7 +60,7 @@ def inpaint(
     DeviceError.
     """
     loaded, name = _given(checkpoint)
-    inpainter = Inpainter(WalkSettings(checkpoint=name, **settings), loaded)
+    inpainter = Inpainter(SamplerSettings(checkpoint=name, **settings), loaded)
     values = _mask_values(mask) if isinstance(mask, Image.Image) else np.asarray(mask)
     if values.ndim != 2 or (values.dtype != bool and values.dtype not in (np.uint8, np.uint16) and values.dtype.kind != "f"):
         raise UsageError(f"expected a mask (H, W) of bool, uint8, uint16 or float, got {values.dtype} {values.shape}")
@@ -89,7 +89,7 @@ def upscale(
     Raises UsageError, ImageError, CheckpointError, DeviceError.
     """
     loaded, name = _given(checkpoint)
-    upscaler = Upscaler(WalkSettings(checkpoint=name, **settings), scale, operator, loaded)
+    upscaler = Upscaler(SamplerSettings(checkpoint=name, **settings), scale, operator, loaded)
     return _worked(picture, lambda whole: upscaler.enlarge(_finite(whole)))
 
 

@@ -12,7 +12,7 @@ MAX_PIXELS = 178_956_970  # of a picture, unless more are allowed: half a gigaby
 class TaskSpec:
     """One entry of the menu.
 
-    checkpoint: name of the checkpoint that ships, None where none does. steps, grid, sampler: defaults of a walk.
+    checkpoint: name of the checkpoint that ships, None where none does. steps, grid, sampler: defaults of a trajectory.
     sigma_max: for noise, the standard deviation on the 0-255 scale at which the path begins (t = 0); a picture with less
     noise enters at t = 1 - sigma / sigma_max. None for tasks whose inputs all begin at t = 0. prior: the path begins in
     Gaussian noise, and what leads it to a picture is not the network's input but a mask or an operator.

@@ -48,7 +48,7 @@ def test_luma_is_the_one_of_the_deraining_papers() -> None:
     assert float(metrics.luma(black) * 255) == pytest.approx(16, abs=1e-3)
 
 
-def test_figures_of_luma_agree_with_those_of_scikit_image() -> None:
+def test_metrics_of_luma_agree_with_those_of_scikit_image() -> None:
     clean, noisy = pair()
     ours, theirs = (rgb2ycbcr(picture)[..., 0] for picture in (noisy, clean))
     assert float(metrics.psnr_y(tensor(noisy), tensor(clean))) == pytest.approx(

@@ -22,7 +22,7 @@ from irflow_cli.images.find import SUFFIXES
 from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.device import out_of_memory
 from irflow_cli.runtime.files import clear_begun, write_atomically
-from irflow_cli.runtime.heap import give_back
+from irflow_cli.runtime.heap import trim
 
 LARGE = 2**24  # bytes of pixels, beside which the heap's reserve is in the way while they are written
 AHEAD = 1  # pictures read before their turn, and results still being written
@@ -47,15 +47,15 @@ class Outcome:
 
 
 Progress = Callable[[float], None]  # told how many pictures are done, in fractions
-Result = tuple[Picture, tuple[str, ...]]  # and what to tell the user
-Work = Callable[[Job, Picture, Progress], Result]
+Finished = tuple[Picture, tuple[str, ...]]  # and what to tell the user
+Work = Callable[[Job, Picture, Progress], Finished]
 
 
-class Alike(NamedTuple):
+class Batched(NamedTuple):
     """Work on several pictures of one size and type at once. most: how many like a picture may be; work: on them all."""
 
     most: Callable[[Picture], int]
-    work: Callable[[list[Picture], Progress], list[Result]]
+    work: Callable[[list[Picture], Progress], list[Finished]]
 
 
 class Loaded(NamedTuple):
@@ -72,7 +72,7 @@ def work_through(
     files: Files,
     identity: str,
     *,
-    alike: Alike | None = None,
+    batched: Batched | None = None,
     opaque: bool = False,
     progress: Progress = lambda done: None,
     stop: threading.Event | None = None,
@@ -85,9 +85,9 @@ def work_through(
     When `stop` is set, or at the first failure with `files.fail_fast`, what has begun is finished and no more is done.
     Raises DiskFull. Memory: up to AHEAD pictures waiting on either side of the one that is worked on, or of those.
     """
-    shelf = _Shelf(files, identity, opaque)
+    store = _Store(files, identity, opaque)
     if files.dry_run:
-        yield from map(shelf.rehearsed, jobs)
+        yield from map(store.dry_run, jobs)
         return
     waiting, writing = deque(jobs), deque[Future[Outcome]]()
     reading: deque[tuple[Job, Future[Loaded]]] = deque()
@@ -97,7 +97,7 @@ def work_through(
     def read_ahead(count: int) -> None:
         while waiting and len(reading) < count:
             job = waiting.popleft()
-            reading.append((job, readers.submit(shelf.load, job)))
+            reading.append((job, readers.submit(store.load, job)))
 
     try:
         while waiting or reading or writing:
@@ -107,12 +107,12 @@ def work_through(
             read_ahead(AHEAD)
             if reading:
                 group = [(reading[0][0], reading.popleft()[1].result())]
-                most = alike.most(picture) if alike and (picture := group[0][1].picture) else 1
+                most = batched.most(picture) if batched and (picture := group[0][1].picture) else 1
                 read_ahead(max(AHEAD, most - 1))
                 while reading and len(group) < most and _same_kind(group[0][1], reading[0][1].result()):
                     group.append((reading[0][0], reading.popleft()[1].result()))
                 read_ahead(AHEAD)
-                writing += _worked(group, work, alike, shelf, writers, progress, finished)
+                writing += _worked(group, work, batched, store, writers, progress, finished)
                 finished += len(group)
                 progress(finished)
             while writing and (len(writing) > max(AHEAD, most) or not reading or writing[0].done()):
@@ -140,8 +140,8 @@ def _same_kind(one: Loaded, other: Loaded) -> bool:
 def _worked(
     group: list[tuple[Job, Loaded]],
     work: Work,
-    alike: Alike | None,
-    shelf: _Shelf,
+    batched: Batched | None,
+    store: _Store,
     writers: ThreadPoolExecutor,
     progress: Progress,
     before: int,
@@ -149,11 +149,11 @@ def _worked(
     """Do the work of jobs here, together if there are several, hand their results to the writers, and return their outcomes
     to come."""
     began = time.perf_counter()
-    results: list[Result | Outcome] = []
-    if alike and len(group) > 1:
+    results: list[Finished | Outcome] = []
+    if batched and len(group) > 1:
         pictures = [one.picture.with_pixels(one.picture.pixels.copy()) for _, one in group if one.picture]  # small ones
         with contextlib.suppress(MemoryError):  # one by one there may be enough
-            results += alike.work(pictures, lambda part: progress(before + part * len(group)))
+            results += batched.work(pictures, lambda part: progress(before + part * len(group)))
     if not results:
         results += [_alone(job, one, work, lambda part: progress(before + part)) for job, one in group]
     seconds, coming = (time.perf_counter() - began) / len(group), []
@@ -165,11 +165,11 @@ def _worked(
         (picture, notes), own = result, loaded.picture.notes if loaded.picture else ()
         megapixels = picture.pixels.shape[0] * picture.pixels.shape[1] / 1e6
         outcome = Outcome(job, notes=(*own, *notes), megapixels=megapixels, seconds=seconds)
-        coming.append(writers.submit(shelf.store, outcome, picture, loaded.key))
+        coming.append(writers.submit(store.store, outcome, picture, loaded.key))
     return coming
 
 
-def _alone(job: Job, loaded: Loaded, work: Work, progress: Progress) -> Result | Outcome:
+def _alone(job: Job, loaded: Loaded, work: Work, progress: Progress) -> Finished | Outcome:
     """Return the result of a job, or its outcome where there is none."""
     if loaded.picture is None:
         return loaded.outcome or Outcome(job)
@@ -187,7 +187,7 @@ def _spent(job: Job) -> str:
     return f"{job.source}: not enough memory for it; free some, or cut the picture"
 
 
-class _Shelf:
+class _Store:
     """Where pictures come from and go to: reads, keeps the manifests, writes."""
 
     def __init__(self, files: Files, identity: str, opaque: bool) -> None:
@@ -217,7 +217,7 @@ class _Shelf:
         except MemoryError:
             return Loaded(None, outcome=Outcome(job, "failed", _spent(job)))
 
-    def rehearsed(self, job: Job) -> Outcome:
+    def dry_run(self, job: Job) -> Outcome:
         """Return what would become of a job, as far as that can be told without its picture."""
         try:
             if self.files.skip_existing and job.exists:
@@ -255,7 +255,7 @@ class _Shelf:
         """Write the picture and return the outcome of it."""
         job = outcome.job
         if picture.pixels.nbytes > LARGE:
-            give_back()
+            trim()
         try:
             data, said = encode_picture(picture, _kind_of(job, self.files, picture), self.files.coding, spend=True)
             notes = (*outcome.notes, *said)

@@ -1,1 +1,1 @@
-"""The benchmark: how good, how fast and how large, beside the peers, on the same inputs byte for byte."""
+"""The benchmark: how good, how fast and how large, beside the baselines, on the same inputs byte for byte."""

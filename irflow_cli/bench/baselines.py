@@ -1,4 +1,4 @@
-"""The peers: classical methods of known libraries, networks of others, and any command. They get what irflow gets."""
+"""The baselines: classical methods of known libraries, third-party networks, and any command. They get what irflow gets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TIMEOUT = 600  # seconds a command may take for one picture
 
 
 @dataclass(frozen=True)
-class Peer:
+class Baseline:
     """A method of a library: `apply(pixels, amount)`, pixels uint8 shaped as `Case` says; the amount is the noise, 0-255 scale,
     for denoise, and the scale for upscale. needs: module and the name to install it by."""
 
@@ -108,64 +108,64 @@ def lanczos(pixels: np.ndarray, scale: float) -> np.ndarray:
     return cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_LANCZOS4)
 
 
-PEERS: dict[str, Peer] = {
-    "opencv-nlm": Peer("denoise", "OpenCV's fast non-local means, h = 0.6 sigma", fast_means),
-    "nlm": Peer("denoise", "scikit-image's non-local means, h = 0.6 sigma", means, (("skimage", "scikit-image"),)),
-    "wavelet": Peer(
+BASELINES: dict[str, Baseline] = {
+    "opencv-nlm": Baseline("denoise", "OpenCV's fast non-local means, h = 0.6 sigma", fast_means),
+    "nlm": Baseline("denoise", "scikit-image's non-local means, h = 0.6 sigma", means, (("skimage", "scikit-image"),)),
+    "wavelet": Baseline(
         "denoise", "scikit-image's wavelets, BayesShrink", wavelet, (("skimage", "scikit-image"), ("pywt", "PyWavelets"))
     ),
-    "bm3d": Peer("denoise", "BM3D, by the package bm3d", blocks, (("bm3d", "bm3d"),)),
-    "telea": Peer("inpaint", "OpenCV's inpainting by Telea, radius 3", telea),
-    "navier-stokes": Peer("inpaint", "OpenCV's inpainting by Navier-Stokes, radius 3", navier_stokes),
-    "biharmonic": Peer("inpaint", "scikit-image's biharmonic inpainting", biharmonic, (("skimage", "scikit-image"),)),
-    "bicubic": Peer("upscale", "OpenCV's bicubic interpolation", bicubic),
-    "lanczos": Peer("upscale", "OpenCV's Lanczos interpolation", lanczos),
+    "bm3d": Baseline("denoise", "BM3D, by the package bm3d", blocks, (("bm3d", "bm3d"),)),
+    "telea": Baseline("inpaint", "OpenCV's inpainting by Telea, radius 3", telea),
+    "navier-stokes": Baseline("inpaint", "OpenCV's inpainting by Navier-Stokes, radius 3", navier_stokes),
+    "biharmonic": Baseline("inpaint", "scikit-image's biharmonic inpainting", biharmonic, (("skimage", "scikit-image"),)),
+    "bicubic": Baseline("upscale", "OpenCV's bicubic interpolation", bicubic),
+    "lanczos": Baseline("upscale", "OpenCV's Lanczos interpolation", lanczos),
 }
 
 
-def known_peers(names: tuple[str, ...], task: str, amount: float | None) -> list[Method]:
-    """Return the peers of PEERS by name; `all` stands for those of the task that are installed.
+def known_baselines(names: tuple[str, ...], task: str, amount: float | None) -> list[Method]:
+    """Return the baselines of BASELINES by name; `all` stands for those of the task that are installed.
 
     amount: as of `Peer`. Without it denoisers are given irflow's own estimate, for nothing: its time and memory are not theirs.
-    Raises UsageError for a name that is none, a peer of another task, or one whose library is missing.
+    Raises UsageError for a name that is none, a baseline of another task, or one whose library is missing.
     """
     found = []
     for name in names:
         if name == "all":
-            found += [key for key, peer in PEERS.items() if peer.task == task and not _missing(peer)]
+            found += [key for key, baseline in BASELINES.items() if baseline.task == task and not _missing(baseline)]
             continue
-        if name not in PEERS or PEERS[name].task != task:
-            fitting = [key for key, peer in PEERS.items() if peer.task == task]
-            raise UsageError(f"no peer for {task} is called {name!r}; there are {', '.join(fitting) or 'none'}")
-        missing = _missing(PEERS[name])
+        if name not in BASELINES or BASELINES[name].task != task:
+            fitting = [key for key, baseline in BASELINES.items() if baseline.task == task]
+            raise UsageError(f"no baseline for {task} is called {name!r}; there are {', '.join(fitting) or 'none'}")
+        missing = _missing(BASELINES[name])
         if missing:
-            raise UsageError(f"peer {name} needs {' and '.join(missing)}; run `pip install {' '.join(missing)}`")
+            raise UsageError(f"baseline {name} needs {' and '.join(missing)}; run `pip install {' '.join(missing)}`")
         found.append(name)
     return [_known(name, amount) for name in dict.fromkeys(found)]
 
 
-def _missing(peer: Peer) -> list[str]:
-    return [package for module, package in peer.needs if importlib.util.find_spec(module) is None]
+def _missing(baseline: Baseline) -> list[str]:
+    return [package for module, package in baseline.needs if importlib.util.find_spec(module) is None]
 
 
 def _known(name: str, amount: float | None) -> Method:
-    peer = PEERS[name]
+    baseline = BASELINES[name]
 
     def run(pixels: np.ndarray) -> Result:
-        level = noise_of(pixels) if amount is None and peer.task == "denoise" else amount or 0.0
-        return in_process(lambda given: peer.apply(given, level))(pixels)
+        level = noise_of(pixels) if amount is None and baseline.task == "denoise" else amount or 0.0
+        return in_process(lambda given: baseline.apply(given, level))(pixels)
 
-    versions = [cv2.__version__, *(version(package) for _, package in peer.needs)]
-    return Method(name, run, identity_of(name, peer.about, amount, versions), peer.about)
+    versions = [cv2.__version__, *(version(package) for _, package in baseline.needs)]
+    return Method(name, run, identity_of(name, baseline.about, amount, versions), baseline.about)
 
 
-def foreign_network(path: Path, device: torch.device, task: str, scale: int = 1) -> Method:
+def third_party_network(path: Path, device: torch.device, task: str, scale: int = 1) -> Method:
     """Return any network that spandrel loads, on whole pictures: for inpaint one that takes a mask, for upscale one of the
     scale. Raises UsageError when spandrel is missing and CheckpointError for a file it does not know or another network."""
     try:
         import spandrel  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise UsageError(f"--peer {path} needs spandrel ({error}); run `pip install 'irflow[peers]'`") from None
+        raise UsageError(f"--baseline {path} needs spandrel ({error}); run `pip install 'irflow[baselines]'`") from None
     try:
         model = spandrel.ModelLoader(device=device).load_from_file(path)
     except Exception as error:
@@ -196,9 +196,9 @@ def command(line: str) -> Method:
     try:
         words = shlex.split(line)
     except ValueError as error:  # a quotation mark without another
-        raise UsageError(f"--peer-command {line!r} is not understood: {error}") from None
+        raise UsageError(f"--baseline-command {line!r} is not understood: {error}") from None
     if not all(any(mark in word for word in words) for mark in ("{in}", "{out}")):
-        raise UsageError(f"--peer-command is a line such as 'tool {{in}} {{out}}', got {line!r}")
+        raise UsageError(f"--baseline-command is a line such as 'tool {{in}} {{out}}', got {line!r}")
 
     def run(pixels: np.ndarray) -> Result:
         with tempfile.TemporaryDirectory() as folder:

@@ -15,7 +15,7 @@ from irflow_cli.engines.restorer import RestoreSettings
 from irflow_cli.runtime.device import choose_device, choose_precision
 
 # Packages whose code is measured.
-PEERS = (
+PACKAGES = (
     "opencv-python",
     "opencv-python-headless",
     "scikit-image",
@@ -28,13 +28,13 @@ PEERS = (
 
 
 def environment(settings: RestoreSettings) -> dict[str, str]:
-    """Return the name and value of all that figures of quality and speed hang on beside pictures and weights."""
+    """Return the name and value of all that metrics of quality and speed hang on beside pictures and weights."""
     device = choose_device(settings.device)
     return {
         "date": datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"),
         "irflow": irflow_cli.__version__,
         "torch, Python": f"{torch.__version__}, {platform.python_version()}",
-        "packages": ", ".join(f"{name} {found}" for name in PEERS if (found := _version(name))),
+        "packages": ", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name))),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
         "device, precision": f"{device}, {str(choose_precision(settings.precision, device)).removeprefix('torch.')}",

@@ -1,4 +1,4 @@
-"""What is measured: irflow's own walks, and the one shape that every peer is brought into."""
+"""What is measured: irflow's own methods, and the one shape that every baseline is brought into."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from irflow_cli.bench.sets import Spoiler
+from irflow_cli.bench.sets import Corruption
 from irflow_cli.engines.holes import Hole
 from irflow_cli.engines.inpainter import Inpainter
-from irflow_cli.engines.prior import PRESETS, Preset, Prior, WalkSettings
+from irflow_cli.engines.prior import PRESETS, Prior, SamplerSettings, Schedule
 from irflow_cli.engines.restorer import Restorer, RestoreSettings
 from irflow_cli.engines.tiling import auto_tile
 from irflow_cli.engines.upscaler import Upscaler
@@ -25,7 +25,7 @@ from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 
-REVISION = 2  # raised when the same settings lead to other pixels than before, so that no row of old is taken for one of today
+REVISION = 2  # raised when the same settings lead to other pixels, so that no record of old is taken for one of today
 LATER: dict[str, object] = {"method": "flow", "batch": None, "stop": None}
 
 
@@ -44,7 +44,7 @@ class Result:
 class Method:
     """A way to restore a picture, uint8 in and out, shaped as `Case` says.
 
-    name, steps, variant: how its rows are called; steps is 0 for what has none. identity: digits that change with anything
+    name, steps, variant: how its records are called; steps is 0 for what has none. identity: digits that change with anything
     that changes its results. about: one line for the reader: what it is and what it was trained on.
     """
 
@@ -58,8 +58,8 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Walks:
-    """The walks of irflow that are measured: every combination of these values."""
+class Sweep:
+    """The settings of irflow that are measured: every combination of these values."""
 
     steps: tuple[int, ...] = (1,)
     grids: tuple[str | None, ...] = (None,)
@@ -67,15 +67,16 @@ class Walks:
     source_noises: tuple[float, ...] = (0.0,)
 
 
-def our_methods(settings: RestoreSettings, walks: Walks, name: str = "irflow") -> list[Method]:
-    """Return a method for every walk of a checkpoint; the network is loaded once. Raises as `Restorer` does."""
+def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -> list[Method]:
+    """Return a method for every combination of settings of a checkpoint; the network is loaded once. Raises as `Restorer`
+    does."""
     found, checkpoint = [], None
-    combinations = itertools.product(walks.grids, walks.strengths, walks.source_noises, walks.steps)
+    combinations = itertools.product(sweep.grids, sweep.strengths, sweep.source_noises, sweep.steps)
     for grid, strength, source_noise, steps in combinations:
         chosen = replace(settings, steps=steps, grid=grid, strength=strength, source_noise=source_noise)
         restorer = Restorer(chosen, checkpoint)
         checkpoint = restorer.checkpoint
-        walk = _walk_of(replace(chosen, checkpoint=None, device=str(restorer.device)))
+        determining = _settings_of(replace(chosen, checkpoint=None, device=str(restorer.device)))
         parts = {
             str(settings.sampler): settings.sampler is not None,
             f"{grid} grid": grid is not None,
@@ -87,7 +88,7 @@ def our_methods(settings: RestoreSettings, walks: Walks, name: str = "irflow") -
             Method(
                 name=name,
                 run=_runner(restorer),
-                identity=identity_of(REVISION, *_weights_of(checkpoint), auto_tile(restorer.device), walk),
+                identity=identity_of(REVISION, *_weights_of(checkpoint), auto_tile(restorer.device), determining),
                 about=_about(checkpoint),
                 steps=steps,
                 variant=", ".join(part for part, holds in parts.items() if holds),
@@ -97,9 +98,9 @@ def our_methods(settings: RestoreSettings, walks: Walks, name: str = "irflow") -
     return found
 
 
-def _walk_of(settings: RestoreSettings | WalkSettings | Preset) -> dict[str, object]:
-    """Return all that determines a walk. Entries of LATER are left out where they say nothing, so that rows stored before they
-    were thought of are still of this walk."""
+def _settings_of(settings: RestoreSettings | SamplerSettings | Schedule) -> dict[str, object]:
+    """Return all settings that determine results. Entries of LATER are left out where they say nothing, so that records stored
+    before they were thought of still count."""
     return {name: value for name, value in asdict(settings).items() if LATER.get(name, ...) != value}
 
 
@@ -109,28 +110,30 @@ def _weights_of(checkpoint: Checkpoint) -> tuple[object, ...]:
 
 
 def prior_methods(
-    settings: RestoreSettings, presets: tuple[str, ...], spoilers: tuple[Spoiler, ...], name: str = "irflow"
+    settings: RestoreSettings, presets: tuple[str, ...], corruptions: tuple[Corruption, ...], name: str = "irflow"
 ) -> list[Method]:
     """Return a method for every preset of a prior, for the task inpaint or upscale. Raises as `Prior` does."""
     found = []
     for preset in presets:
         chosen = replace(
-            parse_walk(preset), device=settings.device, precision=settings.precision, checkpoint=settings.checkpoint
+            parse_preset(preset), device=settings.device, precision=settings.precision, checkpoint=settings.checkpoint
         )
         if settings.task == "inpaint":
             inpainter = Inpainter(chosen)
             prior, work = inpainter.prior, partial(_filled, inpainter)
         else:
-            upscaler = Upscaler(chosen, int(spoilers[0].severity), spoilers[0].name.partition(":")[0])
+            upscaler = Upscaler(chosen, int(corruptions[0].severity), corruptions[0].name.partition(":")[0])
             prior, work = upscaler.prior, partial(_enlarged, upscaler)
-        walk = _walk_of(replace(chosen, checkpoint=None, device=str(prior.device)))
+        determining = _settings_of(replace(chosen, checkpoint=None, device=str(prior.device)))
         found.append(
             Method(
                 name=name,
                 run=_counted(in_process(work, prior.device), prior),
-                identity=identity_of(REVISION, *_weights_of(prior.checkpoint), walk, _walk_of(prior.walk), settings.task),
+                identity=identity_of(
+                    REVISION, *_weights_of(prior.checkpoint), determining, _settings_of(prior.schedule), settings.task
+                ),
                 about=_about(prior.checkpoint),
-                steps=prior.walk.steps,
+                steps=prior.schedule.steps,
                 variant=preset,
                 parameters=sum(weight.numel() for weight in prior.net.parameters()),
             )
@@ -138,30 +141,30 @@ def prior_methods(
     return found
 
 
-def parse_walk(text: str) -> WalkSettings:
-    """Return the walk of a preset's name or of SAMPLER:STEPS[:CORRECTIONS[:START[:STOP]]], such as restora:64:1; else
+def parse_preset(text: str) -> SamplerSettings:
+    """Return the settings of a preset's name or of SAMPLER:STEPS[:CORRECTIONS[:START[:STOP]]], such as restora:64:1; else
     UsageError."""
     if text in PRESETS:
-        return WalkSettings(text)
+        return SamplerSettings(text)
     try:
         sampler, steps, *rest = text.split(":")
         corrections, start = int(rest[0]) if rest else None, float(rest[1]) if len(rest) > 1 else 0.0
         stop = float(rest[2]) if len(rest) > 2 else None
-        walk = WalkSettings("fast", sampler, int(steps), corrections, start, stop)
+        settings = SamplerSettings("fast", sampler, int(steps), corrections, start, stop)
     except ValueError:
         known = ", ".join(PRESETS)
         raise UsageError(f"--presets is a list of {known}, or SAMPLER:STEPS:CORRECTIONS:START:STOP; got {text!r}") from None
-    walk.check()
-    return walk
+    settings.check()
+    return settings
 
 
 def _counted(run: Callable[[np.ndarray], Result], prior: Prior) -> Callable[[np.ndarray], Result]:
     """Return `run` with the calls of the network for a pixel: one at half the size counts a quarter."""
 
     def counted(pixels: np.ndarray) -> Result:
-        prior.asked = prior.worked = 0
+        prior.evaluated = prior.worked = 0
         result = run(pixels)
-        return replace(result, nfe=prior.asked / max(1, prior.worked))  # without a hole there is nothing to ask
+        return replace(result, nfe=prior.evaluated / max(1, prior.worked))  # without a hole there is nothing to ask
 
     return counted
 
@@ -175,10 +178,10 @@ def _enlarged(upscaler: Upscaler, pixels: np.ndarray) -> np.ndarray:
     return upscaler.enlarge(Picture(pixels, None, "PNG")).rgb8()
 
 
-def our_checkpoint(path: Path, settings: RestoreSettings, walks: Walks) -> list[Method]:
+def our_checkpoint(path: Path, settings: RestoreSettings, sweep: Sweep) -> list[Method]:
     """Return the methods of another checkpoint of irflow, called by its file's name."""
     load_checkpoint(path)
-    return our_methods(replace(settings, checkpoint=str(path)), walks, f"irflow {path.stem}")
+    return our_methods(replace(settings, checkpoint=str(path)), sweep, f"irflow {path.stem}")
 
 
 def _runner(restorer: Restorer) -> Callable[[np.ndarray], Result]:

@@ -1,4 +1,4 @@
-"""The figures of one restored picture, and what is suspicious about it."""
+"""The metrics of one restored picture, and what is suspicious about it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ EQUAL = 100.0  # dB, for pictures that are the same
 
 @dataclass(frozen=True)
 class Scores:
-    """Figures of one picture, or the means over many; nan for what is missing or has no meaning.
+    """Metrics of one picture, or the means over many; nan for what is missing or has no meaning.
 
     Measured on 8-bit outputs with a data range of 255 (1 in `metrics`). PSNR in dB, at most 100; psnr_y and ssim_y are of
     BT.601 luma (16 to 235); those after ms_ssim come from the libraries that `bench.perceptual` names. fid and kid are of whole
@@ -56,8 +56,8 @@ class Scores:
 
 
 @dataclass(frozen=True)
-class Figure:
-    """How a figure is shown and which way is better; `smallest` side of a picture that has one; `weights` that it needs;
+class Metric:
+    """How a metric is shown and which way is better; `smallest` side of a picture that has one; `weights` that it needs;
     `whole`: it is one of sets, not of pictures; how those of pictures are summed up."""
 
     title: str
@@ -71,17 +71,17 @@ class Figure:
 
 
 INCEPTION = "weights-inception-2015-12-05-6726825d.pth"
-FIGURES: dict[str, Figure] = {
-    "psnr": Figure("PSNR", 2, True, 1, metrics.psnr),
-    "ssim": Figure("SSIM", 4, True, 11, metrics.ssim),
-    "psnr_y": Figure("PSNR-Y", 2, True, 1, metrics.psnr_y),
-    "ssim_y": Figure("SSIM-Y", 4, True, 11, metrics.ssim_y),
-    "ms_ssim": Figure("MS-SSIM", 4, True, 176, metrics.ms_ssim),
-    "vif": Figure("VIF", 4, True, 41, torchmetrics_function("visual_information_fidelity", 255)),
-    "ssimulacra2": Figure("SSIMULACRA2", 2, True, 8, ssimulacra2),
-    "flip": Figure("FLIP", 4, False, 8, flip),
-    "st_lpips": Figure("ST-LPIPS", 4, False, 32, st_lpips),
-    "lpips": Figure(
+METRICS: dict[str, Metric] = {
+    "psnr": Metric("PSNR", 2, True, 1, metrics.psnr),
+    "ssim": Metric("SSIM", 4, True, 11, metrics.ssim),
+    "psnr_y": Metric("PSNR-Y", 2, True, 1, metrics.psnr_y),
+    "ssim_y": Metric("SSIM-Y", 4, True, 11, metrics.ssim_y),
+    "ms_ssim": Metric("MS-SSIM", 4, True, 176, metrics.ms_ssim),
+    "vif": Metric("VIF", 4, True, 41, torchmetrics_function("visual_information_fidelity", 255)),
+    "ssimulacra2": Metric("SSIMULACRA2", 2, True, 8, ssimulacra2),
+    "flip": Metric("FLIP", 4, False, 8, flip),
+    "st_lpips": Metric("ST-LPIPS", 4, False, 32, st_lpips),
+    "lpips": Metric(
         "LPIPS",
         4,
         False,
@@ -89,7 +89,7 @@ FIGURES: dict[str, Figure] = {
         torchmetrics_function("learned_perceptual_image_patch_similarity", net_type="alex", normalize=True),
         "alexnet-owt-7be5be79.pth",
     ),
-    "dists": Figure(
+    "dists": Metric(
         "DISTS",
         4,
         False,
@@ -97,21 +97,21 @@ FIGURES: dict[str, Figure] = {
         torchmetrics_function("deep_image_structure_and_texture_similarity", reduction="mean"),
         "vgg16-397923af.pth",
     ),
-    "fid": Figure("FID", 2, False, weights=INCEPTION, whole=True),
-    "kid": Figure("KID", 4, False, weights=INCEPTION, whole=True),
-    "nfe": Figure("calls", 1, False),
-    "seconds_per_mp": Figure("s/MP", 2, False, sum_up=statistics.median),  # for a machine is busy now and then
-    "peak_mib": Figure("MiB", 0, False, sum_up=max),
+    "fid": Metric("FID", 2, False, weights=INCEPTION, whole=True),
+    "kid": Metric("KID", 4, False, weights=INCEPTION, whole=True),
+    "nfe": Metric("calls", 1, False),
+    "seconds_per_mp": Metric("s/MP", 2, False, sum_up=statistics.median),  # for a machine is busy now and then
+    "peak_mib": Metric("MiB", 0, False, sum_up=max),
 }
 LEAST = 10  # pictures of a set, below which FID and KID say nothing
 
 
 def absent() -> dict[str, str]:
-    """Return the figures that cannot be had on this machine, each with what to do about it. Nothing is downloaded."""
+    """Return the metrics that cannot be had on this machine, each with what to do about it. Nothing is downloaded."""
     found = lacking()
     folder = Path(torch.hub.get_dir()) / "checkpoints"
-    for name, figure in FIGURES.items():
-        weights, beside = figure.weights, "torch_fidelity" if figure.whole else "torchvision"
+    for name, metric in METRICS.items():
+        weights, beside = metric.weights, "torch_fidelity" if metric.whole else "torchvision"
         if name in found:
             continue
         if weights and importlib.util.find_spec(beside) is None:
@@ -122,36 +122,36 @@ def absent() -> dict[str, str]:
 
 
 def left_out(asked: tuple[str, ...]) -> dict[str, str]:
-    """Return the figures that a run does without, each with the reason: those that cannot be had here, and, where some are
-    asked for by name, all others. Raises UsageError for a name that is none, and for a figure that
+    """Return the metrics that a run does without, each with the reason: those that cannot be had here, and, where some are
+    asked for by name, all others. Raises UsageError for a name that is none, and for a metric that
     is asked for and cannot be had."""
-    missing, known = absent(), [name for name, figure in FIGURES.items() if figure.measure or figure.whole]
+    missing, known = absent(), [name for name, metric in METRICS.items() if metric.measure or metric.whole]
     for name in asked:
         if name not in known:
-            raise UsageError(f"no figure is called {name!r}; there are {', '.join(known)}")
+            raise UsageError(f"no metric is called {name!r}; there are {', '.join(known)}")
         if name in missing:
-            raise UsageError(f"{FIGURES[name].title} cannot be measured here: {missing[name]}")
+            raise UsageError(f"{METRICS[name].title} cannot be measured here: {missing[name]}")
     return {**missing, **{name: "it was not asked for" for name in known if asked and name not in asked}}
 
 
 def measure(pixels: np.ndarray, clean: np.ndarray, border: int, left_out: frozenset[str]) -> dict[str, float]:
-    """Return the figures of (H, W, 3) uint8 pixels against the clean ones, `border` pixels cut from each side.
+    """Return the metrics of (H, W, 3) uint8 pixels against the clean ones, `border` pixels cut from each side.
 
-    Figures in `left_out`, and those for which the picture is too small, are not in the result.
+    Metrics in `left_out`, and those for which the picture is too small, are not in the result.
     """
     inside = (slice(border, pixels.shape[0] - border), slice(border, pixels.shape[1] - border))
     image, reference = unit(pixels[inside]), unit(clean[inside])
     wanted = due(min(image.shape[-2:]), left_out)
-    return {name: min(float(figure.measure(image, reference)), EQUAL) for name, figure in wanted.items() if figure.measure}
+    return {name: min(float(metric.measure(image, reference)), EQUAL) for name, metric in wanted.items() if metric.measure}
 
 
-def due(side: int, left_out: frozenset[str]) -> dict[str, Figure]:
-    """Return the figures that a picture of this shorter side has, but for those left out."""
-    there = {name: figure for name, figure in FIGURES.items() if figure.measure is not None and name not in left_out}
-    return {name: figure for name, figure in there.items() if side >= max(1, figure.smallest)}
+def due(side: int, left_out: frozenset[str]) -> dict[str, Metric]:
+    """Return the metrics that a picture of this shorter side has, but for those left out."""
+    there = {name: metric for name, metric in METRICS.items() if metric.measure is not None and name not in left_out}
+    return {name: metric for name, metric in there.items() if side >= max(1, metric.smallest)}
 
 
-class SetFigures:
+class SetMetrics:
     """FID and KID of sets that come picture by picture: from the features that an Inception network finds in them.
 
     Torchmetrics does both; KID is the mean over 100 draws of at most 50 pictures, by a fixed seed. folder: where the features
@@ -160,7 +160,7 @@ class SetFigures:
 
     def __init__(self, left_out: frozenset[str], folder: Path | None = None) -> None:
         self.folder = folder
-        self.names = [name for name, figure in FIGURES.items() if figure.whole and name not in left_out]
+        self.names = [name for name, metric in METRICS.items() if metric.whole and name not in left_out]
         self.features: dict[object, list[tuple[Tensor, Tensor]]] = {}
         self.network = inception() if self.names else None
 
@@ -184,7 +184,7 @@ class SetFigures:
                 self.features.setdefault(key, []).append((both["pixels"], both["clean"]))
 
     def of(self, key: object, count: int) -> dict[str, float] | None:
-        """Return the figures of the set `key`: None when not all its `count` pictures came, none of fewer than LEAST."""
+        """Return the metrics of the set `key`: None when not all its `count` pictures came, none of fewer than LEAST."""
         features = self.features.pop(key, [])
         if len(features) != count:
             return None
@@ -241,8 +241,8 @@ def doubts(pixels: np.ndarray, clean: np.ndarray, what: str) -> tuple[str, ...]:
     if right or down:
         found.append(f"{what} is moved by about ({right}, {down}) pixels")
     contrast = one.std() / max(other.std(), 1e-9)
-    alike = float(np.corrcoef(one.ravel(), other.ravel())[0, 1]) if one.std() > 1 and other.std() > 1 else 0.0
-    far = not 0.4 < contrast < 2.5 or alike < -0.98 or (alike > 0.98 and not 0.9 < contrast < 1.1)
+    likeness = float(np.corrcoef(one.ravel(), other.ravel())[0, 1]) if one.std() > 1 and other.std() > 1 else 0.0
+    far = not 0.4 < contrast < 2.5 or likeness < -0.98 or (likeness > 0.98 and not 0.9 < contrast < 1.1)
     if other.std() > 1 and far:
         found.append(
             f"{what} has {contrast:.2f} times the contrast of the clean picture, or it turned round; is its range another?"
@@ -277,13 +277,13 @@ def shift_of(image: np.ndarray, reference: np.ndarray) -> tuple[int, int]:
 
 
 def mean_of(group: list[Scores]) -> Scores:
-    """Return the means of figures over all, of times the median, of memory the most; those of sets, which stand with one
+    """Return the means of metrics over all, of times the median, of memory the most; those of sets, which stand with one
     picture, as they are. nan where a picture has none: the mean would be over others than the table says."""
 
     def summed_up(name: str) -> float:
         values = [getattr(one, name) for one in group]
         there = [value for value in values if not math.isnan(value)]
-        complete = len(there) == len(values) or FIGURES[name].whole
-        return FIGURES[name].sum_up(there) if there and complete else MISSING
+        complete = len(there) == len(values) or METRICS[name].whole
+        return METRICS[name].sum_up(there) if there and complete else MISSING
 
     return Scores(**{field.name: summed_up(field.name) for field in fields(Scores)})

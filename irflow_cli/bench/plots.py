@@ -7,8 +7,8 @@ import io
 import math
 import re
 
-from irflow_cli.bench.metrics import FIGURES, Scores
-from irflow_cli.bench.records import Key, Row, averages
+from irflow_cli.bench.metrics import METRICS, Scores
+from irflow_cli.bench.records import Key, Record, averages
 
 NUMBER = re.compile(r"\d+(\.\d+)?")
 PERCEPTUAL = ("lpips", "dists", "vif", "ms_ssim")  # the first that was measured is the perceptual axis
@@ -19,21 +19,21 @@ def can_plot() -> bool:
     return importlib.util.find_spec("matplotlib") is not None
 
 
-def plots_of(rows: list[Row]) -> list[tuple[str, str]]:
-    """Return (caption, SVG) of the plots that the rows are enough for; none without matplotlib."""
+def plots_of(records: list[Record]) -> list[tuple[str, str]]:
+    """Return (caption, SVG) of the plots that the records are enough for; none without matplotlib."""
     if not can_plot():
         return []
     found = []
-    for degrade in dict.fromkeys(row.degrade for row in rows):
-        means = {key: mean for key, mean in averages(rows).items() if key[0] == degrade and key[1] != "input"}
+    for degrade in dict.fromkeys(record.degrade for record in records):
+        means = {key: mean for key, mean in averages(records).items() if key[0] == degrade and key[1] != "input"}
         where = f", {degrade}" if degrade else ""
-        walks = {key: mean for key, mean in means.items() if key[2]}
+        sweep = {key: mean for key, mean in means.items() if key[2]}
         axis = next((name for name in PERCEPTUAL if any(_there(mean, name) for mean in means.values())), None)
-        if axis is not None and len(walks) > 1:
-            svg = _curves(walks, "psnr", axis, rows[0].task)
+        if axis is not None and len(sweep) > 1:
+            svg = _curves(sweep, "psnr", axis, records[0].task)
             found.append((f"Distortion and perception over steps{where}: up and to the right is better", svg))
         if any(_there(mean, "seconds_per_mp") for mean in means.values()):
-            svg = _curves(means, "seconds_per_mp", "psnr", rows[0].task)
+            svg = _curves(means, "seconds_per_mp", "psnr", records[0].task)
             found.append((f"Quality and time{where}: up and to the left is better", svg))
     return found
 
@@ -43,7 +43,7 @@ def _there(mean: Scores, name: str) -> bool:
 
 
 def _curves(means: dict[Key, Scores], across: str, up: str, task: str) -> str:
-    """Return a plot of two figures: a curve over the steps of every method and variant, its points marked with their steps.
+    """Return a plot of two metrics: a curve over the steps of every method and variant, its points marked with their steps.
     Variants of one number of steps each, which differ in numbers alone, are one curve, marked with the first of these."""
     import matplotlib  # pyright: ignore[reportMissingImports] - an extra
     from matplotlib.figure import Figure  # pyright: ignore[reportMissingImports] - an extra
@@ -66,7 +66,7 @@ def _curves(means: dict[Key, Scores], across: str, up: str, task: str) -> str:
             mark = number[0] if number and len({key[2] for _, _, key in points}) < 2 else str(key[2] or "")
             axes.annotate(mark, (x, y), textcoords="offset points", xytext=(4, 4), fontsize=9)
     for name, axis in ((across, axes.xaxis), (up, axes.yaxis)):
-        axis.set_label_text(FIGURES[name].title + ("" if FIGURES[name].higher else " (less is better)"))
+        axis.set_label_text(METRICS[name].title + ("" if METRICS[name].higher else " (less is better)"))
     if up in ("lpips", "dists"):
         axes.invert_yaxis()
     reach = [x for points in curves.values() for x, _, _ in points]

@@ -1,4 +1,4 @@
-"""Rows: one picture measured with one method, as a line of JSON, and the table of their means."""
+"""Records: one picture measured with one method, as a line of JSON, and the table of their means."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from irflow_cli.bench.metrics import FIGURES, Scores, mean_of
+from irflow_cli.bench.metrics import METRICS, Scores, mean_of
 from irflow_cli.errors import UsageError
 from irflow_cli.runtime.files import write_atomically
 
@@ -18,11 +18,11 @@ Key = tuple[str, str, int, str]  # degrade, method, steps, variant
 
 
 @dataclass(frozen=True)
-class Row:
-    """One picture measured. method: "input", "irflow" or a peer; steps: 0 for what has none; degrade: "" for pairs.
+class Record:
+    """One picture measured. method: "input", "irflow" or a baseline; steps: 0 for what has none; degrade: "" for pairs.
 
-    digest: of the input's and the clean picture's pixels; identity: of the method. Both the same: the row can be kept.
-    error: why there are no figures. notes: what is suspicious.
+    digest: of the input's and the clean picture's pixels; identity: of the method. Both the same: the record can be kept.
+    error: why there are no metrics. notes: what is suspicious.
     """
 
     picture: str
@@ -41,26 +41,26 @@ class Row:
 
     @property
     def key(self) -> Key:
-        """What its figures are averaged by."""
+        """What its metrics are averaged by."""
         return self.degrade, self.method, self.steps, self.variant
 
     def to_dict(self) -> dict[str, object]:
-        """Return plain JSON values, the figures among the others, rounded to five decimals; null for nan."""
+        """Return plain JSON values, the metrics among the others, rounded to five decimals; null for nan."""
         values = {field.name: getattr(self, field.name) for field in fields(self) if field.name != "scores"}
         scores = {name: None if math.isnan(value) else round(value, 5) for name, value in asdict(self.scores).items()}
         return {**values, "notes": list(self.notes), **scores}
 
     @classmethod
-    def from_dict(cls, values: dict) -> Row:
-        """Return the row of JSON values; unknown entries are passed over, so that files of other versions can be read."""
+    def from_dict(cls, values: dict) -> Record:
+        """Return the record of JSON values; unknown entries are passed over, so that files of other versions can be read."""
         names = {field.name for field in fields(cls)} - {"scores"}
-        scores = {name: value for name in FIGURES if (value := values.get(name)) is not None}
+        scores = {name: value for name in METRICS if (value := values.get(name)) is not None}
         plain = {name: values[name] for name in names if name in values}
         return cls(**{**plain, "notes": tuple(values.get("notes", ())), "scores": Scores(**scores)})
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Return the rows of a JSON Lines file. A last line that was cut off is passed over; lines of another kind too.
+def read_records(path: Path) -> list[Record]:
+    """Return the records of a JSON Lines file. A last line that was cut off is passed over; lines of another kind too.
 
     Raises UsageError when the file cannot be read or a line before the last is damaged.
     """
@@ -70,20 +70,20 @@ def read_rows(path: Path) -> list[Row]:
         raise UsageError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise UsageError(f"{path} is no file of results: it is not text") from None
-    rows = []
+    records = []
     for number, line in enumerate(lines, 1):
         try:
             values = json.loads(line)
             if "picture" in values:
-                rows.append(Row.from_dict(values))
+                records.append(Record.from_dict(values))
         except (ValueError, TypeError, KeyError) as error:
             if number < len(lines):
                 raise UsageError(f"{path}, line {number}: not a line of results ({error})") from None
-    return rows
+    return records
 
 
 def read_environment(path: Path) -> dict[str, str]:
-    """Return what a file of rows says in its first line that it was made with; empty where it says nothing."""
+    """Return what a file of records says in its first line that it was made with; empty where it says nothing."""
     try:
         with path.open(encoding="utf-8") as file:
             found = json.loads(file.readline()).get("environment", {})
@@ -97,29 +97,29 @@ def other_machine(one: dict[str, str], other: dict[str, str]) -> tuple[str, ...]
     return tuple(name for name in MACHINE if name in one and name in other and one[name] != other[name])
 
 
-def write_rows(path: Path, rows: list[Row], environment: dict[str, str]) -> None:
-    """Write what rows were made with, and the rows, as JSON Lines, whole or not at all."""
-    write_atomically(path, "".join([head_of(environment), *map(line_of, rows)]).encode(), overwrite=True)
+def write_records(path: Path, records: list[Record], environment: dict[str, str]) -> None:
+    """Write what records were made with, and the records, as JSON Lines, whole or not at all."""
+    write_atomically(path, "".join([head_of(environment), *map(line_of, records)]).encode(), overwrite=True)
 
 
 def head_of(environment: dict[str, str]) -> str:
-    """Return the first line of a file of rows."""
+    """Return the first line of a file of records."""
     return json.dumps({"schema": SCHEMA, "environment": environment}) + "\n"
 
 
-def line_of(row: Row) -> str:
-    """Return a row as a line of JSON."""
-    return json.dumps({"schema": SCHEMA, **row.to_dict()}) + "\n"
+def line_of(record: Record) -> str:
+    """Return a record as a line of JSON."""
+    return json.dumps({"schema": SCHEMA, **record.to_dict()}) + "\n"
 
 
-def averages(rows: list[Row]) -> dict[Key, Scores]:
-    """Return the mean figures by key, in order of appearance. A method that failed on a picture has none: its mean would be
+def averages(records: list[Record]) -> dict[Key, Scores]:
+    """Return the mean metrics by key, in order of appearance. A method that failed on a picture has none: its mean would be
     over easier pictures, or harder ones, than the others'."""
-    groups: dict[Key, list[Row]] = {}
-    for row in rows:
-        groups.setdefault(row.key, []).append(row)
+    groups: dict[Key, list[Record]] = {}
+    for record in records:
+        groups.setdefault(record.key, []).append(record)
     return {
-        key: Scores() if any(row.error for row in group) else mean_of([row.scores for row in group])
+        key: Scores() if any(record.error for record in group) else mean_of([record.scores for record in group])
         for key, group in groups.items()
     }
 
@@ -136,13 +136,13 @@ def label_of(key: Key, task: str) -> str:
     return ": ".join(part for part in (degrade, ", ".join(part for part in (name, variant) if part)) if part)
 
 
-def columns_of(rows: list[Row]) -> list[str]:
-    """Return the names of the figures that any row has; PSNR where all failed."""
-    return [name for name in FIGURES if any(not math.isnan(getattr(row.scores, name)) for row in rows)] or ["psnr"]
+def columns_of(records: list[Record]) -> list[str]:
+    """Return the names of the metrics that any record has; PSNR where all failed."""
+    return [name for name in METRICS if any(not math.isnan(getattr(record.scores, name)) for record in records)] or ["psnr"]
 
 
 def show(value: float, digits: int) -> str:
-    """Return a figure as text, "-" for nan."""
+    """Return a metric as text, "-" for nan."""
     return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
@@ -151,35 +151,35 @@ def parameters_text(count: int | None) -> str:
     return "-" if count is None else f"{count / 1e6:.2f} M"
 
 
-def table(rows: list[Row], title: str, columns: list[str] | None = None) -> list[list[str]]:
+def table(records: list[Record], title: str, columns: list[str] | None = None) -> list[list[str]]:
     """Return the table of means as text: the header, then a row for each key. The header says how it was measured."""
-    columns = columns or columns_of(rows)
-    kinds = {row.degrade for row in rows}
+    columns = columns or columns_of(records)
+    kinds = {record.degrade for record in records}
     several = len(kinds) > 1
     title = ", ".join([title, *(kind for kind in kinds if kind and not several)])
-    counts = len({row.picture for row in rows})
-    border = f"border {rows[0].border}" if rows else "border 0"
+    counts = len({record.picture for record in records})
+    border = f"border {records[0].border}" if records else "border 0"
     header = [f"{title}, {counts} picture{'s' if counts != 1 else ''} (8 bits, range 255, {border})"]
-    header += [FIGURES[name].title for name in columns] + ["parameters"]
-    weights = {row.key: row.parameters for row in rows}
+    header += [METRICS[name].title for name in columns] + ["parameters"]
+    weights = {record.key: record.parameters for record in records}
     body = []
-    for key, mean in averages(rows).items():
-        label = label_of(key if several else ("", *key[1:]), rows[0].task)
-        figures = [show(getattr(mean, name), FIGURES[name].digits) for name in columns]
-        failed = sum(row.error is not None for row in rows if row.key == key)
+    for key, mean in averages(records).items():
+        label = label_of(key if several else ("", *key[1:]), records[0].task)
+        metrics = [show(getattr(mean, name), METRICS[name].digits) for name in columns]
+        failed = sum(record.error is not None for record in records if record.key == key)
         label += f" (failed on {failed})" if failed else ""
-        body.append([label, *figures, parameters_text(weights[key])])
+        body.append([label, *metrics, parameters_text(weights[key])])
     return [header, *body]
 
 
-def gains(rows: list[Row]) -> dict[Key, Scores]:
-    """Return, by key, the mean figures less those of the input: what was won."""
-    means = averages(rows)
+def gains(records: list[Record]) -> dict[Key, Scores]:
+    """Return, by key, the mean metrics less those of the input: what was won."""
+    means = averages(records)
     won = {}
     for key, mean in means.items():
         start = means.get((key[0], "input", 0, ""))
         if key[1] != "input" and start is not None:
-            won[key] = Scores(**{name: getattr(mean, name) - getattr(start, name) for name in FIGURES})
+            won[key] = Scores(**{name: getattr(mean, name) - getattr(start, name) for name in METRICS})
     return won
 
 

@@ -16,10 +16,10 @@ import numpy as np
 from irflow_cli.bench.compare import bootstrap
 from irflow_cli.bench.environment import environment
 from irflow_cli.bench.methods import Method
-from irflow_cli.bench.metrics import FIGURES
+from irflow_cli.bench.metrics import METRICS
 from irflow_cli.bench.plots import can_plot, plots_of
-from irflow_cli.bench.records import Row, averages, columns_of, label_of, markdown, show, table
-from irflow_cli.bench.run import Run, view_path
+from irflow_cli.bench.records import Record, averages, columns_of, label_of, markdown, show, table
+from irflow_cli.bench.run import Benchmark, view_path
 from irflow_cli.runtime.files import write_atomically
 
 EXTREMES = 3  # worst and best pictures that are shown beside each other
@@ -27,15 +27,15 @@ RULES = (
     "Every method gets the same 8-bit input, byte for byte; its digest stands in every line of results.jsonl.",
     "Every result is rounded to 8 bits. The data range is 255, PSNR of equal pictures counts as 100 dB.",
     "Y is BT.601 luma from 16 to 235, as in the deraining papers. SSIM has a Gaussian window of 11 pixels, sigma 1.5.",
-    "Clean pictures are spoiled by seeds that hang on their content alone, whatever their names and their company.",
+    "Clean pictures are degraded by seeds that hang on their content alone, whatever their names and order.",
     "No picture is resized or moved: a result of another size is a failure, and pairs of two sizes stop the run.",
     "Pairs are matched by name. Pictures that seem swapped stop the run; a shift or another range is listed below.",
-    "All methods have the same number of threads; a command is asked to, by OMP_NUM_THREADS. Rows of another run are kept only "
-    "when it had as many, on the same processor.",
+    "All methods have the same number of threads; a command is asked to, by OMP_NUM_THREADS. Records of another run are kept "
+    "only when it had as many, on the same processor.",
     "s/MP is the median over the pictures of the whole call after a warm-up; of a command, with its start.",
-    "Where the noise level is not told, the peers get irflow's estimate for nothing; its time and memory are part of irflow's.",
+    "Where the noise level is not given, the baselines get irflow's estimate free; its time and memory are part of irflow's.",
     "MiB is the most memory a picture took on top of what was in use before the call; of a command, all of its processes'.",
-    "Means are over all pictures: a figure that some are too small for has none, nor has a method that failed on one; failures "
+    "Means are over all pictures: a metric that some are too small for has none, nor has a method that failed on one; failures "
     "are counted and listed.",
     "The shipped weights of irflow have seen no picture of the test sets in irflow's README. Of other weights and pictures "
     "this is not known; what checkpoints say of their training stands below.",
@@ -62,79 +62,90 @@ class Shown:
     views: list[View]
 
 
-def write_report(run: Run, rows: list[Row]) -> Path:
+def write_report(run: Benchmark, records: list[Record]) -> Path:
     """Write report.html and table.md into the request's folder and return the page's path."""
     folder = run.request.folder
     assert folder is not None
-    cells = table(rows, run.request.data.resolve().name)
+    cells = table(records, run.request.data.resolve().name)
     write_atomically(folder / "table.md", "\n".join([*markdown(cells), ""]).encode(errors="replace"), overwrite=True)
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("irflow_cli.bench", ""), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    pictures = _shown(run, rows)
+    pictures = _shown(run, records)
     ranked = sorted((picture for picture in pictures if not math.isnan(picture.gain)), key=lambda picture: picture.gain)
     extremes = min(EXTREMES, len(ranked) // 2)
     page = templates.get_template("report.html.jinja").render(
         title=f"{run.request.settings.task} on {run.request.data.resolve().name}",
         cells=cells,
-        lower=", ".join(figure.title for figure in FIGURES.values() if not figure.higher),
-        intervals=_intervals(rows),
-        plots=plots_of(rows),
+        lower=", ".join(metric.title for metric in METRICS.values() if not metric.higher),
+        intervals=_intervals(records),
+        plots=plots_of(records),
         drawn=can_plot(),
         pictures=pictures,
         worst=ranked[:extremes],
         best=ranked[len(ranked) - extremes :][::-1],
-        failures=[(row.picture, _label(row), row.error) for row in rows if row.error],
-        doubts=[(row.picture, _label(row), note) for row in rows for note in row.notes],
-        left_out=[(FIGURES[name].title, advice) for name, advice in run.left_out.items()],
+        failures=[(record.picture, _label(record), record.error) for record in records if record.error],
+        doubts=[(record.picture, _label(record), note) for record in records for note in record.notes],
+        left_out=[(METRICS[name].title, advice) for name, advice in run.left_out.items()],
         methods=[(_method_label(method, run), method.about) for method in run.methods],
         rules=RULES,
-        facts=_facts(run, rows),
-        columns=[FIGURES[name].title for name in columns_of(rows)],
-        figures=[_figures(row, columns_of(rows)) for row in rows],
+        facts=_facts(run, records),
+        columns=[METRICS[name].title for name in columns_of(records)],
+        metrics=[_metrics(record, columns_of(records)) for record in records],
     )
     path = folder / "report.html"
     write_atomically(path, page.encode(errors="replace"), overwrite=True)  # names may be in no alphabet
     return path
 
 
-def _label(row: Row) -> str:
-    return label_of(row.key, row.task)
+def _label(record: Record) -> str:
+    return label_of(record.key, record.task)
 
 
-def _method_label(method: Method, run: Run) -> str:
+def _method_label(method: Method, run: Benchmark) -> str:
     return label_of(("", method.name, method.steps, method.variant), run.request.settings.task)
 
 
-def _figures(row: Row, columns: list[str]) -> list[str]:
-    values = [show(getattr(row.scores, name), FIGURES[name].digits) for name in columns]
-    return [row.picture, _label(row), *values]
+def _metrics(record: Record, columns: list[str]) -> list[str]:
+    values = [show(getattr(record.scores, name), METRICS[name].digits) for name in columns]
+    return [record.picture, _label(record), *values]
 
 
-def _intervals(rows: list[Row]) -> list[tuple[str, str, str]]:
+def _intervals(records: list[Record]) -> list[tuple[str, str, str]]:
     """Return (method, mean gain in PSNR, its 95 % interval over the pictures) of every method."""
-    start = {(row.degrade, row.picture): row.scores.psnr for row in rows if row.method == "input"}
-    several, found = len({row.degrade for row in rows}) > 1, []
-    for key in averages(rows):
-        gain = [row.scores.psnr - start[row.degrade, row.picture] for row in rows if row.key == key and not row.error]
-        if key[1] != "input" and len(gain) == sum(row.key == key for row in rows):
+    start = {(record.degrade, record.picture): record.scores.psnr for record in records if record.method == "input"}
+    several, found = len({record.degrade for record in records}) > 1, []
+    for key in averages(records):
+        gain = [
+            record.scores.psnr - start[record.degrade, record.picture]
+            for record in records
+            if record.key == key and not record.error
+        ]
+        if key[1] != "input" and len(gain) == sum(record.key == key for record in records):
             low, high = bootstrap(np.array(gain))
-            label = label_of(key if several else ("", *key[1:]), rows[0].task)
+            label = label_of(key if several else ("", *key[1:]), records[0].task)
             found.append((label, f"{sum(gain) / len(gain):+.2f}", f"{low:+.2f} to {high:+.2f}"))
     return found
 
 
-def _shown(run: Run, rows: list[Row]) -> list[Shown]:
+def _shown(run: Benchmark, records: list[Record]) -> list[Shown]:
     """Return the pictures with the parts of them that were kept, in order."""
     folder = run.request.folder
     assert folder is not None
-    cases: dict[tuple[str, str], list[Row]] = {}
-    for row in rows:
-        cases.setdefault((row.degrade, row.picture), []).append(row)
+    cases: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        cases.setdefault((record.degrade, record.picture), []).append(record)
     pictures = []
     for (degrade, picture), group in cases.items():
-        files = [(label_of(("", *row.key[1:]), row.task), row.identity or "input", row) for row in group if not row.error]
-        views = [_view(view_path(folder, row.digest, name), label, f"{row.scores.psnr:.2f} dB") for label, name, row in files]
+        files = [
+            (label_of(("", *record.key[1:]), record.task), record.identity or "input", record)
+            for record in group
+            if not record.error
+        ]
+        views = [
+            _view(view_path(folder, record.digest, name), label, f"{record.scores.psnr:.2f} dB")
+            for label, name, record in files
+        ]
         views.append(_view(view_path(folder, group[0].digest, "clean"), "clean", ""))
         there = [view for view in views if view is not None]
         gain = group[1].scores.psnr - group[0].scores.psnr if len(group) > 1 else math.nan  # nan where the first method failed
@@ -148,13 +159,13 @@ def _view(path: Path, label: str, psnr: str) -> View | None:
     return View(label, "data:image/webp;base64," + base64.b64encode(path.read_bytes()).decode(), psnr)
 
 
-def _facts(run: Run, rows: list[Row]) -> list[tuple[str, str]]:
+def _facts(run: Benchmark, records: list[Record]) -> list[tuple[str, str]]:
     """Return what the run was made with: (name, value)."""
-    data = hashlib.sha256("".join(sorted({row.digest for row in rows})).encode()).hexdigest()[:16]
+    data = hashlib.sha256("".join(sorted({record.digest for record in records})).encode()).hexdigest()[:16]
     return [
         ("command", "irflow " + shlex.join(sys.argv[1:])),
         *environment(run.request.settings).items(),
         ("data", f"{run.request.data.resolve().name}, {len(run.samples)} pictures, digest {data}"),
         ("border", f"{run.request.border} pixels"),
-        ("failures", str(sum(row.error is not None for row in rows))),
+        ("failures", str(sum(record.error is not None for record in records))),
     ]

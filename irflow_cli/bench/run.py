@@ -1,4 +1,4 @@
-"""A run of the benchmark: every picture, spoiled in every way, through every method, measured and stored as it goes."""
+"""A run of the benchmark: every picture, degraded in every way, through every method, measured and stored as it goes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import cv2
 import numpy as np
 import torch
 
-from irflow_cli.bench.baselines import command, foreign_network, known_peers
+from irflow_cli.bench.baselines import command, known_baselines, third_party_network
 from irflow_cli.bench.environment import environment
-from irflow_cli.bench.methods import Method, Result, Walks, our_checkpoint, our_methods, prior_methods
-from irflow_cli.bench.metrics import MISSING, Scores, SetFigures, doubts, due, left_out, measure
-from irflow_cli.bench.records import Row, label_of, line_of, other_machine, read_environment, read_rows, write_rows
-from irflow_cli.bench.sets import MADE, Case, Sample, Spoiler, cases_of, find_samples, mask_spoilers, parse_degrade
+from irflow_cli.bench.methods import Method, Result, Sweep, our_checkpoint, our_methods, prior_methods
+from irflow_cli.bench.metrics import MISSING, Scores, SetMetrics, doubts, due, left_out, measure
+from irflow_cli.bench.records import Record, label_of, line_of, other_machine, read_environment, read_records, write_records
+from irflow_cli.bench.sets import MADE, Case, Corruption, Sample, cases_of, find_samples, mask_corruptions, parse_degrade
 from irflow_cli.engines.restorer import RestoreSettings
 from irflow_cli.errors import CheckpointError, ImageError, UsageError
 from irflow_cli.images.encode import Coding, encode_picture
@@ -35,18 +35,18 @@ VIEW = (300, 400)  # rows and columns of the part of a picture that is kept for 
 class BenchRequest:
     """What to measure. data: pairs, matched by name, or clean pictures with `degrade`, such as "noise:25,noise:50".
 
-    methods: "irflow" and names of PEERS. peers: files of networks. commands: lines with {in} and {out}. border: pixels cut
-    from each side before measuring. store: the file of results, where an interrupted run goes on. folder: where the report
+    methods: "irflow" and names of BASELINES. baselines: files of networks. commands: lines with {in} and {out}. border: pixels
+    cut from each side before measuring. store: the file of results, where an interrupted run goes on. folder: where the report
     and parts of pictures are kept. masks: folder of holes, for inpaint. crop: side of the middle part of clean pictures that
-    is taken. presets: the walks of a prior, for inpaint and upscale. figures: names of FIGURES; none: all that can be had here.
+    is taken. presets: those of a prior, for inpaint and upscale. metrics: names of FIGURES; none: all that can be had here.
     """
 
     data: Path
     settings: RestoreSettings
-    walks: Walks = field(default_factory=Walks)
+    sweep: Sweep = field(default_factory=Sweep)
     degrade: str | None = None
     methods: tuple[str, ...] = ("irflow",)
-    peers: tuple[Path, ...] = ()
+    baselines: tuple[Path, ...] = ()
     commands: tuple[str, ...] = ()
     border: int = 0
     store: Path | None = None
@@ -54,26 +54,26 @@ class BenchRequest:
     masks: Path | None = None
     crop: int | None = None
     presets: tuple[str, ...] = ("default",)
-    figures: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Run:
-    """A request that makes sense: its pictures, how they are spoiled, the methods, and the figures left out with why."""
+class Benchmark:
+    """A request that makes sense: its pictures, how they are degraded, the methods, and the metrics left out with why."""
 
     request: BenchRequest
     samples: tuple[Sample, ...]
-    spoilers: tuple[Spoiler, ...]
+    corruptions: tuple[Corruption, ...]
     methods: tuple[Method, ...]
     left_out: dict[str, str]
 
     @property
     def total(self) -> int:
-        """The number of rows to come."""
-        return len(self.samples) * max(1, len(self.spoilers)) * (1 + len(self.methods))
+        """The number of records to come."""
+        return len(self.samples) * max(1, len(self.corruptions)) * (1 + len(self.methods))
 
 
-def prepare(request: BenchRequest) -> Run:
+def prepare(request: BenchRequest) -> Benchmark:
     """Return the run of a request. Raises NothingToDo, UsageError or CheckpointError before any picture is restored: also
     for pairs of two sizes, and for a degraded picture that shows another clean picture than its own."""
     if request.border < 0:
@@ -86,23 +86,23 @@ def prepare(request: BenchRequest) -> Run:
     if request.crop is not None and request.crop < 16:
         raise UsageError(f"--crop must be at least 16, got {request.crop}")
     _check_options(request)
-    spoilers = mask_spoilers(request.masks) if request.masks else parse_degrade(request.degrade, task)
-    if task == "upscale" and len({spoiler.name for spoiler in spoilers}) > 1:
+    corruptions = mask_corruptions(request.masks) if request.masks else parse_degrade(request.degrade, task)
+    if task == "upscale" and len({corruption.name for corruption in corruptions}) > 1:
         raise UsageError("one operator and one scale at a time; measure the others in runs of their own")
-    samples = find_samples(request.data, paired=not spoilers)
-    if not spoilers:
+    samples = find_samples(request.data, paired=not corruptions)
+    if not corruptions:
         check_pairs(samples)
-    made = [" ".join((spoiler.name, spoiler.tag)).strip() for spoiler in spoilers]
+    made = [" ".join((corruption.name, corruption.tag)).strip() for corruption in corruptions]
     if twice := next((name for name in made if made.count(name) > 1), None):
         raise UsageError(f"--degrade has {twice} more than once; give each once")
-    methods = irflow_methods(request, spoilers)
+    methods = irflow_methods(request, corruptions)
     others = tuple(name for name in request.methods if name not in ("irflow", "irflow-prior"))
-    methods += known_peers(others, task, spoilers[0].severity if task == "upscale" else request.settings.sigma)
-    for path in request.peers:
-        methods += _network(path, request, spoilers)
+    methods += known_baselines(others, task, corruptions[0].severity if task == "upscale" else request.settings.sigma)
+    for path in request.baselines:
+        methods += _network(path, request, corruptions)
     methods += [command(line) for line in request.commands]
     _check_methods(request, methods)
-    run = Run(request, samples, spoilers, tuple(methods), left_out(request.figures))
+    run = Benchmark(request, samples, corruptions, tuple(methods), left_out(request.metrics))
     if spare := _spare(run):
         raise UsageError(f"{request.store} holds {spare} too, which would be lost; ask for it again, or give another --report")
     return run
@@ -111,50 +111,53 @@ def prepare(request: BenchRequest) -> Run:
 def _check_methods(request: BenchRequest, methods: list[Method]) -> None:
     """Raise UsageError for options of irflow's that none of the methods has, for methods that cannot be told apart, and for
     none."""
-    settings, ours = request.settings, request.peers or {"irflow", "irflow-prior"}.intersection(request.methods)
-    given = (settings.sampler, settings.ensemble, settings.checkpoint, request.walks, request.presets)
-    if not ours and given != (None, False, None, Walks(), ("default",)):
-        raise UsageError("--checkpoint and how to walk are irflow's, which is not among --methods; add it, or leave them out")
+    settings, ours = request.settings, request.baselines or {"irflow", "irflow-prior"}.intersection(request.methods)
+    given = (settings.sampler, settings.ensemble, settings.checkpoint, request.sweep, request.presets)
+    if not ours and given != (None, False, None, Sweep(), ("default",)):
+        raise UsageError("--checkpoint and how to sample are irflow's, which is not among --methods; add it, or leave them out")
     names = [", ".join(filter(None, (method.name, str(method.steps or ""), method.variant))) for method in methods]
     for name in names:
         if names.count(name) > 1:
             raise UsageError(f"two methods are called {name}; give each once, or rename the file")
         if name == "input":
-            raise UsageError("a method cannot be called input, as the rows of the inputs are; rename the file")
+            raise UsageError("a method cannot be called input, as the records of the inputs are; rename the file")
     if not methods:
-        raise UsageError(f"there is nothing to measure: no peer for {settings.task} is installed; add irflow to --methods")
+        raise UsageError(f"there is nothing to measure: no baseline for {settings.task} is installed; add irflow to --methods")
 
 
-def _spare(run: Run) -> str | None:
-    """Return what the store has rows of that the run has not."""
+def _spare(run: Benchmark) -> str | None:
+    """Return what the store has records of that the run has not."""
     store, task = run.request.store, run.request.settings.task
-    rows = read_rows(store) if store is not None and store.is_file() else []
+    records = read_records(store) if store is not None and store.is_file() else []
     methods = {("input", 0, ""), *((method.name, method.steps, method.variant) for method in run.methods)}
-    degrades = {spoiler.name for spoiler in run.spoilers} or {""}
-    return next((label_of(row.key, task) for row in rows if row.key[0] not in degrades or row.key[1:] not in methods), None)
+    degrades = {corruption.name for corruption in run.corruptions} or {""}
+    return next(
+        (label_of(record.key, task) for record in records if record.key[0] not in degrades or record.key[1:] not in methods),
+        None,
+    )
 
 
-def irflow_methods(request: BenchRequest, spoilers: tuple[Spoiler, ...]) -> list[Method]:
+def irflow_methods(request: BenchRequest, corruptions: tuple[Corruption, ...]) -> list[Method]:
     """Return the methods of a request that are irflow's own. Raises as they do."""
     methods: list[Method] = []
     if "irflow" in request.methods:
         if request.settings.task in MADE:
-            methods += prior_methods(request.settings, request.presets, spoilers)
+            methods += prior_methods(request.settings, request.presets, corruptions)
         else:
-            methods += our_methods(request.settings, request.walks)
+            methods += our_methods(request.settings, request.sweep)
     if "irflow-prior" in request.methods:
         given = None if "irflow" in request.methods else request.settings.checkpoint  # else it is that of the other
-        methods += our_methods(replace(request.settings, method="prior", checkpoint=given), request.walks, "irflow-prior")
+        methods += our_methods(replace(request.settings, method="prior", checkpoint=given), request.sweep, "irflow-prior")
     return methods
 
 
 def _check_options(request: BenchRequest) -> None:
     """Raise UsageError for options that would do nothing."""
     settings, walked = request.settings, request.settings.task in MADE
-    plain = (settings.sampler, settings.sigma, settings.ensemble) == (None, None, False) and request.walks == Walks()
+    plain = (settings.sampler, settings.sigma, settings.ensemble) == (None, None, False) and request.sweep == Sweep()
     rules = {
         f"--steps, --grid, --strength and the like are of restore; give {settings.task} --presets": not walked or plain,
-        f"--presets are walks of inpaint and upscale, not of {settings.task}; give --steps": walked
+        f"--presets are those of inpaint and upscale, not of {settings.task}; give --steps": walked
         or request.presets == ("default",),
         "--crop cuts clean pictures, not pairs; give --degrade or leave it out": not request.crop
         or walked
@@ -165,18 +168,18 @@ def _check_options(request: BenchRequest) -> None:
             raise UsageError(message)
 
 
-def _network(path: Path, request: BenchRequest, spoilers: tuple[Spoiler, ...]) -> list[Method]:
+def _network(path: Path, request: BenchRequest, corruptions: tuple[Corruption, ...]) -> list[Method]:
     if not path.is_file():
-        raise CheckpointError(f"--peer {path} does not exist")
+        raise CheckpointError(f"--baseline {path} does not exist")
     try:
         read_card(path)
     except CheckpointError:
         task = request.settings.task
-        scale = int(spoilers[0].severity) if task == "upscale" else 1
-        return [foreign_network(path, choose_device(request.settings.device), task, scale)]
+        scale = int(corruptions[0].severity) if task == "upscale" else 1
+        return [third_party_network(path, choose_device(request.settings.device), task, scale)]
     if request.settings.task in MADE:
-        return prior_methods(replace(request.settings, checkpoint=str(path)), request.presets, spoilers, path.stem)
-    return our_checkpoint(path, request.settings, request.walks)
+        return prior_methods(replace(request.settings, checkpoint=str(path)), request.presets, corruptions, path.stem)
+    return our_checkpoint(path, request.settings, request.sweep)
 
 
 def check_pairs(samples: tuple[Sample, ...]) -> None:
@@ -207,71 +210,73 @@ def _small(pixels: np.ndarray) -> np.ndarray:
     return small.ravel() / max(np.linalg.norm(small), 1e-9)
 
 
-def bench(run: Run, progress: Callable[[float], None] = lambda done: None) -> Iterator[Row]:
-    """Yield a row for the input and one for every method, picture by picture; rows that were stored are not measured again.
+def bench(run: Benchmark, progress: Callable[[float], None] = lambda done: None) -> Iterator[Record]:
+    """Yield a record for the input and one for every method, picture by picture; records that were stored are not measured
+    again.
 
-    A method that fails on a picture is a row with its error. At the end the store holds the rows of this run and no others.
+    A method that fails on a picture is a record with its error. At the end the store holds the records of this run and no
+    others.
     """
     request, threads = run.request, cv2.getNumThreads()
     made_with, changed, left_out = _made_with(request), anew(request), frozenset(run.left_out)
     kept = {} if changed else _kept(request.store)
     if request.store is not None:
-        if changed:  # kept until there are all rows again
+        if changed:  # kept until there are all records again
             request.store.replace(before_of(request.store))
-        write_rows(request.store, list(kept.values()), made_with)  # without a last line that was cut off
+        write_records(request.store, list(kept.values()), made_with)  # without a last line that was cut off
     fresh: set[str] = set()
-    rows: list[Row] = []
-    sets = SetFigures(left_out, request.store and features_of(request.store))
+    records: list[Record] = []
+    sets = SetMetrics(left_out, request.store and features_of(request.store))
     cv2.setNumThreads(torch.get_num_threads())
     try:
         for sample in run.samples:
             try:
-                cases = list(cases_of(sample, run.spoilers, request.crop))
+                cases = list(cases_of(sample, run.corruptions, request.crop))
             except ImageError as error:
-                for row in _unread(run, sample, str(error)):
-                    rows.append(row)
-                    _append(request.store, row)
-                    yield row
-                    progress(len(rows))
+                for record in _unread(run, sample, str(error)):
+                    records.append(record)
+                    _append(request.store, record)
+                    yield record
+                    progress(len(records))
                 continue
             for case in cases:
                 top, left = _worst_part(case)
                 _keep_view(request.folder, case, "clean", case.clean[top:, left:])
                 for method in (None, *run.methods):
-                    row, pixels = kept.get(_place(case, method, request.border)), None
+                    record, pixels = kept.get(_place(case, method, request.border)), None
                     wanted = due(min(case.clean.shape[:2]) - 2 * request.border, left_out)
-                    if row is not None and any(math.isnan(getattr(row.scores, figure)) for figure in wanted):
-                        row = None  # it was measured before there was what the figure needs
+                    if record is not None and any(math.isnan(getattr(record.scores, metric)) for metric in wanted):
+                        record = None  # it was measured before there was what the metric needs
                     name = f"{case.digest}-{_file_of(method)}"
-                    if row is not None and sets.names:
-                        row = replace(row, scores=replace(row.scores, **dict.fromkeys(sets.names, MISSING)))
-                        sets.recall(row.key, name)
-                    elif row is None:
-                        row, pixels = _measured(run, case, method, fresh)
-                        if row.error is None:
-                            sets.add(row.key, name, pixels, case.clean)
+                    if record is not None and sets.names:
+                        record = replace(record, scores=replace(record.scores, **dict.fromkeys(sets.names, MISSING)))
+                        sets.recall(record.key, name)
+                    elif record is None:
+                        record, pixels = _measured(run, case, method, fresh)
+                        if record.error is None:
+                            sets.add(record.key, name, pixels, case.clean)
                         _keep_view(request.folder, case, _file_of(method), pixels[top:, left:])
                     if sample is run.samples[-1]:
-                        row = _with_set(row, sets.of(row.key, len(run.samples)), bool(sets.names))
+                        record = _with_set(record, sets.of(record.key, len(run.samples)), bool(sets.names))
                     if pixels is not None:
-                        _append(request.store, row)
-                    rows.append(row)
-                    yield row
-                    progress(len(rows))
+                        _append(request.store, record)
+                    records.append(record)
+                    yield record
+                    progress(len(records))
         if request.store is not None:
-            write_rows(request.store, rows, made_with)
+            write_records(request.store, records, made_with)
             before_of(request.store).unlink(missing_ok=True)
     finally:
         cv2.setNumThreads(threads)
 
 
-def _unread(run: Run, sample: Sample, error: str) -> Iterator[Row]:
-    """Yield the rows of a picture that cannot be read: a failure of every method."""
-    for spoiler in run.spoilers or (None,):
-        degrade = spoiler.name if spoiler else ""
+def _unread(run: Benchmark, sample: Sample, error: str) -> Iterator[Record]:
+    """Yield the records of a picture that cannot be read: a failure of every method."""
+    for corruption in run.corruptions or (None,):
+        degrade = corruption.name if corruption else ""
         for method in (None, *run.methods):
             named = ("input", 0, "") if method is None else (method.name, method.steps, method.variant)
-            yield Row(
+            yield Record(
                 sample.name,
                 named[0],
                 named[1],
@@ -285,12 +290,12 @@ def _unread(run: Run, sample: Sample, error: str) -> Iterator[Row]:
             )
 
 
-def _with_set(row: Row, figures: dict[str, float] | None, wanted: bool) -> Row:
-    """Return the last row of a set with the set's figures, or with the reason why there are none."""
-    if figures is not None:
-        return replace(row, scores=replace(row.scores, **figures))
+def _with_set(record: Record, metrics: dict[str, float] | None, wanted: bool) -> Record:
+    """Return the last record of a set with the set's metrics, or with the reason why there are none."""
+    if metrics is not None:
+        return replace(record, scores=replace(record.scores, **metrics))
     why = "FID and KID need the whole set in one run; remove the old results to have them"
-    return replace(row, notes=(*row.notes, why)) if wanted and row.error is None else row
+    return replace(record, notes=(*record.notes, why)) if wanted and record.error is None else record
 
 
 def before_of(store: Path) -> Path:
@@ -299,7 +304,7 @@ def before_of(store: Path) -> Path:
 
 
 def fresh_store(data: Path, task: str) -> Path:
-    """Return where the rows of a run go that names no folder: into irflow's cache, in place of those of the run before."""
+    """Return where the records of a run go that names no folder: into irflow's cache, in place of those of the run before."""
     store = cache_folder().parent / "bench" / f"{data.resolve().name}-{task}.jsonl"
     store.unlink(missing_ok=True)
     shutil.rmtree(features_of(store), ignore_errors=True)
@@ -316,8 +321,8 @@ def _made_with(request: BenchRequest) -> dict[str, str]:
 
 
 def anew(request: BenchRequest) -> tuple[str, ...]:
-    """Return what today's run would be made with that the stored rows were not, such as "threads": their times do not go
-    together, and all is measured again. Raises UsageError where the rows are of another set."""
+    """Return what today's run would be made with that the stored records were not, such as "threads": their times do not go
+    together, and all is measured again. Raises UsageError where the records are of another set."""
     before = read_environment(request.store) if request.store else {}
     now = _made_with(request)
     if before.get("set", now["set"]) != now["set"]:
@@ -325,25 +330,29 @@ def anew(request: BenchRequest) -> tuple[str, ...]:
     return other_machine(before, now)
 
 
-def _kept(store: Path | None) -> dict[tuple, Row]:
-    rows = read_rows(store) if store is not None and store.is_file() else []
-    return {(row.digest, row.degrade, row.picture, row.identity, row.border): row for row in rows if row.error is None}
+def _kept(store: Path | None) -> dict[tuple, Record]:
+    records = read_records(store) if store is not None and store.is_file() else []
+    return {
+        (record.digest, record.degrade, record.picture, record.identity, record.border): record
+        for record in records
+        if record.error is None
+    }
 
 
 def _place(case: Case, method: Method | None, border: int) -> tuple:
     return case.digest, case.degrade, case.picture, "" if method is None else method.identity, border
 
 
-def _append(store: Path | None, row: Row) -> None:
+def _append(store: Path | None, record: Record) -> None:
     if store is not None:
         with store.open("a", encoding="utf-8") as file:
-            file.write(line_of(row))
+            file.write(line_of(record))
 
 
-def _measured(run: Run, case: Case, method: Method | None, fresh: set[str]) -> tuple[Row, np.ndarray]:
-    """Return the row of a case and the pixels it was measured on (the input's where the method failed)."""
+def _measured(run: Benchmark, case: Case, method: Method | None, fresh: set[str]) -> tuple[Record, np.ndarray]:
+    """Return the record of a case and the pixels it was measured on (the input's where the method failed)."""
     request, left_out = run.request, frozenset(run.left_out)
-    row = Row(
+    record = Record(
         picture=case.picture,
         method="input" if method is None else method.name,
         steps=0 if method is None else method.steps,
@@ -357,11 +366,11 @@ def _measured(run: Run, case: Case, method: Method | None, fresh: set[str]) -> t
         identity="" if method is None else method.identity,
     )
     if min(case.clean.shape[:2]) <= 2 * request.border:
-        return replace(row, error=f"{case.picture}: nothing is left when --border {request.border} is cut off"), case.seen
+        return replace(record, error=f"{case.picture}: nothing is left when --border {request.border} is cut off"), case.seen
     if method is None:
         scores = Scores(**measure(case.seen, case.clean, request.border, left_out))
         notes = doubts(case.degraded, case.clean, "the degraded picture") if not case.degrade else ()
-        return replace(row, scores=scores, notes=notes), case.seen
+        return replace(record, scores=scores, notes=notes), case.seen
     try:
         if method.identity not in fresh:
             fresh.add(method.identity)
@@ -370,11 +379,11 @@ def _measured(run: Run, case: Case, method: Method | None, fresh: set[str]) -> t
         result = method.run(case.degraded.copy())
         _check(result, case)
     except Exception as error:  # memory that runs out is a failure, too
-        return replace(row, error=" ".join(str(error).split()) or type(error).__name__), case.seen
+        return replace(record, error=" ".join(str(error).split()) or type(error).__name__), case.seen
     megapixels = case.clean.shape[0] * case.clean.shape[1] / 1e6
     speed = {"seconds_per_mp": result.seconds / megapixels, "peak_mib": result.mib, "nfe": result.nfe}
     scores = Scores(**measure(result.pixels, case.clean, request.border, left_out), **speed)
-    return replace(row, scores=scores, notes=doubts(result.pixels, case.clean, "the result")), result.pixels
+    return replace(record, scores=scores, notes=doubts(result.pixels, case.clean, "the result")), result.pixels
 
 
 def _corner(degraded: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Test sets: pictures in folders, paired by name and never by order, and how clean pictures are spoiled on the fly."""
+"""Test sets: pictures in folders, paired by name and never by order, and how clean pictures are degraded on the fly."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ CLEAN = (
     "test",
 )
 ROLE = re.compile(r"(?i)(?<![a-z0-9])(norain|rainy|rain|clean|degraded|gt|in|input|target|hr)(?![a-z])[-_ ]?")
-SPOILED = {"rainy", "rain", "degraded", "in", "input"}  # those of ROLE that tell the degraded picture
-SPOILED_FOLDER = re.compile(r"(?i)(noisy|noise|.*[-_]?LR([-_].*)?$)")
+DEGRADED = {"rainy", "rain", "degraded", "in", "input"}  # those of ROLE that tell the degraded picture
+DEGRADED_FOLDER = re.compile(r"(?i)(noisy|noise|.*[-_]?LR([-_].*)?$)")
 LOW_RESOLUTION = re.compile(r"(?i)[-_](LR|bicubic|nearest|glasner|kim|SRCNN|ScSR|SelfEx\w*|x[2348])$")
 
 
@@ -65,8 +65,8 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Spoiler:
-    """A way to spoil clean pictures: `apply(clean (1, 3, H, W), severity (1,), generator)`. name: such as "noise:25". tag:
+class Corruption:
+    """A way to degrade clean pictures: `apply(clean (1, 3, H, W), severity (1,), generator)`. name: such as "noise:25". tag:
     added to the picture's name, where several of one name are made."""
 
     name: str
@@ -114,7 +114,7 @@ def find_samples(folder: Path, *, paired: bool) -> tuple[Sample, ...]:
     inside = [] if sides else find_pictures(folder, deep=False)
     around = folder if inside else next((folder / name for name in CLEAN if (folder / name).is_dir()), folder)
     root = sides[0].root if sides else around
-    paths = sides[0].paths if sides else [path for path in find_pictures(root) if not _is_spoiled(path, root)]
+    paths = sides[0].paths if sides else [path for path in find_pictures(root) if not _is_degraded(path, root)]
     whole = [path for path in paths if not LOW_RESOLUTION.search(path.stem)]
     larger = {(path.parent, path.stem[:end]) for path in whole for end in range(1, len(path.stem) + 1)}
     # Smaller versions of a picture lie beside it in Urban100 and Set5, and are left out.
@@ -144,16 +144,16 @@ def _sides(folder: Path) -> tuple[_Side, _Side] | None:
             return _Side(root, inside), _Side(other, find_pictures(other))
     told = {path: ROLE.search(path.stem) for path in find_pictures(folder, deep=False)}
     roles = {path: role[1].lower() for path, role in told.items() if role}
-    sides = [[path for path, role in roles.items() if (role in SPOILED) == spoiled] for spoiled in (False, True)]
+    sides = [[path for path, role in roles.items() if (role in DEGRADED) == degraded] for degraded in (False, True)]
     bare = [{ROLE.sub("", path.stem).strip("-_ ") for path in side} for side in sides]
     if len(roles) == len(told) and bare[0] & bare[1]:  # all in one folder, told apart by their names
         return _Side(folder, sides[0]), _Side(folder, sides[1])
     return None
 
 
-def _is_spoiled(path: Path, root: Path) -> bool:
+def _is_degraded(path: Path, root: Path) -> bool:
     """Return whether a picture lies in a folder of noisy ones or of small ones, as beside CBSD68 and DIV2K."""
-    return any(SPOILED_FOLDER.match(part) for part in path.relative_to(root).parts[:-1])
+    return any(DEGRADED_FOLDER.match(part) for part in path.relative_to(root).parts[:-1])
 
 
 def _pairs(folder: Path) -> tuple[Sample, ...]:
@@ -189,7 +189,7 @@ def _name(path: Path, root: Path) -> str:
     return path.relative_to(root).with_suffix("").as_posix()
 
 
-def parse_degrade(text: str | None, task: str) -> tuple[Spoiler, ...]:
+def parse_degrade(text: str | None, task: str) -> tuple[Corruption, ...]:
     """Return the ways of `--degrade`: a list such as "noise:15,noise:25+jpeg:30", with + for one after another; `unseen`
     stands for all of that kind of a task.
 
@@ -203,10 +203,10 @@ def parse_degrade(text: str | None, task: str) -> tuple[Spoiler, ...]:
     words = [name for word in words for name in (unseen if word == "unseen" else [word])]
     if text and not words:
         raise UsageError(f"there is no unseen degradation for {task}; give --degrade KIND:SEVERITY, or pairs")
-    return tuple(_chain([_spoiler(link) for link in word.split("+")]) for word in words)
+    return tuple(_chain([_corruption(link) for link in word.split("+")]) for word in words)
 
 
-def _chain(links: list[Spoiler]) -> Spoiler:
+def _chain(links: list[Corruption]) -> Corruption:
     """Return the ways one after another, as one; what each leaves is clipped for the next."""
     if len(links) == 1:
         return links[0]
@@ -216,13 +216,13 @@ def _chain(links: list[Spoiler]) -> Spoiler:
             clean = link.apply(clean, torch.tensor([link.severity]), generator).clamp(0, 1)
         return clean
 
-    return Spoiler("+".join(link.name for link in links), links[0].severity, apply)
+    return Corruption("+".join(link.name for link in links), links[0].severity, apply)
 
 
-def _spoiler(word: str) -> Spoiler:
+def _corruption(word: str) -> Corruption:
     kind, _, severity = word.partition(":")
     if kind in UNSEEN and not severity:
-        return Spoiler(kind, UNSEEN[kind].severity, UNSEEN[kind].apply)
+        return Corruption(kind, UNSEEN[kind].severity, UNSEEN[kind].apply)
     try:
         entry = DEGRADATIONS[kind]
         level = float(severity) if severity else entry.usual
@@ -231,7 +231,7 @@ def _spoiler(word: str) -> Spoiler:
         raise UsageError(f"--degrade is KIND:SEVERITY with a kind of {kinds}; got {word!r}") from None
     if not 0 <= level <= entry.largest:
         raise UsageError(f"the severity of {kind} goes from 0 to {entry.largest:g} ({entry.unit}), got {level:g}")
-    return Spoiler(f"{kind}:{level:g}", level, entry.apply)
+    return Corruption(f"{kind}:{level:g}", level, entry.apply)
 
 
 AMOUNTS: dict[str, tuple[str, Callable]] = {"pixels": ("share", float), "grid": ("scale", int)}  # what follows a hole's name
@@ -239,7 +239,7 @@ AMOUNTS: dict[str, tuple[str, Callable]] = {"pixels": ("share", float), "grid": 
 RANGES = {"share": (0.01, 1.0), "scale": (2, 16)}
 
 
-def _holes(word: str) -> Spoiler:
+def _holes(word: str) -> Corruption:
     kind, _, amount = word.partition(":")
     try:
         draw = HOLES[kind]
@@ -254,10 +254,10 @@ def _holes(word: str) -> Spoiler:
         random = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
         return with_hole(clean, draw(clean.shape[2], clean.shape[3], random, **options))
 
-    return Spoiler(word, 0.0, apply)
+    return Corruption(word, 0.0, apply)
 
 
-def _smaller(word: str) -> Spoiler:
+def _smaller(word: str) -> Corruption:
     kind, _, amount = word.partition(":")
     if kind not in SHRINKS or amount not in ("2", "3", "4"):
         raise UsageError(f"--degrade of upscale is {' or '.join(f'{name}:2' for name in SHRINKS)}, 3 or 4; got {word!r}")
@@ -266,21 +266,21 @@ def _smaller(word: str) -> Spoiler:
     def apply(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
         return SHRINKS[kind](clean, scale)
 
-    return Spoiler(word, scale, apply)
+    return Corruption(word, scale, apply)
 
 
-MADE: dict[str, Callable[[str], Spoiler]] = {"inpaint": _holes, "upscale": _smaller}
+MADE: dict[str, Callable[[str], Corruption]] = {"inpaint": _holes, "upscale": _smaller}
 
 
-def mask_spoilers(folder: Path) -> tuple[Spoiler, ...]:
-    """Return a way to spoil for every mask picture in a folder, white where the hole is. Raises UsageError, NothingToDo."""
+def mask_corruptions(folder: Path) -> tuple[Corruption, ...]:
+    """Return a way to degrade for every mask picture in a folder, white where the hole is. Raises UsageError, NothingToDo."""
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}")
     paths = find_pictures(folder)
     if not paths:
         raise NothingToDo(f"no masks below {folder}")
 
-    def spoiler(path: Path) -> Spoiler:
+    def corruption(path: Path) -> Corruption:
         hole = read_picture(path).rgb8()[..., 0] > 127
 
         def apply(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
@@ -289,9 +289,9 @@ def mask_spoilers(folder: Path) -> tuple[Spoiler, ...]:
                 raise ImageError(f"{path} has {hole.shape[1]} x {hole.shape[0]} pixels, the picture {here}; --crop cuts it")
             return with_hole(clean, hole)
 
-        return Spoiler(folder.name, 0.0, apply, path.stem)
+        return Corruption(folder.name, 0.0, apply, path.stem)
 
-    return tuple(spoiler(path) for path in paths)
+    return tuple(corruption(path) for path in paths)
 
 
 def with_hole(clean: Tensor, hole: np.ndarray) -> Tensor:
@@ -300,9 +300,9 @@ def with_hole(clean: Tensor, hole: np.ndarray) -> Tensor:
     return torch.cat([clean * known, known], dim=1)
 
 
-def cases_of(sample: Sample, spoilers: tuple[Spoiler, ...], crop: int | None = None) -> Iterator[Case]:
-    """Yield the cases of a picture: its pair, or one for every spoiler, drawn by its content, whatever its name and
-    company, and stored as 8 bits. crop: only the middle `crop` x `crop` pixels of clean pictures are taken.
+def cases_of(sample: Sample, corruptions: tuple[Corruption, ...], crop: int | None = None) -> Iterator[Case]:
+    """Yield the cases of a picture: its pair, or one for every corruption, drawn by its content, whatever its name and
+    order, and stored as 8 bits. crop: only the middle `crop` x `crop` pixels of clean pictures are taken.
 
     Raises UsageError for a pair of two sizes, for nothing is resized."""
     clean = read_picture(sample.clean).rgb8()
@@ -312,14 +312,14 @@ def cases_of(sample: Sample, spoilers: tuple[Spoiler, ...], crop: int | None = N
             sizes = " and ".join(f"{pixels.shape[1]} x {pixels.shape[0]}" for pixels in (degraded, clean))
             raise UsageError(f"{sample.name}: the degraded picture has another size than the clean one ({sizes})")
         yield Case(sample.name, "", degraded, clean)
-    if crop is not None and spoilers:
+    if crop is not None and corruptions:
         clean = _middle(clean, crop, crop)
-    for spoiler in spoilers:
+    for corruption in corruptions:
         generator = torch.Generator().manual_seed(Picture(clean, None, "PNG").seed(0))
-        spoiled = pixels_of(spoiler.apply(unit(clean), torch.tensor([spoiler.severity]), generator))
-        scale = clean.shape[0] // spoiled.shape[0]
-        kept = np.ascontiguousarray(clean[: spoiled.shape[0] * scale, : spoiled.shape[1] * scale])  # whole blocks of pixels
-        yield Case(" ".join(filter(None, (sample.name, spoiler.tag))), spoiler.name, spoiled, kept)
+        degraded = pixels_of(corruption.apply(unit(clean), torch.tensor([corruption.severity]), generator))
+        scale = clean.shape[0] // degraded.shape[0]
+        kept = np.ascontiguousarray(clean[: degraded.shape[0] * scale, : degraded.shape[1] * scale])  # whole blocks of pixels
+        yield Case(" ".join(filter(None, (sample.name, corruption.tag))), corruption.name, degraded, kept)
 
 
 def _middle(pixels: np.ndarray, height: int, width: int) -> np.ndarray:

@@ -18,10 +18,10 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from irflow_cli.batch.plan import Files, plan
-from irflow_cli.batch.run import Alike, work_through
+from irflow_cli.batch.run import Batched, work_through
 from irflow_cli.bench.sets import MADE
 from irflow_cli.engines.fields import prior_velocity
-from irflow_cli.engines.prior import Prior, WalkSettings
+from irflow_cli.engines.prior import Prior, SamplerSettings
 from irflow_cli.engines.restorer import Restorer, RestoreSettings
 from irflow_cli.errors import DeviceError, UsageError
 from irflow_cli.images.encode import encode_picture
@@ -40,7 +40,7 @@ FACTS = f"{REPEATS} repetitions after a warm-up; whole commands in fresh process
 
 @dataclass(frozen=True)
 class Fact:
-    """A figure of speed or memory: its median, the lowest and highest of its repetitions, and its unit."""
+    """A measurement of speed or memory: its median, the lowest and highest of its repetitions, and its unit."""
 
     name: str
     median: float
@@ -49,7 +49,7 @@ class Fact:
     unit: str
 
     def cells(self) -> list[str]:
-        """Return the row of a table."""
+        """Return the record of a table."""
         low, high = (f"{value:.3g}" for value in (self.low, self.high))
         return [self.name, f"{self.median:.4g}", "-" if self.low == self.high else f"{low} to {high}", self.unit]
 
@@ -91,8 +91,8 @@ def measure_speed(settings: RestoreSettings, sizes: tuple[float, ...]) -> Iterat
         raise UsageError(f"--speed is a list of megapixels above 0 and up to 1000, got {', '.join(f'{v:g}' for v in sizes)}")
     restorer = None
     if settings.task in MADE:
-        walk = WalkSettings(device=settings.device, precision=settings.precision, checkpoint=settings.checkpoint)
-        prior = Prior(walk, "pixels" if settings.task == "inpaint" else "means")
+        sampling = SamplerSettings(device=settings.device, precision=settings.precision, checkpoint=settings.checkpoint)
+        prior = Prior(sampling, "pixels" if settings.task == "inpaint" else "means")
         subject = Subject(prior_velocity(prior.net), prior.device, prior.dtype)
     else:
         restorer = Restorer(settings)
@@ -248,8 +248,8 @@ def folder_facts(restorer: Restorer, count: int = 8, side: int = 384, repeats: i
 
         def work() -> None:
             files = Files((str(folder),), Path(name, "out"), overwrite=True)
-            alike = Alike(restorer.company, restorer.restore_alike)
-            outcomes = work_through(plan(files), lambda job, *rest: restorer.restore(*rest), files, "speed", alike=alike)
+            batched = Batched(restorer.batch_size, restorer.restore_batch)
+            outcomes = work_through(plan(files), lambda job, *rest: restorer.restore(*rest), files, "speed", batched=batched)
             wrong = [outcome.error for outcome in outcomes if outcome.error]
             if wrong:
                 raise DeviceError(str(wrong[0]))
@@ -268,8 +268,8 @@ def folder_facts(restorer: Restorer, count: int = 8, side: int = 384, repeats: i
 
 def _drawn(path: Path, height: int, width: int) -> Path:
     """Write a picture of waves and return its path."""
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32) / 97
-    picture = (np.stack([np.sin(rows), np.sin(columns), np.sin(rows + columns)], -1) * 90 + 128).astype(np.uint8)
+    records, columns = np.mgrid[0:height, 0:width].astype(np.float32) / 97
+    picture = (np.stack([np.sin(records), np.sin(columns), np.sin(records + columns)], -1) * 90 + 128).astype(np.uint8)
     kind = "JPEG" if path.suffix == ".jpg" else "PNG"
     path.write_bytes(encode_picture(Picture(picture, None, kind), kind)[0])
     return path

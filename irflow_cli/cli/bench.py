@@ -1,4 +1,4 @@
-"""`irflow bench`: quality, speed and memory of a task's checkpoint and its peers over a folder."""
+"""`irflow bench`: quality, speed and memory of a task's checkpoint and its baselines over a folder."""
 
 from __future__ import annotations
 
@@ -66,23 +66,24 @@ def bench(
         ),
     ] = None,
     methods: Annotated[
-        str, typer.Option(help="irflow, irflow-prior (denoise) and peers such as opencv-nlm, telea; `all` for those installed.")
+        str,
+        typer.Option(help="irflow, irflow-prior (denoise) and baselines such as opencv-nlm, telea; `all` for those installed."),
     ] = "irflow",
-    peer: Annotated[
+    baseline: Annotated[
         Optional[list[Path]],
         typer.Option(help="A network to measure too: an irflow checkpoint, or what spandrel loads.", show_default=False),
     ] = None,
-    peer_command: Annotated[
+    baseline_command: Annotated[
         Optional[list[str]], typer.Option(help="A command to measure too: 'tool {in} {out}'.", show_default=False)
     ] = None,
     checkpoint: Annotated[Optional[str], typer.Option(help="A file or a name.", show_default="shipped")] = None,
-    sigma: Annotated[Optional[float], typer.Option(help="Noise told to all methods.", show_default="estimated")] = None,
+    sigma: Annotated[Optional[float], typer.Option(help="Noise given to all methods.", show_default="estimated")] = None,
     sampler: Annotated[Optional[str], typer.Option(help="euler or heun.", show_default="euler")] = None,
     grid: Annotated[
         Optional[str], typer.Option(help="released or uniform, or both: released,uniform.", show_default="released")
     ] = None,
     strength: Annotated[str, typer.Option(help="Shares of the result in the mixture with the input, such as 0.5,1.")] = "1",
-    source_noise: Annotated[str, typer.Option(help="Noise levels added before the walk, such as 0,10.")] = "0",
+    source_noise: Annotated[str, typer.Option(help="Noise levels added before sampling, such as 0,10.")] = "0",
     ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns.")] = False,
     masks: Annotated[
         Optional[Path], typer.Option(help="Folder of masks, white where missing, each for every picture.", show_default=False)
@@ -91,11 +92,11 @@ def bench(
         Optional[int], typer.Option(help="Take the middle CROP x CROP pixels of clean pictures.", show_default="whole")
     ] = None,
     presets: Annotated[
-        str, typer.Option(help="Walks of inpaint and upscale: default,fast,best,paper, or such as restora:64:1.")
+        str, typer.Option(help="Presets of inpaint and upscale: default,fast,best,paper, or such as restora:64:1.")
     ] = "default",
     metrics: Annotated[
         Optional[str],
-        typer.Option(help="Figures to measure, such as psnr,st_lpips.", show_default="all that can be had here"),
+        typer.Option(help="Metrics to measure, such as psnr,st_lpips.", show_default="all that can be had here"),
     ] = None,
     border: Annotated[int, typer.Option(help="Pixels cut from each side before measuring.")] = 0,
     report: Annotated[
@@ -117,7 +118,7 @@ def bench(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> int:
-    """Measure restored pictures against their clean originals, beside the peers, on the same inputs.
+    """Measure restored pictures against their clean originals, beside the baselines, on the same inputs.
 
     Prints a Markdown table of means; with --json a line a picture. PSNR, SSIM and MS-SSIM are ours; VIF, SSIMULACRA2 and FLIP
     come with irflow[metrics]. ST-LPIPS, LPIPS, DISTS, FID and KID need more; name one in --metrics to hear what. Outputs are
@@ -131,11 +132,11 @@ def bench(
         return _compare(console, *compare)
     if task is None and speed is None:
         raise UsageError("--task is missing: derain, denoise, deraindrop, inpaint or upscale")
-    from irflow_cli.bench.methods import Walks
+    from irflow_cli.bench.methods import Sweep
     from irflow_cli.bench.run import BenchRequest
     from irflow_cli.engines.restorer import RestoreSettings
 
-    walks = Walks(
+    sweep = Sweep(
         steps=_list(steps, "--steps", int),
         grids=_list(grid, "--grid", str) if grid else (None,),
         strengths=_list(strength, "--strength", float),
@@ -143,7 +144,7 @@ def bench(
     )
     settings = RestoreSettings(
         task=task or "derain",
-        steps=min(walks.steps),
+        steps=min(sweep.steps),
         checkpoint=checkpoint,
         sigma=sigma,
         sampler=sampler,
@@ -156,13 +157,13 @@ def bench(
     if data is None:
         raise UsageError("DATA is missing: a folder of pairs, or of clean pictures with --degrade")
     names = _list(methods, "--methods", str)
-    peers, commands = tuple(peer or ()), tuple(peer_command or ())
+    baselines, commands = tuple(baseline or ()), tuple(baseline_command or ())
     store = report / "results.jsonl" if report else None
-    walked, figures = _list(presets, "--presets", str), _list(metrics, "--metrics", str) if metrics else ()
+    walked, metrics = _list(presets, "--presets", str), _list(metrics, "--metrics", str) if metrics else ()
     return _bench(
         console,
         BenchRequest(
-            data, settings, walks, degrade, names, peers, commands, border, store, report, masks, crop, walked, figures
+            data, settings, sweep, degrade, names, baselines, commands, border, store, report, masks, crop, walked, metrics
         ),
     )
 
@@ -180,7 +181,7 @@ def _bench(console: Console, request: BenchRequest) -> int:
     from irflow_cli.bench.run import anew, fresh_store, prepare
     from irflow_cli.bench.run import bench as run_bench
 
-    run, rows, failed = prepare(request), [], 0
+    run, records, failed = prepare(request), [], 0
     if request.store is None:  # only now, for what is in its place is of the last run that made sense
         request = replace(request, store=fresh_store(request.data, request.settings.task))
         run = replace(run, request=request)
@@ -188,28 +189,28 @@ def _bench(console: Console, request: BenchRequest) -> int:
     if changed:
         console.note(f"{request.store} was made with other {' and '.join(changed)}; all is measured again")
     with console.progress("irflow bench", run.total) as progress:
-        for row in run_bench(run, progress):
-            rows.append(row)
-            for note in row.notes:
-                console.note(f"{row.picture}: {note}")
-            if row.error:
+        for record in run_bench(run, progress):
+            records.append(record)
+            for note in record.notes:
+                console.note(f"{record.picture}: {note}")
+            if record.error:
                 failed += 1
-                console.error(f"{row.method} on {row.picture}: {row.error}")
+                console.error(f"{record.method} on {record.picture}: {record.error}")
             if console.as_json:
-                console.result("", **row.to_dict())
+                console.result("", **record.to_dict())
     if not console.as_json:
-        for line in markdown(table(rows, request.data.resolve().name)):
+        for line in markdown(table(records, request.data.resolve().name)):
             console.result(line)
-        if len({row.degrade for row in rows}) > 1 or request.degrade == "unseen":
-            for key, won in gains(rows).items():
+        if len({record.degrade for record in records}) > 1 or request.degrade == "unseen":
+            for key, won in gains(records).items():
                 console.note(f"{label_of(key, request.settings.task)}: {show(won.psnr, 2)} dB over the input")
     if request.folder is None:
         console.note(f"a line a picture: {request.store}; --report DIR keeps them and goes on where it broke off")
     else:
-        page = write_report(run, rows)
+        page = write_report(run, records)
         console.note(f"report: {page}")
     if failed:
-        console.error(f"{failed} of {len(rows)} results failed")
+        console.error(f"{failed} of {len(records)} results failed")
     return 1 if failed else 0
 
 
@@ -222,16 +223,16 @@ def _compare(console: Console, old: Path, new: Path) -> int:
         if console.as_json:
             console.result("", **vars(change))
     if not console.as_json:
-        cells = [["", "figure", "change", "interval", "pictures", ""], *[change.cells() for change in changes]]
+        cells = [["", "metric", "change", "interval", "pictures", ""], *[change.cells() for change in changes]]
         for line in markdown(cells):
             console.result(line)
-    worse = sum(change.verdict == "worse" and change.figure not in RELATIVE for change in changes)
+    worse = sum(change.verdict == "worse" and change.metric not in RELATIVE for change in changes)
     for line in gone:
         console.error(line)
     if others := other_machine(read_environment(old), read_environment(new)):
         console.note(f"made with other {' and '.join(others)}; time and memory are not compared")
     console.note(f"intervals of all {len(changes)} changes hold together with 95 % confidence")
-    console.note(f"{worse} figures of quality got worse" if worse else "no figure of quality got worse")
+    console.note(f"{worse} metrics of quality got worse" if worse else "no metric of quality got worse")
     return 1 if worse or gone else 0
 
 

@@ -1,4 +1,4 @@
-"""`irflow degrade`: clean pictures in, spoiled pictures out, for tests and benchmarks."""
+"""`irflow degrade`: clean pictures in, degraded pictures out, for tests and benchmarks."""
 
 from __future__ import annotations
 

@@ -9,14 +9,14 @@ from typing import Annotated, Any, Optional
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Compare, Inputs, Output, Quiet, Suffix, Verbose, with_files, with_walk
+from irflow_cli.cli.options import AsJson, Compare, Inputs, Output, Quiet, Suffix, Verbose, with_files, with_sampler
 from irflow_cli.cli.outcomes import carry_out
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
 
 @with_files
-@with_walk
+@with_sampler
 def inpaint(
     inputs: Inputs,
     output: Output = None,
@@ -50,7 +50,7 @@ def inpaint(
     verbose: Verbose = False,
     as_json: AsJson = False,
     *,
-    walk: Callable[..., Any],
+    sampling: Callable[..., Any],
     files: Callable[..., Any],
 ) -> int:
     """Fill what is missing of photographs: scratches, text, whole objects.
@@ -74,6 +74,6 @@ def inpaint(
         dilate=mask_dilate,
         feather=mask_feather,
     )
-    request = InpaintRequest(files(inputs, output, suffix, ".inpaint"), masks, walk(), samples)
+    request = InpaintRequest(files(inputs, output, suffix, ".inpaint"), masks, sampling(), samples)
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     return carry_out(console, request, inpaint_files, compare=compare)

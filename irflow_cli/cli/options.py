@@ -15,7 +15,7 @@ from irflow_cli.tasks import MAX_PIXELS
 
 if TYPE_CHECKING:
     from irflow_cli.batch.plan import Files
-    from irflow_cli.engines.prior import WalkSettings
+    from irflow_cli.engines.prior import SamplerSettings
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
@@ -95,8 +95,8 @@ FILE_OPTIONS: dict[str, tuple[Any, Any]] = {
 }
 
 
-# How a prior is walked: the options of inpaint and upscale. As above.
-WALK_OPTIONS: dict[str, tuple[Any, Any]] = {
+# How a prior is sampled: the options of inpaint and upscale. As above.
+SAMPLER_OPTIONS: dict[str, tuple[Any, Any]] = {
     "preset": (
         Annotated[
             Optional[str],
@@ -112,14 +112,17 @@ WALK_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[
             Optional[str],
             typer.Option(
-                help="pixelwise, restora, replacement, bridge, pnp, hqs or ot-ode.",
+                help="pixelwise, restora, restora-denoise, replacement, repaint, ddnm, bridge, pnp, hqs, ot-ode, flow-priors or d-flow.",
                 show_default="the preset's",
-                autocompletion=among("pixelwise", "restora", "replacement", "bridge", "pnp", "hqs", "ot-ode"),
+                autocompletion=among(
+                    *("pixelwise", "restora", "restora-denoise", "replacement", "repaint", "ddnm"),
+                    *("bridge", "pnp", "hqs", "ot-ode", "flow-priors", "d-flow"),
+                ),
             ),
         ],
         None,
     ),
-    "steps": (Annotated[Optional[int], typer.Option(help="Steps of the walk.", show_default="the preset's")], None),
+    "steps": (Annotated[Optional[int], typer.Option(help="Sampling steps.", show_default="the preset's")], None),
     "corrections": (
         Annotated[
             Optional[int],
@@ -130,7 +133,7 @@ WALK_OPTIONS: dict[str, tuple[Any, Any]] = {
     "start": (
         Annotated[
             Optional[float],
-            typer.Option(help="Time, 0 to 1, at which the walk begins in a guess.", show_default="the preset's"),
+            typer.Option(help="Time, 0 to 1, at which sampling begins in a guess.", show_default="the preset's"),
         ],
         None,
     ),
@@ -170,15 +173,15 @@ def with_files(command: Callable[..., int]) -> Callable[..., int]:
     return _spread(command, "files", FILE_OPTIONS, make)
 
 
-def with_walk(command: Callable[..., int]) -> Callable[..., int]:
-    """Return the command with WALK_OPTIONS among its own; they reach it as one function, `walk()`."""
+def with_sampler(command: Callable[..., int]) -> Callable[..., int]:
+    """Return the command with WALK_OPTIONS among its own; they reach it as one function, `sampling()`."""
 
-    def make(values: dict[str, Any]) -> WalkSettings:
-        from irflow_cli.engines.prior import WalkSettings
+    def make(values: dict[str, Any]) -> SamplerSettings:
+        from irflow_cli.engines.prior import SamplerSettings
 
-        return WalkSettings(**values)
+        return SamplerSettings(**values)
 
-    return _spread(command, "walk", WALK_OPTIONS, make)
+    return _spread(command, "sampling", SAMPLER_OPTIONS, make)
 
 
 def _spread(

@@ -38,7 +38,7 @@ def restore(
         ),
     ],
     output: Output = None,
-    steps: Annotated[Optional[int], typer.Option(help="Steps of the walk, 1 to 5 and more.", show_default="the task's")] = None,
+    steps: Annotated[Optional[int], typer.Option(help="Sampling steps, 1 to 5 and more.", show_default="the task's")] = None,
     grid: Annotated[
         Optional[str],
         typer.Option(help="released or uniform.", show_default="released", autocompletion=among("released", "uniform")),
@@ -56,7 +56,7 @@ def restore(
         ),
     ] = "flow",
     strength: Annotated[float, typer.Option(help="0 leaves the picture alone, 1 restores it wholly.")] = 1.0,
-    source_noise: Annotated[float, typer.Option(help="Noise added before the walk, 0-255 scale, from --seed.")] = 0.0,
+    source_noise: Annotated[float, typer.Option(help="Noise added before sampling, 0-255 scale, from --seed.")] = 0.0,
     ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns; 8 times slower.")] = False,
     checkpoint: Annotated[Optional[str], typer.Option(help="A .safetensors file or a name.", show_default="shipped")] = None,
     suffix: Suffix = None,

@@ -39,7 +39,9 @@ def train(
     distance: Annotated[str, typer.Option(help="charbonnier, mse or log-mse.")] = "charbonnier",
     optimiser: Annotated[str, typer.Option(help="muon or adamw.")] = "muon",
     consistency: Annotated[float, typer.Option(help="Weight of the multi-step consistency; 0 is without.")] = 0.3,
-    own_levels: Annotated[bool, typer.Option("--own-levels", help="Later levels from the network's own walk.")] = False,
+    self_conditioned: Annotated[
+        bool, typer.Option("--self-conditioned", help="Later levels on the network's own trajectory.")
+    ] = False,
     condition: Annotated[bool, typer.Option("--condition", help="The degraded picture as a second input.")] = False,
     validate_every: Annotated[int, typer.Option(help="Iterations between validations.")] = 500,
     device: Device = "auto",
@@ -59,7 +61,7 @@ def train(
 
     Example: irflow train photos/ -o runs/derain --task derain --minutes 60
     """
-    from irflow_cli.training.distributed import leads
+    from irflow_cli.training.distributed import is_first
     from irflow_cli.training.loop import TrainProgress
     from irflow_cli.training.loop import train as run
     from irflow_cli.training.options import TrainRequest
@@ -81,7 +83,7 @@ def train(
         distance=distance,
         optimiser=optimiser,
         consistency=consistency,
-        own_levels=own_levels,
+        self_conditioned=self_conditioned,
         condition=condition,
         validate_every=validate_every,
         seed=seed,
@@ -93,15 +95,15 @@ def train(
     console = Console(quiet=quiet)
     with console.progress("training", 1) as show:
 
-        def report(progress: TrainProgress) -> None:
-            score = "" if progress.psnr is None else f"  PSNR {progress.psnr:.2f} dB"
-            line = f"{progress.iteration}  loss {progress.loss:.4f}  {progress.rate:.1f} pictures/s{score}"
-            show(progress.share, line)
-            if progress.psnr is not None:
-                console.note(f"{line}  {progress.eta / 60:.0f} min left")
+        def report(standing: TrainProgress) -> None:
+            score = "" if standing.psnr is None else f"  PSNR {standing.psnr:.2f} dB"
+            line = f"{standing.iteration}  loss {standing.loss:.4f}  {standing.rate:.1f} pictures/s{score}"
+            show(standing.progress, line)
+            if standing.psnr is not None:
+                console.note(f"{line}  {standing.eta / 60:.0f} min left")
 
         result = run(request, report)
-    if leads():
+    if is_first():
         console.note(f"best validation PSNR {result.psnr:.2f} dB after {result.iterations} iterations")
         console.result(str(result.checkpoint))
     return 128 + result.interrupted if result.interrupted else 0

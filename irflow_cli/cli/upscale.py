@@ -8,12 +8,12 @@ from typing import Annotated, Any
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Compare, Inputs, Output, Quiet, Suffix, Verbose, among, with_files, with_walk
+from irflow_cli.cli.options import AsJson, Compare, Inputs, Output, Quiet, Suffix, Verbose, among, with_files, with_sampler
 from irflow_cli.cli.outcomes import carry_out
 
 
 @with_files
-@with_walk
+@with_sampler
 def upscale(
     inputs: Inputs,
     output: Output = None,
@@ -31,7 +31,7 @@ def upscale(
     verbose: Verbose = False,
     as_json: AsJson = False,
     *,
-    walk: Callable[..., Any],
+    sampling: Callable[..., Any],
     files: Callable[..., Any],
 ) -> int:
     """Enlarge photographs, with detail that their pixels allow.
@@ -42,6 +42,6 @@ def upscale(
     """
     from irflow_cli.services.upscale_files import UpscaleRequest, upscale_files
 
-    request = UpscaleRequest(files(inputs, output, suffix, f".x{scale}"), scale, operator, walk())
+    request = UpscaleRequest(files(inputs, output, suffix, f".x{scale}"), scale, operator, sampling())
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     return carry_out(console, request, upscale_files, compare=compare)

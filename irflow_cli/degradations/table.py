@@ -17,7 +17,7 @@ from irflow_cli.tensors import check_image
 
 @dataclass(frozen=True)
 class Degradation:
-    """One way to spoil a picture. `apply(clean, severity (B,), generator)` returns the same shape; 0 is the identity."""
+    """One way to degrade a picture. `apply(clean, severity (B,), generator)` returns the same shape; 0 is the identity."""
 
     apply: Callable[[Tensor, Tensor, torch.Generator], Tensor]
     largest: float
@@ -39,7 +39,7 @@ DEGRADATIONS: dict[str, Degradation] = {
 
 
 def degrade(clean: Tensor, kind: str, severity: float | Tensor, *, generator: torch.Generator) -> Tensor:
-    """Return `clean` (B, 1 or 3, H, W) in [0, 1] spoiled by an entry of DEGRADATIONS.
+    """Return `clean` (B, 1 or 3, H, W) in [0, 1] degraded by an entry of DEGRADATIONS.
 
     severity: one number or (B,), in the unit of the entry. The same generator state gives the same result. Noise is
     not clipped. Raises KeyError for an unknown kind, ValueError for a severity out of range.

@@ -1,4 +1,4 @@
-"""The crops of a picture that hold its hole, and which of them are walked together."""
+"""The crops of a picture that hold its hole, and which of them are sampled together."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 MARGIN = 48  # pixels of known picture around a hole that the prior sees
 ALIGN = 32  # crops' sides are multiples of this where the picture is large enough, so that many share a size
-BATCH_PIXELS = 448 * 448  # of the crops that are walked together
+BATCH_PIXELS = 448 * 448  # of the crops that are sampled together
 LONG, THIN, PIECE = 448, 0.05, 320  # sides and share of a part of the hole that is cut into pieces, and their largest sides
 
 
@@ -94,7 +94,7 @@ def _rounded(start: int, stop: int, length: int) -> tuple[int, int]:
 
 
 def groups_of(crops: list[Crop]) -> Iterator[list[Crop]]:
-    """Yield crops of one size that are walked together."""
+    """Yield crops of one size that are sampled together."""
 
     def size(crop: Crop) -> tuple[int, int]:
         return crop.inside.shape  # type: ignore[return-value]

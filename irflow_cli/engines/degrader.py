@@ -1,4 +1,4 @@
-"""Test data: a clean picture in, a spoiled one out."""
+"""Test data: a clean picture in, a degraded one out."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from irflow_cli.tensors import array_of, tensor_of
 
 
 def degrade_picture(picture: Picture, kind: str, severity: float, seed: int) -> Picture:
-    """Return the picture spoiled by an entry of DEGRADATIONS, clipped and rounded to its own depth."""
+    """Return the picture degraded by an entry of DEGRADATIONS, clipped and rounded to its own depth."""
     generator = torch.Generator().manual_seed(picture.seed(seed))
     clean = tensor_of(picture.unit())
-    spoiled = array_of(degrade(clean, kind, severity, generator=generator))[0]
-    pixels = as_depth(np.clip(spoiled, 0, 1), picture.pixels.dtype)
+    degraded = array_of(degrade(clean, kind, severity, generator=generator))[0]
+    pixels = as_depth(np.clip(degraded, 0, 1), picture.pixels.dtype)
     return picture.with_pixels(pixels if picture.pixels.ndim == 3 else pixels[..., 0])

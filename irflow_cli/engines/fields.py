@@ -1,4 +1,4 @@
-"""From a network to the velocity field that samplers walk along."""
+"""From a network to the velocity field that samplers follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Inpainting: picture and hole -> crops around the hole -> guided walks of a prior -> the hole's pixels, and no others."""
+"""Inpainting: picture and hole -> crops around the hole -> guided samples of a prior -> the hole's pixels alone."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from torch.nn import functional as F
 
 from irflow_cli.engines.crops import Crop, crops_of, groups_of
 from irflow_cli.engines.holes import Hole
-from irflow_cli.engines.prior import Preset, Prior, WalkSettings
+from irflow_cli.engines.prior import Prior, SamplerSettings, Schedule
 from irflow_cli.flow.observations import masked
 from irflow_cli.images.picture import Picture, as_depth, top_of
 from irflow_cli.runtime.checkpoints import Checkpoint
 from irflow_cli.seeds import seed_of_place
 from irflow_cli.tensors import array_of, tensor_of
 
-SHALLOW, DEEP = 2.0, 4.5  # pixels: so far from what is known the walk is best alone; how fast half the size gets better then
+# Pixels: up to how far from what is known the trajectory is best alone, and how fast half the size gets better then.
+SHALLOW, DEEP = 2.0, 4.5
 SMALLEST = 32  # pixels of a side from which on half the size is looked at
-ONE_STEP = Preset("pixelwise", 1)  # from nothing: the mean of all pictures that agree with what is known
+ONE_STEP = Schedule("pixelwise", 1)  # from nothing: the mean of all pictures that agree with what is known
 
 
 class Inpainter:
     """A prior, loaded once, that fills holes."""
 
-    def __init__(self, walk: WalkSettings, checkpoint: Checkpoint | None = None) -> None:
-        self.prior = Prior(walk, "pixels", checkpoint)
+    def __init__(self, settings: SamplerSettings, checkpoint: Checkpoint | None = None) -> None:
+        self.prior = Prior(settings, "pixels", checkpoint)
 
     def fill(
         self, picture: Picture, hole: Hole, seed: int = 0, progress: Callable[[float], None] = lambda share: None
@@ -43,7 +44,7 @@ class Inpainter:
         done, area = 0, sum(crop.inside.size for crop in crops)
         for turn in (list(same) for _, same in itertools.groupby(crops, key=lambda crop: crop.turn)):
             for group in groups_of(turn):
-                for crop, filling in zip(group, self._walked(pixels, missing, group, seed), strict=True):
+                for crop, filling in zip(group, self._sampled(pixels, missing, group, seed), strict=True):
                     new = filling[crop.inside].clip(0, 1)
                     new = new.mean(1) if pixels.ndim == 2 else new
                     pixels[crop.place][crop.inside] = new if pixels.dtype.kind == "f" else as_depth(new, pixels.dtype)
@@ -54,32 +55,32 @@ class Inpainter:
         self.prior.worked += area
         return picture.with_pixels(_faded(picture.pixels, pixels, hole))
 
-    def _walked(self, pixels: np.ndarray, missing: np.ndarray, crops: list[Crop], seed: int) -> list[np.ndarray]:
+    def _sampled(self, pixels: np.ndarray, missing: np.ndarray, crops: list[Crop], seed: int) -> list[np.ndarray]:
         """Return crops of a picture's pixels, filled where they are missing (H, W), bool: (h, w, 3) in about [0, 1]. The crops
         are of one size."""
         holes = [missing[crop.place] for crop in crops]
         known = torch.from_numpy(~np.stack(holes))[:, None]
         parts = [_unit(pixels[crop.place], hole) for crop, hole in zip(crops, holes, strict=True)]
-        generators, walk = (
+        generators, schedule = (
             [torch.Generator().manual_seed(seed_of_place(seed, crop.top, crop.left)) for crop in crops],
-            self.prior.walk,
+            self.prior.schedule,
         )
         picture, found = tensor_of(np.stack(parts)), None
-        if walk.pyramid:
-            found = self._pyramid(picture, known.float(), generators, walk if walk.start == 0 else ONE_STEP)
-        elif walk.start > 0:
+        if schedule.pyramid:
+            found = self._pyramid(picture, known.float(), generators, schedule if schedule.start == 0 else ONE_STEP)
+        elif schedule.start > 0:
             found = tensor_of(np.stack([_guess(part, hole) for part, hole in zip(parts, holes, strict=True)]))
-        if walk.start > 0 or found is None:
+        if schedule.start > 0 or found is None:
             observation = masked(picture.to(self.prior.device), known.to(self.prior.device))
             needed = torch.from_numpy(np.logical_or.reduce([crop.inside for crop in crops]))
             found = self.prior.sample(observation, found, needed, generators).state.cpu()
         return list(array_of(found))
 
-    def _pyramid(self, picture: Tensor, known: Tensor, generators: list[torch.Generator], walk: Preset) -> Tensor:
-        """Return pictures (B, 3, H, W), known (B, 1, H, W) in part, filled coarse to fine: near to what is known by a walk from
-        nothing, deep in a hole by what the same finds at half the size, where the hole is half as wide."""
+    def _pyramid(self, picture: Tensor, known: Tensor, generators: list[torch.Generator], schedule: Schedule) -> Tensor:
+        """Return pictures (B, 3, H, W), known (B, 1, H, W) in part, filled coarse to fine: near to what is known by a
+        trajectory from nothing, deep in a hole by what the same finds at half the size, where the hole is half as wide."""
         device, needed = self.prior.device, (known < 1).any(0)[0]
-        near = self.prior.sample(masked(picture.to(device), known.to(device)), None, needed, generators, walk).state.cpu()
+        near = self.prior.sample(masked(picture.to(device), known.to(device)), None, needed, generators, schedule).state.cpu()
         share = torch.from_numpy(np.stack([_share_from_afar(one[0].numpy() < 1) for one in known]))[:, None]
         if not share.any() or min(picture.shape[2:]) < SMALLEST:
             return near

@@ -13,7 +13,7 @@ from irflow_cli.degradations.estimate import estimate_sigma
 from irflow_cli.images.picture import unit_of
 from irflow_cli.tensors import match_dims, tensor_of
 
-WHITE = 255.0  # of the scale on which noise is told
+FULL_SCALE = 255.0  # of the scale on which noise is given
 
 
 def as_if_three(
@@ -37,7 +37,7 @@ def noise_entry(sigma: float | None) -> float:
     On [-1, 1] the noise is s = 2 sigma / 255 and t = 1 / (1 + s): so t y = t x_1 + (1 - t) n, signal and noise both exact.
     The code released with Restora-Flow (arXiv 2511.20152) enters at (1 - s) y, which has less noise than the network is told.
     """
-    return 1 / (1 + 2 * (sigma or 0) / WHITE)
+    return 1 / (1 + 2 * (sigma or 0) / FULL_SCALE)
 
 
 def noise_of(pixels: np.ndarray) -> float:

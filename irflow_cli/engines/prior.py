@@ -14,10 +14,10 @@ from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageErr
 from irflow_cli.flow.guided import GUIDED, Guidance
 from irflow_cli.flow.observations import Observation, unit_noise
 from irflow_cli.flow.paths import interpolate
-from irflow_cli.flow.samplers import Walk
+from irflow_cli.flow.samplers import Trajectory
 from irflow_cli.flow.times import make_times
 from irflow_cli.nets import PriorUNet, UNet
-from irflow_cli.nets.unet import GREY
+from irflow_cli.nets.unet import MIDDLE_GREY
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision, out_of_memory
 from irflow_cli.tasks import TASKS
@@ -27,12 +27,12 @@ WINDOW, SHARED = 448, 64  # pixels of a window's side on large states, and of wh
 
 
 @dataclass(frozen=True)
-class Preset:
-    """A walk: which sampler, how many steps and corrections, and when it begins and stops.
+class Schedule:
+    """How a trajectory is sampled: which sampler, how many steps and corrections, and when it begins and stops.
 
-    start: a walk begins at time 0 in noise, or later in a guess brought to that time. stop: from there the last step goes to
-    the end; None: all steps are equal. pyramid: deep in a hole what is found at half the size is taken, and there too, as
-    often as the hole is deep; of a walk that begins later this is the guess, which is a cheap one else.
+    start: a trajectory begins at time 0 in noise, or later in a guess brought to that time. stop: from there the last step
+    goes to the end; None: all steps are equal. pyramid: deep in a hole what is found at half the size is taken, and there too,
+    as often as the hole is deep; of a trajectory that begins later this is the guess, which is a cheap one else.
     """
 
     sampler: str
@@ -43,27 +43,27 @@ class Preset:
     stop: float | None = None
 
 
-# By what is asked: "pixels" are missing, and the prior knows the time of each; they are, and it does not ("noisy"); or only
+# By what is observed: "pixels" are missing, and the prior knows the time of each; they are, and it does not ("noisy"); or only
 # "means" are known.
-PRESETS: dict[str, dict[str, Preset]] = {
-    "fast": {"pixels": Preset("pixelwise", 1), "noisy": Preset("hqs", 4, 0, 0.8), "means": Preset("hqs", 1, 0, 0.9)},
+PRESETS: dict[str, dict[str, Schedule]] = {
+    "fast": {"pixels": Schedule("pixelwise", 1), "noisy": Schedule("hqs", 4, 0, 0.8), "means": Schedule("hqs", 1, 0, 0.9)},
     "default": {
-        "pixels": Preset("pixelwise", 1, pyramid=True),
-        "noisy": Preset("pnp", 8, 1, 0.2),
-        "means": Preset("hqs", 4, 0, 0.8),
+        "pixels": Schedule("pixelwise", 1, pyramid=True),
+        "noisy": Schedule("pnp", 8, 1, 0.2),
+        "means": Schedule("hqs", 4, 0, 0.8),
     },
     "best": {
-        "pixels": Preset("pixelwise", 4, 0, 0.3, pyramid=True),
-        "noisy": Preset("restora", 32, 1, 0.1),
-        "means": Preset("hqs", 12, 0, 0.5),
+        "pixels": Schedule("pixelwise", 4, 0, 0.3, pyramid=True),
+        "noisy": Schedule("restora", 32, 1, 0.1),
+        "means": Schedule("hqs", 12, 0, 0.5),
     },
-    "paper": dict.fromkeys(("pixels", "noisy", "means"), Preset("restora", 64, 1)),
+    "paper": dict.fromkeys(("pixels", "noisy", "means"), Schedule("restora", 64, 1)),
 }
 
 
 @dataclass(frozen=True)
-class WalkSettings:
-    """How to walk. preset: a row of PRESETS, None for the usual one; what else is not None replaces its entry."""
+class SamplerSettings:
+    """How to sample. preset: a row of PRESETS, None for the usual one; what else is not None replaces its entry."""
 
     preset: str | None = None
     sampler: str | None = None
@@ -76,13 +76,13 @@ class WalkSettings:
     seed: int = 0
     checkpoint: str | None = None
 
-    def walk(self, asked: str) -> Preset:
-        """Return the preset's walk for what is asked, a column of PRESETS, with what was set."""
+    def schedule(self, kind: str) -> Schedule:
+        """Return the preset's schedule for what is observed, a column of PRESETS, with what was set."""
         given = {name: getattr(self, name) for name in ("sampler", "steps", "corrections", "start", "stop")}
         row = PRESETS[self.preset or "default"]
-        base = row[asked]
+        base = row[kind]
         if self.sampler not in (None, base.sampler):
-            if asked == "pixels":  # others than `pixelwise` find nothing in one step from nothing, and `hqs` has to begin late
+            if kind == "pixels":  # others than `pixelwise` find nothing in one step from nothing, and `hqs` has to begin late
                 base = PRESETS["fast"]["noisy"] if self.sampler == "hqs" else row["noisy"]
             base = replace(base, corrections=int(self.sampler in CORRECTED))
         return replace(base, **{name: value for name, value in given.items() if value is not None})
@@ -104,9 +104,10 @@ class WalkSettings:
 
 
 class Prior:
-    """A prior's network, loaded once, and the walk it is used for. asked: "pixels" or "means", what observations know of."""
+    """A prior's network, loaded once, and the trajectory it is used for. kind: "pixels" or "means", what its observations
+    know."""
 
-    def __init__(self, settings: WalkSettings, asked: str, checkpoint: Checkpoint | None = None) -> None:
+    def __init__(self, settings: SamplerSettings, kind: str, checkpoint: Checkpoint | None = None) -> None:
         settings.check()
         self.settings = settings
         self.device = choose_device(settings.device)
@@ -119,27 +120,30 @@ class Prior:
             )
         self.net = self.checkpoint.net.to(self.device)
         timed = isinstance(self.net, UNet) and self.net.time_map
-        self.walk = settings.walk("noisy" if asked == "pixels" and not timed else asked)
-        if self.walk.sampler == "pixelwise" and (asked != "pixels" or not timed):
-            why = "this prior does not know times per pixel" if asked == "pixels" else "it needs known pixels, not means"
+        self.schedule = settings.schedule("noisy" if kind == "pixels" and not timed else kind)
+        if self.schedule.sampler == "pixelwise" and (kind != "pixels" or not timed):
+            why = "this prior does not know times per pixel" if kind == "pixels" else "it needs known pixels, not means"
             raise UsageError(f"--sampler pixelwise does not go here: {why}; use another, such as pnp")
-        if self.walk.stop is not None and (self.walk.steps < 2 or self.walk.stop <= self.walk.start):
+        if self.schedule.stop is not None and (self.schedule.steps < 2 or self.schedule.stop <= self.schedule.start):
             raise UsageError(
-                f"--stop needs two steps and a time after --start ({self.walk.start:g}); raise --steps or leave it out"
+                f"--stop needs two steps and a time after --start ({self.schedule.start:g}); raise --steps or leave it out"
             )
-        if settings.corrections and self.walk.sampler not in CORRECTED:
-            raise UsageError(f"--corrections has no meaning for {self.walk.sampler}; leave it out, or use --sampler restora")
-        if settings.corrections and self.walk.steps < 2:
+        if settings.corrections and self.schedule.sampler not in CORRECTED:
+            raise UsageError(
+                f"--corrections has no meaning for {self.schedule.sampler}; leave it out, or use --sampler restora"
+            )
+        if settings.corrections and self.schedule.steps < 2:
             raise UsageError("--corrections come between steps, and there is one; raise --steps or leave them out")
         window, shared = (self.net.size, self.net.size // 4) if isinstance(self.net, PriorUNet) else (WINDOW, SHARED)
         self.windows = window, shared, self.net.multiple
-        self.asked = self.worked = 0  # pixels that the network saw, each time it did; pixels that were worked on
+        self.evaluated = self.worked = 0  # pixels that the network saw, each time it did; pixels that were worked on
 
     @property
     def draws(self) -> bool:
-        """Whether walks of other seeds end elsewhere: one step of `pixelwise` from t = 0 is a mean, and `hqs` draws nothing."""
-        walk = self.walk
-        return walk.sampler != "hqs" and (walk.sampler, walk.steps, walk.start) != ("pixelwise", 1, 0)
+        """Whether trajectories of other seeds end elsewhere: one step of `pixelwise` from t = 0 is a mean, and `hqs` draws
+        nothing."""
+        schedule = self.schedule
+        return schedule.sampler != "hqs" and (schedule.sampler, schedule.steps, schedule.start) != ("pixelwise", 1, 0)
 
     def sample(
         self,
@@ -147,15 +151,16 @@ class Prior:
         guess: Tensor | None,
         needed: Tensor,
         generators: list[torch.Generator],
-        chosen: Preset | None = None,
-    ) -> Walk:
-        """Walk to pictures that agree with an observation and return them, not clipped.
+        chosen: Schedule | None = None,
+    ) -> Trajectory:
+        """Sample pictures that agree with an observation and return them, not clipped.
 
-        guess: (B, 3, H, W) in [0, 1], what the walk begins in when it starts above 0, else None. needed: (H, W) bool, where the
-        result matters. generators: one a sample; the result of one does not depend on the others. chosen: another walk than the
-        prior's own. Where memory runs out it begins again in windows half as large. Raises DeviceError when that does not help.
+        guess: (B, 3, H, W) in [0, 1], what the trajectory begins in when it starts above 0, else None. needed: (H, W) bool,
+        where the result matters. generators: one a sample; the result of one does not depend on the others. chosen: another
+        schedule than the prior's own. Where memory runs out it begins again in windows half as large. Raises DeviceError when
+        that does not help.
         """
-        settings = chosen or self.walk
+        schedule = chosen or self.schedule
         velocity = prior_velocity(self.net)
         shape = observation.picture.shape
 
@@ -170,11 +175,11 @@ class Prior:
         def noise() -> Tensor:
             return unit_noise(shape, generators).to(self.device)
 
-        def walk() -> Walk:
-            times = make_times("uniform", settings.steps, settings.start, settings.stop).float().to(self.device)
-            begin = torch.full(shape, GREY, device=self.device) if settings.sampler == "hqs" else noise()
-            x = begin if guess is None else interpolate(begin, guess.to(self.device), settings.start)
-            return GUIDED[settings.sampler](field, x, times, Guidance(observation, noise, settings.corrections, GREY))
+        def trajectory() -> Trajectory:
+            times = make_times("uniform", schedule.steps, schedule.start, schedule.stop).float().to(self.device)
+            begin = torch.full(shape, MIDDLE_GREY, device=self.device) if schedule.sampler == "hqs" else noise()
+            x = begin if guess is None else interpolate(begin, guess.to(self.device), schedule.start)
+            return GUIDED[schedule.sampler](field, x, times, Guidance(observation, noise, schedule.corrections, MIDDLE_GREY))
 
         before, dtype, windows = [generator.get_state() for generator in generators], self.dtype, self.windows
         try:
@@ -183,8 +188,8 @@ class Prior:
                     generator.set_state(state)
                 try:
                     with torch.no_grad():
-                        done = walk()
-                    self.asked += done.nfe * shape[0] * shape[2] * shape[3]
+                        done = trajectory()
+                    self.evaluated += done.nfe * shape[0] * shape[2] * shape[3]
                 except RuntimeError as error:
                     if not out_of_memory(error):
                         raise

@@ -1,4 +1,4 @@
-"""Restoration: picture in, picture out. Array -> tiles -> velocity field -> walk -> array."""
+"""Restoration: picture in, picture out. Array -> tiles -> velocity field -> trajectory -> array."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from irflow_cli.degradations.draw import noise_like
 from irflow_cli.engines.fields import prior_velocity, velocity_of
-from irflow_cli.engines.noise import WHITE, as_if_three, noise_entry, noise_of
+from irflow_cli.engines.noise import FULL_SCALE, as_if_three, noise_entry, noise_of
 from irflow_cli.engines.tiling import auto_tile, tiled
 from irflow_cli.errors import CheckpointError, ImageError, UsageError
 from irflow_cli.flow.samplers import SAMPLERS
@@ -34,10 +34,10 @@ class RestoreSettings:
 
     method: flow, a network trained for the task, or prior (denoise), one that knows photographs and no task.
     sigma: noise of the picture on the 0-255 scale (denoise; None: estimated). strength: 0 the input, 1 the result.
-    source_noise: noise added to the picture before the walk, 0-255 scale, drawn from `seed`. ensemble: mean over the
+    source_noise: noise added to the picture before sampling, 0-255 scale, drawn from `seed`. ensemble: mean over the
     eight mirrorings and turns, at eight times the cost. tile: pixels, 0 for the whole picture at once, None for auto. batch:
     how many pictures of one size share a call of the network at most; None for as many as fill a tile, but 1 on a CPU, where
-    a picture's last bits then do not depend on its company.
+    a picture's last bits then do not depend on what shares its batch.
     """
 
     task: str
@@ -59,8 +59,8 @@ class RestoreSettings:
 
     @property
     def sigma_limit(self) -> float | None:
-        """The most noise that can be told, 0-255 scale; None where noise has no meaning."""
-        return WHITE if self.method == "prior" else TASKS[self.task].sigma_max
+        """The most noise that can be given, 0-255 scale; None where noise has no meaning."""
+        return FULL_SCALE if self.method == "prior" else TASKS[self.task].sigma_max
 
     @property
     def trained_for(self) -> TaskSpec:
@@ -111,11 +111,11 @@ class Restorer:
                 f"{self.checkpoint.path} was trained for {self.checkpoint.card.task}, not for "
                 + ("a prior" if settings.method == "prior" else settings.task)
             )
-        if self.task.sigma_max is not None and self.checkpoint.card.sigma_max is not None:  # a network of others has its own
+        if self.task.sigma_max is not None and self.checkpoint.card.sigma_max is not None:  # a third-party network has its own
             self.task = replace(self.task, sigma_max=float(self.checkpoint.card.sigma_max))
         self.net = self.checkpoint.net.to(self.device)
         self.steps = settings.steps or self.task.steps
-        self.walk = SAMPLERS[settings.sampler or self.task.sampler]
+        self.sampler = SAMPLERS[settings.sampler or self.task.sampler]
         self.grid = settings.grid or self.task.grid
         self.redone = 0  # tiles of the last picture that were not finite in half precision
 
@@ -126,9 +126,9 @@ class Restorer:
 
         The pixels of `picture` are written over where the memory allows it. `progress` gets the share that is done.
         """
-        return self.restore_alike([picture], progress)[0]
+        return self.restore_batch([picture], progress)[0]
 
-    def restore_alike(
+    def restore_batch(
         self, pictures: Sequence[Picture], progress: Callable[[float], None] = lambda share: None
     ) -> list[tuple[Picture, tuple[str, ...]]]:
         """Return what `restore` does of each of several pictures of one size and type, which share the calls of the network."""
@@ -145,7 +145,7 @@ class Restorer:
         ends = zip(pictures, stack, told, strict=True)
         return [(picture.with_pixels(pixels), (*notes, *redone)) for picture, pixels, notes in ends]
 
-    def company(self, picture: Picture) -> int:
+    def batch_size(self, picture: Picture) -> int:
         """Return how many pictures like this one may share the calls of the network: no more pixels than one tile has."""
         height, width = picture.pixels.shape[:2]
         fit = max(1, auto_tile(self.device) ** 2 // (height * width))
@@ -154,7 +154,7 @@ class Restorer:
 
     def sigma_of(self, picture: Picture) -> tuple[float | None, tuple[str, ...]]:
         """Return the noise (0-255 scale) to take out, given or estimated, and what to tell the user about it."""
-        limit = WHITE if self.settings.method == "prior" else self.task.sigma_max
+        limit = FULL_SCALE if self.settings.method == "prior" else self.task.sigma_max
         if limit is None or self.settings.sigma is not None:
             return self.settings.sigma, ()
         found = noise_of(picture.pixels)
@@ -193,7 +193,7 @@ class Restorer:
     @torch.inference_mode()
     def restore_tensor(self, degraded: Tensor, sigmas: Sequence[float | None], generators: Sequence[torch.Generator]) -> Tensor:
         """Return the restored (B, 1 or 3, H, W) float32 pictures, not clipped, on the CPU; `sigmas` and `generators` have one
-        for each. Cost: the walk's calls, times eight with `ensemble`."""
+        for each. Cost: the trajectory's calls, times eight with `ensemble`."""
         source, levels = degraded, list(sigmas)
         if self.settings.source_noise:
             extra = self.settings.source_noise
@@ -207,13 +207,13 @@ class Restorer:
         views = range(8) if self.settings.ensemble else range(1)
         total = torch.zeros_like(colour)
         for view in views:
-            total += _unturned(self._walk(_turned(colour, view), levels), view)
+            total += _unturned(self._sample(_turned(colour, view), levels), view)
         restored = (total / len(views)).cpu()
         if degraded.shape[1] == 1:
             restored = restored.mean(1, keepdim=True)
         return degraded + self.settings.strength * (restored - degraded)
 
-    def _walk(self, source: Tensor, sigmas: list[float | None]) -> Tensor:
+    def _sample(self, source: Tensor, sigmas: list[float | None]) -> Tensor:
         clean = torch.tensor([sigma is not None and sigma <= 0 for sigma in sigmas], device=self.device)
         if clean.all():
             return source
@@ -226,10 +226,10 @@ class Restorer:
             source = entered * source + (1 - entered) / 2
         source = source.contiguous(memory_format=torch.channels_last)
         with autocast(self.device, self.dtype):
-            restored = self.walk(velocity, source, times).state.float()
+            restored = self.sampler(velocity, source, times).state.float()
         if self.dtype != torch.float32 and not restored.isfinite().all():
             self.redone += 1
-            restored = self.walk(velocity, source, times).state
+            restored = self.sampler(velocity, source, times).state
         if not restored.isfinite().all():
             raise ImageError("its result holds values that are no numbers; give another --checkpoint")
         return torch.where(clean[:, None, None, None], given, restored)

@@ -12,7 +12,7 @@ from torch import Tensor
 from irflow_cli.errors import DeviceError
 from irflow_cli.runtime.device import memory_of, out_of_memory
 
-Work = Callable[[Tensor], Tensor]  # (1, C, h, w) -> (1, C, h, w)
+TileWork = Callable[[Tensor], Tensor]  # (1, C, h, w) -> (1, C, h, w)
 Read = Callable[[int, int, int, int], Tensor]  # top, bottom, left, right -> that part of the picture (1, C, h, w)
 SMALLEST = 64  # a tile is not halved below this when memory runs out
 
@@ -47,7 +47,7 @@ def weights(parts: list[tuple[int, int]], overlap: int) -> list[Tensor]:
 
 
 def tiled(
-    work: Work, read: Read, height: int, width: int, tile: int, overlap: int, align: int = 1
+    work: TileWork, read: Read, height: int, width: int, tile: int, overlap: int, align: int = 1
 ) -> Iterator[tuple[int, int, Tensor]]:
     """Yield (top, left, (1, C, h, w)) blocks, row by row from the left, of `work` done tile by tile and blended.
 
@@ -81,7 +81,7 @@ def _next_starts(parts: list[tuple[int, int]]) -> list[int]:
     return [start for start, _ in parts[1:]] + [parts[-1][1]]
 
 
-def windowed(work: Work, x: Tensor, needed: Tensor, tile: int, overlap: int, align: int = 1) -> Tensor:
+def windowed(work: TileWork, x: Tensor, needed: Tensor, tile: int, overlap: int, align: int = 1) -> Tensor:
     """Return work(x), (B, C, H, W), averaged over overlapping windows of `tile` pixels, smoothly, so that there are no seams.
 
     Windows in which `needed` (H, W), bool, holds nowhere are left out; there the result is 0.
@@ -102,7 +102,7 @@ def windowed(work: Work, x: Tensor, needed: Tensor, tile: int, overlap: int, ali
 class _Safely:
     """Work on tiles, in four smaller ones each from the size on at which memory ran out once."""
 
-    def __init__(self, work: Work, overlap: int, align: int) -> None:
+    def __init__(self, work: TileWork, overlap: int, align: int) -> None:
         self.work, self.overlap, self.align = work, overlap, align
         self.too_large = math.inf  # pixels
 

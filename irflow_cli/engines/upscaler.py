@@ -1,4 +1,4 @@
-"""Super-resolution by a prior: a small picture is an observation of a large one, and the prior walks to it."""
+"""Super-resolution by a prior: a small picture is an observation of a large one, and the prior samples it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from irflow_cli.engines.prior import Prior, WalkSettings
+from irflow_cli.engines.prior import Prior, SamplerSettings
 from irflow_cli.engines.tiling import tiled
 from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.flow.observations import OPERATORS, agreeing
@@ -33,9 +33,11 @@ def check(scale: int, operator: str) -> None:
 class Upscaler:
     """A prior, loaded once, that enlarges pictures."""
 
-    def __init__(self, walk: WalkSettings, scale: int, operator: str = "area", checkpoint: Checkpoint | None = None) -> None:
+    def __init__(
+        self, settings: SamplerSettings, scale: int, operator: str = "area", checkpoint: Checkpoint | None = None
+    ) -> None:
         check(scale, operator)
-        self.prior = Prior(walk, "means" if operator == "area" else "pixels", checkpoint)
+        self.prior = Prior(settings, "means" if operator == "area" else "pixels", checkpoint)
         self.scale, self.operator = scale, operator
 
     def enlarge(
@@ -74,7 +76,7 @@ class Upscaler:
         colour = small.expand(-1, 3, -1, -1)
         observation = OPERATORS[self.operator](colour.to(self.prior.device), self.scale)
         large = (small.shape[3] * self.scale, small.shape[2] * self.scale)
-        guess = tensor_of(self._guess(array_of(colour)[0], large)) if self.prior.walk.start > 0 else None
+        guess = tensor_of(self._guess(array_of(colour)[0], large)) if self.prior.schedule.start > 0 else None
         self.prior.worked += large[0] * large[1]
         everywhere = torch.ones(large[::-1], dtype=torch.bool)
         found = self.prior.sample(observation, guess, everywhere, [generator]).state

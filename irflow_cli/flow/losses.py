@@ -43,18 +43,18 @@ def residual_loss(
 
     x_start (B, C, H, W) is the degraded picture at its own time `start` (B,). With start = 0 and `mean_square` it
     is IR-Flow's cumulative-velocity loss over its multilevel distribution. With `end`, an estimate of x_1 that carries no
-    gradient, x_t lies on the way to it instead: there a walk of Euler steps comes by, and the loss at t is that of the
-    last step of a walk of two, IR-Flow's multi-step consistency with the gradient that its released code lacks.
+    gradient, x_t lies on the way to it instead: there a trajectory of Euler steps comes by, and the loss at t is that of the
+    last step of a trajectory of two, IR-Flow's multi-step consistency with the gradient that its released code lacks.
     """
     x_t = bridge(x_start, start, x_1 if end is None else end, t)
     return distance(residual(x_t, t) - (x_t - x_1))
 
 
 def consistency_loss(residual: Residual, x_start: Tensor, times: Tensor, x_1: Tensor, distance: Distance) -> Tensor:
-    """Return the distance between the end of a walk over `times` (N+1,) or (N+1, B) and the clean picture.
+    """Return the distance between the end of a trajectory over `times` (N+1,) or (N+1, B) and the clean picture.
 
-    The walk up to the last interval runs without gradient, the last one carries it: the network learns to finish
-    from states that it makes itself. In IR-Flow's released code no part of the walk carries gradient, so there the
+    The trajectory up to the last interval runs without gradient, the last one carries it: the network learns to finish
+    from states that it makes itself. In IR-Flow's released code no part of the trajectory carries gradient, so there the
     term trains nothing. Cost: N forward calls, one backward.
     """
     batch = x_start.shape[0]

@@ -25,7 +25,7 @@ class Observation:
     known: Tensor | None = None
     sigma: float = 0.0
 
-    def imposed_on(self, x: Tensor, measured: Tensor | None = None) -> Tensor:
+    def projected(self, x: Tensor, measured: Tensor | None = None) -> Tensor:
         """Return x with its known part replaced by that of `measured`, by default of the observation itself."""
         return x + self.project((self.picture if measured is None else measured) - x)
 
@@ -70,7 +70,7 @@ def agreeing(observation: Observation, x: Tensor, rounds: int = 50) -> Tensor:
     """
     for _ in range(rounds):
         clipped = x.clamp(0, 1)
-        x = observation.imposed_on(clipped)
+        x = observation.projected(clipped)
         if float((x - clipped).abs().max()) < 1e-4:
             break
     return x.clamp(0, 1)

@@ -1,4 +1,4 @@
-"""Samplers: walks along a velocity field. A sampler sees a callable and a grid of times, and nothing else."""
+"""Samplers: trajectories along a velocity field. A sampler sees a callable and a grid of times, and nothing else."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from irflow_cli.tensors import match_dims
 Velocity = Callable[[Tensor, Tensor], Tensor]  # (x, t) -> dx/dt, with t of shape () or (B,)
 
 
-class Walk(NamedTuple):
-    """Where a walk ended, and what it cost: intervals walked and calls of the field."""
+class Trajectory(NamedTuple):
+    """Where a trajectory ended, and what it cost: intervals and calls of the field."""
 
     state: Tensor
     steps: int
     nfe: int
 
 
-def euler(velocity: Velocity, x: Tensor, times: Tensor) -> Walk:
-    """Walk `times` from x by Euler's rule, x_s = x_t + (s - t) v(x_t, t). First order.
+def euler(velocity: Velocity, x: Tensor, times: Tensor) -> Trajectory:
+    """Follow the field over `times` from x by Euler's rule, x_s = x_t + (s - t) v(x_t, t). First order.
 
     For IR-Flow's residual r this is x_s = x_t - (s - t) / (1 - t) r (arXiv 2604.19680, few-step sampling).
     Cost: one call an interval. The field is never asked at t = 1.
@@ -30,11 +30,11 @@ def euler(velocity: Velocity, x: Tensor, times: Tensor) -> Walk:
     for t, s in itertools.pairwise(times):
         x = x + match_dims(s - t, x) * velocity(x, t)
     steps = len(times) - 1
-    return Walk(x, steps, steps)
+    return Trajectory(x, steps, steps)
 
 
-def heun(velocity: Velocity, x: Tensor, times: Tensor) -> Walk:
-    """Walk `times` from x by Heun's rule: the mean of the velocities at both ends. Second order.
+def heun(velocity: Velocity, x: Tensor, times: Tensor) -> Trajectory:
+    """Follow the field over `times` from x by Heun's rule: the mean of the velocities at both ends. Second order.
 
     Velocities are averaged, not residuals: IR-Flow's released sampler averages residuals of two different times
     and so leaves a part of the degradation even with a perfect network. The last interval ends at t = 1, where a
@@ -49,8 +49,8 @@ def heun(velocity: Velocity, x: Tensor, times: Tensor) -> Walk:
             slope = (slope + velocity(x + width * slope, s)) / 2
             nfe += 1
         x = x + width * slope
-    return Walk(x, steps, nfe)
+    return Trajectory(x, steps, nfe)
 
 
-SAMPLERS: dict[str, Callable[[Velocity, Tensor, Tensor], Walk]] = {"euler": euler, "heun": heun}
+SAMPLERS: dict[str, Callable[[Velocity, Tensor, Tensor], Trajectory]] = {"euler": euler, "heun": heun}
 ORDERS: dict[str, int] = {"euler": 1, "heun": 2}

@@ -1,4 +1,4 @@
-"""Grids of times: N + 1 values from the start of a walk to 1, both ends included."""
+"""Grids of times: N + 1 values from the start of a trajectory to 1, both ends included."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ GRIDS: dict[str, Callable[[int], Tensor]] = {"released": released, "uniform": un
 
 
 def make_times(grid: str, steps: int, start: Tensor | float = 0.0, stop: float | None = None) -> Tensor:
-    """Return the times of a walk of `steps` intervals from `start` to 1.
+    """Return the times of a trajectory of `steps` intervals from `start` to 1.
 
     Shape (steps + 1,), float64, for a number; (steps + 1, B), of its type and device, when every sample has its own
     `start` (B,) in [0, 1). With `stop` the grid ends there, after all intervals but one, and the last one goes to 1.
     Raises ValueError for fewer than one step and KeyError for an unknown grid.
     """
     if steps < 1:
-        raise ValueError(f"a walk needs at least one step, got {steps}")
+        raise ValueError(f"a trajectory needs at least one step, got {steps}")
     if stop is not None and steps > 1:
         return torch.cat([start + (stop - start) * GRIDS[grid](steps - 1), torch.ones(1, dtype=torch.float64)])
     unit = GRIDS[grid](steps)

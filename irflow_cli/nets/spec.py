@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, overload
 
 from irflow_cli.nets.blocks import BLOCKS
-from irflow_cli.nets.foreign import OfficialUNet, PriorUNet
+from irflow_cli.nets.third_party import OfficialUNet, PriorUNet
 from irflow_cli.nets.unet import UNet
 
 if TYPE_CHECKING:

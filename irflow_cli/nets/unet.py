@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from irflow_cli.nets.blocks import BLOCKS
 
-GREY, TEXTURE, NOISE = 0.5, 0.25, 0.5  # mean of pictures and of a prior's noise, deviation of pictures, and of the noise
+MIDDLE_GREY, TEXTURE, NOISE = 0.5, 0.25, 0.5  # mean of pictures and of a prior's noise, deviation of pictures, and of the noise
 
 
 class TimeEmbedding(nn.Module):
@@ -81,9 +81,9 @@ class UNet(nn.Module):
         state = gain = error = None
         if self.time_map:
             times = (t if t.ndim == 4 else t[:, None, None, None]).to(x_t).expand(-1, 1, height, width)
-            state, t = x_t - GREY, times.amin((1, 2, 3))
+            state, t = x_t - MIDDLE_GREY, times.amin((1, 2, 3))
             gain, error = linear_guess(times)
-            x_t = torch.cat([GREY + gain * state, times], dim=1)
+            x_t = torch.cat([MIDDLE_GREY + gain * state, times], dim=1)
         features = self.entry(F.pixel_unshuffle(mirror_up(x_t, self.multiple), self.unshuffle))
         time, skips = self.time(t), []
         for level, stage in enumerate(self.encoder):

@@ -1,4 +1,5 @@
-"""Weights of others, in PyTorch's own format, brought into the names and shapes of `nets.foreign`. No code in them runs."""
+"""Third-party weights, in PyTorch's own format, brought into the names and shapes of `nets.third_party`. No code in them
+runs."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ PREFIXES = ("ema_model.", "module.", "model.")
 
 @dataclass(frozen=True)
 class Family:
-    """A kind of foreign network.
+    """A kind of third-party network.
 
     mark: the tensor that it is known by. names: pairs of a pattern and what takes its place, which turn their names of tensors
     into ours, each used where it fits. spec: the network's shape, read from renamed tensors.
@@ -39,7 +40,7 @@ class Family:
 
 
 @dataclass(frozen=True)
-class Foreign:
+class ThirdParty:
     """Weights under our names, the family they are of, and the shape of their network."""
 
     family: Family
@@ -47,7 +48,7 @@ class Foreign:
     weights: Weights
 
 
-def read_foreign(path: Path) -> Foreign:
+def read_third_party(path: Path) -> ThirdParty:
     """Return the weights in a .pth or .pt file. Raises CheckpointError when it holds anything else, or a network not known."""
     theirs = _unwrapped(_unpickled(path), path)
     family = next((family for family in FAMILIES if family.mark in theirs), None)
@@ -69,7 +70,7 @@ def read_foreign(path: Path) -> Foreign:
     endless = [names[key] for key, tensor in weights.items() if not tensor.isfinite().all()]
     if endless:
         raise CheckpointError(f"{path} is damaged: {endless[0]!r} holds values that are no numbers")
-    return Foreign(family, spec, {key: tensor.clone() for key, tensor in weights.items()})  # no two share their memory
+    return ThirdParty(family, spec, {key: tensor.clone() for key, tensor in weights.items()})  # no two share their memory
 
 
 def _unpickled(path: Path) -> Any:

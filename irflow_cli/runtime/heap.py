@@ -16,7 +16,7 @@ def keep_freed() -> None:
     _glibc("mallopt", MMAP_THRESHOLD, 2**25)
 
 
-def give_back() -> None:
+def trim() -> None:
     """Let glibc give the system what it kept, before something large is to be there beside it."""
     _glibc("malloc_trim", 0)
 

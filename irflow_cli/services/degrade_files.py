@@ -1,4 +1,4 @@
-"""Pictures in files, spoiled into others."""
+"""Pictures in files, degraded into others."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from irflow_cli.images.picture import Picture
 
 @dataclass(frozen=True)
 class DegradeRequest:
-    """Pictures to spoil, how, and where to put them. severity None is the kind's usual one."""
+    """Pictures to degrade, how, and where to put them. severity None is the kind's usual one."""
 
     files: Files
     kind: str

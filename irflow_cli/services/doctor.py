@@ -28,8 +28,8 @@ EXTRAS = {
     "torchmetrics": "VIF, LPIPS, DISTS, FID and KID in `irflow bench` (pip install torchmetrics)",
     "jinja2": "reports of `irflow bench` (pip install jinja2)",
     "matplotlib": "plots in reports of `irflow bench` (pip install matplotlib)",
-    "skimage": "biharmonic filling, wavelets and NLM as peers (pip install scikit-image PyWavelets)",
-    "spandrel": "networks of others as peers (pip install spandrel)",
+    "skimage": "biharmonic filling, wavelets and NLM as baselines (pip install scikit-image PyWavelets)",
+    "spandrel": "third-party networks as baselines (pip install spandrel)",
 }
 
 

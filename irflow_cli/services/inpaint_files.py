@@ -12,7 +12,7 @@ import irflow_cli
 from irflow_cli.batch.plan import STREAM, Files, Job, plan
 from irflow_cli.batch.run import Outcome, Progress, recoded, work_through
 from irflow_cli.engines.inpainter import Inpainter
-from irflow_cli.engines.prior import WalkSettings
+from irflow_cli.engines.prior import SamplerSettings
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
 from irflow_cli.services.masks import MaskSettings, hole_of
@@ -22,17 +22,17 @@ LARGE = 0.6  # share of a picture beyond which the filling is mostly made up
 
 @dataclass(frozen=True)
 class InpaintRequest:
-    """Pictures to fill, where their holes are, how to walk, and how many proposals to make of each."""
+    """Pictures to fill, where their holes are, how to sample, and how many proposals to make of each."""
 
     files: Files
     masks: MaskSettings
-    walk: WalkSettings = field(default_factory=WalkSettings)
+    sampling: SamplerSettings = field(default_factory=SamplerSettings)
     samples: int = 1
 
     def plan(self) -> list[Job]:
         """Return the jobs, one for each proposal; raises UsageError and NothingToDo before any work is done."""
         self.masks.check()
-        self.walk.check()
+        self.sampling.check()
         if not 1 <= self.samples <= 100:
             raise UsageError(f"--samples goes from 1 to 100, got {self.samples}")
         if self.samples > 1 and str(STREAM) in (str(self.files.output), *self.files.inputs):
@@ -40,12 +40,12 @@ class InpaintRequest:
         return plan(self.files, self.samples, self.masks.pair, self.masks.mask)
 
     def inpainter(self) -> Inpainter:
-        """Return the prior that fills, loaded. Several proposals are walked as by `best` unless a preset is named: those of the
-        default would be almost one. Raises UsageError for walks with one end, and as `Prior` does."""
+        """Return the prior that fills, loaded. Several proposals are sampled as by `best` unless a preset is named: those of
+        the default would be almost one. Raises UsageError for samplers with one result, and as `Prior` does."""
         several = self.samples > 1
-        found = Inpainter(replace(self.walk, preset=self.walk.preset or ("best" if several else None)))
+        found = Inpainter(replace(self.sampling, preset=self.sampling.preset or ("best" if several else None)))
         if several and not found.prior.draws:
-            raise UsageError("this walk has one end, whatever the seed; for several --samples use --preset best")
+            raise UsageError("this sampler has one result, whatever the seed; for several --samples use --preset best")
         return found
 
 
@@ -69,7 +69,7 @@ def inpaint_files(
             notes += ("it has values beyond 0 to 1; what is filled in stays between",)
         if share > LARGE:
             notes += (f"{share:.0%} of it is missing; what is filled in is mostly made up",)
-        filled = inpainter.fill(picture, hole, request.walk.seed + job.sample, progress)
+        filled = inpainter.fill(picture, hole, request.sampling.seed + job.sample, progress)
         return replace(filled, alpha=None) if request.masks.from_alpha else filled, notes  # nothing is transparent any more
 
     prior = inpainter.prior

@@ -26,7 +26,7 @@ from irflow_cli.runtime.checkpoints import (
     save_checkpoint,
     shipped_folder,
 )
-from irflow_cli.runtime.convert import Foreign, read_foreign
+from irflow_cli.runtime.convert import ThirdParty, read_third_party
 from irflow_cli.runtime.download import (
     SHA256,
     address_of,
@@ -67,7 +67,7 @@ class Verified:
 
 @dataclass(frozen=True)
 class ConvertRequest:
-    """A foreign file of weights, and what it does not say of itself.
+    """A third-party file of weights, and what it does not say of itself.
 
     output: None for a .safetensors file beside it. task, sigma_max (0-255 scale): what the network was trained for; a flow
     prior has neither. order: of the channels it was shown. size: side of the pictures of a prior, None to tell it from its
@@ -147,7 +147,7 @@ def remove_checkpoint(name: str) -> Path:
 
 
 def convert_checkpoint(request: ConvertRequest) -> Path:
-    """Write the weights of a foreign file as a checkpoint, in float32, and return its path.
+    """Write the weights of a third-party file as a checkpoint, in float32, and return its path.
 
     Raises CheckpointError when the file holds anything but a network known here, UsageError when the request does not fit it.
     """
@@ -156,16 +156,16 @@ def convert_checkpoint(request: ConvertRequest) -> Path:
     target = request.output or request.source.with_suffix(".safetensors")
     if target.exists() and not request.overwrite:
         raise UsageError(f"{target} exists; use --overwrite or another output")
-    foreign = read_foreign(request.source)
+    third_party = read_third_party(request.source)
     card = Card(
-        task=_task_of(foreign, request),
-        spec=_spec_of(foreign, request),
+        task=_task_of(third_party, request),
+        spec=_spec_of(third_party, request),
         sigma_max=request.sigma_max,
-        predicts=foreign.family.predicts,
+        predicts=third_party.family.predicts,
         trained={"converted_from": request.source.name, "sha256": file_digest(request.source)},
         licence=request.licence,
     )
-    save_checkpoint(target, foreign.weights, card, dtype=torch.float32)
+    save_checkpoint(target, third_party.weights, card, dtype=torch.float32)
     return target
 
 
@@ -202,9 +202,9 @@ def _put_aside(path: Path) -> str:
         return f"; it cannot be set aside ({error.strerror or error})"
 
 
-def _task_of(foreign: Foreign, request: ConvertRequest) -> str:
+def _task_of(third_party: ThirdParty, request: ConvertRequest) -> str:
     """Return the task of a converted network, or raise UsageError."""
-    title, predicts = foreign.family.title, foreign.family.predicts
+    title, predicts = third_party.family.title, third_party.family.predicts
     tasks = tuple(name for name in PREDICTS[predicts] if (name == PRIOR) == (predicts == "velocity"))
     task = request.task or (PRIOR if tasks == (PRIOR,) else None)
     noisy = task in TASKS and TASKS[task].sigma_max is not None
@@ -221,9 +221,9 @@ def _task_of(foreign: Foreign, request: ConvertRequest) -> str:
     return str(task)
 
 
-def _spec_of(foreign: Foreign, request: ConvertRequest) -> Spec:
+def _spec_of(third_party: ThirdParty, request: ConvertRequest) -> Spec:
     """Return the spec of a converted network with what its weights do not tell, or raise UsageError."""
-    spec = foreign.spec
+    spec = third_party.spec
     if isinstance(spec, OfficialSpec):
         spec = replace(spec, order=request.order)
     if isinstance(spec, PriorSpec):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import irflow_cli
 from irflow_cli.batch.plan import Files, Job, plan
-from irflow_cli.batch.run import Alike, Outcome, Progress, work_through
+from irflow_cli.batch.run import Batched, Outcome, Progress, work_through
 from irflow_cli.engines.restorer import Restorer, RestoreSettings
 from irflow_cli.images.picture import Picture
 
@@ -37,5 +37,5 @@ def restore_files(
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         return restorer.restore(picture, progress)
 
-    alike = Alike(restorer.company, restorer.restore_alike)
-    return work_through(jobs, work, request.files, identity, alike=alike, progress=progress, stop=stop)
+    batched = Batched(restorer.batch_size, restorer.restore_batch)
+    return work_through(jobs, work, request.files, identity, batched=batched, progress=progress, stop=stop)

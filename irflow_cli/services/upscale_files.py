@@ -9,24 +9,24 @@ from dataclasses import dataclass, field
 import irflow_cli
 from irflow_cli.batch.plan import Files, Job, plan
 from irflow_cli.batch.run import Outcome, Progress, work_through
-from irflow_cli.engines.prior import WalkSettings
+from irflow_cli.engines.prior import SamplerSettings
 from irflow_cli.engines.upscaler import Upscaler, check
 from irflow_cli.images.picture import Picture
 
 
 @dataclass(frozen=True)
 class UpscaleRequest:
-    """Pictures to enlarge, by how much, how they were made smaller (a row of OPERATORS), and how to walk."""
+    """Pictures to enlarge, by how much, how they were made smaller (a row of OPERATORS), and how to sample."""
 
     files: Files
     scale: int = 2
     operator: str = "area"
-    walk: WalkSettings = field(default_factory=WalkSettings)
+    sampling: SamplerSettings = field(default_factory=SamplerSettings)
 
     def plan(self) -> list[Job]:
         """Return the jobs; raises UsageError and NothingToDo before any work is done."""
         check(self.scale, self.operator)
-        self.walk.check()
+        self.sampling.check()
         return plan(self.files)
 
 
@@ -35,7 +35,7 @@ def upscale_files(
 ) -> Iterator[Outcome]:
     """Enlarge every picture of a request and yield what became of each. Raises before any work if it makes no sense."""
     jobs = request.plan()
-    upscaler = Upscaler(request.walk, request.scale, request.operator)
+    upscaler = Upscaler(request.sampling, request.scale, request.operator)
 
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         beyond = picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1)
@@ -43,5 +43,5 @@ def upscale_files(
         return upscaler.enlarge(picture, request.files.max_pixels, progress), notes
 
     digest = upscaler.prior.checkpoint.card.to_json()
-    identity = f"upscale {request.scale} {request.operator} {request.walk} {digest} {irflow_cli.__version__}"
+    identity = f"upscale {request.scale} {request.operator} {request.sampling} {digest} {irflow_cli.__version__}"
     return work_through(jobs, work, request.files, identity, progress=progress, stop=stop)

@@ -1,4 +1,4 @@
-"""Several processes that train one network together, as torchrun starts them; a team of one where nothing started them."""
+"""Several processes that train one network together, as torchrun starts them; a group of one where nothing started them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor, distributed
 
 
 @dataclass(frozen=True)
-class Team:
+class ProcessGroup:
     """The place of this process among `size` of them. The first, of rank 0, writes the files and speaks."""
 
     rank: int = 0
@@ -22,7 +22,7 @@ class Team:
         """Whether this process writes and speaks."""
         return self.rank == 0
 
-    def share(self, tensors: Iterable[Tensor]) -> None:
+    def all_reduce_mean(self, tensors: Iterable[Tensor]) -> None:
         """Put in place of each tensor its mean over all processes. Every process has tensors of the same shapes."""
         if self.size == 1:
             return
@@ -32,7 +32,7 @@ class Team:
         for tensor, mean in zip(own, (flat / self.size).split([tensor.numel() for tensor in own]), strict=True):
             tensor.copy_(mean.view(tensor.shape))
 
-    def most(self, value: float, device: torch.device) -> float:
+    def all_reduce_max(self, value: float, device: torch.device) -> float:
         """Return the largest of the values that the processes have."""
         if self.size == 1:
             return value
@@ -41,25 +41,25 @@ class Team:
         return float(largest)
 
 
-def leads() -> bool:
+def is_first() -> bool:
     """Return whether this process is the first of those that were started together, or alone."""
     return _size() == 1 or os.environ.get("RANK", "0") == "0"
 
 
-def join_team(device: torch.device) -> tuple[Team, torch.device]:
-    """Return the team that the environment (torchrun's RANK, WORLD_SIZE, LOCAL_RANK) names, joined, and this process's device.
+def join_group(device: torch.device) -> tuple[ProcessGroup, torch.device]:
+    """Return the group that the environment (torchrun's RANK, WORLD_SIZE, LOCAL_RANK) names, joined, and this process's device.
 
-    `cuda` becomes the GPU of this process's number. Without such an environment it is a team of one.
+    `cuda` becomes the GPU of this process's number. Without such an environment it is a group of one.
     """
     size = _size()
     if size == 1:
-        return Team(), device
+        return ProcessGroup(), device
     if device.type == "cuda" and device.index is None:
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-    return Team(distributed.get_rank(), size), device
+    return ProcessGroup(distributed.get_rank(), size), device
 
 
 def _size() -> int:

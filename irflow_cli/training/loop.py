@@ -23,8 +23,8 @@ from irflow_cli.runtime.device import autocast, choose_device, choose_precision
 from irflow_cli.seeds import seed_of_number
 from irflow_cli.tasks import TASKS
 from irflow_cli.training.dataset import load_corpus, load_rain_layers
-from irflow_cli.training.distributed import Team, join_team
-from irflow_cli.training.optimisers import factor, make_optimisers, move_average
+from irflow_cli.training.distributed import ProcessGroup, join_group
+from irflow_cli.training.optimisers import lr_factor, make_optimisers, move_average
 from irflow_cli.training.options import PRIVATE, TrainRequest, check
 from irflow_cli.training.sampling import Source, draw_batch, draw_times
 from irflow_cli.training.state import load_state, save_state
@@ -41,7 +41,7 @@ class TrainProgress:
     """Where a run stands. rate: pictures per second since the last report; eta: seconds left by the nearer limit."""
 
     iteration: int
-    share: float
+    progress: float
     loss: float
     rate: float
     eta: float
@@ -61,15 +61,15 @@ class TrainResult:
 class Run:
     """The moving parts of a training run."""
 
-    def __init__(self, request: TrainRequest, device: torch.device, team: Team | None = None) -> None:
-        self.team = team or Team()
+    def __init__(self, request: TrainRequest, device: torch.device, group: ProcessGroup | None = None) -> None:
+        self.group = group or ProcessGroup()
         torch.manual_seed(request.seed)
         start = load_checkpoint(request.init) if request.init else None
         self.parent = start.card if start else None
         prior = TASKS[request.task].prior
         given = start.card.spec if start else None
         if given and not isinstance(given, NetSpec):
-            raise CheckpointError(f"{request.init} is a network of others, which irflow does not train; begin with another")
+            raise CheckpointError(f"{request.init} is a third-party network, which irflow does not train; begin with another")
         if given and given.time_map and not prior:
             raise CheckpointError(f"{request.init} is a prior; --init it for --task prior, or begin with another")
         wanted = request.spec or (SIZES[request.size] if request.size else None)
@@ -103,7 +103,7 @@ class Run:
             return self._step(distance(residual(degraded, start) - (degraded - clean)), rate)
         t, later = draw_times(start, request.at_start, generator)
         end = clean
-        if request.own_levels and later:
+        if request.self_conditioned and later:
             with torch.no_grad():
                 first = degraded[:later].contiguous(memory_format=torch.channels_last)
                 own = first - forward(first, start[:later], first)
@@ -120,7 +120,7 @@ class Run:
         """Descend by the gradient of `total`, and return it without gradient."""
         self.net.zero_grad(set_to_none=True)
         total.backward()
-        self.team.share(p.grad for p in self.net.parameters() if p.grad is not None)
+        self.group.all_reduce_mean(p.grad for p in self.net.parameters() if p.grad is not None)
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 1.0)
         for optimiser in self.optimisers:
             for group in optimiser.param_groups:
@@ -131,7 +131,7 @@ class Run:
         return total.detach()
 
 
-def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambda progress: None) -> TrainResult:
+def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambda standing: None) -> TrainResult:
     """Train a network for a task and return what came of it; files go to `request.out` (STATE, BEST, LOG).
 
     Every iteration's data depend on the seed and its number alone, so a run that is interrupted and resumed ends with
@@ -139,7 +139,7 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     that make no sense, NothingToDo without pictures, CheckpointError for a state or start that does not fit.
     """
     check(request)
-    team, device = join_team(choose_device(request.device))
+    group, device = join_group(choose_device(request.device))
     state = request.out / STATE
     if state.exists() and not request.resume:
         raise UsageError(f"{request.out} already holds a run; use --resume to go on or another --output")
@@ -150,7 +150,7 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
         )
     layers = load_rain_layers(request.rain_layers).to(device) if request.rain_layers else None
     validation = validation_pairs(request, held_out, layers)
-    run = Run(request, device, team)
+    run = Run(request, device, group)
     if request.resume:
         load_state(run, state, request)
     request.out.mkdir(parents=True, exist_ok=True)
@@ -160,29 +160,31 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     began -= run.seconds
     since, losses, score = run.iteration, torch.zeros((), device=device), None
     with _signals() as caught, _flushed_denormals():
-        while (share := team.most(1.0 if caught else _share(request, run), device)) < 1:
-            generator = torch.Generator(device).manual_seed(seed_of_number(request.seed, run.iteration * team.size + team.rank))
+        while (progress := group.all_reduce_max(1.0 if caught else _progress(request, run), device)) < 1:
+            generator = torch.Generator(device).manual_seed(
+                seed_of_number(request.seed, run.iteration * group.size + group.rank)
+            )
             batch = draw_batch(request, training, layers, generator)
-            losses += run.learn(request, forward, batch, generator, factor(share, run.iteration, request))
+            losses += run.learn(request, forward, batch, generator, lr_factor(progress, run.iteration, request))
             validating = run.iteration % request.validate_every == 0
-            if validating and team.first:
+            if validating and group.first:
                 score = validate(run.averaged, validation)
                 run.best = _keep_best(request, run, score)
             now = time.monotonic()
             run.seconds = now - began
-            if team.first and now - saved > 60 * request.save_minutes:
+            if group.first and now - saved > 60 * request.save_minutes:
                 save_state(run, state, _card(request, run, score))
                 saved = now
-            if team.first and (validating or run.iteration % 50 == 0):
+            if group.first and (validating or run.iteration % 50 == 0):
                 count = run.iteration - since
-                rate = count * request.batch * team.size / (now - reported)
+                rate = count * request.batch * group.size / (now - reported)
                 shown = score if validating else None
-                progress = TrainProgress(run.iteration, share, float(losses) / count, rate, _eta(request, run), shown)
-                _log(request.out, progress)
-                report(progress)
+                standing = TrainProgress(run.iteration, progress, float(losses) / count, rate, _eta(request, run), shown)
+                _log(request.out, standing)
+                report(standing)
                 reported, since, losses = now, run.iteration, torch.zeros((), device=device)
 
-    if team.first:
+    if group.first:
         score = validate(run.averaged, validation)
         if not caught:
             run.best = _keep_best(request, run, score)
@@ -219,15 +221,15 @@ def _graft(start: Checkpoint, net: UNet) -> None:
     net.load_state_dict(ours | theirs)
 
 
-def _share(request: TrainRequest, run: Run) -> float:
+def _progress(request: TrainRequest, run: Run) -> float:
     by_time = run.seconds / 60 / request.minutes if request.minutes else 0.0
     by_count = run.iteration / request.iterations if request.iterations else 0.0
     return max(by_time, by_count)
 
 
 def _eta(request: TrainRequest, run: Run) -> float:
-    share = _share(request, run)
-    return run.seconds * (1 - share) / share if share else float("inf")
+    progress = _progress(request, run)
+    return run.seconds * (1 - progress) / progress if progress else float("inf")
 
 
 def _keep_best(request: TrainRequest, run: Run, score: float) -> float:
@@ -246,16 +248,16 @@ def _card(request: TrainRequest, run: Run, score: float | None) -> Card:
         "minutes_before": run.parent.minutes if run.parent else 0,
         "iterations": run.iteration,
         "minutes": round(run.seconds / 60, 1),
-        "processes": run.team.size,
+        "processes": run.group.size,
         "recipe": recipe,
     }
     scores = {} if score is None else {"validation_psnr": round(score, 3)}
     return Card(request.task, run.spec, TASKS[request.task].sigma_max, trained=trained, scores=scores)
 
 
-def _log(folder: Path, progress: TrainProgress) -> None:
+def _log(folder: Path, standing: TrainProgress) -> None:
     with (folder / LOG).open("a") as file:
-        file.write(json.dumps(asdict(progress)) + "\n")
+        file.write(json.dumps(asdict(standing)) + "\n")
 
 
 @contextmanager

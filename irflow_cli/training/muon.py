@@ -24,11 +24,11 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Move every parameter that has a gradient; weights of one shape are worked on together."""
         for group in self.param_groups:
-            alike: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
+            same_shape: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    alike[parameter.shape].append((parameter, self._ahead(parameter, parameter.grad, group["momentum"])))
-            for shape, moves in alike.items():
+                    same_shape[parameter.shape].append((parameter, self._ahead(parameter, parameter.grad, group["momentum"])))
+            for shape, moves in same_shape.items():
                 updates = orthogonalised(torch.stack([ahead.flatten(1) for _, ahead in moves]))  # (n, out, in kh kw)
                 scale = 0.2 * max(updates.shape[1:]) ** 0.5
                 for (parameter, _), update in zip(moves, updates, strict=True):
@@ -56,8 +56,8 @@ def orthogonalised(matrices: Tensor, iterations: int = 5) -> Tensor:
     gram = x @ x.mT
     total = identity = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device).expand_as(gram)
     for _ in range(iterations):
-        factor = a * identity + b * gram + c * gram @ gram
-        total = factor @ total
-        gram = factor @ factor @ gram
+        lr_factor = a * identity + b * gram + c * gram @ gram
+        total = lr_factor @ total
+        gram = lr_factor @ lr_factor @ gram
     x = total @ x
     return x.mT if tall else x

@@ -24,13 +24,13 @@ def make_optimisers(net: UNet, request: TrainRequest) -> tuple[torch.optim.Optim
     return optimisers
 
 
-def factor(share: float, iteration: int, request: TrainRequest) -> float:
+def lr_factor(progress: float, iteration: int, request: TrainRequest) -> float:
     """Return the factor of the learning rate: warm-up, then constant, then down to zero in the last `decay` of the run.
 
     Without decay the rate is constant, so a run can be continued for ever.
     """
     warm = min(1.0, (iteration + 1) / max(1, request.warmup))
-    return warm * (min(1.0, (1 - share) / request.decay) if request.decay else 1.0)
+    return warm * (min(1.0, (1 - progress) / request.decay) if request.decay else 1.0)
 
 
 def move_average(averaged: Any, current: Any, count: Any) -> None:

@@ -17,8 +17,8 @@ FREE = ("minutes", "iterations", "decay", "validate_every", "save_minutes", "com
 @dataclass(frozen=True)
 class TrainRequest:
     """A training run. Times in minutes; `rate` is AdamW's (Muon's is three times it); `decay` is the share of the run in
-    which the rate falls to zero; `at_start` the share of a batch at the start of the path; `own_levels`: the others stand on
-    the network's own way to its own estimate, not on the way to the clean picture."""
+    which the rate falls to zero; `at_start` the share of a batch at the start of the path; `self_conditioned`: the others
+    stand on the network's own way to its own estimate, not on the way to the clean picture."""
 
     data: Path
     out: Path
@@ -37,7 +37,7 @@ class TrainRequest:
     distance: str = "charbonnier"
     optimiser: str = "muon"
     at_start: float = 0.7
-    own_levels: bool = False
+    self_conditioned: bool = False
     condition: bool = False
     consistency: float = 0.3
     consistency_every: int = 16
@@ -65,8 +65,10 @@ def check(request: TrainRequest) -> None:
         "--precision of training is auto, fp32 or bf16": request.precision in ("auto", "fp32", "bf16"),
         "--decay is a share between 0 and 1": 0 <= request.decay <= 1,
         f"there is no folder {request.data}": request.data.is_dir(),
-        "--condition, --own-levels and --rain-layers have no meaning for a prior; leave them out": not TASKS[request.task].prior
-        or not (request.condition or request.own_levels or request.rain_layers),
+        "--condition, --self-conditioned and --rain-layers have no meaning for a prior; leave them out": not TASKS[
+            request.task
+        ].prior
+        or not (request.condition or request.self_conditioned or request.rain_layers),
     }
     for message, holds in rules.items():
         if not holds:

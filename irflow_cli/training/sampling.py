@@ -38,8 +38,8 @@ class Source(NamedTuple):
     start: Tensor
 
 
-GREY = 0.08  # share of pictures whose three channels are one, rain and noise included
-STORED = Part("jpeg", 0.15, 5, 70)  # what happens to a share of all degraded pictures in the end
+GREY_SHARE = 0.08  # share of pictures whose three channels are one, rain and noise included
+COMPRESSED = Part("jpeg", 0.15, 5, 70)  # what happens to a share of all degraded pictures in the end
 NOISE = (Part("noise", 0.78, 0, 55), Part("camera", 0.15, 0, 40), Part("poisson", 0.07, 0, 40))
 RAIN = (Part("rain-layers", 0.68, 0.95, 1.2), Part("rain-layers", 0.10, 0.4, 1.1), Part("rain", 0.22, 0.05, 1))
 DROPS = (Part("raindrops", 1.0, 0.2, 1),)
@@ -55,8 +55,8 @@ PARTS: dict[str, tuple[Part, ...]] = {
     "deraindrop": DROPS,
     "all-in-one": _shared(NOISE, 0.35) + _shared(RAIN, 0.45) + _shared(DROPS, 0.2),
 }
-WHITE = {"noise", "poisson"}  # independent from pixel to pixel, so that an estimate of its level is near
-NOISES = WHITE | {"camera"}
+WHITE_NOISES = {"noise", "poisson"}  # independent from pixel to pixel, so that an estimate of its level is near
+NOISES = WHITE_NOISES | {"camera"}
 
 
 def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layers: Tensor | None = None) -> Source:
@@ -75,7 +75,7 @@ def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layer
     shares = torch.tensor([part.share for part in parts], device=device, dtype=torch.float32)
     chosen = torch.multinomial(shares, count, replacement=True, generator=generator)
     clean, grey = _some_grey(clean, generator)
-    stored = chance(STORED.share, count, generator) > 0
+    compressed = chance(COMPRESSED.share, count, generator) > 0
     degraded, start = clean.clone(), torch.zeros(count, device=device)
     for index, part in enumerate(parts):
         for channels, kept in ((3, ~grey), (1, grey)):
@@ -87,14 +87,14 @@ def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layer
             if part.kind in NOISES:
                 near = 1 + 0.08 * torch.randn(len(rows), generator=generator, device=device)
                 part_of_it = uniform(0, 1.1, len(rows), generator)
-                told = severity * (near if part.kind in WHITE else part_of_it).where(~stored[rows], part_of_it)
-                start[rows] = (1 - told / TASKS[task].sigma_max).clamp(0, 0.98)  # type: ignore[operator]
+                level = severity * (near if part.kind in WHITE_NOISES else part_of_it).where(~compressed[rows], part_of_it)
+                start[rows] = (1 - level / TASKS[task].sigma_max).clamp(0, 0.98)  # type: ignore[operator]
     degraded = (degraded.clamp(0, 1) * 255).round() / 255
     for channels, kept in ((3, ~grey), (1, grey)):
-        rows = (stored & kept).nonzero()[:, 0]
+        rows = (compressed & kept).nonzero()[:, 0]
         if len(rows):
-            loss = uniform(STORED.low, STORED.high, len(rows), generator)
-            degraded[rows] = _applier(STORED.kind, None)(degraded[rows, :channels], loss, generator)
+            loss = uniform(COMPRESSED.low, COMPRESSED.high, len(rows), generator)
+            degraded[rows] = _applier(COMPRESSED.kind, None)(degraded[rows, :channels], loss, generator)
     return Source(degraded, clean, start.to(clean.device))
 
 
@@ -104,7 +104,7 @@ def draw_on_path(clean: Tensor, generator: torch.Generator) -> Source:
 
     On [-1, 1], where flow priors are mostly written down, the noise is a standard normal one. Noise and pictures are
     paired by optimal transport within the batch. The time is uniform on [0, 0.99). In most pictures a random part of the
-    pixels is further: it is known, at time 1. There half of the others stand at 0, where a walk of one step is asked.
+    pixels is further: it is known, at time 1. There half of the others stand at 0, where a trajectory of one step is asked.
     """
     clean, _ = _some_grey(clean, generator)
     count, _, height, width = clean.shape
@@ -149,7 +149,7 @@ def draw_known(count: int, height: int, width: int, generator: torch.Generator) 
 
 def _some_grey(clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return the pictures with a share of GREY made grey, and which (B,) are."""
-    grey = chance(GREY, len(clean), generator) > 0
+    grey = chance(GREY_SHARE, len(clean), generator) > 0
     return torch.where(grey[:, None, None, None].to(clean.device), clean.mean(1, keepdim=True), clean), grey
 
 

@@ -10,25 +10,25 @@ import pytest
 
 from irflow_cli.bench.compare import bootstrap, compare, lost
 from irflow_cli.bench.metrics import Scores
-from irflow_cli.bench.records import Row, other_machine, read_environment, read_rows, write_rows
+from irflow_cli.bench.records import Record, other_machine, read_environment, read_records, write_records
 from irflow_cli.errors import UsageError
 
 
 def results(path: Path, gain: float = 0.0, slower: float = 1.0, lpips: float = 0.0, count: int = 12, digest: str = "d") -> Path:
     draw = np.random.default_rng(0)
-    rows = []
+    records = []
     for number in range(count):
         scores = Scores(
             psnr=25 + 5 * draw.random() + gain, lpips=0.2 + lpips, seconds_per_mp=(2 + 0.1 * draw.random()) * slower
         )
-        rows.append(Row(str(number), "irflow", 1, scores, task="denoise", digest=f"{digest}{number}"))
-        rows.append(Row(str(number), "input", 0, Scores(psnr=20), task="denoise", digest=f"{digest}{number}"))
-    write_rows(path, rows, {})
+        records.append(Record(str(number), "irflow", 1, scores, task="denoise", digest=f"{digest}{number}"))
+        records.append(Record(str(number), "input", 0, Scores(psnr=20), task="denoise", digest=f"{digest}{number}"))
+    write_records(path, records, {})
     return path
 
 
 @pytest.mark.parametrize(
-    ("change", "figure", "verdict"),
+    ("change", "metric", "verdict"),
     [
         ({"gain": 0.05}, "psnr", "better"),
         ({"gain": -0.05}, "psnr", "worse"),
@@ -42,20 +42,24 @@ def results(path: Path, gain: float = 0.0, slower: float = 1.0, lpips: float = 0
         ({"gain": -0.004}, "psnr", "same"),  # which no table shows
     ],
 )
-def test_changes_are_told_picture_by_picture(change: dict, figure: str, verdict: str, tmp_path: Path) -> None:
+def test_changes_are_told_picture_by_picture(change: dict, metric: str, verdict: str, tmp_path: Path) -> None:
     found = compare(results(tmp_path / "old.jsonl"), results(tmp_path / "new.jsonl", **change))
-    assert {one.figure: one.verdict for one in found}[figure] == verdict
+    assert {one.metric: one.verdict for one in found}[metric] == verdict
     assert {one.label for one in found} == {"denoise, 1 step"}
 
 
 def test_a_difference_that_pictures_do_not_agree_on_is_chance(tmp_path: Path) -> None:
     old, new = results(tmp_path / "old.jsonl"), tmp_path / "new.jsonl"
-    rows = read_rows(old)
-    for index, row in enumerate(rows):
-        rows[index] = Row(
-            row.picture, row.method, row.steps, Scores(psnr=row.scores.psnr + (-1) ** (index // 2)), digest=row.digest
+    records = read_records(old)
+    for index, record in enumerate(records):
+        records[index] = Record(
+            record.picture,
+            record.method,
+            record.steps,
+            Scores(psnr=record.scores.psnr + (-1) ** (index // 2)),
+            digest=record.digest,
         )
-    write_rows(new, rows, {})
+    write_records(new, records, {})
     assert [one.verdict for one in compare(old, new)] == ["same"]
 
 
@@ -68,17 +72,17 @@ def test_chance_alone_is_seldom_called_a_change() -> None:
 
 def test_what_hangs_on_the_machine_is_compared_on_one_alone(tmp_path: Path) -> None:
     old, new = results(tmp_path / "old.jsonl"), results(tmp_path / "new.jsonl", slower=2)
-    assert "seconds_per_mp" in {change.figure for change in compare(old, new)}
+    assert "seconds_per_mp" in {change.metric for change in compare(old, new)}
     for path, threads in ((old, "1"), (new, "16")):
-        write_rows(path, read_rows(path), {"threads": threads})
+        write_records(path, read_records(path), {"threads": threads})
     assert other_machine(read_environment(old), read_environment(new)) == ("threads",)
-    assert "seconds_per_mp" not in {change.figure for change in compare(old, new)}
+    assert "seconds_per_mp" not in {change.metric for change in compare(old, new)}
 
 
 def test_a_file_that_is_no_text_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="not text"):
-        read_rows(tmp_path / "x.jsonl")
+        read_records(tmp_path / "x.jsonl")
 
 
 def test_other_inputs_do_not_compare(tmp_path: Path) -> None:
@@ -86,10 +90,10 @@ def test_other_inputs_do_not_compare(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="another picture"):
         compare(old, results(tmp_path / "new.jsonl", digest="other"))
     bordered = tmp_path / "bordered.jsonl"
-    write_rows(bordered, [replace(row, border=4) for row in read_rows(old)], {})
+    write_records(bordered, [replace(record, border=4) for record in read_records(old)], {})
     with pytest.raises(UsageError, match="border"):
         compare(old, bordered)
-    write_rows(tmp_path / "none.jsonl", [], {})
+    write_records(tmp_path / "none.jsonl", [], {})
     with pytest.raises(UsageError, match="in common"):
         compare(old, tmp_path / "none.jsonl")
     with pytest.raises(UsageError, match="No such file"):
@@ -104,21 +108,24 @@ def test_the_interval_holds_the_mean_and_narrows() -> None:
     assert many[1] - many[0] == pytest.approx(2 * 1.96 / 20, rel=0.2)
 
 
-def test_rows_survive_their_file_and_a_torn_last_line(tmp_path: Path) -> None:
-    path = results(tmp_path / "rows.jsonl", count=2)
-    rows = read_rows(path)
-    assert [(row.picture, row.key) for row in rows[:2]] == [("0", ("", "irflow", 1, "")), ("0", ("", "input", 0, ""))]
-    assert np.isnan(rows[0].scores.vif)
+def test_records_survive_their_file_and_a_torn_last_line(tmp_path: Path) -> None:
+    path = results(tmp_path / "records.jsonl", count=2)
+    records = read_records(path)
+    assert [(record.picture, record.key) for record in records[:2]] == [
+        ("0", ("", "irflow", 1, "")),
+        ("0", ("", "input", 0, "")),
+    ]
+    assert np.isnan(records[0].scores.vif)
     whole = path.read_text()
     path.write_text(whole[:-30])
-    assert [row.picture for row in read_rows(path)] == ["0", "0", "1"]
+    assert [record.picture for record in read_records(path)] == ["0", "0", "1"]
     path.write_text("nonsense\n" + whole)
     with pytest.raises(UsageError, match="line 1"):
-        read_rows(path)
+        read_records(path)
 
 
 def test_a_figure_that_is_gone_is_told(tmp_path: Path) -> None:
     old, new = results(tmp_path / "old.jsonl"), tmp_path / "new.jsonl"
     assert lost(old, results(new)) == []
-    write_rows(new, [replace(row, scores=replace(row.scores, lpips=float("nan"))) for row in read_rows(old)], {})
+    write_records(new, [replace(record, scores=replace(record.scores, lpips=float("nan"))) for record in read_records(old)], {})
     assert lost(old, new) == [f"denoise, 1 step has no LPIPS in {new}"]

@@ -1,4 +1,4 @@
-"""Figures of one picture against scikit-image on the same bytes, and what is suspicious."""
+"""Metrics of one picture against scikit-image on the same bytes, and what is suspicious."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from drawn import scene
 from scipy.linalg import sqrtm
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from irflow_cli.bench import metrics as figures
+from irflow_cli.bench import metrics as metrics
 from irflow_cli.bench import perceptual
-from irflow_cli.bench.metrics import FIGURES, Scores, SetFigures, absent, doubts, left_out, mean_of, measure, shift_of
+from irflow_cli.bench.metrics import METRICS, Scores, SetMetrics, absent, doubts, left_out, mean_of, measure, shift_of
 from irflow_cli.bench.sets import unit
 
 BACKBONES = frozenset({"lpips", "dists"})
 
 
-def spoiled(clean: np.ndarray, seed: int = 0) -> np.ndarray:
+def degraded(clean: np.ndarray, seed: int = 0) -> np.ndarray:
     noise = np.random.default_rng(seed).normal(0, 12, clean.shape)
     return (clean + noise).clip(0, 255).round().astype(np.uint8)
 
 
 @pytest.mark.parametrize("border", [0, 4])
-def test_figures_are_those_of_the_bytes(border: int) -> None:
+def test_metrics_are_those_of_the_bytes(border: int) -> None:
     clean = scene(60, 70)
-    noisy = spoiled(clean)
+    noisy = degraded(clean)
     found = measure(noisy, clean, border, BACKBONES)
     inside = (slice(border, 60 - border), slice(border, 70 - border))
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255, "channel_axis": 2}
@@ -46,7 +46,7 @@ def test_equal_pictures_count_as_100_dB() -> None:
 
 def test_a_shifted_crop_and_another_range_are_caught() -> None:
     clean = scene(80, 90)
-    noisy = spoiled(clean)
+    noisy = degraded(clean)
     assert doubts(noisy, clean, "it") == ()
     for right, down in ((1, 0), (0, -1), (3, 2)):
         moved = np.roll(noisy, (down, right), (0, 1))
@@ -65,9 +65,9 @@ def test_missing_backbones_say_where_they_belong_and_nothing_is_downloaded(monke
     assert set(told) == {"lpips", "dists", "fid", "kid"}
     assert all(str(tmp_path / "checkpoints") in advice for advice in told.values())
     (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / str(FIGURES["lpips"].weights)).touch()
+    (tmp_path / "checkpoints" / str(METRICS["lpips"].weights)).touch()
     assert set(absent()) == {"dists", "fid", "kid"}
-    (tmp_path / "checkpoints" / figures.INCEPTION).touch()
+    (tmp_path / "checkpoints" / metrics.INCEPTION).touch()
     assert set(absent()) == {"dists"}
     there -= {"torchvision", "torch_fidelity"}
     assert "torchvision" in absent()["lpips"]
@@ -78,21 +78,21 @@ def test_missing_backbones_say_where_they_belong_and_nothing_is_downloaded(monke
     assert set(absent()) == set(perceptual.NEEDS)
     assert "irflow[metrics]" in absent()["vif"]
     assert "--no-deps" in absent()["st_lpips"]
-    assert set(left_out(("psnr", "ssim"))) == set(FIGURES) - {"psnr", "ssim", "nfe", "seconds_per_mp", "peak_mib"}
+    assert set(left_out(("psnr", "ssim"))) == set(METRICS) - {"psnr", "ssim", "nfe", "seconds_per_mp", "peak_mib"}
 
 
 @pytest.mark.parametrize("name", ["ssimulacra2", "flip", "st_lpips"])
 def test_perceptual_figures_know_the_way(name: str) -> None:
-    """Equal pictures have the best value, and more noise a worse one; the smallest picture that has the figure has it."""
+    """Equal pictures have the best value, and more noise a worse one; the smallest picture that has the metric has it."""
     pytest.importorskip(perceptual.NEEDS[name][0])
-    figure, clean = FIGURES[name], unit(scene(64, 80))
+    metric, clean = METRICS[name], unit(scene(64, 80))
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
-    assert figure.measure is not None
-    values = [float(figure.measure((clean + sigma / 255 * noise).clamp(0, 1), clean)) for sigma in (0, 10, 40)]
-    assert values == sorted(values, reverse=figure.higher)
-    assert values[0] == pytest.approx(100 if figure.higher else 0, abs=1e-4)
-    small = clean[..., : figure.smallest, : figure.smallest]
-    assert np.isfinite(float(figure.measure(small, small.flip(3))))
+    assert metric.measure is not None
+    values = [float(metric.measure((clean + sigma / 255 * noise).clamp(0, 1), clean)) for sigma in (0, 10, 40)]
+    assert values == sorted(values, reverse=metric.higher)
+    assert values[0] == pytest.approx(100 if metric.higher else 0, abs=1e-4)
+    small = clean[..., : metric.smallest, : metric.smallest]
+    assert np.isfinite(float(metric.measure(small, small.flip(3))))
 
 
 def test_what_a_library_imports_for_nothing_is_not_asked_of_anyone() -> None:
@@ -106,7 +106,7 @@ def test_what_a_library_imports_for_nothing_is_not_asked_of_anyone() -> None:
 
 def test_a_perceptual_figure_needs_no_library() -> None:
     clean = scene(180, 180)
-    found = measure(spoiled(clean), clean, 0, frozenset(perceptual.NEEDS))
+    found = measure(degraded(clean), clean, 0, frozenset(perceptual.NEEDS))
     assert 0.5 < found["ms_ssim"] < 1
 
 
@@ -119,14 +119,14 @@ class Features(torch.nn.Module):
 
 
 def test_sets_are_as_far_apart_as_their_features(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "inception", Features)
-    sets, count = SetFigures(frozenset({"lpips"})), 12
+    monkeypatch.setattr(metrics, "inception", Features)
+    sets, count = SetMetrics(frozenset({"lpips"})), 12
     features = []
     for seed in range(count):
         clean = scene(40, 48, seed)
         sets.add("same", "", clean, clean)
-        sets.add("other", "", spoiled(clean, seed), clean)
-        features.append([Features()(unit(one) * 255)[0].double().numpy() for one in (spoiled(clean, seed), clean)])
+        sets.add("other", "", degraded(clean, seed), clean)
+        features.append([Features()(unit(one) * 255)[0].double().numpy() for one in (degraded(clean, seed), clean)])
     same, other = sets.of("same", count), sets.of("other", count)
     assert same == {"fid": pytest.approx(0, abs=1e-3), "kid": pytest.approx(0, abs=0.02)}
     one, two = np.array(features).transpose(1, 0, 2)
@@ -143,7 +143,7 @@ def test_sets_are_as_far_apart_as_their_features(monkeypatch: pytest.MonkeyPatch
 
 def test_means_are_over_all_or_none() -> None:
     mean = mean_of([Scores(psnr=20), Scores(psnr=30, vif=0.5, fid=4)])
-    assert (mean.psnr, mean.fid) == (25, 4)  # a figure of the set stands with one picture
+    assert (mean.psnr, mean.fid) == (25, 4)  # a metric of the set stands with one picture
     assert np.isnan(mean.vif)
     assert np.isnan(mean.lpips)
 
@@ -164,5 +164,5 @@ def test_faults_of_programs_are_told(change: Callable[[np.ndarray], np.ndarray],
     clean = scene(96, 120, 4)
     clean[..., 2] //= 2
     assert doubts(clean, clean, "it") == ()
-    assert doubts(spoiled(clean, 1), clean, "it") == ()
+    assert doubts(degraded(clean, 1), clean, "it") == ()
     assert any(told in doubt for doubt in doubts(np.ascontiguousarray(change(clean)), clean, "it"))

@@ -1,4 +1,4 @@
-"""Test sets: pairs by name in every layout, pictures spoiled on the fly."""
+"""Test sets: pairs by name in every layout, pictures degraded on the fly."""
 
 from __future__ import annotations
 
@@ -198,4 +198,4 @@ def test_unseen_degradations_are_repeatable_and_not_trained_on(name: str) -> Non
     assert 0.003 < float((one - clean).abs().mean()) < 0.25
     assert name not in DEGRADATIONS
     assert name not in {part.kind for parts in PARTS.values() for part in parts}
-    assert name in {spoiler.name for spoiler in parse_degrade("unseen", entry.task)}
+    assert name in {corruption.name for corruption in parse_degrade("unseen", entry.task)}

@@ -13,7 +13,7 @@ from drawn import scene
 from PIL import Image
 
 from irflow_cli.bench import plots
-from irflow_cli.bench.records import read_rows
+from irflow_cli.bench.records import read_records
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_a_suite_fills_the_readme_and_a_difference_is_found(measured, pairs, tin
     text = readme.read_text()
     assert text.startswith("before\n<!-- bench tiny -->\n`irflow bench set/ --task derain --steps 1`\n\n| Tiny, 2 pictures")
     assert text.endswith("<!-- /bench -->\n<!-- bench absent -->\nkept\n<!-- /bench -->\nafter\n")
-    assert len(read_rows(tmp_path / suite.STORE / "tiny.jsonl")) == 4
+    assert len(read_records(tmp_path / suite.STORE / "tiny.jsonl")) == 4
     assert "other weights or code" in suite.page_problems(tmp_path, "readme")[0]  # than those that ship
     assert problems() == ["README.md's table absent has no results in benchmarks/results/absent.jsonl"]
     readme.write_text(text.replace("derain, 1 step | ", "derain, 1 step | 9"))
@@ -89,15 +89,15 @@ def test_a_suite_fills_the_readme_and_a_difference_is_found(measured, pairs, tin
         (pairs / kind / "one.png").unlink()
     partial = measured("readme", "--checkpoint", checkpoint)
     assert "has 1 pictures, the set 2" in partial.err
-    assert len(read_rows(tmp_path / suite.STORE / "tiny.jsonl")) == 4  # what was measured on the whole set stays
+    assert len(read_records(tmp_path / suite.STORE / "tiny.jsonl")) == 4  # what was measured on the whole set stays
     script.write_text("raise SystemExit(3)")
     failed = measured("readme", "--checkpoint", checkpoint)
     assert (failed.code, "benchmarks/speed.py failed (3)" in failed.err) == (5, True)
 
 
 def test_a_suite_of_curves_fills_its_page_and_draws_them(measured, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:
-    walks = {"grids": ("released", "uniform"), "source_noises": (0, 10), "plotted": True}
-    monkeypatch.setitem(suite.SUITES, "curves", {"tiny": suite.Entry("set", 2, "Tiny", "derain", steps=(1, 2), **walks)})
+    sweep = {"grids": ("released", "uniform"), "source_noises": (0, 10), "plotted": True}
+    monkeypatch.setitem(suite.SUITES, "curves", {"tiny": suite.Entry("set", 2, "Tiny", "derain", steps=(1, 2), **sweep)})
     page = tmp_path / suite.PAGES["curves"]
     page.parent.mkdir()
     page.write_text("<!-- bench tiny -->\n<!-- /bench -->\n")

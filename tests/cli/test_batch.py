@@ -537,7 +537,7 @@ def test_pictures_that_do_not_fit_the_memory_together_are_worked_on_alone(
 ) -> None:
     for name in ("a", "b"):
         picture_file(f"in/{name}.png")
-    real = Restorer.restore_alike
+    real = Restorer.restore_batch
 
     def together(self: Restorer, pictures: list[Picture], *rest: object) -> object:
         if len(pictures) > 1:
@@ -545,7 +545,7 @@ def test_pictures_that_do_not_fit_the_memory_together_are_worked_on_alone(
             raise MemoryError
         return real(self, pictures, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Restorer, "restore_alike", together)
+    monkeypatch.setattr(Restorer, "restore_batch", together)
     assert restore(tmp_path / "in", "-o", tmp_path / "out", "--batch", 2).code == 0
     assert restore(tmp_path / "in", "-o", tmp_path / "alone").code == 0
     for name in ("a.png", "b.png"):

@@ -19,11 +19,11 @@ import torch
 from drawn import scene
 from PIL import Image
 
-from irflow_cli.bench import baselines as peers
+from irflow_cli.bench import baselines as baselines
 from irflow_cli.bench import methods, plots, run, speed
-from irflow_cli.bench import metrics as figures
-from irflow_cli.bench.metrics import FIGURES, Scores
-from irflow_cli.bench.records import Row, markdown, read_rows
+from irflow_cli.bench import metrics as metrics
+from irflow_cli.bench.metrics import METRICS, Scores
+from irflow_cli.bench.records import Record, markdown, read_records
 from irflow_cli.engines.restorer import Restorer, RestoreSettings
 from irflow_cli.errors import ImageError
 from irflow_cli.images.decode import read_picture
@@ -81,16 +81,20 @@ def counted(monkeypatch) -> list[str]:
 
 
 def lines(text: str) -> list[dict]:
-    """Return the rows among lines of JSON."""
-    return [row for row in map(json.loads, text.splitlines()) if "environment" not in row]
+    """Return the records among lines of JSON."""
+    return [record for record in map(json.loads, text.splitlines()) if "environment" not in record]
 
 
-def test_walks_are_every_combination_and_each_is_told_apart(pairs, bench) -> None:
+def test_settings_are_every_combination_and_each_is_told_apart(pairs, bench) -> None:
     done = bench(pairs, "--steps", "1,2", "--grid", "released,uniform", "--strength", "0.5,1", "--json")
-    names = [(row["steps"], row["variant"]) for row in lines(done.out) if row["picture"] == "one" and row["method"] == "irflow"]
+    names = [
+        (record["steps"], record["variant"])
+        for record in lines(done.out)
+        if record["picture"] == "one" and record["method"] == "irflow"
+    ]
     assert len(set(names)) == len(names) == 8
     assert (2, "uniform grid, strength 0.5") in names
-    results = {(row["steps"], row["variant"]): row["psnr"] for row in lines(done.out) if row["picture"] == "one"}
+    results = {(record["steps"], record["variant"]): record["psnr"] for record in lines(done.out) if record["picture"] == "one"}
     assert results[1, "released grid"] != results[2, "released grid"] != results[2, "released grid, strength 0.5"]
 
 
@@ -101,29 +105,29 @@ class Means(torch.nn.Module):
         return pixels.float().mean((2, 3))
 
 
-def test_figures_of_sets_stand_with_their_last_picture(tmp_path, bench, monkeypatch) -> None:
-    for seed in range(figures.LEAST):
+def test_metrics_of_sets_stand_with_their_last_picture(tmp_path, bench, monkeypatch) -> None:
+    for seed in range(metrics.LEAST):
         (tmp_path / "set").mkdir(exist_ok=True)
         Image.fromarray(scene(24, 24, seed)).save(tmp_path / "set" / f"{seed}.png")
-    monkeypatch.setattr(figures, "inception", Means)
-    monkeypatch.setattr(figures, "absent", lambda: {})
+    monkeypatch.setattr(metrics, "inception", Means)
+    monkeypatch.setattr(metrics, "absent", lambda: {})
     monkeypatch.setattr(run, "measure", lambda *rest: {"psnr": 20.0})
-    monkeypatch.setattr(run, "due", lambda *rest: {"psnr": FIGURES["psnr"]})
+    monkeypatch.setattr(run, "due", lambda *rest: {"psnr": METRICS["psnr"]})
     done = bench(tmp_path / "set", "--degrade", "rain:0.5,rain:1", "--report", tmp_path / "out")
     header, _, *body = [line.split(" | ") for line in done.out.splitlines() if line.startswith("|")]
     assert len(body) == 4
     assert all(float(cells[header.index("FID")]) > 0 for cells in body)
-    stored = read_rows(tmp_path / "out" / "results.jsonl")
-    assert {row.picture for row in stored if row.scores.fid == row.scores.fid} == {stored[-1].picture}
+    stored = read_records(tmp_path / "out" / "results.jsonl")
+    assert {record.picture for record in stored if record.scores.fid == record.scores.fid} == {stored[-1].picture}
     whole = (tmp_path / "out" / "results.jsonl").read_text()
     for lines_left in (-1, -9, None):  # a run that was broken off goes on with the features of what it has
         (tmp_path / "out" / "results.jsonl").write_text("".join(whole.splitlines(True)[:lines_left]))
         assert bench(tmp_path / "set", "--degrade", "rain:0.5,rain:1", "--report", tmp_path / "out").code == 0
-        again = read_rows(tmp_path / "out" / "results.jsonl")
-        assert [(row.scores.fid, row.scores.kid) for row in again[-4:]] == [
-            (row.scores.fid, row.scores.kid) for row in stored[-4:]
+        again = read_records(tmp_path / "out" / "results.jsonl")
+        assert [(record.scores.fid, record.scores.kid) for record in again[-4:]] == [
+            (record.scores.fid, record.scores.kid) for record in stored[-4:]
         ]
-        assert {row.picture for row in again if row.scores.fid == row.scores.fid} == {again[-1].picture}
+        assert {record.picture for record in again if record.scores.fid == record.scores.fid} == {again[-1].picture}
     next((tmp_path / "out" / "results.features").iterdir()).unlink()
     again = bench(tmp_path / "set", "--degrade", "rain:0.5,rain:1", "--report", tmp_path / "out")
     assert "FID and KID need the whole set" in again.err
@@ -138,13 +142,13 @@ def test_an_interrupted_run_goes_on_where_it_stopped(pairs, bench, counted, tmp_
     counted.clear()
     assert bench(pairs, "--report", out).code == 0
     assert counted == ["two <b>"]
-    again = [{k: v for k, v in row.items() if k not in ("seconds_per_mp", "peak_mib")} for row in lines(whole)]
+    again = [{k: v for k, v in record.items() if k not in ("seconds_per_mp", "peak_mib")} for record in lines(whole)]
     kept = lines((out / "results.jsonl").read_text())
-    assert [{k: v for k, v in row.items() if k not in ("seconds_per_mp", "peak_mib")} for row in kept] == again
+    assert [{k: v for k, v in record.items() if k not in ("seconds_per_mp", "peak_mib")} for record in kept] == again
     counted.clear()
-    refused = bench(pairs, "--report", out, "--steps", "2")  # whose rows would take the place of those
+    refused = bench(pairs, "--report", out, "--steps", "2")  # whose records would take the place of those
     assert (refused.code, "holds derain, 1 step too" in refused.err) == (2, True)
-    assert bench(pairs, "--report", out, "--steps", "1,2").code == 0  # another walk: the others' rows are kept
+    assert bench(pairs, "--report", out, "--steps", "1,2").code == 0  # another trajectory: the others' records are kept
     assert counted == ["one", "two <b>"]
     Image.fromarray(scene(64, 72, 9)).save(pairs / "clean" / "one.png")  # another picture under an old name
     Image.fromarray(scene(64, 72, 9) // 2).save(pairs / "degraded" / "one.png")
@@ -185,7 +189,7 @@ def test_the_report_is_one_page_that_holds_everything(pairs, bench, tmp_path) ->
     sliders = [attributes for tag, attributes in page.tags if tag == "input" and attributes.get("type") == "range"]
     assert len(sliders) == 2
     assert (out / "table.md").read_text().strip() == done.out.strip()
-    assert len(list((out / "pictures").rglob("*.webp"))) == 2 * 4  # input, two walks, clean
+    assert len(list((out / "pictures").rglob("*.webp"))) == 2 * 4  # input, two trajectories, clean
     with Image.open(next((out / "pictures").rglob("clean.webp"))) as view:
         assert view.size == (72, 64)
 
@@ -199,11 +203,11 @@ def test_a_report_without_matplotlib_says_where_its_plots_are(pairs, bench, tmp_
     assert "<svg" not in page
 
 
-def test_peers_get_the_same_inputs_and_failures_are_listed(pairs, bench, tool, tmp_path) -> None:
-    options = [part for what in ("", "fail", "crop", "range") for part in ("--peer-command", tool(what))]
+def test_namesget_the_same_inputs_and_failures_are_listed(pairs, bench, tool, tmp_path) -> None:
+    options = [part for what in ("", "fail", "crop", "range") for part in ("--baseline-command", tool(what))]
     done = bench(pairs, *options, "--report", tmp_path / "out", "--json")
     assert done.code == 1
-    found = {(row["picture"], row["method"].split()[-1]): row for row in lines(done.out)}
+    found = {(record["picture"], record["method"].split()[-1]): record for record in lines(done.out)}
     for name in ("one", "two <b>"):
         given, copied = found[name, "input"], found[name, next(key for _, key in found if key == "''" or key.endswith(".py"))]
         assert copied["psnr"] == given["psnr"]  # the tool copied its input
@@ -231,27 +235,27 @@ else:
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="memory is told by /proc")
 def test_the_memory_of_a_command_is_also_that_of_what_it_starts(tmp_path) -> None:
     (tmp_path / "large.py").write_text(LARGE)
-    used = peers.watched([sys.executable, str(tmp_path / "large.py"), "start"], tmp_path / "errors")
+    used = baselines.watched([sys.executable, str(tmp_path / "large.py"), "start"], tmp_path / "errors")
     assert 128 < used < 400
 
 
-def test_classical_peers_denoise(irflow, tmp_path) -> None:
+def test_classical_namesdenoise(irflow, tmp_path) -> None:
     (tmp_path / "photos").mkdir()
     Image.fromarray(scene(64, 72)).save(tmp_path / "photos" / "a.png")
     base = ("bench", tmp_path / "photos", "--task", "denoise", "--degrade", "noise:25", "--json", "--methods")
-    rows = {row["method"]: row for row in lines(irflow(*base, "opencv-nlm,nlm").out)}
-    assert list(rows) == ["input", "opencv-nlm", "nlm"]
-    assert all(row["psnr"] > rows["input"]["psnr"] + 3 for name, row in rows.items() if name != "input")
+    records = {record["method"]: record for record in lines(irflow(*base, "opencv-nlm,nlm").out)}
+    assert list(records) == ["input", "opencv-nlm", "nlm"]
+    assert all(record["psnr"] > records["input"]["psnr"] + 3 for name, record in records.items() if name != "input")
     told = irflow(*base, "opencv-nlm", "--sigma", 5)
-    assert lines(told.out)[1]["psnr"] < rows["opencv-nlm"]["psnr"] - 1  # the level that is told is the one that is used
+    assert lines(told.out)[1]["psnr"] < records["opencv-nlm"]["psnr"] - 1  # the level that is told is the one that is used
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         (("--methods", "magic"), 2, "opencv-nlm"),
-        (("--peer-command", "tool in out"), 2, "{in}"),
-        (("--peer", "none.pth"), 4, "does not exist"),
+        (("--baseline-command", "tool in out"), 2, "{in}"),
+        (("--baseline", "none.pth"), 4, "does not exist"),
         (("--border", "-1"), 2, "--border"),
         (("--task", "fog"), 2, "unknown task 'fog'; there are derain, denoise, deraindrop, inpaint, upscale"),
         (("--steps", "two"), 2, "--steps"),
@@ -273,8 +277,8 @@ def test_classical_peers_denoise(irflow, tmp_path) -> None:
         (("--task", "derain", "--presets", "fast"), 2, "give --steps"),
         (("--task", "derain", "--crop", "32"), 2, "not pairs"),
         (("--degrade", "noise:25,noise:15,noise:25"), 2, "--degrade has noise:25 more than once"),
-        (("--peer-command", "tool '{in} {out}"), 2, "No closing quotation"),
-        (("--peer-command", "./input {in} {out}"), 2, "cannot be called input"),
+        (("--baseline-command", "tool '{in} {out}"), 2, "No closing quotation"),
+        (("--baseline-command", "./input {in} {out}"), 2, "cannot be called input"),
         (("--methods", "opencv-nlm", "--grid", "uniform"), 2, "irflow's, which is not among --methods"),
         (("--task", "derain", "--speed", "0.1"), 2, "DATA has no meaning with --speed; leave it out"),
     ],
@@ -305,13 +309,13 @@ def test_what_cannot_be_measured_is_told_to_those_who_ask(pairs, bench, tmp_path
     refused = bench(pairs, "--metrics", "psnr,dists")
     assert (refused.code, "DISTS cannot be measured here" in refused.err, refused.err.count("\n")) == (2, True, 1)
     unknown = bench(pairs, "--metrics", "beauty")
-    assert (unknown.code, "no figure is called 'beauty'" in unknown.err) == (2, True)
+    assert (unknown.code, "no metric is called 'beauty'" in unknown.err) == (2, True)
 
 
-def test_figures_that_were_not_there_are_measured_later(pairs, bench, counted, tmp_path, monkeypatch) -> None:
-    known = figures.absent()
+def test_metrics_that_were_not_there_are_measured_later(pairs, bench, counted, tmp_path, monkeypatch) -> None:
+    known = metrics.absent()
     with monkeypatch.context() as early:
-        early.setattr(figures, "absent", lambda: {**known, "vif": "install it"})
+        early.setattr(metrics, "absent", lambda: {**known, "vif": "install it"})
         assert bench(pairs, "--report", tmp_path / "out").code == 0
     before = len(counted)
     assert bench(pairs, "--report", tmp_path / "out").code == 0
@@ -321,7 +325,7 @@ def test_figures_that_were_not_there_are_measured_later(pairs, bench, counted, t
     assert counted == []
 
 
-def test_rows_are_not_lost_when_measuring_them_again_is_broken_off(pairs, bench, tmp_path, monkeypatch) -> None:
+def test_records_are_not_lost_when_measuring_them_again_is_broken_off(pairs, bench, tmp_path, monkeypatch) -> None:
     out = tmp_path / "out"
     bench(pairs, "--report", out)
     whole = (out / "results.jsonl").read_text()
@@ -358,9 +362,11 @@ def test_a_method_without_memory_is_a_failure_and_no_case_of_the_first(pairs, be
     monkeypatch.setattr(methods.Restorer, "restore", restore)
     done = bench(pairs, "--report", tmp_path / "out", "--steps", "1,2", "--json")
     assert done.code == 1
-    assert {row["picture"] for row in lines(done.out) if row["error"]} == {"one"}
+    assert {record["picture"] for record in lines(done.out) if record["error"]} == {"one"}
     assert all(
-        row["error"] == "MemoryError" for row in lines(done.out) if row["picture"] == "one" and row["method"] == "irflow"
+        record["error"] == "MemoryError"
+        for record in lines(done.out)
+        if record["picture"] == "one" and record["method"] == "irflow"
     )
 
 
@@ -372,13 +378,13 @@ def test_a_picture_without_a_hole_needs_no_call(irflow, tiny_checkpoint, tmp_pat
     options = ("--masks", tmp_path / "m", "--checkpoint", tiny_checkpoint("prior"), "--json")
     done = irflow("bench", tmp_path / "set", "--task", "inpaint", *options)
     assert done.code == 0, done.err
-    assert [row["nfe"] for row in lines(done.out)] == [None, 0]
+    assert [record["nfe"] for record in lines(done.out)] == [None, 0]
 
 
 def test_a_command_that_takes_too_long_ends_with_all_that_it_started(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(peers, "TIMEOUT", 0.3)
+    monkeypatch.setattr(baselines, "TIMEOUT", 0.3)
     with pytest.raises(ImageError, match="took more than"):
-        peers.watched(["sh", "-c", f"sleep 1; touch {tmp_path / 'late'}; true"], tmp_path / "errors")
+        baselines.watched(["sh", "-c", f"sleep 1; touch {tmp_path / 'late'}; true"], tmp_path / "errors")
     time.sleep(1.2)
     assert not (tmp_path / "late").exists()
 
@@ -421,20 +427,22 @@ def clean_set(tmp_path: Path) -> Path:
     return folder
 
 
-def test_inpainting_is_measured_beside_its_peers(irflow, clean_set, tiny_checkpoint, tmp_path) -> None:
+def test_inpainting_is_measured_beside_its_baselines(irflow, clean_set, tiny_checkpoint, tmp_path) -> None:
     command = ("bench", clean_set, "--task", "inpaint", "--checkpoint", tiny_checkpoint("prior"), "--json")
-    peers_ = "irflow,telea,navier-stokes,biharmonic"
-    done = irflow(*command, "--degrade", "thin,pixels:0.7", "--methods", peers_, "--presets", "fast,restora:2:1", "--crop", 64)
+    names = "irflow,telea,navier-stokes,biharmonic"
+    done = irflow(*command, "--degrade", "thin,pixels:0.7", "--methods", names, "--presets", "fast,restora:2:1", "--crop", 64)
     assert done.code == 0, done.err
-    rows = [json.loads(line) for line in done.out.splitlines()]
-    assert len(rows) == 2 * 2 * 6
+    records = [json.loads(line) for line in done.out.splitlines()]
+    assert len(records) == 2 * 2 * 6
     for kind in ("thin", "pixels:0.7"):
-        means = {row["method"]: row["psnr"] for row in rows if row["degrade"] == kind and row["picture"] == "0"}
+        means = {
+            record["method"]: record["psnr"] for record in records if record["degrade"] == kind and record["picture"] == "0"
+        }
         assert means["telea"] > means["input"] + 3
         assert means["biharmonic"] > means["input"] + 3
-    ours = next(row for row in rows if row["method"] == "irflow")
+    ours = next(record for record in records if record["method"] == "irflow")
     assert (ours["variant"], ours["nfe"]) == ("fast", 1)
-    assert {row["nfe"] for row in rows if row["variant"] == "restora:2:1"} == {3}
+    assert {record["nfe"] for record in records if record["variant"] == "restora:2:1"} == {3}
     assert ours["parameters"] > 0
 
 
@@ -447,16 +455,18 @@ def test_masks_of_a_folder_go_with_every_picture(irflow, clean_set, tiny_checkpo
     command = ("bench", clean_set, "--task", "inpaint", "--methods", "telea", "--masks", tmp_path / "strokes", "--json")
     done = irflow(*command, "--crop", 64)
     assert done.code == 0, done.err
-    rows = [json.loads(line) for line in done.out.splitlines()]
-    assert sorted({row["picture"] for row in rows}) == [f"{picture} m{mask}" for picture in (0, 1) for mask in (0, 1, 2)]
-    assert {row["degrade"] for row in rows} == {"strokes"}
+    records = [json.loads(line) for line in done.out.splitlines()]
+    assert sorted({record["picture"] for record in records}) == [
+        f"{picture} m{mask}" for picture in (0, 1) for mask in (0, 1, 2)
+    ]
+    assert {record["degrade"] for record in records} == {"strokes"}
     clean = read_picture(clean_set / "0.png").rgb8()[3:67, 8:72].astype(float)
-    spoiled = clean.copy()
-    spoiled[:8, 20:40] = 0
-    wanted = 10 * np.log10(255**2 / np.mean((clean - spoiled) ** 2))
-    assert next(row["psnr"] for row in rows if row["picture"] == "0 m0" and row["method"] == "input") == pytest.approx(
-        wanted, abs=1e-3
-    )
+    degraded = clean.copy()
+    degraded[:8, 20:40] = 0
+    wanted = 10 * np.log10(255**2 / np.mean((clean - degraded) ** 2))
+    assert next(
+        record["psnr"] for record in records if record["picture"] == "0 m0" and record["method"] == "input"
+    ) == pytest.approx(wanted, abs=1e-3)
     whole = irflow(*command)  # the masks do not have the size of the whole pictures
     assert (whole.code, "--crop cuts it" in whole.err) == (1, True)
 
@@ -476,10 +486,10 @@ def test_enlarging_is_measured_beside_interpolation(irflow, clean_set, tiny_chec
     )
     done = irflow(*command, "--methods", "irflow,bicubic,lanczos", "--presets", "fast")
     assert done.code == 0, done.err
-    rows = [json.loads(line) for line in done.out.splitlines()]
-    assert len(rows) == 2 * 4
-    assert not any(row["error"] for row in rows)
-    psnr = {row["method"]: row["psnr"] for row in rows if row["picture"] == "0"}
+    records = [json.loads(line) for line in done.out.splitlines()]
+    assert len(records) == 2 * 4
+    assert not any(record["error"] for record in records)
+    psnr = {record["method"]: record["psnr"] for record in records if record["picture"] == "0"}
     assert psnr["bicubic"] > 15
 
 
@@ -504,9 +514,9 @@ def test_the_prior_denoises_beside_the_flow(irflow, clean_set, tiny_checkpoint, 
         25,
     )
     assert done.code == 0, done.err
-    rows = [json.loads(line) for line in done.out.splitlines()]
-    assert {row["method"] for row in rows} == {"input", "irflow", "irflow-prior"}
-    assert all(row["psnr"] > 10 for row in rows)
+    records = [json.loads(line) for line in done.out.splitlines()]
+    assert {record["method"] for record in records} == {"input", "irflow", "irflow-prior"}
+    assert all(record["psnr"] > 10 for record in records)
 
 
 def test_compare_tells_what_got_worse(irflow, pairs, bench, tmp_path) -> None:
@@ -516,31 +526,31 @@ def test_compare_tells_what_got_worse(irflow, pairs, bench, tmp_path) -> None:
     assert bench(pairs, "--report", tmp_path / "old").code == 0
     assert bench(pairs, "--report", tmp_path / "new", "--strength", "1").code == 0
     old, new = (tmp_path / name / "results.jsonl" for name in ("old", "new"))
-    rows = lines(new.read_text())
-    for row in rows:
-        row.update(seconds_per_mp=None, peak_mib=None)
-    new.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    records = lines(new.read_text())
+    for record in records:
+        record.update(seconds_per_mp=None, peak_mib=None)
+    new.write_text("".join(json.dumps(record) + "\n" for record in records))
     same = irflow("bench", "--compare", old, new)
     assert same.code == 0
-    assert "no figure of quality got worse" in same.err
-    for row in rows:
-        row["psnr"] -= 0.5 if row["method"] == "irflow" else 0
-    new.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert "no metric of quality got worse" in same.err
+    for record in records:
+        record["psnr"] -= 0.5 if record["method"] == "irflow" else 0
+    new.write_text("".join(json.dumps(record) + "\n" for record in records))
     worse = irflow("bench", "--compare", old, new)
     assert worse.code == 1
     assert [line.split("|")[-2].strip() for line in worse.out.splitlines() if "| PSNR |" in line] == ["worse"]
     assert irflow("bench", "--compare", new, old).code == 0
-    for row in rows:
-        row.update(psnr=row["psnr"] + 0.6, peak_mib=100.0, seconds_per_mp=9.0)
-    new.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for record in records:
+        record.update(psnr=record["psnr"] + 0.6, peak_mib=100.0, seconds_per_mp=9.0)
+    new.write_text("".join(json.dumps(record) + "\n" for record in records))
     cheap = tmp_path / "cheap.jsonl"
-    cheap.write_text("".join(json.dumps({**row, "peak_mib": 50.0}) + "\n" for row in rows))
+    cheap.write_text("".join(json.dumps({**record, "peak_mib": 50.0}) + "\n" for record in records))
     costly = irflow("bench", "--compare", cheap, new)  # what hangs on the hour is told, and no reason to fail
     assert costly.code == 0
     assert any("| MiB |" in line and "| worse |" in line for line in costly.out.splitlines())
 
 
-def test_rows_made_in_another_way_are_measured_again(pairs, bench, counted, tmp_path, monkeypatch) -> None:
+def test_records_made_in_another_way_are_measured_again(pairs, bench, counted, tmp_path, monkeypatch) -> None:
     out = tmp_path / "out"
     bench(pairs, "--report", out)
     counted.clear()
@@ -558,18 +568,22 @@ def test_a_command_is_another_when_its_program_is(tmp_path: Path) -> None:
     tool = tmp_path / "tool"
     tool.write_text("#!/bin/sh\n")
     tool.chmod(0o755)
-    before = peers.command(f"{tool} {{in}} {{out}}").identity
-    assert peers.command(f"{tool} {{in}} {{out}}").identity == before
+    before = baselines.command(f"{tool} {{in}} {{out}}").identity
+    assert baselines.command(f"{tool} {{in}} {{out}}").identity == before
     tool.write_text("#!/bin/sh\necho\n")
-    assert peers.command(f"{tool} {{in}} {{out}}").identity != before
+    assert baselines.command(f"{tool} {{in}} {{out}}").identity != before
 
 
 def test_names_of_commands_mean_nothing_to_the_plots() -> None:
     if not plots.can_plot():
         pytest.skip("no matplotlib")
     scores = Scores(psnr=20, vif=0.5, seconds_per_mp=1.0)
-    rows = [Row("a", "input", 0, Scores()), Row("a", "sh -c cp $1 o_%_.png; mv $2", 0, scores), Row("a", "_x", 0, scores)]
-    [(_, svg)] = plots.plots_of(rows)
+    records = [
+        Record("a", "input", 0, Scores()),
+        Record("a", "sh -c cp $1 o_%_.png; mv $2", 0, scores),
+        Record("a", "_x", 0, scores),
+    ]
+    [(_, svg)] = plots.plots_of(records)
     assert "cp $1 o_%_.png" in svg
     assert ">x<" in svg
 
@@ -591,15 +605,15 @@ def test_a_browser_shows_the_report(pairs, bench, tmp_path: Path) -> None:
 def test_compare_tells_what_is_gone(irflow, pairs, bench, tmp_path) -> None:
     assert bench(pairs, "--report", tmp_path / "old", "--steps", "1,2").code == 0
     old, new = tmp_path / "old" / "results.jsonl", tmp_path / "new.jsonl"
-    rows = lines(old.read_text())
-    new.write_text("".join(json.dumps(row) + "\n" for row in rows if row["steps"] != 2))
+    records = lines(old.read_text())
+    new.write_text("".join(json.dumps(record) + "\n" for record in records if record["steps"] != 2))
     gone = irflow("bench", "--compare", old, new)
     assert (gone.code, "derain, 2 steps is not there" in gone.err) == (1, True)
-    for row in rows:
-        row["error"] = "no memory" if (row["steps"], row["picture"]) == (2, "one") else None
-    new.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for record in records:
+        record["error"] = "no memory" if (record["steps"], record["picture"]) == (2, "one") else None
+    new.write_text("".join(json.dumps(record) + "\n" for record in records))
     gone = irflow("bench", "--compare", old, new)
-    assert (gone.code, "derain, 2 steps has no figures of 1 pictures, such as one" in gone.err) == (1, True)
+    assert (gone.code, "derain, 2 steps has no metrics of 1 pictures, such as one" in gone.err) == (1, True)
 
 
 def test_a_border_that_leaves_nothing_is_a_failure(pairs, bench) -> None:
@@ -613,9 +627,11 @@ def test_a_picture_that_cannot_be_read_is_a_failure_and_the_others_are_measured(
     done = bench(pairs, "--report", tmp_path / "out")
     assert done.code == 1
     assert "one.png: damaged or incomplete" in done.err
-    rows = {(row["picture"], row["method"]): row for row in lines((tmp_path / "out" / "results.jsonl").read_text())}
-    assert all(rows["one", method]["error"] and rows["one", method]["psnr"] is None for method in ("input", "irflow"))
-    assert all(rows["two <b>", method]["error"] is None for method in ("input", "irflow"))
+    records = {
+        (record["picture"], record["method"]): record for record in lines((tmp_path / "out" / "results.jsonl").read_text())
+    }
+    assert all(records["one", method]["error"] and records["one", method]["psnr"] is None for method in ("input", "irflow"))
+    assert all(records["two <b>", method]["error"] is None for method in ("input", "irflow"))
     assert "damaged or incomplete" in (tmp_path / "out" / "report.html").read_text()
 
 
@@ -646,25 +662,27 @@ def test_other_networks_are_brought_in_by_spandrel(pairs, bench, irflow, tmp_pat
     monkeypatch.setitem(sys.modules, "spandrel", library)
     (tmp_path / "half.pth").write_bytes(b"weights")
     own = tiny_checkpoint("all-in-one")
-    rows = {r["method"]: r for r in lines(bench(pairs, "--peer", tmp_path / "half.pth", "--peer", own, "--json").out)}
-    assert list(rows) == ["input", "irflow", "half", f"irflow {own.stem}"]
-    assert rows["half"]["parameters"] == 12
+    records = {
+        r["method"]: r for r in lines(bench(pairs, "--baseline", tmp_path / "half.pth", "--baseline", own, "--json").out)
+    }
+    assert list(records) == ["input", "irflow", "half", f"irflow {own.stem}"]
+    assert records["half"]["parameters"] == 12
     clean, degraded = (np.array(Image.open(pairs / kind / "two <b>.png")).astype(float) for kind in ("clean", "degraded"))
     error = ((np.round(degraded / 2) - clean) ** 2).mean()
-    assert rows["half"]["psnr"] == pytest.approx(10 * np.log10(255**2 / error), abs=0.02)
+    assert records["half"]["psnr"] == pytest.approx(10 * np.log10(255**2 / error), abs=0.02)
     Descriptor.scale = 2
-    assert bench(pairs, "--peer", tmp_path / "half.pth").code == 4
+    assert bench(pairs, "--baseline", tmp_path / "half.pth").code == 4
     Descriptor.__call__ = lambda self, image, *mask: (image if mask else image.repeat(1, 1, 2, 2)) / 2  # type: ignore[method-assign]
-    prior = ("--checkpoint", tiny_checkpoint("prior"), "--peer", tmp_path / "half.pth", "--json")
+    prior = ("--checkpoint", tiny_checkpoint("prior"), "--baseline", tmp_path / "half.pth", "--json")
     larger = irflow("bench", pairs / "clean", "--task", "upscale", "--degrade", "area:2", *prior)
-    assert {row["method"] for row in lines(larger.out) if row["error"] is None} == {"input", "irflow", "half"}
+    assert {record["method"] for record in lines(larger.out) if record["error"] is None} == {"input", "irflow", "half"}
     hole = ("bench", pairs / "clean", "--task", "inpaint", "--degrade", "thin", *prior)
     assert irflow(*hole).code == 4
     Descriptor.scale = 1
     library.MaskedImageModelDescriptor = Descriptor  # type: ignore[attr-defined]
-    assert {row["method"] for row in lines(irflow(*hole).out) if row["error"] is None} == {"input", "irflow", "half"}
+    assert {record["method"] for record in lines(irflow(*hole).out) if record["error"] is None} == {"input", "irflow", "half"}
     monkeypatch.setitem(sys.modules, "spandrel", None)
-    assert "irflow[peers]" in bench(pairs, "--peer", tmp_path / "half.pth").err
+    assert "irflow[baselines]" in bench(pairs, "--baseline", tmp_path / "half.pth").err
 
 
 def test_memory_of_a_call_is_counted() -> None:
@@ -682,7 +700,7 @@ def test_memory_of_a_call_is_counted() -> None:
 
 def test_a_command_that_does_not_exist_is_a_failure() -> None:
     with pytest.raises(Exception, match="No such file"):
-        peers.command("no-such-tool-anywhere {in} {out}").run(np.zeros((4, 4, 3), np.uint8))
+        baselines.command("no-such-tool-anywhere {in} {out}").run(np.zeros((4, 4, 3), np.uint8))
 
 
 def test_speed_is_work_over_time(tiny_checkpoint, monkeypatch, irflow) -> None:
@@ -728,6 +746,6 @@ def test_the_speed_of_a_prior_is_that_of_its_commands(task: str, tiny_checkpoint
     assert (spare.code, "--steps has no meaning with --speed" in spare.err) == (2, True)
 
 
-def test_tables_are_markdown_and_every_figure_has_a_title() -> None:
+def test_tables_are_markdown_and_every_metric_has_a_title() -> None:
     assert markdown([["a|b", "c"], ["d", "e"]]) == ["| a\\|b | c |", "|---|---|", "| d | e |"]
-    assert len({figure.title for figure in FIGURES.values()}) == len(FIGURES)
+    assert len({metric.title for metric in METRICS.values()}) == len(METRICS)

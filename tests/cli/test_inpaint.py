@@ -20,7 +20,7 @@ from irflow_cli.engines import upscaler as upscale
 from irflow_cli.engines.crops import MARGIN, crops_of
 from irflow_cli.engines.holes import Hole, spread_hole
 from irflow_cli.engines.inpainter import Inpainter
-from irflow_cli.engines.prior import PRESETS, Preset, Prior, WalkSettings
+from irflow_cli.engines.prior import PRESETS, Prior, SamplerSettings, Schedule
 from irflow_cli.errors import DeviceError, ImageError, UsageError
 from irflow_cli.flow.guided import GUIDED
 from irflow_cli.images.decode import read_picture
@@ -66,7 +66,7 @@ def test_a_walk_that_does_not_fit_the_memory_begins_again_in_smaller_windows(
     inside = np.zeros((200, 240), bool)
     inside[60:140, 60:180] = True
     picture = Picture(scene(200, 240), None, "PNG")
-    inpainter = Inpainter(WalkSettings(checkpoint=str(tiny_checkpoint("prior")), steps=2))
+    inpainter = Inpainter(SamplerSettings(checkpoint=str(tiny_checkpoint("prior")), steps=2))
     monkeypatch.setattr(UNet, "forward", forward)
     if room < 64:
         with pytest.raises(DeviceError, match="out of memory"):
@@ -127,8 +127,8 @@ def test_holes_of_every_shape_are_filled(tiny_checkpoint, name: str) -> None:
     assert inside.shape == (50, 70)
     assert 0 < inside.mean() < 1
     picture = Picture(scene(50, 70), None, "PNG")
-    walk = WalkSettings(steps=2, checkpoint=str(tiny_checkpoint("prior")))
-    filled = Inpainter(walk).fill(picture, Hole(inside))
+    settings = SamplerSettings(steps=2, checkpoint=str(tiny_checkpoint("prior")))
+    filled = Inpainter(settings).fill(picture, Hole(inside))
     assert np.array_equal(filled.pixels[~inside], picture.pixels[~inside])
     assert not np.array_equal(filled.pixels, picture.pixels)
 
@@ -144,8 +144,8 @@ def test_the_seed_decides_and_the_batch_does_not(tiny_checkpoint) -> None:
     picture = Picture(scene(300, 400), None, "PNG")
     inside = np.zeros((300, 400), bool)
     inside[20:28, 30:60] = inside[200:230, 300:310] = True
-    walk = WalkSettings(steps=3, checkpoint=str(tiny_checkpoint("prior")))
-    inpainter = Inpainter(walk)
+    settings = SamplerSettings(steps=3, checkpoint=str(tiny_checkpoint("prior")))
+    inpainter = Inpainter(settings)
 
     def filled(inside: np.ndarray, seed: int = 0) -> np.ndarray:
         return inpainter.fill(picture, Hole(inside), seed).pixels
@@ -161,7 +161,7 @@ def test_a_walk_that_stops_early_ends_elsewhere(tiny_checkpoint) -> None:
     checkpoint, inside = str(tiny_checkpoint("prior")), HOLES["box"](48, 48, np.random.default_rng(0))
     picture, hole = Picture(scene(48, 48), None, "PNG"), Hole(inside)
     ends = [
-        Inpainter(WalkSettings("paper", steps=4, stop=stop, checkpoint=checkpoint)).fill(picture, hole).pixels
+        Inpainter(SamplerSettings("paper", steps=4, stop=stop, checkpoint=checkpoint)).fill(picture, hole).pixels
         for stop in (None, 0.75, 0.9)  # four equal steps are at 0.75 before the last
     ]
     assert np.array_equal(ends[0], ends[1])
@@ -172,7 +172,7 @@ def test_a_walk_that_stops_early_ends_elsewhere(tiny_checkpoint) -> None:
 def test_windows_of_a_large_hole_leave_no_seam(tiny_checkpoint, sampler: str) -> None:
     picture = Picture(scene(160, 200), None, "PNG")
     inside = HOLES["thin"](160, 200, np.random.default_rng(3))
-    inpainter = Inpainter(WalkSettings(sampler=sampler, steps=2, checkpoint=str(tiny_checkpoint("prior"))))
+    inpainter = Inpainter(SamplerSettings(sampler=sampler, steps=2, checkpoint=str(tiny_checkpoint("prior"))))
     hole = Hole(inside)
     whole = inpainter.fill(picture, hole).pixels.astype(int)
     inpainter.prior.windows = (96, 32, inpainter.prior.net.multiple)
@@ -221,16 +221,16 @@ def test_pieces_of_a_long_scratch_know_what_was_filled_before(tiny_checkpoint, m
     line = np.zeros((1100, 1100), np.uint8)
     cv2.line(line, (20, 20), (1080, 1060), 1, 5)
     line[700:705, 100:105] = 1  # a hole of its own
-    inside, open_before, real = line > 0, [], Inpainter._walked
+    inside, open_before, real = line > 0, [], Inpainter._sampled
 
     def walked(self: Inpainter, pixels: np.ndarray, missing: np.ndarray, crops: list, seed: int) -> list[np.ndarray]:
         open_before.append((crops[0].turn, missing.sum()))
         assert (pixels[inside & ~missing] != 0).all()  # what is known by now was filled
         return real(self, pixels, missing, crops, seed)
 
-    monkeypatch.setattr(Inpainter, "_walked", walked)
+    monkeypatch.setattr(Inpainter, "_sampled", walked)
     picture = Picture(np.where(inside, 0, scene(1100, 1100)[..., 0].clip(9)).astype(np.uint8), None, "PNG")
-    inpainter = Inpainter(WalkSettings("fast", checkpoint=str(tiny_checkpoint("prior"))))
+    inpainter = Inpainter(SamplerSettings("fast", checkpoint=str(tiny_checkpoint("prior"))))
     inpainter.fill(picture, Hole(inside))
     turns, still_open = zip(*open_before, strict=True)
     assert turns == (0, 0, *range(1, len(turns) - 1))
@@ -251,24 +251,24 @@ def test_several_proposals_are_numbered_and_differ(inpaint, picture_file, mask_f
     assert "a-1.inpaint.png and 2 more exists" in again.err
 
 
-def test_several_proposals_need_files_and_a_walk_that_draws(inpaint, picture_file, mask_file) -> None:
+def test_several_proposals_need_files_and_a_sampler_that_draws(inpaint, picture_file, mask_file) -> None:
     source, mask = picture_file("a.png"), mask_file()
     piped = inpaint("-", "--mask", mask, "--samples", 2)
     assert (piped.code, "several files" in piped.err) == (2, True)
     for preset in ("fast", "default"):
         for more in ((), ("-n",)):
             mean = inpaint(source, "--mask", mask, "--samples", 2, "--preset", preset, "--steps", 1, *more)
-            assert (mean.code, "has one end" in mean.err) == (2, True)
+            assert (mean.code, "has one result" in mean.err) == (2, True)
 
 
 def test_calls_are_those_that_were_made(tiny_checkpoint) -> None:
     picture, inside = Picture(scene(64, 64), None, "PNG"), np.zeros((64, 64), bool)
     inside[20:22, 20:40] = True
 
-    def calls(**walk: object) -> float:
-        inpainter = Inpainter(WalkSettings(checkpoint=str(tiny_checkpoint("prior")), **walk))  # type: ignore[arg-type]
+    def calls(**settings: object) -> float:
+        inpainter = Inpainter(SamplerSettings(checkpoint=str(tiny_checkpoint("prior")), **settings))  # type: ignore[arg-type]
         inpainter.fill(picture, Hole(inside))
-        return inpainter.prior.asked / inpainter.prior.worked
+        return inpainter.prior.evaluated / inpainter.prior.worked
 
     assert calls(preset="fast") == 1
     assert calls(preset="paper") == 189
@@ -278,9 +278,9 @@ def test_calls_are_those_that_were_made(tiny_checkpoint) -> None:
     assert calls() == 1 + 1 / 4 + 1 / 16
     assert calls(steps=3) == 3 + 1 / 4 + 1 / 16
     assert calls(start=0.5) == 1 + 1 + 1 / 4 + 1 / 16
-    upscaler = upscale.Upscaler(WalkSettings(checkpoint=str(tiny_checkpoint("prior"))), 2)
+    upscaler = upscale.Upscaler(SamplerSettings(checkpoint=str(tiny_checkpoint("prior"))), 2)
     upscaler.enlarge(Picture(scene(20, 30), None, "PNG"))
-    assert upscaler.prior.asked / upscaler.prior.worked == 4
+    assert upscaler.prior.evaluated / upscaler.prior.worked == 4
 
 
 def test_a_format_that_codes_anew_is_told(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_a_hole_beside_another_is_not_taken_for_picture(tiny_checkpoint) -> None
     inside[20:380, 20:24] = inside[20:24, 20:380] = True
     inside[250:254, 250:254] = True  # within the box of the others, and far from them
     bright, dark = (np.where(inside[..., None], value, scene(400, 400)).astype(np.uint8) for value in (255, 0))
-    inpainter = Inpainter(WalkSettings(steps=1, checkpoint=str(tiny_checkpoint("prior"))))
+    inpainter = Inpainter(SamplerSettings(steps=1, checkpoint=str(tiny_checkpoint("prior"))))
     hole = Hole(inside)
     assert np.array_equal(*(inpainter.fill(Picture(pixels, None, "PNG"), hole).pixels for pixels in (bright, dark)))
 
@@ -303,7 +303,7 @@ def test_deep_in_a_hole_is_what_is_found_at_half_the_size(tiny_checkpoint) -> No
     checkpoint, inside = str(tiny_checkpoint("prior")), np.zeros((128, 128), bool)
     inside[40:88, 40:88] = True
     pixels = np.where(inside[..., None], 0, scene(128, 128)).astype(np.uint8)
-    default, fast = Inpainter(WalkSettings(checkpoint=checkpoint)), Inpainter(WalkSettings("fast", checkpoint=checkpoint))
+    default, fast = Inpainter(SamplerSettings(checkpoint=checkpoint)), Inpainter(SamplerSettings("fast", checkpoint=checkpoint))
 
     def filled(inpainter: Inpainter, pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
         hole = Hole(inside)
@@ -324,7 +324,7 @@ def test_floating_point_pixels_beyond_white_stay_outside(tiny_checkpoint) -> Non
     pixels = scene(64, 64).astype(np.float32) / 64
     mask = np.zeros((64, 64), bool)
     mask[20:30, 20:30] = True
-    inpainter = Inpainter(WalkSettings(steps=1, checkpoint=str(tiny_checkpoint("prior"))))
+    inpainter = Inpainter(SamplerSettings(steps=1, checkpoint=str(tiny_checkpoint("prior"))))
     filled = inpainter.fill(Picture(pixels, None, "TIFF"), spread_hole(mask, feather=3)).pixels
     outside = spread_hole(mask, feather=3).weight == 0
     assert filled.dtype == np.float32
@@ -383,9 +383,9 @@ def test_masks_below_folders_that_are_not_looked_into_are_not_missed(inpaint, pi
 @pytest.mark.parametrize("sampler", [name for name in GUIDED if name != "pixelwise"])
 def test_a_sampler_by_its_name_alone_takes_the_steps_it_needs(sampler: str, tiny_checkpoint) -> None:
     for preset in ("default", "fast", "best"):
-        walk = Prior(WalkSettings(preset, sampler, checkpoint=str(tiny_checkpoint("prior"))), "pixels").walk
-        assert walk.steps > 1
-        assert not walk.pyramid
+        schedule = Prior(SamplerSettings(preset, sampler, checkpoint=str(tiny_checkpoint("prior"))), "pixels").schedule
+        assert schedule.steps > 1
+        assert not schedule.pyramid
 
 
 @pytest.mark.parametrize("operator", ["area", "grid"])
@@ -396,8 +396,8 @@ def test_enlarged_transparency_holds_what_it_was(operator: str, kind: str, tiny_
     alpha[12:] = np.random.default_rng(0).integers(0, 256, (8, 24))
     alpha = (alpha / np.float32(255)).astype(kind) if kind == "float32" else alpha
     pixels = scene(20, 24) if kind == "uint8" else scene(20, 24) / np.float32(255)
-    walk = WalkSettings(checkpoint=str(tiny_checkpoint("prior")), steps=1)
-    large = upscale.Upscaler(walk, 2, operator).enlarge(Picture(pixels, alpha, "TIFF")).alpha
+    settings = SamplerSettings(checkpoint=str(tiny_checkpoint("prior")), steps=1)
+    large = upscale.Upscaler(settings, 2, operator).enlarge(Picture(pixels, alpha, "TIFF")).alpha
     assert large is not None
     assert (large.dtype, large.shape) == (alpha.dtype, (40, 48))
     assert large.min() >= 0
@@ -426,8 +426,8 @@ def test_masks_of_one_name_and_masks_without_pictures_are_told(inpaint, picture_
     assert "zzz.png: no picture has its name" in done.err
     assert "b.png: has no mask" in done.err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
-    rehearsed = inpaint(tmp_path / "in", "--mask", tmp_path / "m", "-o", tmp_path / "dry", "-n")
-    assert (rehearsed.code, "b.png: has no mask" in rehearsed.err) == (1, True)
+    dry_run = inpaint(tmp_path / "in", "--mask", tmp_path / "m", "-o", tmp_path / "dry", "-n")
+    assert (dry_run.code, "b.png: has no mask" in dry_run.err) == (1, True)
     mask_file("m/a.bmp")
     done = inpaint(source, "--mask", tmp_path / "m", "-o", tmp_path / "other.png")
     assert (done.code, "both called as a.png is" in done.err) == (2, True)
@@ -607,7 +607,7 @@ def test_an_enlarged_picture_holds_its_input(
 
 
 def test_tiles_of_an_enlarged_picture_leave_no_seam(tiny_checkpoint, monkeypatch) -> None:
-    upscaler = upscale.Upscaler(WalkSettings(checkpoint=str(tiny_checkpoint("prior"))), 2)
+    upscaler = upscale.Upscaler(SamplerSettings(checkpoint=str(tiny_checkpoint("prior"))), 2)
     ends = []
     for tile in (448, 160):
         monkeypatch.setattr(upscale, "TILE", tile)
@@ -639,16 +639,16 @@ def test_noise_goes_by_the_prior_too(irflow, tiny_checkpoint, picture_file, tmp_
     assert (flow.code, "not for a prior" in flow.err) == (4, True)
 
 
-def test_presets_are_walks() -> None:
+def test_presets_are_schedules() -> None:
     for name in PRESETS:
-        WalkSettings(name).check()
-    assert WalkSettings("paper").walk("pixels") == Preset("restora", 64, 1)
-    assert WalkSettings(sampler="restora", steps=5).walk("pixels").corrections == 1  # as its name says
-    assert WalkSettings("fast", steps=3, sampler="bridge").walk("means").corrections == 0
-    assert WalkSettings().walk("pixels") == WalkSettings("default").walk("pixels")
+        SamplerSettings(name).check()
+    assert SamplerSettings("paper").schedule("pixels") == Schedule("restora", 64, 1)
+    assert SamplerSettings(sampler="restora", steps=5).schedule("pixels").corrections == 1  # as its name says
+    assert SamplerSettings("fast", steps=3, sampler="bridge").schedule("means").corrections == 0
+    assert SamplerSettings().schedule("pixels") == SamplerSettings("default").schedule("pixels")
     assert len({tuple(row) for row in PRESETS.values()}) == 1
     with pytest.raises(UsageError):
-        WalkSettings("paper", steps=0).check()
+        SamplerSettings("paper", steps=0).check()
 
 
 def test_a_colour_that_is_nowhere_is_an_empty_mask() -> None:

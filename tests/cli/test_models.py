@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from foreign import OFFICIAL, PRIOR, numbers, official_shapes, prior_shapes
 from server import Server, serving
+from third_party import OFFICIAL, PRIOR, numbers, official_shapes, prior_shapes
 
 from irflow_cli.runtime import download
 from irflow_cli.runtime.checkpoints import shipped_folder

@@ -84,10 +84,10 @@ def damaged(data: bytes, draw: random.Random) -> bytes:
     """Return `data` cut off at a random place, or with one to eight bits turned over."""
     if draw.random() < 0.5:
         return data[: draw.randrange(len(data))]
-    spoiled = bytearray(data)
+    degraded = bytearray(data)
     for _ in range(draw.randint(1, 8)):
-        spoiled[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
-    return bytes(spoiled)
+        degraded[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+    return bytes(degraded)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -186,7 +186,7 @@ def test_a_killed_command_leaves_whole_files_and_goes_on(tmp_path: Path, robustn
     done = subprocess.run([sys.executable, "-c", KILLED, *folders, str(KILLS)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     whole, begun, left = (int(number) for number in done.stderr.split())
-    assert whole > 0  # some kills came when there was something to spoil
+    assert whole > 0  # some kills came when there was something to degrade
     assert begun <= 12
     assert left == 0
     robustness("commands killed", KILLS)

@@ -20,7 +20,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 
 
 def made(kind: str) -> np.ndarray:
-    """Return the golden scene spoiled by a kind at its usual severity."""
+    """Return the golden scene degraded by a kind at its usual severity."""
     return degrade_picture(Picture(scene(48, 64), None, "PNG"), kind, DEGRADATIONS[kind].usual, seed=7).pixels
 
 

@@ -26,7 +26,10 @@ OBSERVATIONS: dict[str, Observation] = {
 }
 
 
-REFUSED = {"restora-denoise": {"mask", "nothing", "grid", "area"}, "pixelwise": {"area"}}  # observations that have no such walk
+REFUSED = {
+    "restora-denoise": {"mask", "nothing", "grid", "area"},
+    "pixelwise": {"area"},
+}  # observations that have no such trajectory
 MASKED = [name for name in GUIDED if "mask" not in REFUSED.get(name, ())]
 
 
@@ -166,7 +169,7 @@ def test_a_sample_does_not_depend_on_its_batch(sampler: str) -> None:
 @pytest.mark.parametrize("sampler", GUIDED)
 @pytest.mark.parametrize("sigma", [0.0, 0.1])
 def test_the_range_of_values_does_not_matter(sampler: str, sigma: float) -> None:
-    """On [-1, 1] with standard normal noise the walk is the same as on [0, 1] with noise of mean and deviation a half."""
+    """On [-1, 1] with standard normal noise the trajectory is the same as on [0, 1] with noise of mean and deviation a half."""
 
     def wide(x: Tensor, t: Tensor) -> Tensor:
         return 2 * blurred((x + 1) / 2, t)
@@ -190,7 +193,7 @@ def test_projectors_project(kind: str) -> None:
     assert torch.allclose(observation.project(once), once, atol=1e-6)
     assert torch.allclose(observation.project(observation.picture), observation.picture, atol=1e-6)
     assert float((once * (x - once)).sum()) == pytest.approx(0, abs=1e-3)  # orthogonal
-    assert torch.allclose(observation.project(observation.imposed_on(x)), observation.picture, atol=1e-6)
+    assert torch.allclose(observation.project(observation.projected(x)), observation.picture, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", OPERATORS)

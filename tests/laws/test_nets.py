@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from irflow_cli.flow.times import make_times
 from irflow_cli.nets import SIZES, NetSpec, OfficialSpec, PriorSpec, Spec, build, spec_of
 from irflow_cli.nets.blocks import BLOCKS
-from irflow_cli.nets.foreign import thousandths
+from irflow_cli.nets.third_party import thousandths
 from irflow_cli.runtime.checkpoints import Card, load_checkpoint, save_checkpoint
 
 SPECS: dict[str, Spec] = {
@@ -123,8 +123,8 @@ def test_a_foreign_spec_out_of_range_names_what_is_wrong(spec: Spec, change: dic
         type(spec).from_dict({**spec.to_dict(), "net": "transformer"})
 
 
-# What IR-Flow's released network is asked at in a walk of N steps: its own grids for 2, 3 and 4, else N equal parts of 1000
-# whose fractions are cut off.
+# What IR-Flow's released network is asked at in a trajectory of N steps: its own grids for 2, 3 and 4, else N equal parts of
+# 1000 whose fractions are cut off.
 ASKED = {
     1: [1000],
     2: [1000, 200],

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from foreign import OFFICIAL, PRIOR, numbers, official_shapes, prior_shapes, question
+from third_party import OFFICIAL, PRIOR, numbers, official_shapes, prior_shapes, question
 from torch import Tensor
 
 from irflow_cli.engines.restorer import Restorer, RestoreSettings
 from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.nets import OfficialSpec, PriorSpec
 from irflow_cli.runtime.checkpoints import load_checkpoint
-from irflow_cli.runtime.convert import read_foreign
+from irflow_cli.runtime.convert import read_third_party
 from irflow_cli.services.models import ConvertRequest, convert_checkpoint
 
-GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "foreign.npz")
+GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "third-party.npz")
 NETWORKS = {name: official_shapes(*arguments) for name, arguments in OFFICIAL.items()} | {
     name: prior_shapes(*arguments) for name, arguments in PRIOR.items()
 }
@@ -68,7 +68,7 @@ def test_the_golden_answers_depend_on_every_tensor(name: str, saved) -> None:
 
 @pytest.mark.parametrize(("nf", "depth"), [(4, 1), (10, 2), (8, 4)])
 def test_any_width_and_depth_of_the_official_network(nf: int, depth: int, saved) -> None:
-    assert read_foreign(saved(numbers(official_shapes(nf, depth)))).spec == OfficialSpec(width=nf, depth=depth)
+    assert read_third_party(saved(numbers(official_shapes(nf, depth)))).spec == OfficialSpec(width=nf, depth=depth)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_any_width_and_depth_of_the_official_network(nf: int, depth: int, saved)
     ],
 )
 def test_any_shape_of_the_prior(arguments: tuple[Any, ...], spec: PriorSpec, saved) -> None:
-    assert read_foreign(saved(numbers(prior_shapes(*arguments)))).spec == spec
+    assert read_third_party(saved(numbers(prior_shapes(*arguments)))).spec == spec
 
 
 WRAPPERS: dict[str, Callable[[dict[str, Tensor]], object]] = {
@@ -102,8 +102,8 @@ WRAPPERS: dict[str, Callable[[dict[str, Tensor]], object]] = {
 @pytest.mark.parametrize("wrapper", WRAPPERS)
 def test_wrappers_are_taken_off(wrapper: str, saved) -> None:
     theirs = numbers(NETWORKS["official-4-1"])
-    foreign = read_foreign(saved(WRAPPERS[wrapper](theirs)))
-    assert torch.allclose(foreign.weights["entry.weight"].float(), theirs["init_conv.weight"], atol=1e-3)
+    third_party = read_third_party(saved(WRAPPERS[wrapper](theirs)))
+    assert torch.allclose(third_party.weights["entry.weight"].float(), theirs["init_conv.weight"], atol=1e-3)
 
 
 def test_tensors_that_share_their_memory_are_written_each(saved) -> None:
@@ -133,13 +133,13 @@ def test_tensors_that_share_their_memory_are_written_each(saved) -> None:
 def test_what_does_not_fit_is_named(change: dict[str, object], match: str, saved) -> None:
     content = {**numbers(NETWORKS["official-4-1"]), **change}
     with pytest.raises(CheckpointError, match=match):
-        read_foreign(saved({key: value for key, value in content.items() if value is not None}))
+        read_third_party(saved({key: value for key, value in content.items() if value is not None}))
 
 
 @pytest.mark.parametrize("content", [{}, [1, 2], "text", torch.zeros(3), {"state_dict": {}}, {"a": torch.zeros(2)}])
 def test_other_content_is_refused(content: object, saved) -> None:
     with pytest.raises(CheckpointError):
-        read_foreign(saved(content))
+        read_third_party(saved(content))
 
 
 class Bomb:
@@ -177,13 +177,13 @@ def test_a_damaged_file_is_refused(saved, tmp_path: Path) -> None:
     for broken in (b"", data[:50], data[: len(data) // 2], b"PK\x03\x04" + bytes(99), b"\x80\x02]" + bytes(30), data[::-1]):
         path.write_bytes(broken)
         with pytest.raises(CheckpointError, match="damaged"):
-            read_foreign(path)
+            read_third_party(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("archive/data.pkl", b"\x80\x02" + b"(" * 10**6)
     with pytest.raises(CheckpointError, match="damaged"):
-        read_foreign(path)
+        read_third_party(path)
     with pytest.raises(CheckpointError, match="No such file"):
-        read_foreign(tmp_path / "none.pth")
+        read_third_party(tmp_path / "none.pth")
 
 
 def test_what_weights_do_not_say_is_asked_for(saved, tmp_path: Path) -> None:

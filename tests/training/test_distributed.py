@@ -26,11 +26,11 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 MEAN = """
 import torch
-from irflow_cli.training.distributed import join_team
-team, _ = join_team(torch.device("cpu"))
-own = [torch.full((2, 3), float(team.rank)), torch.arange(3.0) * (1 + team.rank)]
-team.share(own)
-print([t.flatten().tolist() for t in own], team.most(float(team.rank), torch.device("cpu")), team.first)
+from irflow_cli.training.distributed import join_group
+group, _ = join_group(torch.device("cpu"))
+own = [torch.full((2, 3), float(group.rank)), torch.arange(3.0) * (1 + group.rank)]
+group.all_reduce_mean(own)
+print([t.flatten().tolist() for t in own], group.all_reduce_max(float(group.rank), torch.device("cpu")), group.first)
 """
 
 

@@ -141,7 +141,7 @@ def test_a_prior_is_trained_and_is_no_start_for_others(request_: TrainRequest, t
 
 def test_a_second_input_begins_as_nothing(request_: TrainRequest, tmp_path: Path) -> None:
     first = train(request_)
-    wider = replace(request_, init=str(first.checkpoint), condition=True, own_levels=True, out=tmp_path / "wider")
+    wider = replace(request_, init=str(first.checkpoint), condition=True, self_conditioned=True, out=tmp_path / "wider")
     before, after = load_checkpoint(first.checkpoint).net, Run(wider, torch.device("cpu")).net
     x, t = torch.rand(1, 3, 24, 24), torch.tensor([0.3])
     assert torch.allclose(before(x, t), after(x, t, torch.rand(1, 3, 24, 24)), atol=1e-6)

@@ -13,7 +13,7 @@ from PIL import Image
 from irflow_cli.tasks import TASKS
 from irflow_cli.training import sampling as sources
 from irflow_cli.training.dataset import load_corpus
-from irflow_cli.training.sampling import PARTS, STORED, Part, Source, draw_source
+from irflow_cli.training.sampling import COMPRESSED, PARTS, Part, Source, draw_source
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +47,10 @@ def test_some_pictures_are_stored_as_jpeg_last(monkeypatch: pytest.MonkeyPatch, 
     clean = clean.expand(40, -1, -1, -1).contiguous()
 
     def drawn(share: float) -> Source:
-        monkeypatch.setattr(sources, "STORED", replace(STORED, share=share))
+        monkeypatch.setattr(sources, "COMPRESSED", replace(COMPRESSED, share=share))
         return draw_source(task, clean, torch.Generator().manual_seed(1))
 
-    none, some, all_ = drawn(0), drawn(STORED.share), drawn(1)
+    none, some, all_ = drawn(0), drawn(COMPRESSED.share), drawn(1)
     changed = [float((one.degraded != none.degraded).any((1, 2, 3)).float().mean()) for one in (some, all_)]
     assert 0 < changed[0] < 0.4
     assert changed[1] == 1
@@ -61,14 +61,14 @@ def test_noise_that_is_not_white_is_told_as_less(monkeypatch: pytest.MonkeyPatch
     flat = torch.full((400, 3, 16, 16), 0.5)
     monkeypatch.setitem(PARTS, "denoise", (Part("noise", 1, 30, 30),))
 
-    def told(share: float) -> torch.Tensor:
-        monkeypatch.setattr(sources, "STORED", replace(STORED, share=share))
+    def level(share: float) -> torch.Tensor:
+        monkeypatch.setattr(sources, "COMPRESSED", replace(COMPRESSED, share=share))
         return 55 * (1 - draw_source("denoise", flat, torch.Generator().manual_seed(1)).start)
 
-    assert float(told(0).mean()) == pytest.approx(30, rel=0.03)
-    assert float(told(0).std()) == pytest.approx(0.08 * 30, rel=0.2)
-    assert float(told(1).mean()) == pytest.approx(0.55 * 30, rel=0.1)
-    assert float(told(1).min()) < 3
+    assert float(level(0).mean()) == pytest.approx(30, rel=0.03)
+    assert float(level(0).std()) == pytest.approx(0.08 * 30, rel=0.2)
+    assert float(level(1).mean()) == pytest.approx(0.55 * 30, rel=0.1)
+    assert float(level(1).min()) < 3
 
 
 def test_pixels_of_a_prior_stand_where_their_times_say(photographs: Path) -> None:

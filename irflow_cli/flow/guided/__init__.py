@@ -1,4 +1,4 @@
-"""Guided samplers: walks along a prior's velocity field that end in a picture which agrees with an observation.
+"""Guided samplers: trajectories along a prior's velocity field that end in a picture which agrees with an observation.
 
 Like the samplers of `flow.samplers` they see callables and times only. A field knows t as (), (B,) or, for `pixelwise`, as
 (B, 1, H, W). All are affine in the range of values: a prior on [-1, 1] with standard normal noise and one on [0, 1] with noise
@@ -16,11 +16,11 @@ from irflow_cli.flow.guided.descending import d_flow, flow_priors, ot_ode
 from irflow_cli.flow.guided.guidance import Guidance
 from irflow_cli.flow.guided.projecting import bridge_flow, half_quadratic, pixelwise, pnp_flow
 from irflow_cli.flow.guided.replacing import ddnm, denoising_rule, repaint, replacement, restora_flow
-from irflow_cli.flow.samplers import Velocity, Walk
+from irflow_cli.flow.samplers import Trajectory, Velocity
 
 __all__ = ["CORRECTED", "GUIDED", "Guidance"]
 
-GUIDED: dict[str, Callable[[Velocity, Tensor, Tensor, Guidance], Walk]] = {
+GUIDED: dict[str, Callable[[Velocity, Tensor, Tensor, Guidance], Trajectory]] = {
     "pixelwise": pixelwise,
     "restora": restora_flow,
     "restora-denoise": denoising_rule,

@@ -10,13 +10,13 @@ from torch import Tensor
 
 from irflow_cli.flow.guided.guidance import Guidance
 from irflow_cli.flow.paths import bridge, clean_from_velocity
-from irflow_cli.flow.samplers import Velocity, Walk
+from irflow_cli.flow.samplers import Trajectory, Velocity
 
 BLEND = 0.1  # share of the observation's own source where D-Flow begins
 FIRST = 0.1  # length of D-Flow's first step, in units of its gradient's size per value
 
 
-def ot_ode(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
+def ot_ode(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Trajectory:
     """Add to the velocity the gradient of the observation's likelihood, taken through the network.
 
     OT-ODE (arXiv 2310.04432, algorithm 1). weight: the power p of gamma = (t / (t^2 + (1 - t)^2))^p, which scales the
@@ -30,16 +30,16 @@ def ot_ode(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Wal
             slope = velocity(state, t)
             end = clean_from_velocity(state, slope, t)
             spread = (1 - t) ** 2 / (t**2 + (1 - t) ** 2) + guide.sigma**2
-            miss = observation.project(observation.picture - end.detach()) / spread
-            pull = torch.autograd.grad(end, state, miss)[0]
+            residual = observation.project(observation.picture - end.detach()) / spread
+            vjp = torch.autograd.grad(end, state, residual)[0]
         gamma = (t / (t**2 + (1 - t) ** 2)) ** power
-        lever = gamma * (1 - t) / t if float(t) > 0 else 0.0
-        x = x + (s - t) * (slope.detach() + lever * pull)
+        guidance_scale = gamma * (1 - t) / t if float(t) > 0 else 0.0
+        x = x + (s - t) * (slope.detach() + guidance_scale * vjp)
     steps = len(times) - 1
-    return Walk(guide.imposed(x, 1.0), steps, steps)
+    return Trajectory(guide.projected(x, 1.0), steps, steps)
 
 
-def flow_priors(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
+def flow_priors(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Trajectory:
     """Before every step, climb C times to a likelier state whose next one agrees with the observation brought to that time.
 
     Flow-Priors (arXiv 2405.18816, algorithm 1): Adam with rate 0.01, the change of density by one draw of Hutchinson's
@@ -60,25 +60,26 @@ def flow_priors(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -
                 slope = path(state, t)
                 probe = guide.fresh() / guide.deviation
                 spread = (probe * torch.autograd.grad(slope, state, probe, create_graph=True)[0]).sum()
-                miss = observation.project(state + (s - t) * slope - aim).square().sum()
-                loss = weight * miss + (s - t) * spread
+                residual = observation.project(state + (s - t) * slope - aim).square().sum()
+                loss = weight * residual + (s - t) * spread
                 state.grad = torch.autograd.grad(loss, state)[0] + (state - t * slope).detach() / (1 - t)
             climb.step()
             nfe += 1
         state = state.detach()
         state = state + (s - t) * path(state, t)
         nfe += 1
-    return Walk(guide.imposed(guide.mean + guide.deviation * state, 1.0), len(times) - 1, nfe)
+    return Trajectory(guide.projected(guide.mean + guide.deviation * state, 1.0), len(times) - 1, nfe)
 
 
-def d_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
-    """Descend C times to a source whose whole walk ends in agreement with the observation; return the end of that walk.
+def d_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Trajectory:
+    """Descend C times to a source whose whole trajectory ends in agreement with the observation; return the end of that
+    trajectory.
 
-    D-Flow (arXiv 2402.14017): the walk is the midpoint rule's, the source begins as that of the observation itself with nine
-    parts of noise, x, and its norm is kept likely. weight: lambda, of that; usual is 2 sigma^2, at least 0.001 as in the
+    D-Flow (arXiv 2402.14017): the trajectory is the midpoint rule's, the source begins as that of the observation itself with
+    nine parts of noise, x, and its norm is kept likely. weight: lambda, of that; usual is 2 sigma^2, at least 0.001 as in the
     comparisons of PnP-Flow and Restora-Flow. The descent is that of Barzilai and Borwein, each picture with its own step, in
     place of L-BFGS, whose line search would let pictures of a batch depend on each other; the best source seen is kept.
-    nfe = N + 2 N (C + 1), 2 N C of them with a backward pass through the whole walk at once.
+    nfe = N + 2 N (C + 1), 2 N C of them with a backward pass through the whole trajectory at once.
     """
     observation, path = guide.observation, _standard(velocity, guide)
     spans, weight = list(itertools.pairwise(times)), guide.chosen(max(1e-3, 2 * guide.sigma**2))
@@ -96,13 +97,13 @@ def d_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Wal
         likely = norm.square() / 2 - (source[0].numel() - 1) * (norm + 1e-5).log()
         return (observation.project(end_of(source)) - goal).flatten(1).square().sum(1) + weight * likely
 
-    back = observation.imposed_on(torch.zeros_like(x), picture)
+    back = observation.projected(torch.zeros_like(x), picture)
     for t, s in reversed(spans):
         back = back - (s - t) * path(back, t)
     source = BLEND**0.5 * back + (1 - BLEND) ** 0.5 * (x - guide.mean) / guide.deviation
     source = _descent(objective, source, guide.corrections)
     end = guide.mean + guide.deviation * end_of(source)
-    return Walk(guide.imposed(end, 1.0), len(spans), len(spans) * (2 * guide.corrections + 3))
+    return Trajectory(guide.projected(end, 1.0), len(spans), len(spans) * (2 * guide.corrections + 3))
 
 
 def _standard(velocity: Velocity, guide: Guidance) -> Velocity:

@@ -1,4 +1,4 @@
-"""What leads a guided walk: what was observed, fresh noise, and the sampler's own numbers."""
+"""What guides a trajectory: what was observed, fresh noise, and the sampler's own numbers."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Noise = Callable[[], Tensor]  # -> a fresh draw of the paths' source, shaped as 
 
 @dataclass(frozen=True)
 class Guidance:
-    """What leads a walk.
+    """What guides a trajectory.
 
     noise: fresh draws of the paths' source, normal with `mean` and `deviation`. corrections: how often a sampler does again
     what it repeats: look-aheads of a step, draws of a mean, steps of a descent. weight: the one number that a sampler's paper
@@ -42,7 +42,7 @@ class Guidance:
         """Return a draw of the source without its mean: normal, of the source's deviation."""
         return self.noise() - self.mean
 
-    def imposed(self, x: Tensor, t: Tensor | float) -> Tensor:
+    def projected(self, x: Tensor, t: Tensor | float) -> Tensor:
         """Return the state x of time t with its known part replaced by the observation, brought to that time.
 
         As much noise is added as the observation lacks, so signal and noise are those of a path. From `entry` on it has too
@@ -53,7 +53,7 @@ class Guidance:
         if lack < -1e-9:
             return x
         measured = self.mean + t * (self.observation.picture - self.mean)
-        return self.observation.imposed_on(x, measured + lack**0.5 * self.fresh() if lack > 1e-9 else measured)
+        return self.observation.projected(x, measured + lack**0.5 * self.fresh() if lack > 1e-9 else measured)
 
     def chosen(self, usual: float) -> float:
         """Return the sampler's own number, or what is usual where none was given."""

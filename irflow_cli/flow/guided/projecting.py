@@ -9,11 +9,11 @@ from torch import Tensor
 
 from irflow_cli.flow.guided.guidance import Guidance
 from irflow_cli.flow.paths import clean_from_velocity, interpolate
-from irflow_cli.flow.samplers import Velocity, Walk
+from irflow_cli.flow.samplers import Trajectory, Velocity
 
 
-def pixelwise(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
-    """Walk the missing pixels; the known ones stand where they are clean, at time 1, and the field is told so.
+def pixelwise(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Trajectory:
+    """Sample the missing pixels; the known ones stand where they are clean, at time 1, and the field is told so.
 
     Ours, for a field that takes the time of every pixel, (B, 1, H, W), and an observation of pixels. Nothing known is ever
     covered with noise, so one step from t = 0 is the mean of all pictures that agree, and more steps draw one of them. With
@@ -23,21 +23,21 @@ def pixelwise(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> 
     """
     observation, start = guide.observation, times[0]
     if observation.known is None:
-        raise ValueError("an observation without known pixels has no pixelwise walk")
+        raise ValueError("an observation without known pixels has no pixelwise trajectory")
     known = (observation.known > 0).expand(x.shape[0], -1, -1, -1)
 
     def clock(t: Tensor) -> Tensor:
         lead = guide.entry + (1 - guide.entry) * (t - start) / (1 - start)
         return torch.where(known, lead, t).to(x)
 
-    x = observation.imposed_on(x, guide.mean + guide.entry * (observation.picture - guide.mean))
+    x = observation.projected(x, guide.mean + guide.entry * (observation.picture - guide.mean))
     for t, s in itertools.pairwise(times):
         x = x + (clock(s) - clock(t)) * velocity(x, clock(t))
     steps = len(times) - 1
-    return Walk(x, steps, steps)
+    return Trajectory(x, steps, steps)
 
 
-def bridge_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
+def bridge_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Trajectory:
     """Correct both ends of the straight path through x: the clean one agrees with the observation, the noisy one follows.
 
     The bridge correction of ReBridge-Flow (arXiv 2609.00811), lambda = rho = 1. weight: kappa, 5. nfe = N; draws none.
@@ -52,10 +52,10 @@ def bridge_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -
         source = (source + kappa * (1 - t) * (x - t * end)) / stiffness
         x = x + (s - t) * (end - source)
     steps = len(times) - 1
-    return Walk(guide.imposed(x, 1.0), steps, steps)
+    return Trajectory(guide.projected(x, 1.0), steps, steps)
 
 
-def pnp_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
+def pnp_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Trajectory:
     """Step to the observation, bring the picture to time t with fresh noise, take the mean of C clean estimates; next t.
 
     PnP-Flow (arXiv 2410.02423, algorithm 3): the step before time t has length (1 - t)^alpha, of 1 that would land on the
@@ -71,10 +71,10 @@ def pnp_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> W
             estimate = estimate + length * observation.project(observation.picture - estimate)
         states = [x] if index == 0 else [interpolate(guide.noise(), estimate, t) for _ in range(draws)]
         estimate = torch.stack([clean_from_velocity(state, velocity(state, t), t) for state in states]).mean(0)
-    return Walk(guide.imposed(estimate, 1.0), steps, 1 + (steps - 1) * draws)
+    return Trajectory(guide.projected(estimate, 1.0), steps, 1 + (steps - 1) * draws)
 
 
-def half_quadratic(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
+def half_quadratic(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Trajectory:
     """As PnP-Flow, without its noise: at time t the field takes what is wrong with the estimate for noise of that time.
 
     Half-quadratic splitting with a denoiser, as DPIR does it (arXiv 2008.13751, eq. 6, lambda = 1): the step to the
@@ -89,4 +89,4 @@ def half_quadratic(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance
         share = wrong / (wrong + guide.sigma**2) if guide.sigma else 1.0
         estimate = estimate + share * observation.project(observation.picture - estimate)
     steps = len(times) - 1
-    return Walk(estimate, steps, steps)
+    return Trajectory(estimate, steps, steps)

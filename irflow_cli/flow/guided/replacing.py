@@ -9,24 +9,24 @@ from torch import Tensor
 
 from irflow_cli.flow.guided.guidance import Guidance
 from irflow_cli.flow.paths import clean_from_velocity, interpolate
-from irflow_cli.flow.samplers import Velocity, Walk
+from irflow_cli.flow.samplers import Trajectory, Velocity
 
 
-def restora_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
+def restora_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Trajectory:
     """Replace what is known, step, and correct the trajectory: look ahead, bring the end back to t, step again, C times.
 
     Restora-Flow (arXiv 2511.20152, algorithm 1). A step from t = 0 is not corrected, for to go back there is to begin anew;
     all others are, as in the released code. That asks the network at t = 1 once a correction, with a weight of 0; here the
     state is taken as it is. nfe = N + C (2 N - 3) from t = 0, N + C (2 N - 1) from later; with N = 1 from t = 0 it is 1.
     C = 0 is replacement. Noise in the observation, which the released code ignores under a mask, makes up for a part of what is
-    added; from where it is more than a state has, the walk goes on without replacing, and so without correcting.
+    added; from where it is more than a state has, the trajectory goes on without replacing, and so without correcting.
     """
     nfe = 0
     for t, s in itertools.pairwise(times):
         corrections = guide.corrections if 0 < float(t) <= guide.entry else 0
         for turn in range(corrections + 1):
             if float(t) > 0:
-                x = guide.imposed(x, t)
+                x = guide.projected(x, t)
             x = x + (s - t) * velocity(x, t)
             nfe += 1
             if turn < corrections:
@@ -35,21 +35,21 @@ def restora_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) 
                     ahead = clean_from_velocity(x, velocity(x, s), s)
                     nfe += 1
                 x = interpolate(guide.noise(), ahead, t)
-    return Walk(guide.imposed(x, 1.0), len(times) - 1, nfe)
+    return Trajectory(guide.projected(x, 1.0), len(times) - 1, nfe)
 
 
-def replacement(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
+def replacement(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Trajectory:
     """Replace what is known before every step: Restora-Flow without correction. nfe = N."""
     return restora_flow(velocity, x, times, replace(guide, corrections=0))
 
 
-def denoising_rule(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
-    """Hold (1 - sigma) y until time 1 - sigma, then walk: how Restora-Flow (arXiv 2511.20152) denoises as released.
+def denoising_rule(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Trajectory:
+    """Hold (1 - sigma) y until time 1 - sigma, then sample: how Restora-Flow (arXiv 2511.20152) denoises as released.
 
     sigma is in units of the source's deviation, so that state has less noise than the network is told, sigma (1 - sigma) in
-    place of sigma; `restora` and `pixelwise` enter where both agree. The walk begins at 1 - sigma itself, not at the next time
-    of a grid, and does not ask at t = 1. nfe: the times of the grid from there on. Raises ValueError for observations that do
-    not know every pixel.
+    place of sigma; `restora` and `pixelwise` enter where both agree. The trajectory begins at 1 - sigma itself, not at the
+    next time of a grid, and does not ask at t = 1. nfe: the times of the grid from there on. Raises ValueError for
+    observations that do not know every pixel.
     """
     observation = guide.observation
     if observation.known is None or not bool((observation.known > 0).all()):
@@ -59,10 +59,10 @@ def denoising_rule(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance
     later = [float(time) for time in times if float(time) > enter + 1e-6]
     for t, s in itertools.pairwise([enter, *later]):
         x = x + (s - t) * velocity(x, times.new_tensor(t))
-    return Walk(x, len(times) - 1, len(later))
+    return Trajectory(x, len(times) - 1, len(later))
 
 
-def repaint(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
+def repaint(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Trajectory:
     """Draw the state of s from that of t, replace what is known; go back to t by adding noise and draw again, C times.
 
     RePaint (arXiv 2201.09865, algorithm 1, jumps of one step) for a prior of straight paths, whose states have the noise of a
@@ -77,13 +77,13 @@ def repaint(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Wa
             nfe += 1
             kept, added = ancestral(t, s, 1.0)
             x = _brought(x, end, (t, s), kept, guide)
-            x = guide.imposed(x + added * guide.fresh() if added else x, s)
+            x = guide.projected(x + added * guide.fresh() if added else x, s)
             if turn < again:
                 x = _back(x, t, s, guide)
-    return Walk(x, len(times) - 1, nfe)
+    return Trajectory(x, len(times) - 1, nfe)
 
 
-def ddnm(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
+def ddnm(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Trajectory:
     """Correct the clean estimate by the observation and draw the state of s from it; go back to t and draw again, C times.
 
     DDNM and, with noise, DDNM+ (arXiv 2212.00490, eq. 13, 17 and 18, time travel of one step) for a prior of straight paths:
@@ -107,7 +107,7 @@ def ddnm(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Walk:
                 x = x + added * fresh + (rest - added) * observation.project(fresh)
             if turn < again:
                 x = _back(x, t, s, guide)
-    return Walk(guide.imposed(x, 1.0), len(times) - 1, nfe)
+    return Trajectory(guide.projected(x, 1.0), len(times) - 1, nfe)
 
 
 def ancestral(t: Tensor | float, s: Tensor | float, eta: float) -> tuple[float, float]:

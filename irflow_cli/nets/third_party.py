@@ -1,4 +1,4 @@
-"""Networks of others, so that their weights run here, written anew from how they work.
+"""Third-party networks, so that their weights run here, written anew from how they work.
 
 Each is called as ours are, (x_t, t, degraded), pictures in [0, 1] and t from degraded or noise (0) to clean (1). What its
 authors do otherwise - the direction of time, the range of values, the order of channels - stays inside its `forward`.
@@ -73,7 +73,7 @@ class OfficialUNet(nn.Module):
 
 
 class PriorUNet(nn.Module):
-    """The flow prior of PnP-Flow (arXiv 2410.02423), which Restora-Flow (arXiv 2511.20152) walks along too.
+    """The flow prior of PnP-Flow (arXiv 2410.02423), which Restora-Flow (arXiv 2511.20152) samples with too.
 
     It predicts the velocity x_1 - x_0 of the path from noise (t = 0) to a clean picture (t = 1). Its authors' pictures lie in
     [-1, 1] and their noise is standard normal: in our range that noise has mean 0.5 and standard deviation 0.5, and the
@@ -215,8 +215,8 @@ class DoublingConv(nn.Conv2d):
 def thousandths(t: Tensor) -> Tensor:
     """Return the times (B,) that IR-Flow's network is asked at: whole thousandths, from 1000 (degraded) down to 0.
 
-    The released walks cut fractions off: the second of six steps is asked at 833, the third at 666. What is added first keeps
-    times that float32 puts a little below a whole number, such as 1 - 0.8, from losing one.
+    The released trajectories cut fractions off: the second of six steps is asked at 833, the third at 666. What is added first
+    keeps times that float32 puts a little below a whole number, such as 1 - 0.8, from losing one.
     """
     return (1000 * (1 - t) + 1e-3).floor()
 

@@ -8,7 +8,7 @@ from torch import Tensor
 
 Shapes = dict[str, tuple[int, ...]]
 
-# Of these, tests/golden/foreign.npz holds what the authors' own code answers: arguments of the functions below.
+# Of these, tests/golden/third-party.npz holds what the authors' own code answers: arguments of the functions below.
 OFFICIAL = {"official-4-1": (4, 1), "official-6-3": (6, 3)}
 PRIOR = {"prior-2": ((1, 2), 1, (0, 1), 64), "prior-3": ((1, 2, 1), 2, (0, 1), 32)}
 TIMES = {"official": (0.0, 0.8), "prior": (0.0, 0.7)}
