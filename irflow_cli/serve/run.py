@@ -92,9 +92,9 @@ class _Server(uvicorn.Server):
 
 def _warm(engines: Engines) -> None:
     """Load what takes long, while the person looks at the page."""
-    from irflow_cli.engines.prior import WalkSettings
+    from irflow_cli.engines.prior import SamplerSettings
 
-    engines.inpainter(WalkSettings(None, **engines.machine))
+    engines.inpainter(SamplerSettings(None, **engines.machine))
 
 
 @contextlib.contextmanager

@@ -15,7 +15,7 @@ from irflow_cli.tasks import MAX_PIXELS
 
 if TYPE_CHECKING:
     from irflow_cli.engines.inpainter import Inpainter
-    from irflow_cli.engines.prior import WalkSettings
+    from irflow_cli.engines.prior import SamplerSettings
     from irflow_cli.engines.restorer import Restorer, RestoreSettings
     from irflow_cli.engines.upscaler import Upscaler
 
@@ -41,14 +41,14 @@ class Engines:
         return functools.lru_cache(KEPT)(Restorer)
 
     @functools.cached_property
-    def inpainter(self) -> Callable[[WalkSettings], Inpainter]:
+    def inpainter(self) -> Callable[[SamplerSettings], Inpainter]:
         """Return the engine that fills holes."""
         from irflow_cli.engines.inpainter import Inpainter
 
         return functools.lru_cache(KEPT)(Inpainter)
 
     @functools.cached_property
-    def upscaler(self) -> Callable[[WalkSettings, int, str], Upscaler]:
+    def upscaler(self) -> Callable[[SamplerSettings, int, str], Upscaler]:
         """Return the engine that enlarges."""
         from irflow_cli.engines.upscaler import Upscaler
 
@@ -130,15 +130,15 @@ class Inpaint:
 
     suffix = ".inpaint"
 
-    def walk(self, engines: Engines) -> WalkSettings:
+    def sampling(self, engines: Engines) -> SamplerSettings:
         """Return the engine's settings; the seed is told to each call instead, so that proposals share a network."""
-        from irflow_cli.engines.prior import WalkSettings
+        from irflow_cli.engines.prior import SamplerSettings
 
-        return WalkSettings(self.preset, **engines.machine)
+        return SamplerSettings(self.preset, **engines.machine)
 
     def check(self, engines: Engines) -> None:
         """Raise UsageError for settings that make no sense."""
-        self.walk(engines).check()
+        self.sampling(engines).check()
         for name, value in (("dilate", self.dilate), ("feather", self.feather)):
             if not 0 <= value <= 500:
                 raise UsageError(f"{name} goes from 0 to 500, got {value}")
@@ -148,7 +148,7 @@ class Inpaint:
         from irflow_cli.engines.holes import spread_hole
 
         hole = spread_hole(self.bits.inside(self.size), self.dilate, self.feather)
-        return engines.inpainter(self.walk(engines)).fill(picture, hole, self.seed, progress), ()
+        return engines.inpainter(self.sampling(engines)).fill(picture, hole, self.seed, progress), ()
 
     def words(self, source: str, mask: str) -> Words:
         """Return the command and its options."""
@@ -175,22 +175,22 @@ class Upscale:
         """What the command adds to the name of the result."""
         return f".x{self.scale}"
 
-    def walk(self, engines: Engines) -> WalkSettings:
+    def sampling(self, engines: Engines) -> SamplerSettings:
         """Return the engine's settings."""
-        from irflow_cli.engines.prior import WalkSettings
+        from irflow_cli.engines.prior import SamplerSettings
 
-        return WalkSettings(self.preset, seed=self.seed, **engines.machine)
+        return SamplerSettings(self.preset, seed=self.seed, **engines.machine)
 
     def check(self, engines: Engines) -> None:
         """Raise UsageError for settings that make no sense."""
         from irflow_cli.engines.upscaler import check
 
-        self.walk(engines).check()
+        self.sampling(engines).check()
         check(self.scale, self.operator)
 
     def run(self, engines: Engines, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         """Return the picture enlarged, and notes for the person."""
-        engine = engines.upscaler(self.walk(engines), self.scale, self.operator)
+        engine = engines.upscaler(self.sampling(engines), self.scale, self.operator)
         return engine.enlarge(picture, engines.max_pixels, progress), ()
 
     def words(self, source: str, mask: str) -> Words:
