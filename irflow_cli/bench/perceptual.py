@@ -1,4 +1,4 @@
-"""Figures of perception that other libraries measure, each imported when it is asked for. Nothing is downloaded.
+"""Metrics of perception that other libraries measure, each imported when it is asked for. Nothing is downloaded.
 
 SSIMULACRA 2 and FLIP need no weights. ST-LPIPS is learned; its package brings its own: `pip install --no-deps stlpips_pytorch`.
 """
@@ -21,7 +21,7 @@ from torch import Tensor
 from irflow_cli.bench.sets import pixels_of
 
 METRICS = "torchmetrics.functional.image"
-NEEDS = {  # by figure: the module, and what to run where it is not there
+NEEDS = {  # by metric: the module, and what to run where it is not there
     "vif": (METRICS, "run `pip install 'irflow[metrics]'`"),
     "ssimulacra2": ("ssimulacra2", "run `pip install 'irflow[metrics]'`"),
     "flip": ("flip_evaluator", "run `pip install 'irflow[metrics]'`"),
@@ -32,7 +32,7 @@ UNUSED = ("torchvision", "torchvision.models", "IPython", "torchsummary")  # wha
 
 
 def lacking() -> dict[str, str]:
-    """Return the figures whose library is not installed, or does not load, each with what to do about it."""
+    """Return the metrics whose library is not installed, or does not load, each with what to do about it."""
     found = {}
     for name, (module, advice) in NEEDS.items():
         if importlib.util.find_spec(module.partition(".")[0]) is None:

@@ -159,11 +159,11 @@ def bench(
     names = _list(methods, "--methods", str)
     baselines, commands = tuple(baseline or ()), tuple(baseline_command or ())
     store = report / "results.jsonl" if report else None
-    walked, metrics = _list(presets, "--presets", str), _list(metrics, "--metrics", str) if metrics else ()
+    chosen, measured = _list(presets, "--presets", str), _list(metrics, "--metrics", str) if metrics else ()
     return _bench(
         console,
         BenchRequest(
-            data, settings, sweep, degrade, names, baselines, commands, border, store, report, masks, crop, walked, metrics
+            data, settings, sweep, degrade, names, baselines, commands, border, store, report, masks, crop, chosen, measured
         ),
     )
 
