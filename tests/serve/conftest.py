@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from drawn import scene
 from PIL import Image
 from starlette.testclient import TestClient
@@ -116,7 +115,7 @@ def serve_folder(photos: Path) -> Iterator[Callable[..., Served]]:
     begun: list[Served] = []
 
     def start(*options: str) -> Served:
-        env = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+        env = {**os.environ, "OMP_NUM_THREADS": "1"}
         words = [sys.executable, "-m", "irflow_cli", "serve", str(photos), "--device", "cpu", *options]
         process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
         assert process.stdout is not None
@@ -129,3 +128,12 @@ def serve_folder(photos: Path) -> Iterator[Callable[..., Served]]:
         if served.process.poll() is None:
             served.process.kill()
         served.process.communicate()
+
+
+@pytest.fixture(scope="session")
+def browser_path() -> str:
+    """Return where Chromium is; skips where there is none, or nothing to drive it."""
+    pytest.importorskip("playwright", reason="playwright is not installed")
+    if BROWSER is None:
+        pytest.skip("no Chromium is installed")
+    return BROWSER

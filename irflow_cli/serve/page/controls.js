@@ -121,13 +121,13 @@ export function drawHistogram(canvas, counts) {
   const last = Math.max(15, counts.findLastIndex((count) => count > 0)), most = Math.log1p(Math.max(...counts));
   const wide = canvas.width / (last + 1), high = canvas.height - 22;
   pen.clearRect(0, 0, canvas.width, canvas.height);
-  pen.fillStyle = style.color;
+  pen.fillStyle = getComputedStyle(/** @type {Element} */ (canvas.parentElement)).color;
   pen.font = "18px system-ui, sans-serif";
   pen.fillText("0", 0, canvas.height - 3);
   pen.textAlign = "right";
   pen.fillText(String(last), canvas.width, canvas.height - 3);
   pen.textAlign = "left";
-  pen.fillStyle = style.getPropertyValue("--accent");
+  pen.fillStyle = style.color; // the accent
   counts.slice(0, last + 1).forEach((count, level) => {
     const tall = most > 0 ? (Math.log1p(count) / most) * high : 0;
     pen.fillRect(level * wide + 0.5, high - tall, Math.max(1, wide - 1), tall);

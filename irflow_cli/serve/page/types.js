@@ -14,7 +14,7 @@
 
 /** What the server says of a photograph that was opened.
  * @typedef {Version & {photo: number, name: string, dropped: boolean, format: string, depth: string, grey: boolean,
- *   alpha: boolean}} Opened */
+ *   alpha: boolean, mask?: string | null}} Opened mask: of a file beside it that may be its mask */
 
 /** @typedef {{task: string, summary: string, steps: number, sigma: number | null}} Task */
 

@@ -11,7 +11,7 @@ const TILE = 512; // pixels of a tile's side, as the server has them
 const KEPT = 320; // tiles in memory
 const TOGETHER = 4; // requests at a time
 const MOST = 32; // screen pixels that a picture's pixel becomes at most
-const PAINT = [0xd0_b0_00_ff, 0xa0_b0_00_ff]; // stripes of the mask, as a, b, g, r
+const PAINT = [0xa8_b4_00_ff, 0x70_ff_60_ff]; // stripes of the mask, as a, b, g, r
 
 /** @typedef {object} Scene
  * @property {number} photo
@@ -324,6 +324,6 @@ export class Viewer {
 }
 
 /** Return the level at which a version is one tile. @param {Version} version */
-function coarsest(version) {
+export function coarsest(version) {
   return Math.max(0, Math.ceil(Math.log2(Math.max(version.width, version.height) / TILE)));
 }

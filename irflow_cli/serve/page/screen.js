@@ -1,0 +1,100 @@
+// What is shown of the photograph at hand, and how.
+
+import { button, controls, desk, painter, part, server, viewer } from "./desk.js";
+import { showTools } from "./marking.js";
+import { showResult, tellChanges, tellCommand } from "./results.js";
+import { showList } from "./shelf.js";
+import { say } from "./texts.js";
+import { showWork } from "./work.js";
+
+/** @typedef {import("./photo.js").Photo} Photo */
+/** @typedef {import("./viewer.js").Look} Look */
+
+/** Show everything as it is now. @param {boolean} [anew] another photograph */
+export function refresh(anew = false) {
+  desk.planning = false;
+  const photo = desk.current;
+  part("empty").hidden = photo !== null;
+  const shown = photo && { photo: photo.number, now: photo.version, before: photo.before, versions: photo.versions, mask: controls.kind === "inpaint" ? photo.mask : null };
+  viewer.show(shown, anew);
+  if (anew) painter.choose(controls.kind === "inpaint" ? (painter.tool === "hand" ? "brush" : painter.tool) : "hand");
+  showList();
+  showLook();
+  showProposals();
+  showResult();
+  showWork();
+  button("undo").disabled = !photo?.done.length;
+  button("redo").disabled = !photo?.undone.length;
+  button("close-photo").disabled = !photo;
+  tellCommand();
+  tellChanges();
+  showTools();
+}
+
+/** @param {Look} look */
+export function look(look) {
+  painter.drop();
+  viewer.look = look;
+  showLook();
+  viewer.draw();
+}
+
+export function showLook() {
+  const changed = desk.current !== null && desk.current.now !== 0, alike = changed && desk.current !== null && desk.current.version.width === desk.current.before.width;
+  if (!changed && viewer.look !== "after") viewer.look = "after";
+  if (viewer.look === "difference" && !alike) viewer.look = "slider";
+  for (const element of document.querySelectorAll("[data-view]")) {
+    const one = /** @type {HTMLButtonElement} */ (element), name = one.dataset.view;
+    one.setAttribute("aria-checked", String(name === viewer.look));
+    one.tabIndex = name === viewer.look ? 0 : -1;
+    one.disabled = !desk.current || (name === "difference" ? !alike : name !== "after" && !changed);
+  }
+  const sliding = viewer.look === "slider";
+  for (const id of ["handle", "tag-before", "tag-after"]) part(id).hidden = !sliding;
+  placeHandle();
+}
+
+export function placeHandle() {
+  const handle = part("handle");
+  handle.style.left = `${viewer.split * 100}%`;
+  handle.setAttribute("aria-valuenow", String(Math.round(viewer.split * 100)));
+}
+
+/** @param {number} share */
+export function slide(share) {
+  viewer.split = Math.min(1, Math.max(0, share));
+  placeHandle();
+  viewer.draw();
+}
+
+viewer.changed = () => {
+  part("zoom").textContent = `${Math.round(viewer.scale * 100)} %`;
+  painter.outline();
+};
+
+export function showProposals() {
+  const bar = part("proposals"), photo = desk.current;
+  bar.hidden = !photo?.proposals.length;
+  if (!photo) return;
+  bar.replaceChildren(...photo.proposals.filter((number) => photo.versions.has(number)).map((number, at) => {
+    const one = document.createElement("button"), picture = document.createElement("img"), version = /** @type {import("./types.js").Version} */ (photo.versions.get(number));
+    picture.alt = "";
+    one.append(picture, String(at + 1));
+    showPart(picture, photo, version);
+    one.setAttribute("role", "radio");
+    one.setAttribute("aria-checked", String(number === photo.now));
+    one.setAttribute("aria-label", say("proposal", { number: at + 1 }));
+    one.onclick = () => {
+      photo.choose(number);
+      refresh();
+    };
+    return one;
+  }));
+}
+
+/** Show of a proposal where it differs. @param {HTMLImageElement} picture @param {Photo} photo
+ * @param {import("./types.js").Version} version */
+export function showPart(picture, photo, version) {
+  const [left, top] = version.changed?.[0] ?? [0, 0];
+  picture.src = server.address("tile", { photo: photo.number, version: version.version, level: 0, column: Math.floor(left / 512), row: Math.floor(top / 512) });
+}

@@ -1,0 +1,106 @@
+// The photographs that are open, and those of the folder.
+
+import { attempt, button, desk, menu, note, painter, part, photos, server } from "./desk.js";
+import { Photo } from "./photo.js";
+import { refresh } from "./screen.js";
+import { say } from "./texts.js";
+import { coarsest } from "./viewer.js";
+
+/** @param {string} path */
+export async function openPath(path) {
+  note(say("opening", { name: path }));
+  const opened = await attempt(() => server.ask("open", { path }));
+  if (opened) take(opened);
+}
+
+/** @param {Iterable<File>} files */
+export async function openFiles(files) {
+  for (const file of files) {
+    note(say("opening", { name: file.name }));
+    const opened = await attempt(async () => (await server.send("drop", { name: file.name }, file)).json());
+    if (opened) take(opened);
+  }
+}
+
+/** @param {import("./types.js").Opened} opened */
+export function take(opened) {
+  const photo = new Photo(opened);
+  photos.set(photo.number, photo);
+  part("notices").replaceChildren();
+  if (opened.notes.length) note(opened.notes.join("; "));
+  choose(photo);
+}
+
+/** @param {Photo | null} photo */
+export function choose(photo) {
+  painter.drop();
+  desk.current = photo;
+  if (photo) painter.resize(Math.max(8, Math.round(Math.max(photo.version.width, photo.version.height) / 60)));
+  refresh(true);
+}
+
+export async function closePhoto() {
+  if (!desk.current) return;
+  const number = desk.current.number, order = [...photos.keys()], at = order.indexOf(number);
+  photos.delete(number);
+  choose(photos.get(order[at + 1]) ?? photos.get(order[at - 1]) ?? null);
+  await attempt(() => server.ask("close", { photo: number }));
+}
+
+export function showList() {
+  part("none-open").hidden = photos.size > 0;
+  part("opened").replaceChildren(...[...photos.values()].map((photo) => {
+    const item = document.createElement("li"), pick = document.createElement("button"), picture = document.createElement("img");
+    const name = document.createElement("span"), state = document.createElement("span");
+    picture.src = server.address("tile", { photo: photo.number, version: photo.version.version, level: coarsest(photo.version), column: 0, row: 0 });
+    picture.alt = "";
+    name.textContent = photo.about.name;
+    state.textContent = photo.state;
+    state.className = "state";
+    pick.append(picture, name, state);
+    pick.title = photo.about.name;
+    pick.setAttribute("aria-current", String(photo === desk.current));
+    pick.onclick = () => choose(photo);
+    item.append(pick);
+    return item;
+  }));
+  for (const all of document.querySelectorAll("button.all")) {
+    /** @type {HTMLElement} */ (all).hidden = photos.size < 2;
+    all.textContent = say("runAll", { count: photos.size });
+  }
+  const results = [...photos.values()].filter((photo) => photo.now && !photo.saved.has(photo.now));
+  button("save-all").hidden = results.length < 2 || menu.read_only;
+  button("save-all").textContent = say("saveAll", { count: results.length });
+}
+
+/** List a folder below the one that is served. @param {string} path */
+export async function listFolder(path) {
+  const found = await attempt(() => server.ask("list", { path }));
+  if (!found) return;
+  desk.place = path;
+  const names = path.split("/").filter(Boolean);
+  part("crumbs").replaceChildren(...["", ...names].map((name, number) => {
+    const crumb = document.createElement("button");
+    crumb.textContent = number ? name : menu.folder === "." ? say("folderTop") : menu.folder;
+    crumb.className = "quiet";
+    crumb.onclick = () => listFolder(names.slice(0, number).join("/"));
+    return crumb;
+  }));
+  const entries = /** @type {{path: string, size: number | null}[]} */ (found.entries);
+  part("entries").replaceChildren(...entries.map((entry) => {
+    const item = document.createElement("li"), pick = document.createElement("button"), name = document.createElement("span"), size = document.createElement("span");
+    name.textContent = (entry.path.split("/").pop() ?? "") + (entry.size === null ? "/" : "");
+    size.textContent = entry.size === null ? "" : entry.size < 1e6 ? say("kilobytes", { count: Math.ceil(entry.size / 1e3) }) : say("megabytes", { count: (entry.size / 1e6).toFixed(1) });
+    size.className = "state";
+    pick.append(name, size);
+    pick.onclick = () => (entry.size === null ? listFolder(entry.path) : openPath(entry.path));
+    item.append(pick);
+    return item;
+  }));
+  if (!entries.length) {
+    const none = document.createElement("li");
+    none.textContent = say("folderEmpty");
+    none.className = "hint";
+    part("entries").append(none);
+  }
+}

@@ -1,0 +1,77 @@
+// Work for the server: asked for, told of while it is done, and taken in.
+
+import { Refused } from "./api.js";
+import { the } from "./controls.js";
+import { alarm, attempt, calls, controls, desk, jobs, note, part, photos, server, viewer } from "./desk.js";
+import { refresh } from "./screen.js";
+import { showList } from "./shelf.js";
+import { say } from "./texts.js";
+
+/** @typedef {import("./photo.js").Photo} Photo */
+
+/** Start what the open form asks for, on some photographs. @param {Photo[]} some */
+export async function start(some) {
+  if (!some.length) {
+    alarm(say("noPhoto"));
+    return;
+  }
+  const steps = controls.steps, proposals = controls.count, kind = controls.kind;
+  for (const photo of some) {
+    await attempt(async () => {
+      let mask = null;
+      if (kind === "inpaint") {
+        if (photo.mask.empty) throw new Refused(400, say("maskEmpty"));
+        mask = (await (await server.send("mask", { photo: photo.number, version: photo.version.version }, photo.mask.message())).json()).mask;
+      }
+      await server.ask("work", { photo: photo.number, version: photo.version.version, steps, proposals, mask });
+      part("alerts").replaceChildren();
+    });
+  }
+}
+
+/** @param {import("./types.js").News} news */
+export function heard(news) {
+  if (news.type !== "job") return;
+  const photo = photos.get(news.photo), over = ["done", "failed", "cancelled"].includes(news.state);
+  if (over) jobs.delete(news.job);
+  else jobs.set(news.job, news);
+  if (photo) {
+    const share = Math.round((news.share ?? 0) * 100);
+    photo.state = { waiting: say("stateWaiting"), running: say("stateRunning", { share }), done: say("stateDone"), failed: say("stateFailed"), cancelled: "" }[news.state];
+    const item = part("opened").children[[...photos.values()].indexOf(photo)]?.querySelector(".state");
+    if (item) item.textContent = photo.state;
+  }
+  if (news.state === "failed") alarm(news.error ?? "");
+  if (news.state === "cancelled") note(say("cancelled"));
+  if (news.state === "done" && photo && news.versions) {
+    photo.came(news.versions, news.kept ?? []);
+    const told = news.versions.flatMap((version) => version.notes);
+    note([say("doneIn", { count: (news.seconds ?? 0).toFixed(1) }), ...new Set(told)].join(" "));
+    if (photo === desk.current) {
+      if (news.kind !== "inpaint" && viewer.look === "after") viewer.look = "slider";
+      refresh();
+    } else {
+      showList();
+    }
+  }
+  showWork();
+}
+
+export function showWork() {
+  const running = [...jobs.values()].find((job) => job.state === "running"), one = running ?? [...jobs.values()][0];
+  part("working").hidden = !one;
+  if (!one) return;
+  const bar = the("progress", HTMLProgressElement), kind = say(`working_${one.kind}`), share = Math.round((one.share ?? 0) * 100);
+  const parts = [one.state === "waiting" ? say("waiting") : share ? say("running", { kind, share }) : say("starting", { kind })];
+  if (one.left != null && (one.seconds ?? 0) > 1) {
+    const time = one.left < 90 ? say("leftSeconds", { count: Math.ceil(one.left) }) : say("leftMinutes", { count: Math.ceil(one.left / 60) });
+    parts.push(say("left", { time }));
+  }
+  if (jobs.size > 1) parts.push(`+${jobs.size - 1}`);
+  part("doing").textContent = parts.join(" · ");
+  if (share) bar.value = one.share ?? 0;
+  else bar.removeAttribute("value");
+}
+
+calls.heard = heard;
+calls.lost = showWork;

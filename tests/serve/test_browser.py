@@ -1,0 +1,349 @@
+"""The page as a person uses it, in a real Chromium."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from drawn import scene
+from PIL import Image
+
+from irflow_cli.images.decode import read_picture
+from irflow_cli.images.encode import encode_picture
+from irflow_cli.images.picture import Picture
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Locator, Page
+
+    from tests.serve.conftest import Served
+
+PATIENCE = 40_000  # milliseconds that a busy machine may take for a filling
+
+
+@pytest.fixture(scope="module")
+def chromium(browser_path: str) -> Iterator[Browser]:
+    """Return the system's Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A browser in front of a server. Every request that it makes, and every error of the page, is kept."""
+
+    def __init__(self, browser: Browser, served: Served, **options: Any) -> None:
+        self.served, self.errors, self.requests = served, [], []
+        self.home = served.address.partition("?")[0]
+        self.context: BrowserContext = browser.new_context(accept_downloads=True, **options)
+        self.context.set_default_timeout(PATIENCE)
+        self.context.on("request", lambda request: self.requests.append(request.url))
+        self.page = self.open(served.address)
+
+    def open(self, address: str = "") -> Page:
+        """Open the page, once more where it is open."""
+        page = self.context.new_page()
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda message: self.errors.append(message.text) if message.type == "error" else None)
+        page.goto(address or self.home)
+        page.wait_for_selector("body[data-ready]")
+        return page
+
+    def close(self) -> None:
+        """Close it; fails where the page had errors or asked anyone but its server."""
+        self.context.close()
+        own = (self.home, "blob:" + self.home, self.home.replace("http", "ws"))
+        assert [url for url in self.requests if not url.startswith(own)] == []
+        refused = r"status of (409|422)"  # what a test asks for in vain is said by the browser, too
+        assert [line for line in self.errors if not re.search(refused, line)] == []
+
+
+@pytest.fixture
+def visit(chromium: Browser, serve_folder: Callable[..., Served]) -> Iterator[Callable[..., Visit]]:
+    """Return a function that serves the folder and opens its page."""
+    visits: list[Visit] = []
+
+    def go(**options: Any) -> Visit:
+        visits.append(Visit(chromium, serve_folder(), **options))
+        return visits[-1]
+
+    yield go
+    for one in visits:
+        one.close()
+
+
+def shows(where: Locator, text: str) -> None:
+    """Wait until something says a text."""
+    from playwright.sync_api import expect
+
+    expect(where).to_contain_text(text, timeout=PATIENCE)
+
+
+def choose(page: Page, name: str) -> None:
+    """Open a picture of the folder."""
+    page.locator("#entries button", has_text=name).click()
+    shows(page.locator("#about"), name)
+
+
+def stroke(page: Page, start: tuple[float, float], stop: tuple[float, float]) -> None:
+    """Drag over the picture, from one share of its canvas to another."""
+    box = page.locator("#marks").bounding_box()
+    assert box is not None
+    (x0, y0), (x1, y1) = ((box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, stop))
+    page.mouse.move(x0, y0)
+    page.mouse.down()
+    page.mouse.move((x0 + x1) / 2, (y0 + y1) / 2, steps=4)
+    page.mouse.move(x1, y1, steps=4)
+    page.mouse.up()
+
+
+def by_command(line: str) -> None:
+    """Run a line of the command in a process of its own, as the server runs."""
+    words = [sys.executable, "-m", "irflow_cli", *shlex.split(line)[1:], "-q"]
+    subprocess.run(words, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+@pytest.mark.parametrize("name", ["a.png", "deep.tif"])
+def test_a_stroke_is_filled_saved_and_undone(visit: Callable[..., Visit], photos: Path, name: str) -> None:
+    source = photos / name
+    if name == "deep.tif":
+        deep = (scene(60, 80).astype(np.uint16) << 8) + np.arange(80, dtype=np.uint16)[:, None]
+        source.write_bytes(encode_picture(Picture(deep, None, "TIFF"), "TIFF")[0])
+    page = visit().page
+    choose(page, name)
+    page.click("#tab-inpaint")
+    stroke(page, (0.45, 0.4), (0.6, 0.6))
+    page.click("#save-mask")
+    shows(page.locator("#notices"), "mask.png")
+    line = page.inner_text("#command")
+    page.click("#inpaint button.main")
+    shows(page.locator("#what"), "inpaint")
+    page.click("#save")
+    result = source.with_name(f"{source.stem}.inpaint{source.suffix}")
+    shows(page.locator("#notices"), result.name)
+    mine = result.read_bytes()
+
+    result.unlink()
+    by_command(line)
+    assert result.read_bytes() == mine
+    inside = read_picture(source.with_name(f"{source.stem}.mask.png")).pixels > 0
+    before, after = read_picture(source), read_picture(result)
+    assert after.pixels.dtype == before.pixels.dtype and 20 < inside.sum() < inside.size / 4
+    assert np.array_equal(after.pixels[~inside], before.pixels[~inside])
+    assert not np.array_equal(after.pixels, before.pixels)
+
+    page.keyboard.press("Control+z")
+    shows(page.locator("#what"), "Nothing was done")
+    with page.expect_download() as coming:  # the stroke is there again
+        page.click("#download-mask")
+    assert Path(coming.value.path()).read_bytes() == source.with_name(f"{source.stem}.mask.png").read_bytes()
+    page.keyboard.press("Control+z")
+    page.click("#download-mask")
+    shows(page.locator("#alerts"), "Paint what is to be filled first")
+    page.keyboard.press("Control+Shift+z")
+    page.keyboard.press("Control+Shift+z")
+    shows(page.locator("#what"), "inpaint")
+
+
+def test_keys_do_everything(visit: Callable[..., Visit], photos: Path) -> None:
+    page = visit().page
+    page.locator("#entries button", has_text="a.png").focus()
+    page.keyboard.press("Enter")
+    shows(page.locator("#about"), "a.png")
+    page.locator("#marks").focus()
+    page.keyboard.press("b")
+    page.keyboard.press("]")
+    shows(page.locator("#brush-size"), "10 px")
+    page.keyboard.press("Enter")
+    for _ in range(9):
+        page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Control+Enter")
+    shows(page.locator("#what"), "inpaint")
+    page.keyboard.press("s")
+    handle = page.locator("#handle")
+    handle.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    assert handle.get_attribute("aria-valuenow") == "2"
+    page.keyboard.press("d")
+    assert page.locator("[data-view=difference]").get_attribute("aria-checked") == "true"
+    page.keyboard.press("1")
+    shows(page.locator("#zoom"), "100 %")
+    page.keyboard.press("Control+s")
+    shows(page.locator("#notices"), "a.inpaint.png")
+    page.keyboard.press("Control+s")
+    shows(page.locator("#sure-text"), "Replace it?")
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    shows(page.locator("#keys"), "Ctrl+Enter")
+    page.keyboard.press("Escape")
+    assert page.locator("#help").is_hidden()
+
+
+def test_tools_mark_what_they_say(visit: Callable[..., Visit], photos: Path) -> None:
+    pixels = np.full((60, 80, 3), 90, np.uint8)
+    pixels[20:30, 30:50] = (250, 10, 10)
+    Image.fromarray(pixels).save(photos / "red.png")
+    page = visit().page
+    choose(page, "red.png")
+    page.click("#tab-inpaint")
+
+    def marked() -> np.ndarray:
+        with page.expect_download() as coming:
+            page.click("#download-mask")
+        return np.asarray(Image.open(coming.value.path())) > 0
+
+    page.click("[data-tool=colour]")
+    box = page.locator("#marks").bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.42)
+    page.wait_for_selector("#undo:enabled")
+    assert np.array_equal(marked(), pixels[..., 0] == 250)
+    page.keyboard.press("Control+z")
+    page.click("#inpaint details:has(#add-box) summary")
+    for field, value in (("x", 3), ("y", 4), ("width", 20), ("height", 10)):
+        page.fill(f"#box-{field}", str(value))
+    page.click("#add-box")
+    expected = np.zeros((60, 80), bool)
+    expected[4:14, 3:23] = True
+    assert np.array_equal(marked(), expected)
+    page.click("[data-tool=eraser]")
+    stroke(page, (0.0, 0.0), (1.0, 0.3))
+    assert 0 < marked().sum() < expected.sum()
+    page.click("#clear-mask")
+    page.click("[data-tool=lasso]")
+    stroke(page, (0.4, 0.4), (0.6, 0.4))  # drawn to and fro it has no inside
+    page.click("[data-tool=box]")
+    stroke(page, (0.4, 0.4), (0.6, 0.6))
+    found = marked()
+    rows, columns = np.nonzero(found)
+    assert found.sum() == (np.ptp(rows) + 1) * (np.ptp(columns) + 1) > 50
+
+
+def test_work_is_cancelled_and_pages_do_not_disturb_each_other(visit: Callable[..., Visit], photos: Path) -> None:
+    Image.fromarray(np.zeros((1400, 1500, 3), np.uint8)).save(photos / "large.png")
+    there = sorted(photos.iterdir())
+    browser = visit()
+    page, other = browser.page, browser.open()
+    choose(page, "large.png")
+    page.locator("#passes .steps").fill("5")
+    page.click("#restore button.main")
+    shows(page.locator("#doing"), "Restoring")
+    assert other.locator("#working").is_hidden()
+    page.click("#cancel")
+    shows(page.locator("#notices"), "Stopped")
+    assert page.locator("#save").is_disabled() and sorted(photos.iterdir()) == there
+
+    for _ in range(3):
+        page.click("#restore button.main")
+    page.close()  # and its work stops: the other page's turn comes
+    choose(other, "a.png")
+    other.locator("#passes .task").select_option("denoise")
+    other.click("#restore button.main")
+    shows(other.locator("#what"), "denoise")
+
+
+def test_24_megapixels_are_painted_on_and_filled(visit: Callable[..., Visit], photos: Path) -> None:
+    Image.fromarray(scene(400, 600)).resize((6000, 4000)).save(photos / "large.jpg", quality=90)
+    page = visit(viewport={"width": 1200, "height": 700}).page
+    choose(page, "large.jpg")
+    shows(page.locator("#about"), "6000 × 4000")
+    page.click("#tab-inpaint")
+    page.check("#at-once")
+    page.click("#zoom-one")
+    stroke(page, (0.45, 0.5), (0.5, 0.55))
+    shows(page.locator("#what"), "inpaint · 6000 × 4000")
+    page.click("[data-view=difference]")
+    page.click("#changed summary")
+    shows(page.locator("#changed-text"), "of the pixels changed")
+
+
+def test_what_cannot_be_opened_is_said_on_the_page(visit: Callable[..., Visit], photos: Path) -> None:
+    page = visit().page
+    page.locator("#entries button", has_text="text.png").click()
+    shows(page.locator("#alerts"), "text.png: not a picture")
+    page.set_input_files("#files", [{"name": "dropped.png", "mimeType": "image/png", "buffer": b"no picture"}])
+    shows(page.locator("#alerts"), "dropped.png: not a picture")
+    page.set_input_files("#files", str(photos / "b.jpg"))
+    shows(page.locator("#about"), "b.jpg")
+
+
+def test_a_server_that_is_gone_is_told(chromium: Browser, serve_folder: Callable[..., Served]) -> None:
+    served = serve_folder()
+    browser = Visit(chromium, served)
+    choose(browser.page, "a.png")
+    served.process.kill()
+    shows(browser.page.locator("#alerts"), "The server has ended")
+    browser.context.close()
+
+
+def test_a_phone_shows_it_all_and_fingers_paint(visit: Callable[..., Visit]) -> None:
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True, device_scale_factor=2).page
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    page.click("#show-photos")
+    choose(page, "a.png")
+    page.click("#show-photos")
+    page.click("#tab-inpaint")
+    box = page.locator("#marks").bounding_box()
+    assert box is not None
+    page.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector("#undo:enabled")
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
+NAMELESS = """() => [...document.querySelectorAll("button, input:not([hidden]), select, canvas, [role]")].filter((one) => {
+  const labels = [...(one.labels ?? [])].map((label) => label.textContent).join("");
+  const hidden = one.getAttribute("aria-hidden") === "true" || one.type === "file";
+  const name = one.getAttribute("aria-label") || one.getAttribute("aria-labelledby") || labels || one.textContent;
+  return !hidden && !one.closest("template") && !["status", "alert"].includes(one.getAttribute("role")) && !name.trim();
+}).map((one) => one.outerHTML.slice(0, 80))"""
+
+
+def test_everything_has_a_name(visit: Callable[..., Visit]) -> None:
+    page = visit().page
+    assert page.evaluate(NAMELESS) == ['<button type="button" id="near-mask" class="quiet" hidden=""></button>']
+    choose(page, "a.png")
+    assert page.evaluate("[...document.querySelectorAll('img')].every((one) => one.hasAttribute('alt'))")
+
+
+def test_a_comparison_works_by_itself(chromium: Browser, tmp_path: Path) -> None:
+    for name, seed in (("a.png", 0), ("b.png", 1)):
+        Image.fromarray(scene(50, 60, seed)).save(tmp_path / name)
+    from irflow_cli.services.compare import compare_files
+
+    compare_files(tmp_path / "a.png", tmp_path / "b.png", tmp_path / "page.html")
+    page = chromium.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: errors.append(message.text))
+    page.goto((tmp_path / "page.html").as_uri())
+    page.locator("#handle").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#handle").get_attribute("aria-valuenow") == "2"
+    page.keyboard.press("1")
+    assert page.inner_text("#zoom") == "100 %"
+    page.keyboard.press(" ")
+    assert page.locator("#handle").is_hidden() and errors == []
+    page.close()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_it_ends_with_nothing_half_written(serve_folder: Callable[..., Served], number: int, code: int) -> None:
+    served = serve_folder()
+    there = sorted(served.folder.rglob("*"))
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{20,}", served.address)
+    assert served.end(number) == code
+    assert sorted(served.folder.rglob("*")) == there
