@@ -155,6 +155,8 @@ def digest_of_command(line: str) -> str:
             code = run(line.split())
         except SystemExit as end:
             code = end.code
+        except Exception as error:  # a fault is an output like any other
+            code = repr(error)
     whole.update(f"{code} {said.getvalue() if code else ''}".encode())
     for path in sorted(Path("out").rglob("*")) if Path("out").exists() else ():
         if path.is_dir():

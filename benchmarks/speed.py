@@ -87,7 +87,7 @@ def network_alone(width: int, height: int) -> float:
     restorer = Restorer(RestoreSettings("derain", device="cpu"))
     from irflow_cli.engines.tiling import spans
 
-    align = restorer.net.multiple
+    align = restorer.net.contract.multiple
     sizes = [
         (bottom - top, right - left)
         for top, bottom in spans(height, TILES["cpu"], 32, align)

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from irflow_cli.batch.plan import Files, plan
 from irflow_cli.batch.run import Batched, work_through
 from irflow_cli.bench.sets import MADE
-from irflow_cli.engines.fields import prior_velocity
+from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.prior import Prior, SamplerSettings
 from irflow_cli.engines.restorer import Restorer, RestoreSettings
 from irflow_cli.errors import DeviceError, UsageError
@@ -93,7 +93,7 @@ def measure_speed(settings: RestoreSettings, sizes: tuple[float, ...]) -> Iterat
     if settings.task in MADE:
         sampling = SamplerSettings(device=settings.device, precision=settings.precision, checkpoint=settings.checkpoint)
         prior = Prior(sampling, "pixels" if settings.task == "inpaint" else "means")
-        subject = Subject(prior_velocity(prior.net), prior.device, prior.dtype)
+        subject = Subject(velocity_of(prior.net), prior.device, prior.dtype)
     else:
         restorer = Restorer(settings)
         subject = Subject(restorer.net, restorer.device, restorer.dtype)

@@ -112,11 +112,10 @@ SAMPLER_OPTIONS: dict[str, tuple[Any, Any]] = {
         Annotated[
             Optional[str],
             typer.Option(
-                help="pixelwise, restora, restora-denoise, replacement, repaint, ddnm, bridge, pnp, hqs, "
-                "ot-ode, flow-priors or d-flow.",
+                help="pixelwise, restora, replacement, repaint, ddnm, bridge, pnp, hqs, ot-ode, flow-priors or d-flow.",
                 show_default="the preset's",
                 autocompletion=among(
-                    *("pixelwise", "restora", "restora-denoise", "replacement", "repaint", "ddnm"),
+                    *("pixelwise", "restora", "replacement", "repaint", "ddnm"),
                     *("bridge", "pnp", "hqs", "ot-ode", "flow-priors", "d-flow"),
                 ),
             ),

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from irflow_cli.engines.fields import prior_velocity
+from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.tiling import SMALLEST, windowed
 from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageError
 from irflow_cli.flow.guided import GUIDED, Guidance
@@ -16,13 +16,13 @@ from irflow_cli.flow.observations import Observation, unit_noise
 from irflow_cli.flow.paths import interpolate
 from irflow_cli.flow.samplers import Trajectory
 from irflow_cli.flow.times import make_times
-from irflow_cli.nets import PriorUNet, UNet
 from irflow_cli.nets.unet import MIDDLE_GREY
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision, out_of_memory
 from irflow_cli.tasks import TASKS
 
 CORRECTED = ("restora", "pnp")
+OFFERED = tuple(name for name in GUIDED if name != "restora-denoise")  # that one needs to know every pixel
 WINDOW, SHARED = 448, 64  # pixels of a window's side on large states, and of what neighbours share
 
 
@@ -92,7 +92,7 @@ class SamplerSettings:
         if self.preset not in (None, *PRESETS):
             raise UsageError(f"unknown preset {self.preset!r}; there are {', '.join(PRESETS)}")
         rules = {
-            f"unknown sampler {self.sampler!r}; there are {', '.join(GUIDED)}": self.sampler in (None, *GUIDED),
+            f"unknown sampler {self.sampler!r}; there are {', '.join(OFFERED)}": self.sampler in (None, *OFFERED),
             f"--steps must be at least 1, got {self.steps}": self.steps is None or self.steps >= 1,
             f"--corrections must be at least 0, got {self.corrections}": self.corrections is None or self.corrections >= 0,
             f"--start must be from 0 to below 1, got {self.start}": self.start is None or 0 <= self.start < 1,
@@ -119,7 +119,7 @@ class Prior:
                 "--checkpoint out, or train one with `irflow train --task prior`"
             )
         self.net = self.checkpoint.net.to(self.device)
-        timed = isinstance(self.net, UNet) and self.net.time_map
+        timed = self.net.contract.time_map
         self.schedule = settings.schedule("noisy" if kind == "pixels" and not timed else kind)
         if self.schedule.sampler == "pixelwise" and (kind != "pixels" or not timed):
             why = "this prior does not know times per pixel" if kind == "pixels" else "it needs known pixels, not means"
@@ -134,8 +134,9 @@ class Prior:
             )
         if settings.corrections and self.schedule.steps < 2:
             raise UsageError("--corrections come between steps, and there is one; raise --steps or leave them out")
-        window, shared = (self.net.size, self.net.size // 4) if isinstance(self.net, PriorUNet) else (WINDOW, SHARED)
-        self.windows = window, shared, self.net.multiple
+        known = self.net.contract.size
+        window, shared = (known, known // 4) if known else (WINDOW, SHARED)
+        self.windows = window, shared, self.net.contract.multiple
         self.evaluated = self.worked = 0  # pixels that the network saw, each time it did; pixels that were worked on
 
     @property
@@ -161,7 +162,7 @@ class Prior:
         that does not help.
         """
         schedule = chosen or self.schedule
-        velocity = prior_velocity(self.net)
+        velocity = velocity_of(self.net)
         shape = observation.picture.shape
 
         def field(x: Tensor, t: Tensor) -> Tensor:

@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 
 from irflow_cli.degradations.draw import noise_like
-from irflow_cli.engines.fields import prior_velocity, velocity_of
+from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.noise import FULL_SCALE, as_if_three, noise_entry, noise_of
 from irflow_cli.engines.tiling import auto_tile, tiled
 from irflow_cli.errors import CheckpointError, ImageError, UsageError
 from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import GRIDS, make_times
 from irflow_cli.images.picture import Picture, top_of, unit_of
-from irflow_cli.nets import PriorUNet
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision
 from irflow_cli.seeds import SEEDS
@@ -167,11 +166,12 @@ class Restorer:
     def blocks(self, stack: list[np.ndarray], sigmas: Sequence[float | None]) -> Iterator[tuple[int, int, np.ndarray]]:
         """Yield (top, left, restored block of each) of pixels (H, W) or (H, W, 3), as numbers in their range."""
         height, width = stack[0].shape[:2]
-        whole = max(height, width) + self.settings.overlap + self.net.multiple
+        whole = max(height, width) + self.settings.overlap + self.net.contract.multiple
         tile = auto_tile(self.device) if self.settings.tile is None else self.settings.tile or whole
         overlap = self.settings.overlap
-        if isinstance(self.net, PriorUNet) and self.settings.tile is None:  # which knows pictures of its own size best
-            tile, overlap = self.net.size, min(overlap, self.net.size // 4)
+        known = self.net.contract.size
+        if known and self.settings.tile is None:
+            tile, overlap = known, min(overlap, known // 4)
         white, exact = top_of(stack[0].dtype), stack[0].dtype.kind == "f"
         generators = [torch.Generator().manual_seed(self.settings.seed % SEEDS) for _ in stack]
 
@@ -182,7 +182,7 @@ class Restorer:
             restored = self.restore_tensor(part, sigmas, generators)
             return restored - part if exact else restored
 
-        for top, left, block in tiled(work, read, height, width, tile, overlap, self.net.multiple):
+        for top, left, block in tiled(work, read, height, width, tile, overlap, self.net.contract.multiple):
             if exact:  # pixels that do not change stay as they are, to the last bit, and may lie beyond white
                 block = block + read(top, top + block.shape[2], left, left + block.shape[3])
             else:
@@ -222,7 +222,7 @@ class Restorer:
         times = make_times(self.grid, self.steps, starts).to(self.device, torch.float32)
         given, velocity = source, velocity_of(self.net, source)
         if self.settings.method == "prior":
-            velocity, entered = prior_velocity(self.net), match_dims(starts, source)
+            velocity, entered = velocity_of(self.net), match_dims(starts, source)
             source = entered * source + (1 - entered) / 2
         source = source.contiguous(memory_format=torch.channels_last)
         with autocast(self.device, self.dtype):

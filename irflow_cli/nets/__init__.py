@@ -1,7 +1,9 @@
-"""Restoration networks: (x_t, t, degraded) -> residual, or velocity. They know nothing of samplers, grids or files."""
+"""Networks: (x_t, t, degraded) -> what their contract says. They know nothing of samplers, grids or files."""
 
-from irflow_cli.nets.spec import SIZES, NetSpec, Network, OfficialSpec, PriorSpec, Spec, build, spec_of
-from irflow_cli.nets.third_party import PriorUNet
-from irflow_cli.nets.unet import UNet
+from irflow_cli.nets.contract import Contract, Network, Spec
+from irflow_cli.nets.flow_prior import PriorSpec
+from irflow_cli.nets.official import OfficialSpec
+from irflow_cli.nets.table import NETS, SIZES, build, spec_of
+from irflow_cli.nets.unet import NetSpec, UNet
 
-__all__ = ["SIZES", "NetSpec", "Network", "OfficialSpec", "PriorSpec", "PriorUNet", "Spec", "UNet", "build", "spec_of"]
+__all__ = ["NETS", "SIZES", "Contract", "NetSpec", "Network", "OfficialSpec", "PriorSpec", "Spec", "UNet", "build", "spec_of"]

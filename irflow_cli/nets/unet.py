@@ -4,14 +4,44 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from irflow_cli.nets.blocks import BLOCKS
+from irflow_cli.nets.contract import Contract, Network, Spec, within
 
 MIDDLE_GREY, TEXTURE, NOISE = 0.5, 0.25, 0.5  # mean of pictures and of a prior's noise, deviation of pictures, and of the noise
+
+
+@dataclass(frozen=True)
+class NetSpec(Spec):
+    """The shape of irflow's own U-Net."""
+
+    trainable: ClassVar[bool] = True
+    net: str = "unet"
+    channels: int = 3
+    widths: tuple[int, ...] = (16, 32, 64, 128)
+    depths: tuple[int, ...] = (2, 2, 4, 4)
+    unshuffle: int = 1
+    block: str = "conv"
+    condition: bool = False
+    time_map: bool = False
+    embedding: int = 64
+
+    def rules(self) -> dict[str, bool]:
+        sizes = (*self.widths, *self.depths, self.channels, self.unshuffle, self.embedding)
+        return {
+            "block": self.block in BLOCKS,
+            "widths": 1 <= len(self.widths) <= 6 and len(self.widths) == len(self.depths),
+            "sizes": within(sizes, 1, 1024),
+            "condition": isinstance(self.condition, bool),
+            "time_map": isinstance(self.time_map, bool),
+            "embedding": isinstance(self.embedding, int) and self.embedding % 2 == 0,
+        }
 
 
 class TimeEmbedding(nn.Module):
@@ -29,7 +59,7 @@ class TimeEmbedding(nn.Module):
         return self.mlp(torch.cat([angles.sin(), angles.cos()], dim=1))
 
 
-class UNet(nn.Module):
+class UNet(Network):
     """A U-Net of residual blocks behind an optional pixel-unshuffle.
 
     widths: channels of each level, finest first; depths: blocks of each level, on the way down and again on the way
@@ -53,7 +83,8 @@ class UNet(nn.Module):
     ) -> None:
         super().__init__()
         self.unshuffle, self.condition, self.time_map = unshuffle, condition, time_map
-        self.multiple = unshuffle * 2 ** (len(widths) - 1)
+        deepest = unshuffle * 2 ** (len(widths) - 1)
+        self.contract = Contract("residual", multiple=deepest, time_map=time_map, condition=condition)
         make = BLOCKS[block]
 
         def stage(level: int) -> nn.ModuleList:
@@ -84,7 +115,7 @@ class UNet(nn.Module):
             state, t = x_t - MIDDLE_GREY, times.amin((1, 2, 3))
             gain, error = linear_guess(times)
             x_t = torch.cat([MIDDLE_GREY + gain * state, times], dim=1)
-        features = self.entry(F.pixel_unshuffle(mirror_up(x_t, self.multiple), self.unshuffle))
+        features = self.entry(F.pixel_unshuffle(mirror_up(x_t, self.contract.multiple), self.unshuffle))
         time, skips = self.time(t), []
         for level, stage in enumerate(self.encoder):
             for block in stage:  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Third-party weights, in PyTorch's own format, brought into the names and shapes of `nets.third_party`. No code in them
+"""Third-party weights, in PyTorch's own format, brought into the names and shapes of `nets`. No code in them
 runs."""
 
 from __future__ import annotations

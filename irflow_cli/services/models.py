@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import torch
 
 from irflow_cli.errors import CheckpointError, UsageError
-from irflow_cli.nets import OfficialSpec, PriorSpec, Spec
+from irflow_cli.nets import Spec
 from irflow_cli.runtime.checkpoints import (
     PREDICTS,
     PRIOR,
@@ -224,10 +224,8 @@ def _task_of(third_party: ThirdParty, request: ConvertRequest) -> str:
 def _spec_of(third_party: ThirdParty, request: ConvertRequest) -> Spec:
     """Return the spec of a converted network with what its weights do not tell, or raise UsageError."""
     spec = third_party.spec
-    if isinstance(spec, OfficialSpec):
-        spec = replace(spec, order=request.order)
-    if isinstance(spec, PriorSpec):
-        spec = replace(spec, size=request.size or spec.size)
+    given = {name: value for name in spec.unstated if (value := getattr(request, name)) is not None}
+    spec = replace(spec, **given)
     try:
         spec.check()
     except ValueError as error:

@@ -17,7 +17,7 @@ from torch.optim.swa_utils import AveragedModel
 from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.flow.losses import DISTANCES, consistency_loss, residual_loss
 from irflow_cli.flow.times import make_times
-from irflow_cli.nets import SIZES, NetSpec, UNet, build
+from irflow_cli.nets import SIZES, NetSpec, Network, build
 from irflow_cli.runtime.checkpoints import Card, Checkpoint, load_checkpoint, save_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision
 from irflow_cli.seeds import seed_of_number
@@ -68,9 +68,9 @@ class Run:
         self.parent = start.card if start else None
         prior = TASKS[request.task].prior
         given = start.card.spec if start else None
-        if given and not isinstance(given, NetSpec):
+        if given and not given.trainable:
             raise CheckpointError(f"{request.init} is a third-party network, which irflow does not train; begin with another")
-        if given and given.time_map and not prior:
+        if start and start.net.contract.time_map and not prior:
             raise CheckpointError(f"{request.init} is a prior; --init it for --task prior, or begin with another")
         wanted = request.spec or (SIZES[request.size] if request.size else None)
         self.spec = wanted or (start.card.spec if start else NetSpec())
@@ -87,7 +87,7 @@ class Run:
         self.iteration, self.seconds, self.best = 0, 0.0, float("-inf")
 
     @property
-    def averaged(self) -> UNet:
+    def averaged(self) -> Network:
         """The network whose weights are the running average of the trained one's."""
         return self.average.module  # type: ignore[return-value]
 
@@ -194,7 +194,7 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     return TrainResult(request.out / BEST, run.iteration, max(run.best, score or 0.0), caught[0] if caught else None)
 
 
-def forward_of(request: TrainRequest, net: UNet, device: torch.device) -> Forward:
+def forward_of(request: TrainRequest, net: Network, device: torch.device) -> Forward:
     """Return the network as it is called in training: compiled if asked, in the run's precision, float32 out."""
     dtype = choose_precision(request.precision, device)
     called = torch.compile(net, dynamic=False) if request.compile else net
@@ -206,7 +206,7 @@ def forward_of(request: TrainRequest, net: UNet, device: torch.device) -> Forwar
     return forward
 
 
-def _graft(start: Checkpoint, net: UNet) -> None:
+def _graft(start: Checkpoint, net: Network) -> None:
     """Give `net` every tensor of `start` that fits it; what it has beyond those stays fresh, and new blocks do nothing yet.
 
     Raises CheckpointError where tensors of one name differ in shape: then the widths are not the same.

@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 
-from irflow_cli.nets import UNet
+from irflow_cli.nets import Network
 from irflow_cli.training.muon import Muon
 from irflow_cli.training.options import TrainRequest
 
 
-def make_optimisers(net: UNet, request: TrainRequest) -> tuple[torch.optim.Optimizer, ...]:
+def make_optimisers(net: Network, request: TrainRequest) -> tuple[torch.optim.Optimizer, ...]:
     """Return the optimisers of a run: Muon for the inner convolutions and AdamW for the rest, or AdamW for all."""
     inner = [p for name, p in net.named_parameters() if p.ndim == 4 and not name.startswith(("entry", "exit"))]
     inner = inner if request.optimiser == "muon" else []

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from irflow_cli.metrics import psnr, rounded
-from irflow_cli.nets import UNet
+from irflow_cli.nets import Network
 from irflow_cli.seeds import seed_of_number
 from irflow_cli.training.dataset import Corpus, validation_crops
 from irflow_cli.training.options import TrainRequest
@@ -27,7 +27,7 @@ def validation_pairs(request: TrainRequest, corpus: Corpus, layers: Tensor | Non
 
 
 @torch.inference_mode()
-def validate(net: UNet, pairs: list[Source]) -> float:
+def validate(net: Network, pairs: list[Source]) -> float:
     """Return the mean PSNR in dB of one step from each degraded picture, rounded to 8 bits."""
     scores = []
     for degraded, clean, start in pairs:

@@ -18,8 +18,7 @@ from irflow_cli.cli.restore import restore
 from irflow_cli.cli.train import train
 from irflow_cli.cli.upscale import upscale
 from irflow_cli.degradations import DEGRADATIONS
-from irflow_cli.engines.prior import PRESETS
-from irflow_cli.flow.guided import GUIDED
+from irflow_cli.engines.prior import OFFERED, PRESETS
 from irflow_cli.flow.observations import OPERATORS
 from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import GRIDS
@@ -48,7 +47,7 @@ def offered(command: Any, option: str, word: str = "") -> list[str]:
         (restore, "method", ("flow", "prior")),
         (restore, "metadata", METADATA),
         (upscale, "preset", PRESETS),
-        (upscale, "sampler", GUIDED),
+        (upscale, "sampler", OFFERED),
         (upscale, "operator", OPERATORS),
         (degrade, "kind", DEGRADATIONS),
         (train, "task", TASKS),

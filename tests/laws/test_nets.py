@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from irflow_cli.flow.times import make_times
 from irflow_cli.nets import SIZES, NetSpec, OfficialSpec, PriorSpec, Spec, build, spec_of
 from irflow_cli.nets.blocks import BLOCKS
-from irflow_cli.nets.third_party import thousandths
+from irflow_cli.nets.official import thousandths
 from irflow_cli.runtime.checkpoints import Card, load_checkpoint, save_checkpoint
 
 SPECS: dict[str, Spec] = {

@@ -1,0 +1,44 @@
+"""The networks there are, by the name that a checkpoint's header holds; and how a module is made from a spec."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, overload
+
+from irflow_cli.nets.contract import Network, Spec
+from irflow_cli.nets.flow_prior import PriorSpec, PriorUNet
+from irflow_cli.nets.official import OfficialSpec, OfficialUNet
+from irflow_cli.nets.unet import NetSpec, UNet
+
+NETS: dict[str, tuple[type[Spec], type[Network]]] = {
+    "unet": (NetSpec, UNet),
+    "irflow-official": (OfficialSpec, OfficialUNet),
+    "flow-prior": (PriorSpec, PriorUNet),
+}
+
+SIZES: dict[str, NetSpec] = {
+    "small": NetSpec(depths=(2, 2, 2, 2)),
+    "base": NetSpec(),
+}
+
+
+def spec_of(values: Any) -> Spec:
+    """Return the spec of JSON values, of whichever network they name. Raises ValueError."""
+    name = values.get("net") if isinstance(values, dict) else None
+    if name not in NETS:
+        raise ValueError(f"network spec names the network {name!r}; there are {', '.join(NETS)}")
+    return NETS[name][0].from_dict(values)
+
+
+@overload
+def build(spec: NetSpec) -> UNet: ...
+@overload
+def build(spec: Spec) -> Network: ...
+def build(spec: Spec) -> Network:
+    """Return the network of `spec` with fresh weights, with the channels last where it may: up to ten times faster on CPUs."""
+    import torch
+
+    spec.check()
+    arguments = {key: value for key, value in asdict(spec).items() if key != "net"}
+    net = NETS[spec.net][1](**arguments)
+    return net.to(memory_format=torch.channels_last) if net.contract.channels_last else net  # type: ignore[call-overload]
