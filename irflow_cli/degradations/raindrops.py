@@ -203,7 +203,7 @@ def _filmed(light: Tensor, view: Tensor, sky: Tensor, strength: Tensor, generato
     light = torch.lerp(light, _resized(blurred, height, width), film * bumps[:, :1])
     near = _resized(F.interpolate(view, size=(6, 6), mode="area"), height, width)
     scattered = torch.lerp(near, sky, match_dims(uniform(0, 0.4, count, generator), light))
-    veil = log_uniform(0.04, 0.3, count, generator) * chance(0.85, count, generator) * strength
+    veil = log_uniform(0.04, 0.3, count, generator) * chance(0.7, count, generator) * strength
     return torch.lerp(light, scattered, match_dims(veil, light) * (0.5 + bumps[:, 1:]))
 
 
