@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> Any:
-    """Import the public functions when first asked for, so that `irflow --help` never loads torch."""
+    """Import the public functions when first asked for, so that the command line's help never loads torch."""
     if name in __all__:
         return getattr(import_module("irflow_cli.api"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -135,7 +135,7 @@ def _finite(picture: Picture, where: np.ndarray | None = None) -> Picture:
     """Return the picture. Raises UsageError where it holds no numbers; where: the pixels (H, W), bool, that count."""
     pixels = picture.pixels if where is None else picture.pixels[where]
     if not np.isfinite(pixels).all():
-        raise UsageError("the picture holds nan or infinity; give numbers, or fill those pixels with `inpaint` first")
+        raise UsageError("the picture holds nan or infinity; give numbers, or fill those pixels with irflow_cli.inpaint first")
     return picture
 
 

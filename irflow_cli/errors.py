@@ -9,15 +9,37 @@ IrflowError           1   anything below, and nothing else, is printed as one li
 └── DiskFull          5   no room for the results; the run stops
 """
 
+from __future__ import annotations
+
 import errno
+import re
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what systems say of a disk without room
 
 
+NAMED = re.compile("`([a-z][a-z0-9_]*)`")  # a setting in a message, by the name of its field
+
+
 class IrflowError(Exception):
-    """One clear line that says what is wrong and what to do next."""
+    """One clear line that says what is wrong and what to do next.
+
+    Settings stand in it by the names of their fields, as in "`steps` must be at least 1, got 0", so that it is true in Python
+    and on the command line, which puts its options' names in their place. field: the setting it is about, None where it is
+    about none.
+    """
 
     exit_code = 1
+
+    @property
+    def field(self) -> str | None:
+        """The first setting that the message names."""
+        found = NAMED.search(str(self))
+        return found[1] if found else None
+
+    @property
+    def reason(self) -> str:
+        """The message without the setting that it begins with."""
+        return str(self).removeprefix(f"`{self.field}` ")
 
 
 class ImageError(IrflowError):
@@ -52,3 +74,9 @@ class DiskFull(IrflowError):
     """A disk without room for the next result."""
 
     exit_code = 5
+
+
+def require(holds: object, message: str) -> None:
+    """Raise UsageError with the message unless something holds."""
+    if not holds:
+        raise UsageError(message)

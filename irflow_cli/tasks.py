@@ -1,5 +1,5 @@
 """The menu: what irflow can take out of a photograph, and with which settings it does so unless told otherwise. No torch here,
-so that `--help` can tell them."""
+so that the command line can show them."""
 
 from __future__ import annotations
 

@@ -141,14 +141,14 @@ def test_masks_and_scales_that_do_not_fit_are_refused(prior) -> None:
         irflow_cli.inpaint(picture, np.ones((12, 16), np.uint8), checkpoint=prior)  # of 255
     with pytest.raises(UsageError, match="expected a mask"):
         irflow_cli.inpaint(picture, np.ones((12, 16), int), checkpoint=prior)
-    with pytest.raises(UsageError, match="--mask-feather"):
+    with pytest.raises(UsageError, match="`feather`"):
         irflow_cli.inpaint(picture, np.ones((12, 16), bool), checkpoint=prior, feather=-2)
     with pytest.raises(UsageError, match="expected a mask"):
         irflow_cli.inpaint(picture, np.ones((12, 16, 3), bool), checkpoint=prior)
     for color in ("#ff0000", "#ffffff80"):
         with pytest.raises(UsageError, match="coloured or partly transparent"):
             irflow_cli.inpaint(picture, Image.new("RGBA", (16, 12), color), checkpoint=prior)
-    with pytest.raises(UsageError, match="--scale"):
+    with pytest.raises(UsageError, match="`scale`"):
         irflow_cli.upscale(picture, 7, checkpoint=prior)
 
 

@@ -30,7 +30,7 @@ class Manifest:
             lines = path.read_text(errors="replace").splitlines() if path.exists() else []
         except OSError as error:
             raise ImageError(
-                f"{path}: {error.strerror or error}; --resume needs it, move it away or leave --resume out"
+                f"{path}: {error.strerror or error}; `resume` needs it, move it away or leave `resume` out"
             ) from None
         for line in lines:
             try:

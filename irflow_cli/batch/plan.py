@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from irflow_cli.errors import NothingToDo, UsageError
+from irflow_cli.errors import NothingToDo, UsageError, require
 from irflow_cli.images.encode import FORMATS, Coding
 from irflow_cli.images.find import SUFFIXES, find_pictures
 from irflow_cli.tasks import MAX_PIXELS
 
 STREAM = Path("-")  # standard input as a source, standard output as a target
 ENDINGS = {kind: suffix for suffix, kind in reversed(SUFFIXES.items())}
-FIELDS = ("stem", "suffix", "ext", "index", "parent")  # of --name-template
-SPELLINGS = {suffix[1:]: kind for suffix, kind in SUFFIXES.items()}  # of --format
+FIELDS = ("stem", "suffix", "ext", "index", "parent")  # of `name_template`
+SPELLINGS = {suffix[1:]: kind for suffix, kind in SUFFIXES.items()}  # of `format`
 
 
 @dataclass(frozen=True)
@@ -52,23 +52,19 @@ class Files:
         """Raise UsageError, in one line, for what makes no sense whatever the pictures are."""
         self.coding.check()
         chosen = [name for name in ("overwrite", "skip_existing", "resume") if getattr(self, name)]
-        names = " and ".join(f"--{name.replace('_', '-')}" for name in chosen)
-        rules = {
-            f"--format is one of {', '.join(SPELLINGS)}; got {self.format!r}": self.format is None or self.kind is not None,
-            f"{names} contradict each other; give one of them": len(chosen) < 2,
-            f"--max-pixels must be above 0, got {self.max_pixels}": self.max_pixels > 0,
-            "--name-template names files in a folder; it cannot go with one output file": not (
-                self.name_template and self._one_file
-            ),
-        }
-        for message, holds in rules.items():
-            if not holds:
-                raise UsageError(message)
+        names = " and ".join(f"`{name}`" for name in chosen)
+        require(self.format is None or self.kind is not None, f"`format` is one of {', '.join(SPELLINGS)}; got {self.format!r}")
+        require(len(chosen) < 2, f"{names} contradict each other; give one of them")
+        require(self.max_pixels > 0, f"`max_pixels` must be above 0, got {self.max_pixels}")
+        require(
+            not (self.name_template and self._one_file),
+            "`name_template` names files in a folder; it cannot go with one output file",
+        )
         names = [self.named(Path("a.png"), 0, ENDINGS[self.kind or "PNG"])] if self.name_template is not None else []
         names += [self.output] if self._one_file and self.output not in (None, STREAM) else []
         for name in names:
             if self.kind and name is not None and SUFFIXES[name.suffix.lower()] != self.kind:
-                raise UsageError(f"--format {self.format} and the name {name} contradict each other; leave --format out")
+                raise UsageError(f"`format` {self.format} and the name {name} contradict each other; leave `format` out")
 
     @property
     def kind(self) -> str | None:
@@ -93,15 +89,15 @@ class Files:
             unknown = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None} - values.keys()
             name = "" if unknown else template.format(**values)
         except (ValueError, IndexError, MemoryError) as error:
-            raise UsageError(f"--name-template {template!r} is not understood: {error}") from None
+            raise UsageError(f"`name_template` {template!r} is not understood: {error}") from None
         if unknown:
             known = ", ".join(f"{{{name}}}" for name in FIELDS)
-            raise UsageError(f"--name-template knows {known}; not {{{sorted(unknown)[0]}}}")
+            raise UsageError(f"`name_template` knows {known}; not {{{sorted(unknown)[0]}}}")
         path = Path(name)
         if not name.strip("./") or path.is_absolute() or ".." in path.parts:
-            raise UsageError(f"--name-template {template!r} does not give a name inside the output folder")
+            raise UsageError(f"`name_template` {template!r} does not give a name inside the output folder")
         if path.suffix.lower() not in SUFFIXES:
-            raise UsageError(f"--name-template {template!r} does not end like a picture; end it with {{ext}}")
+            raise UsageError(f"`name_template` {template!r} does not end like a picture; end it with {{ext}}")
         return path
 
 
@@ -269,9 +265,9 @@ def _check_targets(jobs: list[Job], files: Files) -> None:
             raise UsageError(f"{job.target} is an input; give another output, irflow does not write over its inputs")
         if target in taken:
             both = f"{taken[target]} and {job.source} would both become {job.target}"
-            raise UsageError(f"{both}; give a --name-template, or work on them one by one")
+            raise UsageError(f"{both}; give a `name_template`, or work on them one by one")
         taken[target] = job.source
     existing = [job.target for job in jobs if job.exists]
     if existing and not (files.overwrite or files.skip_existing or files.resume):
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
-        raise UsageError(f"{existing[0]}{more} exists; use --overwrite, --skip-existing, --resume or another output")
+        raise UsageError(f"{existing[0]}{more} exists; use `overwrite`, `skip_existing`, `resume` or another output")

@@ -239,7 +239,7 @@ class _Store:
         return sha256(made_of.strip().encode())
 
     def _made(self, job: Job, key: str) -> bool:
-        """Return whether a run with --resume has made the result already. Raises ImageError where it may not be replaced."""
+        """Return whether a run with `resume` has made the result already. Raises ImageError where it may not be replaced."""
         if not self.files.resume or job.target == STREAM:
             return False
         manifest = self._manifest(job.target)
@@ -249,7 +249,7 @@ class _Store:
             return False
         if job.target.name in manifest.entries and _is_torn(job.target, self.files.max_pixels):
             return False
-        raise ImageError(f"{job.target} exists and is not as a run with --resume left it; move it, or use --overwrite")
+        raise ImageError(f"{job.target} exists and is not as a run with `resume` left it; move it, or use `overwrite`")
 
     def store(self, outcome: Outcome, picture: Picture, key: str) -> Outcome:
         """Write the picture and return the outcome of it."""
@@ -304,7 +304,7 @@ def _piped(max_pixels: int) -> bytes:
     """Return the bytes of standard input. Raises ImageError as `_bytes_of` does."""
     data = sys.stdin.buffer.read(_most(max_pixels) + 1)
     if len(data) > _most(max_pixels):
-        raise ImageError(f"standard input: too large for {max_pixels} pixels; --max-pixels raises the limit")
+        raise ImageError(f"standard input: too large for {max_pixels} pixels; `max_pixels` raises the limit")
     return data
 
 
@@ -319,7 +319,7 @@ def _check_file(path: Path, max_pixels: int) -> None:
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}") from None
     if size > _most(max_pixels):
-        raise ImageError(f"{path}: too large a file for {max_pixels} pixels; --max-pixels raises the limit")
+        raise ImageError(f"{path}: too large a file for {max_pixels} pixels; `max_pixels` raises the limit")
 
 
 def _check_mask(job: Job) -> None:
@@ -340,4 +340,4 @@ def recoded(job: Job, files: Files, picture: Picture) -> tuple[str, ...]:
     asked = files.coding.lossless or (kind == picture.format and picture.coding.get("lossless"))
     if FORMATS[kind].exact == "always" or (FORMATS[kind].exact == "on demand" and asked):
         return ()
-    return (f"is written as {kind}, which codes all pixels anew; --format png keeps those outside of holes exactly",)
+    return (f"is written as {kind}, which codes all pixels anew; `format` png keeps those outside of holes exactly",)

@@ -165,7 +165,7 @@ def third_party_network(path: Path, device: torch.device, task: str, scale: int 
     try:
         import spandrel  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise UsageError(f"--baseline {path} needs spandrel ({error}); run `pip install 'irflow[baselines]'`") from None
+        raise UsageError(f"`baselines` {path} needs spandrel ({error}); run `pip install 'irflow[baselines]'`") from None
     try:
         model = spandrel.ModelLoader(device=device).load_from_file(path)
     except Exception as error:
@@ -196,9 +196,9 @@ def command(line: str) -> Method:
     try:
         words = shlex.split(line)
     except ValueError as error:  # a quotation mark without another
-        raise UsageError(f"--baseline-command {line!r} is not understood: {error}") from None
+        raise UsageError(f"`commands` {line!r} is not understood: {error}") from None
     if not all(any(mark in word for word in words) for mark in ("{in}", "{out}")):
-        raise UsageError(f"--baseline-command is a line such as 'tool {{in}} {{out}}', got {line!r}")
+        raise UsageError(f"`commands` is a line such as 'tool {{in}} {{out}}', got {line!r}")
 
     def run(pixels: np.ndarray) -> Result:
         with tempfile.TemporaryDirectory() as folder:

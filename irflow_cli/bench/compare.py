@@ -62,7 +62,7 @@ def compare(old: Path, new: Path) -> list[Change]:
             if one.digest and other.digest and one.digest != other.digest:
                 raise UsageError(f"{name} is another picture in {new} than in {old}; only runs on the same inputs compare")
             if one.border != other.border:
-                raise UsageError(f"{old} has border {one.border}, {new} {other.border}; only runs with one --border compare")
+                raise UsageError(f"{old} has border {one.border}, {new} {other.border}; only runs with one `border` compare")
         for metric in metrics:
             differences = _differences(metric, before[key], records, names)
             found += [(label_of(key, records[names[0]].task), metric, differences)] if len(differences) else []

@@ -153,7 +153,7 @@ def parse_preset(text: str) -> SamplerSettings:
         settings = SamplerSettings("fast", sampler, int(steps), corrections, start, stop)
     except ValueError:
         known = ", ".join(PRESETS)
-        raise UsageError(f"--presets is a list of {known}, or SAMPLER:STEPS:CORRECTIONS:START:STOP; got {text!r}") from None
+        raise UsageError(f"`presets` is a list of {known}, or SAMPLER:STEPS:CORRECTIONS:START:STOP; got {text!r}") from None
     settings.check()
     return settings
 

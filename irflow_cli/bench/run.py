@@ -20,7 +20,7 @@ from irflow_cli.bench.metrics import MISSING, Scores, SetMetrics, doubts, due, l
 from irflow_cli.bench.records import Record, label_of, line_of, other_machine, read_environment, read_records, write_records
 from irflow_cli.bench.sets import MADE, Case, Corruption, Sample, cases_of, find_samples, mask_corruptions, parse_degrade
 from irflow_cli.engines.restorer import RestoreSettings
-from irflow_cli.errors import CheckpointError, ImageError, UsageError
+from irflow_cli.errors import CheckpointError, ImageError, UsageError, require
 from irflow_cli.images.encode import Coding, encode_picture
 from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.checkpoints import cache_folder, read_card
@@ -77,14 +77,14 @@ def prepare(request: BenchRequest) -> Benchmark:
     """Return the run of a request. Raises NothingToDo, UsageError or CheckpointError before any picture is restored: also
     for pairs of two sizes, and for a degraded picture that shows another clean picture than its own."""
     if request.border < 0:
-        raise UsageError(f"--border must not be negative, got {request.border}")
+        raise UsageError(f"`border` must not be negative, got {request.border}")
     task = request.settings.task
     if task not in (known := [*(name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior), *MADE]):
         raise UsageError(f"unknown task {task!r}; there are {', '.join(known)}")
     if request.masks and (request.degrade or task != "inpaint"):
-        raise UsageError("--masks is for --task inpaint, without --degrade")
+        raise UsageError("`masks` is for `task` inpaint, without `degrade`")
     if request.crop is not None and request.crop < 16:
-        raise UsageError(f"--crop must be at least 16, got {request.crop}")
+        raise UsageError(f"`crop` must be at least 16, got {request.crop}")
     _check_options(request)
     corruptions = mask_corruptions(request.masks) if request.masks else parse_degrade(request.degrade, task)
     if task == "upscale" and len({corruption.name for corruption in corruptions}) > 1:
@@ -94,7 +94,7 @@ def prepare(request: BenchRequest) -> Benchmark:
         check_pairs(samples)
     made = [" ".join((corruption.name, corruption.tag)).strip() for corruption in corruptions]
     if twice := next((name for name in made if made.count(name) > 1), None):
-        raise UsageError(f"--degrade has {twice} more than once; give each once")
+        raise UsageError(f"`degrade` has {twice} more than once; give each once")
     methods = irflow_methods(request, corruptions)
     others = tuple(name for name in request.methods if name not in ("irflow", "irflow-prior"))
     methods += known_baselines(others, task, corruptions[0].severity if task == "upscale" else request.settings.sigma)
@@ -104,7 +104,7 @@ def prepare(request: BenchRequest) -> Benchmark:
     _check_methods(request, methods)
     run = Benchmark(request, samples, corruptions, tuple(methods), left_out(request.metrics))
     if spare := _spare(run):
-        raise UsageError(f"{request.store} holds {spare} too, which would be lost; ask for it again, or give another --report")
+        raise UsageError(f"{request.store} holds {spare} too, which would be lost; ask for it again, or give another `report`")
     return run
 
 
@@ -114,7 +114,7 @@ def _check_methods(request: BenchRequest, methods: list[Method]) -> None:
     settings, ours = request.settings, request.baselines or {"irflow", "irflow-prior"}.intersection(request.methods)
     given = (settings.sampler, settings.ensemble, settings.checkpoint, request.sweep, request.presets)
     if not ours and given != (None, False, None, Sweep(), ("default",)):
-        raise UsageError("--checkpoint and how to sample are irflow's, which is not among --methods; add it, or leave them out")
+        raise UsageError("`checkpoint` and how to sample are irflow's, which is not among `methods`; add it, or leave them out")
     names = [", ".join(filter(None, (method.name, str(method.steps or ""), method.variant))) for method in methods]
     for name in names:
         if names.count(name) > 1:
@@ -122,7 +122,7 @@ def _check_methods(request: BenchRequest, methods: list[Method]) -> None:
         if name == "input":
             raise UsageError("a method cannot be called input, as the records of the inputs are; rename the file")
     if not methods:
-        raise UsageError(f"there is nothing to measure: no baseline for {settings.task} is installed; add irflow to --methods")
+        raise UsageError(f"there is nothing to measure: no baseline for {settings.task} is installed; add irflow to `methods`")
 
 
 def _spare(run: Benchmark) -> str | None:
@@ -155,22 +155,20 @@ def _check_options(request: BenchRequest) -> None:
     """Raise UsageError for options that would do nothing."""
     settings, walked = request.settings, request.settings.task in MADE
     plain = (settings.sampler, settings.sigma, settings.ensemble) == (None, None, False) and request.sweep == Sweep()
-    rules = {
-        f"--steps, --grid, --strength and the like are of restore; give {settings.task} --presets": not walked or plain,
-        f"--presets are those of inpaint and upscale, not of {settings.task}; give --steps": walked
-        or request.presets == ("default",),
-        "--crop cuts clean pictures, not pairs; give --degrade or leave it out": not request.crop
-        or walked
-        or bool(request.degrade),
-    }
-    for message, holds in rules.items():
-        if not holds:
-            raise UsageError(message)
+    require(not walked or plain, f"`steps`, `grid`, `strength` and the like are of restore; give {settings.task} `presets`")
+    require(
+        walked or request.presets == ("default",),
+        f"`presets` are those of inpaint and upscale, not of {settings.task}; give `steps`",
+    )
+    require(
+        not request.crop or walked or bool(request.degrade),
+        "`crop` cuts clean pictures, not pairs; give `degrade` or leave it out",
+    )
 
 
 def _network(path: Path, request: BenchRequest, corruptions: tuple[Corruption, ...]) -> list[Method]:
     if not path.is_file():
-        raise CheckpointError(f"--baseline {path} does not exist")
+        raise CheckpointError(f"`baselines` {path} does not exist")
     try:
         read_card(path)
     except CheckpointError:
@@ -326,7 +324,7 @@ def anew(request: BenchRequest) -> tuple[str, ...]:
     before = read_environment(request.store) if request.store else {}
     now = _made_with(request)
     if before.get("set", now["set"]) != now["set"]:
-        raise UsageError(f"{request.store} holds results of {before['set']}; give another --report")
+        raise UsageError(f"{request.store} holds results of {before['set']}; give another `report`")
     return other_machine(before, now)
 
 
@@ -366,7 +364,7 @@ def _measured(run: Benchmark, case: Case, method: Method | None, fresh: set[str]
         identity="" if method is None else method.identity,
     )
     if min(case.clean.shape[:2]) <= 2 * request.border:
-        return replace(record, error=f"{case.picture}: nothing is left when --border {request.border} is cut off"), case.seen
+        return replace(record, error=f"{case.picture}: nothing is left when `border` {request.border} is cut off"), case.seen
     if method is None:
         scores = Scores(**measure(case.seen, case.clean, request.border, left_out))
         notes = doubts(case.degraded, case.clean, "the degraded picture") if not case.degrade else ()

@@ -159,7 +159,7 @@ def _is_degraded(path: Path, root: Path) -> bool:
 def _pairs(folder: Path) -> tuple[Sample, ...]:
     sides = _sides(folder)
     if sides is None:
-        raise UsageError(f"{folder} has no clean/ and degraded/; for clean pictures give --degrade KIND:SEVERITY")
+        raise UsageError(f"{folder} has no clean/ and degraded/; for clean pictures give `degrade` KIND:SEVERITY")
     (clean_root, clean), (degraded_root, _) = sides
     if not clean:
         raise NothingToDo(f"no pictures below {clean_root}")
@@ -190,7 +190,7 @@ def _name(path: Path, root: Path) -> str:
 
 
 def parse_degrade(text: str | None, task: str) -> tuple[Corruption, ...]:
-    """Return the ways of `--degrade`: a list such as "noise:15,noise:25+jpeg:30", with + for one after another; `unseen`
+    """Return the ways of `degrade`: a list such as "noise:15,noise:25+jpeg:30", with + for one after another; `unseen`
     stands for all of that kind of a task.
 
     For inpaint the kinds are those of HOLES, for upscale the operators with a scale, such as "area:2". Raises UsageError,
@@ -202,7 +202,7 @@ def parse_degrade(text: str | None, task: str) -> tuple[Corruption, ...]:
     unseen = [name for name, entry in UNSEEN.items() if entry.task == task]
     words = [name for word in words for name in (unseen if word == "unseen" else [word])]
     if text and not words:
-        raise UsageError(f"there is no unseen degradation for {task}; give --degrade KIND:SEVERITY, or pairs")
+        raise UsageError(f"there is no unseen degradation for {task}; give `degrade` KIND:SEVERITY, or pairs")
     return tuple(_chain([_corruption(link) for link in word.split("+")]) for word in words)
 
 
@@ -228,7 +228,7 @@ def _corruption(word: str) -> Corruption:
         level = float(severity) if severity else entry.usual
     except (KeyError, ValueError):
         kinds = ", ".join((*DEGRADATIONS, *UNSEEN))
-        raise UsageError(f"--degrade is KIND:SEVERITY with a kind of {kinds}; got {word!r}") from None
+        raise UsageError(f"`degrade` is KIND:SEVERITY with a kind of {kinds}; got {word!r}") from None
     if not 0 <= level <= entry.largest:
         raise UsageError(f"the severity of {kind} goes from 0 to {entry.largest:g} ({entry.unit}), got {level:g}")
     return Corruption(f"{kind}:{level:g}", level, entry.apply)
@@ -248,7 +248,7 @@ def _holes(word: str) -> Corruption:
         if any(not low <= value <= high for value, (low, high) in ((v, RANGES[k]) for k, v in options.items())):
             raise ValueError
     except (KeyError, ValueError):
-        raise UsageError(f"--degrade of inpaint is one of {', '.join(HOLES)} (pixels:0.8, grid:2); got {word!r}") from None
+        raise UsageError(f"`degrade` of inpaint is one of {', '.join(HOLES)} (pixels:0.8, grid:2); got {word!r}") from None
 
     def apply(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
         random = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
@@ -260,7 +260,7 @@ def _holes(word: str) -> Corruption:
 def _smaller(word: str) -> Corruption:
     kind, _, amount = word.partition(":")
     if kind not in SHRINKS or amount not in ("2", "3", "4"):
-        raise UsageError(f"--degrade of upscale is {' or '.join(f'{name}:2' for name in SHRINKS)}, 3 or 4; got {word!r}")
+        raise UsageError(f"`degrade` of upscale is {' or '.join(f'{name}:2' for name in SHRINKS)}, 3 or 4; got {word!r}")
     scale = int(amount)
 
     def apply(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
@@ -286,7 +286,7 @@ def mask_corruptions(folder: Path) -> tuple[Corruption, ...]:
         def apply(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
             if hole.shape != clean.shape[2:]:
                 here = f"{clean.shape[3]} x {clean.shape[2]}"
-                raise ImageError(f"{path} has {hole.shape[1]} x {hole.shape[0]} pixels, the picture {here}; --crop cuts it")
+                raise ImageError(f"{path} has {hole.shape[1]} x {hole.shape[0]} pixels, the picture {here}; `crop` cuts it")
             return with_hole(clean, hole)
 
         return Corruption(folder.name, 0.0, apply, path.stem)

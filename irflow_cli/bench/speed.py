@@ -88,7 +88,7 @@ def measure_speed(settings: RestoreSettings, sizes: tuple[float, ...]) -> Iterat
     sizes that no picture has.
     """
     if not all(0 < size <= 1000 for size in sizes):
-        raise UsageError(f"--speed is a list of megapixels above 0 and up to 1000, got {', '.join(f'{v:g}' for v in sizes)}")
+        raise UsageError(f"`speed` is a list of megapixels above 0 and up to 1000, got {', '.join(f'{v:g}' for v in sizes)}")
     restorer = None
     if settings.task in MADE:
         sampling = SamplerSettings(device=settings.device, precision=settings.precision, checkpoint=settings.checkpoint)

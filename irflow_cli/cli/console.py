@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from irflow_cli.cli.flags import with_flags
 from irflow_cli.errors import FULL, DiskFull, IrflowError
 
 SCHEMA = 1  # of the JSON lines
@@ -48,7 +49,7 @@ class Console:
     def note(self, text: str) -> None:
         """Say something that is worth knowing."""
         if not self.quiet:
-            sys.stderr.write(text + "\n")
+            sys.stderr.write(with_flags(text) + "\n")
 
     def detail(self, text: str) -> None:
         """Say something that only those who ask for it want to know."""
@@ -62,7 +63,7 @@ class Console:
 
     def error(self, text: str) -> None:
         """Say what is wrong, in one line."""
-        sys.stderr.write(f"irflow: {' '.join(str(text).split())}\n")
+        sys.stderr.write(f"irflow: {' '.join(with_flags(str(text)).split())}\n")
 
     @contextmanager
     def progress(self, label: str, total: float) -> Iterator[Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from irflow_cli.cli.console import Console
+from irflow_cli.cli.flags import with_flags
 from irflow_cli.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ def _tell(console: Console, outcome: Outcome) -> None:
         console.data(outcome.data)
     elif console.as_json:
         target: Path | None = None if outcome.error else job.target
-        fields = {"status": outcome.status, "error": outcome.error, "notes": outcome.notes, "seconds": outcome.seconds}
+        error, notes = outcome.error and with_flags(outcome.error), [with_flags(note) for note in outcome.notes]
+        fields = {"status": outcome.status, "error": error, "notes": notes, "seconds": outcome.seconds}
         console.result("", input=job.source, output=target, **fields)
     elif outcome.status == "planned":
         console.result(f"{job.source} -> {job.target}")

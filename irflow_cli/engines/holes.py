@@ -23,7 +23,7 @@ def check_spread(dilate: int, feather: int) -> None:
     """Raise UsageError for pixels of growth or edge that make no sense."""
     for name, pixels in (("dilate", dilate), ("feather", feather)):
         if not 0 <= pixels <= 500:
-            raise UsageError(f"--mask-{name} goes from 0 to 500, got {pixels}")
+            raise UsageError(f"`{name}` goes from 0 to 500, got {pixels}")
 
 
 def spread_hole(inside: np.ndarray, dilate: int = 0, feather: int = 0) -> Hole:

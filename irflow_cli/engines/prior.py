@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.tiling import SMALLEST, windowed
-from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageError
+from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageError, require
 from irflow_cli.flow.guided import GUIDED, Guidance
 from irflow_cli.flow.observations import Observation, unit_noise
 from irflow_cli.flow.paths import interpolate
@@ -91,16 +91,11 @@ class SamplerSettings:
         """Raise UsageError, in one line, for the first setting that makes no sense."""
         if self.preset not in (None, *PRESETS):
             raise UsageError(f"unknown preset {self.preset!r}; there are {', '.join(PRESETS)}")
-        rules = {
-            f"unknown sampler {self.sampler!r}; there are {', '.join(OFFERED)}": self.sampler in (None, *OFFERED),
-            f"--steps must be at least 1, got {self.steps}": self.steps is None or self.steps >= 1,
-            f"--corrections must be at least 0, got {self.corrections}": self.corrections is None or self.corrections >= 0,
-            f"--start must be from 0 to below 1, got {self.start}": self.start is None or 0 <= self.start < 1,
-            f"--stop must be above 0 and below 1, got {self.stop}": self.stop is None or 0 < self.stop < 1,
-        }
-        for message, holds in rules.items():
-            if not holds:
-                raise UsageError(message)
+        require(self.sampler in (None, *OFFERED), f"unknown sampler {self.sampler!r}; there are {', '.join(OFFERED)}")
+        require(self.steps is None or self.steps >= 1, f"`steps` must be at least 1, got {self.steps}")
+        require(self.corrections is None or self.corrections >= 0, f"`corrections` must be at least 0, got {self.corrections}")
+        require(self.start is None or 0 <= self.start < 1, f"`start` must be from 0 to below 1, got {self.start}")
+        require(self.stop is None or 0 < self.stop < 1, f"`stop` must be above 0 and below 1, got {self.stop}")
 
 
 class Prior:
@@ -116,24 +111,24 @@ class Prior:
         if self.checkpoint.card.task != "prior":
             raise CheckpointError(
                 f"{self.checkpoint.path} was trained for {self.checkpoint.card.task}; this needs a prior: leave "
-                "--checkpoint out, or train one with `irflow train --task prior`"
+                "`checkpoint` out, or train a prior"
             )
         self.net = self.checkpoint.net.to(self.device)
         timed = self.net.contract.time_map
         self.schedule = settings.schedule("noisy" if kind == "pixels" and not timed else kind)
         if self.schedule.sampler == "pixelwise" and (kind != "pixels" or not timed):
             why = "this prior does not know times per pixel" if kind == "pixels" else "it needs known pixels, not means"
-            raise UsageError(f"--sampler pixelwise does not go here: {why}; use another, such as pnp")
+            raise UsageError(f"`sampler` pixelwise does not go here: {why}; use another, such as pnp")
         if self.schedule.stop is not None and (self.schedule.steps < 2 or self.schedule.stop <= self.schedule.start):
             raise UsageError(
-                f"--stop needs two steps and a time after --start ({self.schedule.start:g}); raise --steps or leave it out"
+                f"`stop` needs two steps and a time after `start` ({self.schedule.start:g}); raise `steps` or leave it out"
             )
         if settings.corrections and self.schedule.sampler not in CORRECTED:
             raise UsageError(
-                f"--corrections has no meaning for {self.schedule.sampler}; leave it out, or use --sampler restora"
+                f"`corrections` has no meaning for {self.schedule.sampler}; leave it out, or use `sampler` restora"
             )
         if settings.corrections and self.schedule.steps < 2:
-            raise UsageError("--corrections come between steps, and there is one; raise --steps or leave them out")
+            raise UsageError("`corrections` come between steps, and there is one; raise `steps` or leave them out")
         known = self.net.contract.size
         window, shared = (known, known // 4) if known else (WINDOW, SHARED)
         self.windows = window, shared, self.net.contract.multiple
@@ -198,14 +193,14 @@ class Prior:
                     if window < 2 * SMALLEST:
                         high, wide = shape[2:]
                         raise DeviceError(
-                            f"out of memory on {wide} x {high} pixels; cut the picture, or use --device cpu"
+                            f"out of memory on {wide} x {high} pixels; cut the picture, or use `device` cpu"
                         ) from None
                     self.windows = window // 2, shared // 2, align
                     continue
                 if done.state.isfinite().all():
                     return done
                 if self.dtype == torch.float32:
-                    raise ImageError("its result holds values that are no numbers; give another --checkpoint")
+                    raise ImageError("its result holds values that are no numbers; give another `checkpoint`")
                 self.dtype = torch.float32
         finally:
             self.dtype, self.windows = dtype, windows

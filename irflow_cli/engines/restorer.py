@@ -13,7 +13,7 @@ from irflow_cli.degradations.draw import noise_like
 from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.noise import FULL_SCALE, as_if_three, noise_entry, noise_of
 from irflow_cli.engines.tiling import auto_tile, tiled
-from irflow_cli.errors import CheckpointError, ImageError, UsageError
+from irflow_cli.errors import CheckpointError, ImageError, UsageError, require
 from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import GRIDS, make_times
 from irflow_cli.images.picture import Picture, top_of, unit_of
@@ -73,27 +73,23 @@ class RestoreSettings:
             raise UsageError(f"unknown task {self.task!r}; there are {', '.join(known)}")
         limit = self.sigma_limit
         tile = self.tile or 2 * self.overlap
-        rules = {
-            f"--method is flow or prior, got {self.method!r}": self.method in ("flow", "prior"),
-            "--method prior is for --task denoise; leave it out": self.method == "flow" or self.task == "denoise",
-            f"--steps must be at least 1, got {self.steps}": self.steps is None or self.steps >= 1,
-            f"unknown grid {self.grid!r}; there are {', '.join(GRIDS)}": self.grid is None or self.grid in GRIDS,
-            f"unknown sampler {self.sampler!r}; there are {', '.join(SAMPLERS)}": (self.sampler or "euler") in SAMPLERS,
-            f"--sigma has no meaning for {self.task}; leave it out": self.sigma is None or limit is not None,
-            f"--sigma goes from 0 to {limit}, got {self.sigma}": self.sigma is None or 0 <= self.sigma <= (limit or 0),
-            f"--strength goes from 0 to 1, got {self.strength}": 0 <= self.strength <= 1,
-            f"--source-noise goes from 0 to 50, got {self.source_noise}": 0 <= self.source_noise <= 50,
-            f"--tile must be 0 or at least 64, got {self.tile}": self.tile in (None, 0) or self.tile >= 64,
-            f"--batch must be at least 1, got {self.batch}": self.batch is None or self.batch >= 1,
-            f"--overlap must be from 0 to 128, got {self.overlap}": 0 <= self.overlap <= 128,
-            f"--overlap may be half of --tile at most, got {self.overlap} and {tile}": 2 * self.overlap <= tile,
-            f"task {self.task} has no shipped checkpoint; give --checkpoint": bool(
-                self.checkpoint or self.trained_for.checkpoint
-            ),
-        }
-        for message, holds in rules.items():
-            if not holds:
-                raise UsageError(message)
+        require(self.method in ("flow", "prior"), f"`method` is flow or prior, got {self.method!r}")
+        require(self.method == "flow" or self.task == "denoise", "`method` prior is for `task` denoise; leave it out")
+        require(self.steps is None or self.steps >= 1, f"`steps` must be at least 1, got {self.steps}")
+        require(self.grid is None or self.grid in GRIDS, f"unknown grid {self.grid!r}; there are {', '.join(GRIDS)}")
+        require((self.sampler or "euler") in SAMPLERS, f"unknown sampler {self.sampler!r}; there are {', '.join(SAMPLERS)}")
+        require(self.sigma is None or limit is not None, f"`sigma` has no meaning for {self.task}; leave it out")
+        require(self.sigma is None or 0 <= self.sigma <= (limit or 0), f"`sigma` goes from 0 to {limit}, got {self.sigma}")
+        require(0 <= self.strength <= 1, f"`strength` goes from 0 to 1, got {self.strength}")
+        require(0 <= self.source_noise <= 50, f"`source_noise` goes from 0 to 50, got {self.source_noise}")
+        require(self.tile in (None, 0) or self.tile >= 64, f"`tile` must be 0 or at least 64, got {self.tile}")
+        require(self.batch is None or self.batch >= 1, f"`batch` must be at least 1, got {self.batch}")
+        require(0 <= self.overlap <= 128, f"`overlap` must be from 0 to 128, got {self.overlap}")
+        require(2 * self.overlap <= tile, f"`overlap` may be half of `tile` at most, got {self.overlap} and {tile}")
+        require(
+            bool(self.checkpoint or self.trained_for.checkpoint),
+            f"task {self.task} has no shipped checkpoint; give `checkpoint`",
+        )
 
 
 class Restorer:
@@ -231,7 +227,7 @@ class Restorer:
             self.redone += 1
             restored = self.sampler(velocity, source, times).state
         if not restored.isfinite().all():
-            raise ImageError("its result holds values that are no numbers; give another --checkpoint")
+            raise ImageError("its result holds values that are no numbers; give another `checkpoint`")
         return torch.where(clean[:, None, None, None], given, restored)
 
 

@@ -118,7 +118,7 @@ class _Safely:
                 self.too_large = height * width
         half = max(height, width) // 2 + self.overlap + self.align
         if half < SMALLEST or half >= max(height, width):
-            raise DeviceError(f"out of memory on a tile of {width} x {height}; free some, or use --device cpu")
+            raise DeviceError(f"out of memory on a tile of {width} x {height}; free some, or use `device` cpu")
 
         def read(top: int, bottom: int, left: int, right: int) -> Tensor:
             return part[..., top:bottom, left:right]

@@ -25,7 +25,7 @@ TILE = 448  # pixels of a tile's side, of the large picture
 def check(scale: int, operator: str) -> None:
     """Raise UsageError, in one line, for a scale or an operator that there is not."""
     if scale not in (2, 3, 4):
-        raise UsageError(f"--scale is 2, 3 or 4, got {scale}")
+        raise UsageError(f"`scale` is 2, 3 or 4, got {scale}")
     if operator not in OPERATORS:
         raise UsageError(f"unknown operator {operator!r}; there are {', '.join(OPERATORS)}")
 
@@ -50,7 +50,7 @@ class Upscaler:
         """
         height, width = (side * self.scale for side in picture.pixels.shape[:2])
         if height * width > max_pixels:
-            raise ImageError(f"would have {width} x {height} pixels, more than --max-pixels; raise it, or cut the picture")
+            raise ImageError(f"would have {width} x {height} pixels, more than `max_pixels`; raise it, or cut the picture")
         pixels = np.empty((height, width, *picture.pixels.shape[2:]), picture.pixels.dtype)
         generator = torch.Generator().manual_seed(picture.seed(self.prior.settings.seed))
         whole, grain = picture.unit(), 16 * self.scale  # tiles begin and end between pixels of the small picture

@@ -53,24 +53,24 @@ class Coding:
     def check(self) -> None:
         """Raise UsageError for values that make no sense."""
         if self.quality is not None and not 1 <= self.quality <= 100:
-            raise UsageError(f"--quality goes from 1 to 100, got {self.quality}")
+            raise UsageError(f"`quality` goes from 1 to 100, got {self.quality}")
         if self.metadata not in METADATA:
-            raise UsageError(f"--metadata is one of {', '.join(METADATA)}, got {self.metadata!r}")
+            raise UsageError(f"`metadata` is one of {', '.join(METADATA)}, got {self.metadata!r}")
         if self.lossless and self.quality is not None:
-            raise UsageError("--lossless and --quality contradict each other; give one of them")
+            raise UsageError("`lossless` and `quality` contradict each other; give one of them")
 
 
 def check_encoding(picture: Picture, kind: str, coding: Coding) -> None:
     """Raise ImageError for a picture that format `kind` cannot hold, for its transparency or, where asked, without loss."""
     if picture.alpha is not None and not FORMATS[kind].alpha:
-        raise ImageError(f"{kind} cannot hold transparency; write PNG or WebP (--format)")
+        raise ImageError(f"{kind} cannot hold transparency; write PNG or WebP (`format`)")
     side, most = max(picture.pixels.shape[:2]), FORMATS[kind].side
     if side > most:
-        raise ImageError(f"{kind} holds up to {most} pixels a side, not {side}; write PNG or TIFF (--format)")
+        raise ImageError(f"{kind} holds up to {most} pixels a side, not {side}; write PNG or TIFF (`format`)")
     if kind == "HEIF":
         register_heif()
     if coding.lossless and FORMATS[kind].exact == "never":
-        raise ImageError(f"{kind} cannot be written without loss here; write PNG or WebP (--format)")
+        raise ImageError(f"{kind} cannot be written without loss here; write PNG or WebP (`format`)")
 
 
 def encode_picture(
@@ -85,7 +85,7 @@ def encode_picture(
     coding, form, notes = coding or Coding(), FORMATS[kind], []
     check_encoding(picture, kind, coding)
     if coding.quality is not None and form.exact == "always":
-        notes.append(f"{kind} has no quality; --quality is left out")
+        notes.append(f"{kind} has no quality; `quality` is left out")
     if kind == "BMP" and any((picture.tags.icc, picture.tags.exif, picture.tags.xmp)):
         notes.append("BMP cannot hold a colour profile, EXIF or XMP; left out")
     if kind == "JPEG" and picture.tags.exif and len(picture.tags.exif) > MAX_EXIF:

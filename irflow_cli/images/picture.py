@@ -72,7 +72,7 @@ def as_depth(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def too_large(name: str, max_pixels: int) -> ImageError:
-    return ImageError(f"{name}: larger than {max_pixels} pixels; --max-pixels raises the limit")
+    return ImageError(f"{name}: larger than {max_pixels} pixels; `max_pixels` raises the limit")
 
 
 def split_alpha(

@@ -161,7 +161,7 @@ def load_checkpoint(name: str | Path) -> Checkpoint:
     if card.digest not in ("", digest):
         raise CheckpointError(f"{path} is damaged: its weights are not those its header was written for; get it again")
     if not all(tensor.isfinite().all() for tensor in weights.values()):
-        raise CheckpointError(f"{path} holds weights that are no numbers; train it again with a lower --rate, or get another")
+        raise CheckpointError(f"{path} holds weights that are no numbers; train it again with a lower `rate`, or get another")
     net = build(card.spec)
     net.load_state_dict({key: tensor.float() for key, tensor in weights.items()})
     return Checkpoint(net.eval().requires_grad_(False), replace(card, digest=digest), path)

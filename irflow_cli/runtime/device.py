@@ -33,7 +33,7 @@ def choose_device(name: str = "auto") -> torch.device:
     if device.type not in there:
         raise UsageError(f"irflow does not run on {name!r}; use auto, cpu, cuda, cuda:N or mps")
     if not there[device.type]:
-        raise DeviceError(f"device {name} is not available on this machine; use --device auto or --device cpu")
+        raise DeviceError(f"device {name} is not available on this machine; use `device` auto or `device` cpu")
     return device
 
 

@@ -18,7 +18,7 @@ PART = ".part"  # how the names of files end that are not whole yet
 def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
     """Write `data` to `path`: whole, or not at all. Raises ImageError when it exists or cannot be written, DiskFull."""
     if path.exists() and not overwrite:
-        raise ImageError(f"{path} exists; use --overwrite or another output")
+        raise ImageError(f"{path} exists; use `overwrite` or another output")
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -35,7 +35,7 @@ class DegradeRequest:
             raise UsageError(f"unknown kind {self.kind!r}; there are {', '.join(DEGRADATIONS)}")
         entry = DEGRADATIONS[self.kind]
         if not 0 <= self.level <= entry.largest:
-            raise UsageError(f"--severity of {self.kind} goes from 0 to {entry.largest:g} ({entry.unit}), got {self.level:g}")
+            raise UsageError(f"`severity` of {self.kind} goes from 0 to {entry.largest:g} ({entry.unit}), got {self.level:g}")
         return plan(self.files)
 
 

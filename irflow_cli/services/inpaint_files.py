@@ -34,9 +34,9 @@ class InpaintRequest:
         self.masks.check()
         self.sampling.check()
         if not 1 <= self.samples <= 100:
-            raise UsageError(f"--samples goes from 1 to 100, got {self.samples}")
+            raise UsageError(f"`samples` goes from 1 to 100, got {self.samples}")
         if self.samples > 1 and str(STREAM) in (str(self.files.output), *self.files.inputs):
-            raise UsageError("several --samples are several files, - is one; give files or folders")
+            raise UsageError("several `samples` are several files, - is one; give files or folders")
         return plan(self.files, self.samples, self.masks.pair, self.masks.mask)
 
     def inpainter(self) -> Inpainter:
@@ -45,7 +45,7 @@ class InpaintRequest:
         several = self.samples > 1
         found = Inpainter(replace(self.sampling, preset=self.sampling.preset or ("best" if several else None)))
         if several and not found.prior.draws:
-            raise UsageError("this sampler has one result, whatever the seed; for several --samples use --preset best")
+            raise UsageError("this sampler has one result, whatever the seed; for several `samples` use `preset` best")
         return found
 
 

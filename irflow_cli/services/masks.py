@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from irflow_cli.engines.holes import Hole, check_spread, spread_hole
-from irflow_cli.errors import ImageError, UsageError
+from irflow_cli.errors import ImageError, UsageError, require
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.find import find_pictures
 from irflow_cli.images.picture import Picture, top_of
@@ -45,23 +45,22 @@ class MaskSettings:
 
     def check(self) -> None:
         """Raise UsageError, in one line, for the first setting that makes no sense."""
-        rules = {
-            "nothing says what to fill; give --mask, --mask-box, --mask-color or --mask-from-alpha": bool(
-                self.mask or self.box or self.color or self.from_alpha
-            ),
-            f"there is no mask {self.mask}": self.mask is None or self.mask.exists(),
-            f"--mask-color is #rrggbb, got {self.color!r}": self.color is None
-            or re.fullmatch(r"#?[0-9a-fA-F]{6}", self.color) is not None,
-            "--mask-invert, --mask-threshold and --mask-resize are about mask files; give --mask": bool(self.mask)
-            or not (self.invert or self.threshold is not None or self.resize),
-            "--mask-tolerance is about --mask-color; give it, or leave the tolerance out": self.tolerance is None
-            or bool(self.color),
-            f"--mask-tolerance goes from 0 to 255, got {self.tolerance}": 0 <= (self.tolerance or 0) <= 255,
-            f"--mask-threshold is above 0 and up to 1, got {self.threshold}": self.threshold is None or 0 < self.threshold <= 1,
-        }
-        for message, holds in rules.items():
-            if not holds:
-                raise UsageError(message)
+        require(
+            bool(self.mask or self.box or self.color or self.from_alpha),
+            "nothing says what to fill; give `mask`, `box`, `color` or `from_alpha`",
+        )
+        require(self.mask is None or self.mask.exists(), f"there is no mask {self.mask}")
+        require(
+            self.color is None or re.fullmatch(r"#?[0-9a-fA-F]{6}", self.color) is not None,
+            f"`color` is #rrggbb, got {self.color!r}",
+        )
+        require(
+            bool(self.mask) or not (self.invert or self.threshold is not None or self.resize),
+            "`invert`, `threshold` and `resize` are about mask files; give `mask`",
+        )
+        require(self.tolerance is None or bool(self.color), "`tolerance` is about `color`; give it, or leave the tolerance out")
+        require(0 <= (self.tolerance or 0) <= 255, f"`tolerance` goes from 0 to 255, got {self.tolerance}")
+        require(self.threshold is None or 0 < self.threshold <= 1, f"`threshold` is above 0 and up to 1, got {self.threshold}")
         check_spread(self.dilate, self.feather)
         for text in self.box:
             _numbers(text)
@@ -108,7 +107,7 @@ def hole_of(settings: MaskSettings, picture: Picture, file: Path | None, max_pix
     size = picture.pixels.shape[:2]
     inside = np.zeros(size, bool)
     if settings.from_alpha and picture.alpha is None:
-        raise ImageError("has no transparency; --mask-from-alpha fills what is transparent")
+        raise ImageError("has no transparency; `from_alpha` fills what is transparent")
     if file is not None:
         inside |= _from_file(settings, file, size, max_pixels)
     for text in settings.box:
@@ -124,8 +123,8 @@ def hole_of(settings: MaskSettings, picture: Picture, file: Path | None, max_pix
         inside |= picture.alpha < top_of(picture.alpha.dtype)
     if not inside.any():
         said = {
-            f"{file} is all {'white, and --mask-invert fills black' if settings.invert else 'black; white is filled'}": file,
-            f"no pixel is like {settings.color}; a larger --mask-tolerance finds more": settings.color,
+            f"{file} is all {'white, and `invert` fills black' if settings.invert else 'black; white is filled'}": file,
+            f"no pixel is like {settings.color}; a larger `tolerance` finds more": settings.color,
             "no pixel is transparent": settings.from_alpha,
         }
         raise ImageError(f"the mask is empty: {', '.join(text for text, asked in said.items() if asked)}")
@@ -137,23 +136,23 @@ def _from_file(settings: MaskSettings, file: Path, size: tuple[int, ...], max_pi
     if mask.alpha is not None and (mask.alpha < top_of(mask.alpha.dtype)).any():
         raise ImageError(f"the mask {file} is partly transparent; make it black and white, white where the picture is missing")
     if mask.pixels.ndim == 3 and (np.ptp(mask.rgb8(), axis=2) > 16).any():
-        raise ImageError(f"the mask {file} is coloured; make it black and white, or mark the picture and use --mask-color")
+        raise ImageError(f"the mask {file} is coloured; make it black and white, or mark the picture and use `color`")
     values = mask.pixels if mask.pixels.ndim == 2 else mask.pixels.mean(2)
     if values.shape != size and not settings.resize:
         there, here = f"{values.shape[1]} x {values.shape[0]}", f"{size[1]} x {size[0]}"
-        raise ImageError(f"the mask {file} has {there} pixels, the picture {here}; --mask-resize brings it to size")
+        raise ImageError(f"the mask {file} has {there} pixels, the picture {here}; `resize` brings it to size")
     black, grey = (values.dtype.type(share * mask.top) for share in (NEAR, 0.5))  # of its own type, which is quick to compare
     white = values.dtype.type(mask.top - black)
     most = values.max()
     if 0 < most < (black if settings.threshold is None else settings.threshold * mask.top):
-        below = "" if settings.threshold is None else ", all of it below --mask-threshold"
+        below = "" if settings.threshold is None else ", all of it below `threshold`"
         raise ImageError(
             f"the mask {file} goes from 0 to {most:g} of {mask.top:g}{below}; make what is missing white ({mask.top:g})"
         )
     if settings.threshold is not None:
         hole = values >= settings.threshold * mask.top
     elif ((values > black) & (values < white)).any():
-        raise ImageError(f"the mask {file} has grey values; say from which on they are missing, e.g. --mask-threshold 0.5")
+        raise ImageError(f"the mask {file} has grey values; say from which on they are missing, e.g. `threshold` 0.5")
     else:
         hole = values > grey
     hole = ~hole if settings.invert else hole
@@ -167,6 +166,6 @@ def _from_file(settings: MaskSettings, file: Path, size: tuple[int, ...], max_pi
 def _numbers(text: str) -> tuple[int, int, int, int]:
     match = re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", text.replace(" ", ""))
     if not match or "0" in match.groups()[2:]:
-        raise UsageError(f"--mask-box is x,y,width,height in pixels, got {text!r}")
+        raise UsageError(f"`box` is x,y,width,height in pixels, got {text!r}")
     x, y, width, height = (int(number) for number in match.groups())
     return x, y, width, height

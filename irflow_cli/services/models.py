@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import torch
 
-from irflow_cli.errors import CheckpointError, UsageError
+from irflow_cli.errors import CheckpointError, UsageError, require
 from irflow_cli.nets import Spec
 from irflow_cli.runtime.checkpoints import (
     PREDICTS,
@@ -106,12 +106,12 @@ def pull_checkpoint(
     url, file = address_of(source), PurePosixPath(urlsplit(source).path)
     sha256 = sha256.lower() if sha256 else None
     if sha256 and not SHA256.fullmatch(sha256):
-        raise UsageError("--sha256 takes 64 hexadecimal digits")
+        raise UsageError("`sha256` takes 64 hexadecimal digits")
     if file.suffix in FOREIGN:
         raise UsageError(f"{source} is no checkpoint of irflow; get it yourself, then run `irflow models convert {file.name}`")
     target = cached_path(name or file.name.lower().replace("_", "-"))
     if (shipped_folder() / target.name).exists():
-        raise UsageError(f"{target.stem} is the name of a checkpoint that ships with irflow; give another --name")
+        raise UsageError(f"{target.stem} is the name of a checkpoint that ships with irflow; give another `name`")
     if target.exists():
         return _present(target, url, sha256)
     origin = download(url, target, load_checkpoint, sha256, progress)
@@ -155,7 +155,7 @@ def convert_checkpoint(request: ConvertRequest) -> Path:
         raise CheckpointError(f"{request.source} is no file; give a .pth or .pt file of weights")
     target = request.output or request.source.with_suffix(".safetensors")
     if target.exists() and not request.overwrite:
-        raise UsageError(f"{target} exists; use --overwrite or another output")
+        raise UsageError(f"{target} exists; use `overwrite` or another output")
     third_party = read_third_party(request.source)
     card = Card(
         task=_task_of(third_party, request),
@@ -174,7 +174,7 @@ def _present(target: Path, url: str, sha256: str | None) -> Verified:
     origin, found = origin_of(target), file_digest(target)
     if found != sha256 and (sha256 or not origin or origin.url != url or origin.sha256 != found):
         raise UsageError(
-            f"{target} is there already and is another one; give a --name, or first run `irflow models rm {target.stem}`"
+            f"{target} is there already and is another one; give a `name`, or first run `irflow models rm {target.stem}`"
         )
     return Verified(target, found, None)
 
@@ -208,16 +208,13 @@ def _task_of(third_party: ThirdParty, request: ConvertRequest) -> str:
     tasks = tuple(name for name in PREDICTS[predicts] if (name == PRIOR) == (predicts == "velocity"))
     task = request.task or (PRIOR if tasks == (PRIOR,) else None)
     noisy = task in TASKS and TASKS[task].sigma_max is not None
-    rules = {
-        f"{request.source} is {title}; give the --task it was trained for: {', '.join(tasks)}": task in tasks,
-        "give --sigma-max, the noise the network was trained on (25 or 50 in IR-Flow's settings)": not noisy
-        or request.sigma_max,
-        f"--sigma-max goes from 1 to 255, got {request.sigma_max}": 1 <= (request.sigma_max or 1) <= 255,
-        f"--sigma-max has no meaning for {task}; leave it out": noisy or request.sigma_max is None,
-    }
-    for message, holds in rules.items():
-        if not holds:
-            raise UsageError(message)
+    require(task in tasks, f"{request.source} is {title}; give the `task` it was trained for: {', '.join(tasks)}")
+    require(
+        not noisy or request.sigma_max,
+        "give `sigma_max`, the noise the network was trained on (25 or 50 in IR-Flow's settings)",
+    )
+    require(1 <= (request.sigma_max or 1) <= 255, f"`sigma_max` goes from 1 to 255, got {request.sigma_max}")
+    require(noisy or request.sigma_max is None, f"`sigma_max` has no meaning for {task}; leave it out")
     return str(task)
 
 

@@ -70,7 +70,7 @@ def load_corpus(folder: Path, crop: int, device: torch.device) -> tuple[Corpus, 
     if len(training) > 1 and not held_out:
         held_out.append(training.pop())
     if not training:
-        raise UsageError(f"no picture below {root} is at least {crop} pixels wide and high; lower --crop")
+        raise UsageError(f"no picture below {root} is at least {crop} pixels wide and high; lower `crop`")
     return Corpus(tuple(training), paired), Corpus(tuple(held_out or training[:1]), paired)
 
 

@@ -71,7 +71,7 @@ class Run:
         if given and not given.trainable:
             raise CheckpointError(f"{request.init} is a third-party network, which irflow does not train; begin with another")
         if start and start.net.contract.time_map and not prior:
-            raise CheckpointError(f"{request.init} is a prior; --init it for --task prior, or begin with another")
+            raise CheckpointError(f"{request.init} is a prior; `init` it for `task` prior, or begin with another")
         wanted = request.spec or (SIZES[request.size] if request.size else None)
         self.spec = wanted or (start.card.spec if start else NetSpec())
         if request.condition:
@@ -142,7 +142,7 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     group, device = join_group(choose_device(request.device))
     state = request.out / STATE
     if state.exists() and not request.resume:
-        raise UsageError(f"{request.out} already holds a run; use --resume to go on or another --output")
+        raise UsageError(f"{request.out} already holds a run; use `resume` to go on or another `output`")
     training, held_out = load_corpus(request.data, request.crop, device)
     if training.paired and TASKS[request.task].prior:
         raise UsageError(
@@ -217,7 +217,7 @@ def _graft(start: Checkpoint, net: Network) -> None:
         theirs["entry.weight"] = torch.cat([given, torch.zeros_like(entry[:, given.shape[1] :])], 1)  # inputs it did not have
     unfit = [key for key, value in theirs.items() if key not in ours or ours[key].shape != value.shape]
     if unfit:
-        raise CheckpointError(f"{start.path} cannot begin a network of this --size: {unfit[0]} does not fit; leave --size out")
+        raise CheckpointError(f"{start.path} cannot begin a network of this `size`: {unfit[0]} does not fit; leave `size` out")
     net.load_state_dict(ours | theirs)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from irflow_cli.errors import UsageError
+from irflow_cli.errors import UsageError, require
 from irflow_cli.flow.losses import DISTANCES
 from irflow_cli.nets import SIZES, NetSpec
 from irflow_cli.tasks import TASKS
 
 PRIVATE = ("data", "out", "rain_layers", "init", "resume", "spec", "device")  # what the recipe on the card leaves out
-FREE = ("minutes", "iterations", "decay", "validate_every", "save_minutes", "compile", "size")  # what may change on --resume
+FREE = ("minutes", "iterations", "decay", "validate_every", "save_minutes", "compile", "size")  # what may change on `resume`
 
 
 @dataclass(frozen=True)
@@ -54,22 +54,17 @@ def check(request: TrainRequest) -> None:
     """Raise UsageError for a request that cannot be trained."""
     if request.task not in TASKS:
         raise UsageError(f"unknown task {request.task!r}; there are {', '.join(TASKS)}")
-    rules = {
-        "give --minutes or --iterations": request.minutes is not None or request.iterations is not None,
-        "--minutes must be above 0": request.minutes is None or request.minutes > 0,
-        "--iterations must be above 0": request.iterations is None or request.iterations > 0,
-        "--batch and --crop must be above 0 (crops at least 16)": request.batch > 0 and request.crop >= 16,
-        f"--distance is one of {', '.join(DISTANCES)}": request.distance in DISTANCES,
-        "--optimiser is muon or adamw": request.optimiser in ("muon", "adamw"),
-        f"--size is one of {', '.join(SIZES)}": request.size is None or request.size in SIZES,
-        "--precision of training is auto, fp32 or bf16": request.precision in ("auto", "fp32", "bf16"),
-        "--decay is a share between 0 and 1": 0 <= request.decay <= 1,
-        f"there is no folder {request.data}": request.data.is_dir(),
-        "--condition, --self-conditioned and --rain-layers have no meaning for a prior; leave them out": not TASKS[
-            request.task
-        ].prior
-        or not (request.condition or request.self_conditioned or request.rain_layers),
-    }
-    for message, holds in rules.items():
-        if not holds:
-            raise UsageError(message)
+    require(request.minutes is not None or request.iterations is not None, "give `minutes` or `iterations`")
+    require(request.minutes is None or request.minutes > 0, "`minutes` must be above 0")
+    require(request.iterations is None or request.iterations > 0, "`iterations` must be above 0")
+    require(request.batch > 0 and request.crop >= 16, "`batch` and `crop` must be above 0 (crops at least 16)")
+    require(request.distance in DISTANCES, f"`distance` is one of {', '.join(DISTANCES)}")
+    require(request.optimiser in ("muon", "adamw"), "`optimiser` is muon or adamw")
+    require(request.size is None or request.size in SIZES, f"`size` is one of {', '.join(SIZES)}")
+    require(request.precision in ("auto", "fp32", "bf16"), "`precision` of training is auto, fp32 or bf16")
+    require(0 <= request.decay <= 1, "`decay` is a share between 0 and 1")
+    require(request.data.is_dir(), f"there is no folder {request.data}")
+    require(
+        not TASKS[request.task].prior or not (request.condition or request.self_conditioned or request.rain_layers),
+        "`condition`, `self_conditioned` and `rain_layers` have no meaning for a prior; leave them out",
+    )

@@ -56,7 +56,7 @@ def load_state(run: Run, path: Path, request: TrainRequest) -> None:
         raise CheckpointError(f"{path} cannot be resumed: {str(error).splitlines()[0]}") from None
     for key, value in begun.items():
         if key not in FREE and getattr(request, key, value) != value:
-            raise UsageError(f"{request.out} was begun with --{key.replace('_', '-')} {value}, and goes on with that alone")
+            raise UsageError(f"{request.out} was begun with `{key}` {value}, and goes on with that alone")
     run.iteration, run.seconds, run.best = note["iteration"], note["seconds"], note["best"]
     run.average.n_averaged.fill_(run.iteration)
 

@@ -82,9 +82,9 @@ def test_clean_pictures_are_found_in_the_layouts_of_public_sets(layout: str, tmp
         (["clean/a.png", "clean/b.png", "degraded/b.png", "degraded/c.png"], "a.png has no partner"),
         (["clean/a.png", "degraded/a.png", "degraded/b.png"], "b.png has no partner"),
         (["clean/a.png", "degraded/a.png", "degraded/a.bmp"], "one name"),
-        (["other/a.png"], "--degrade"),
+        (["other/a.png"], "`degrade`"),
         (["norain-1.png", "rain-1.png", "rain-2.png"], "rain-2.png has no partner"),
-        (["rain-1.png", "rain-2.png", "sea.png"], "--degrade"),
+        (["rain-1.png", "rain-2.png", "sea.png"], "`degrade`"),
     ],
 )
 def test_what_does_not_pair_is_an_error(files: list[str], message: str, tmp_path: Path) -> None:

@@ -173,7 +173,7 @@ def test_a_lossless_webp_stays_one_whatever_stands_before_its_pixels(tmp_path: P
 def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
     picture = read_picture(tagged(tmp_path, "PNG"))
     assert "cannot hold a colour profile" in encode_picture(picture, "BMP")[1][0]
-    assert "--quality is left out" in encode_picture(picture, "PNG", Coding(quality=50))[1][0]
+    assert "`quality` is left out" in encode_picture(picture, "PNG", Coding(quality=50))[1][0]
     long = replace(picture, tags=Tags(xmp=b"x" * 70_000))
     assert "too long for a JPEG" in encode_picture(long, "JPEG")[1][0]
 

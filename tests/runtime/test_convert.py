@@ -191,15 +191,15 @@ def test_a_damaged_file_is_refused(saved, tmp_path: Path) -> None:
 def test_what_weights_do_not_say_is_asked_for(saved, tmp_path: Path) -> None:
     official, prior = saved(numbers(NETWORKS["official-4-1"])), saved(numbers(NETWORKS["prior-2"]), "prior.pt")
     for source, options, match in (
-        (official, {}, "--task"),
-        (official, {"task": "prior"}, "--task"),
-        (official, {"task": "colourise"}, "--task"),
-        (official, {"task": "denoise"}, "--sigma-max"),
-        (official, {"task": "denoise", "sigma_max": 999.0}, "--sigma-max"),
-        (official, {"task": "denoise", "sigma_max": float("nan")}, "--sigma-max"),
-        (official, {"task": "derain", "sigma_max": 25.0}, "--sigma-max"),
+        (official, {}, "`task`"),
+        (official, {"task": "prior"}, "`task`"),
+        (official, {"task": "colourise"}, "`task`"),
+        (official, {"task": "denoise"}, "`sigma_max`"),
+        (official, {"task": "denoise", "sigma_max": 999.0}, "`sigma_max`"),
+        (official, {"task": "denoise", "sigma_max": float("nan")}, "`sigma_max`"),
+        (official, {"task": "derain", "sigma_max": 25.0}, "`sigma_max`"),
         (official, {"task": "derain", "order": "cmyk"}, "order"),
-        (prior, {"task": "derain"}, "--task"),
+        (prior, {"task": "derain"}, "`task`"),
         (prior, {"size": 1}, "size"),
     ):
         with pytest.raises(UsageError, match=match):
@@ -210,7 +210,7 @@ def test_what_weights_do_not_say_is_asked_for(saved, tmp_path: Path) -> None:
     assert card.trained["converted_from"] == "prior.pt"
     assert isinstance(card.spec, PriorSpec)
     assert card.spec.size == 64
-    with pytest.raises(UsageError, match="--overwrite"):
+    with pytest.raises(UsageError, match="`overwrite`"):
         convert_checkpoint(ConvertRequest(prior))
 
 

@@ -28,7 +28,7 @@ def test_who_may_read_a_file_stays_when_it_is_written_over(tmp_path: Path) -> No
 def test_files_are_replaced_only_when_asked_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "new" / "file.bin"
     write_atomically(path, b"first", overwrite=False)
-    with pytest.raises(ImageError, match="--overwrite"):
+    with pytest.raises(ImageError, match="`overwrite`"):
         write_atomically(path, b"second", overwrite=False)
 
     def full(handle: int) -> None:

@@ -64,7 +64,7 @@ def test_a_resumed_run_ends_with_the_same_bits(request_: TrainRequest, tmp_path:
 def test_a_run_goes_on_with_its_own_options_alone(request_: TrainRequest) -> None:
     train(replace(request_, iterations=3))
     for other in ({"rate": 5e-4}, {"crop": 32}, {"task": "derain"}, {"distance": "mse"}, {"seed": 1}):
-        with pytest.raises(UsageError, match=f"begun with --{next(iter(other))}"):
+        with pytest.raises(UsageError, match=f"begun with `{next(iter(other))}`"):
             train(replace(request_, resume=True, **other))
     assert train(replace(request_, resume=True, decay=0.5, iterations=5, validate_every=2)).iterations == 5
 
@@ -115,7 +115,7 @@ def test_a_trained_network_is_the_start_of_a_deeper_one(request_: TrainRequest, 
     assert torch.allclose(run.net(x, t), load_checkpoint(result.checkpoint).net(x, t), atol=1e-6)
     grown = train(replace(request_, init=str(result.checkpoint), spec=deeper, out=tmp_path / "grown"))
     assert load_file(grown.checkpoint)["encoder.1.2.second.weight"].any()
-    with pytest.raises(CheckpointError, match="leave --size out"):
+    with pytest.raises(CheckpointError, match="leave `size` out"):
         Run(replace(request_, init=str(result.checkpoint), spec=replace(TINY, widths=(8, 16))), torch.device("cpu"))
 
 
@@ -170,7 +170,7 @@ def test_a_run_is_not_overwritten_and_a_missing_one_not_resumed(request_: TrainR
     with pytest.raises(CheckpointError, match="resume"):
         train(replace(request_, resume=True))
     train(replace(request_, iterations=1))
-    with pytest.raises(UsageError, match="--resume"):
+    with pytest.raises(UsageError, match="`resume`"):
         train(request_)
     (tmp_path / "empty").mkdir()
     with pytest.raises(NothingToDo):
