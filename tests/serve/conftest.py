@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from drawn import scene
-from PIL import Image
+from served import Served, begin, fill_folder
 from starlette.testclient import TestClient
 
 from irflow_cli.serve.app import make_app
@@ -56,15 +51,7 @@ class Page:
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """Return a folder with a picture, one below it, and things that are none."""
-    folder = tmp_path / "photos"
-    (folder / "below").mkdir(parents=True)
-    Image.fromarray(scene(60, 80)).save(folder / "a.png")
-    Image.fromarray(scene(60, 80)).save(folder / "b.jpg")
-    Image.fromarray(scene(40, 40, seed=1)).save(folder / "below" / "c.png")
-    (folder / "text.png").write_text("no picture")
-    (tmp_path / "secret.png").write_bytes((folder / "a.png").read_bytes())
-    (folder / "way-out.png").symlink_to(tmp_path / "secret.png")
-    return folder
+    return fill_folder(tmp_path)
 
 
 @pytest.fixture
@@ -94,33 +81,13 @@ def make_page(photos: Path) -> Iterator[Callable[..., Page]]:
         studio.worker.end()
 
 
-@dataclass
-class Served:
-    """A server in a process of its own."""
-
-    process: subprocess.Popen[str]
-    address: str
-    folder: Path
-    seen: list[str] = field(default_factory=list)
-
-    def end(self, number: int = signal.SIGINT) -> int:
-        """Send a signal and return the exit code."""
-        self.process.send_signal(number)
-        return self.process.wait(20)
-
-
 @pytest.fixture
-def serve_folder(photos: Path) -> Iterator[Callable[..., Served]]:
-    """Return a function that serves the folder from a process of its own, with options."""
+def serve_folder(photos: Path) -> Iterator[Callable[[], Served]]:
+    """Return a function that serves the folder from a process of its own."""
     begun: list[Served] = []
 
-    def start(*options: str) -> Served:
-        env = {**os.environ, "OMP_NUM_THREADS": "1"}
-        words = [sys.executable, "-m", "irflow_cli", "serve", str(photos), "--device", "cpu", *options]
-        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
-        assert process.stdout is not None
-        address = process.stdout.readline().strip()
-        begun.append(Served(process, address, photos))
+    def start() -> Served:
+        begun.append(begin(photos))
         return begun[-1]
 
     yield start

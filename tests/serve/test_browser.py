@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from drawn import scene
 from PIL import Image
+from served import Served, begin, fill_folder
 
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.encode import encode_picture
@@ -24,7 +25,6 @@ from irflow_cli.images.picture import Picture
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Locator, Page
 
-    from tests.serve.conftest import Served
 
 PATIENCE = 40_000  # milliseconds that a busy machine may take for a filling
 
@@ -43,13 +43,11 @@ def chromium(browser_path: str) -> Iterator[Browser]:
 class Visit:
     """A browser in front of a server. Every request that it makes, and every error of the page, is kept."""
 
-    def __init__(self, browser: Browser, served: Served, **options: Any) -> None:
-        self.served, self.errors, self.requests = served, [], []
-        self.home = served.address.partition("?")[0]
+    def __init__(self, browser: Browser, home: str, **options: Any) -> None:
+        self.home, self.errors, self.requests = home, [], []
         self.context: BrowserContext = browser.new_context(accept_downloads=True, **options)
         self.context.set_default_timeout(PATIENCE)
         self.context.on("request", lambda request: self.requests.append(request.url))
-        self.page = self.open(served.address)
 
     def open(self, address: str = "") -> Page:
         """Open the page, once more where it is open."""
@@ -69,18 +67,44 @@ class Visit:
         assert [line for line in self.errors if not re.search(refused, line)] == []
 
 
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Return a server that the tests share; each has names of its own in its folder."""
+    served = begin(fill_folder(tmp_path_factory.mktemp("shared")))
+    yield served
+    served.process.kill()
+    served.process.communicate()
+
+
+@pytest.fixture(scope="module")
+def entered(chromium: Browser, served: Served) -> list[Any]:
+    """Return the cookies that the token is good for."""
+    first = Visit(chromium, served.home)
+    first.open(served.address)
+    cookies = first.context.cookies()
+    first.close()
+    return cookies
+
+
 @pytest.fixture
-def visit(chromium: Browser, serve_folder: Callable[..., Served]) -> Iterator[Callable[..., Visit]]:
-    """Return a function that serves the folder and opens its page."""
+def visit(chromium: Browser, served: Served, entered: list[Any]) -> Iterator[Callable[..., Visit]]:
+    """Return a function that opens a browser which the server knows."""
     visits: list[Visit] = []
 
     def go(**options: Any) -> Visit:
-        visits.append(Visit(chromium, serve_folder(), **options))
+        visits.append(Visit(chromium, served.home, **options))
+        visits[-1].context.add_cookies(entered)
         return visits[-1]
 
     yield go
     for one in visits:
         one.close()
+
+
+@pytest.fixture
+def photos(served: Served) -> Path:
+    """Return the folder that is served."""
+    return served.folder
 
 
 def shows(where: Locator, text: str) -> None:
@@ -114,13 +138,15 @@ def by_command(line: str) -> None:
     subprocess.run(words, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
-@pytest.mark.parametrize("name", ["a.png", "deep.tif"])
+@pytest.mark.parametrize("name", ["flat.png", "deep.tif"])
 def test_a_stroke_is_filled_saved_and_undone(visit: Callable[..., Visit], photos: Path, name: str) -> None:
     source = photos / name
-    if name == "deep.tif":
+    if name == "flat.png":
+        Image.fromarray(scene(60, 80)).save(source)
+    else:
         deep = (scene(60, 80).astype(np.uint16) << 8) + np.arange(80, dtype=np.uint16)[:, None]
         source.write_bytes(encode_picture(Picture(deep, None, "TIFF"), "TIFF")[0])
-    page = visit().page
+    page = visit().open()
     choose(page, name)
     page.click("#tab-inpaint")
     stroke(page, (0.45, 0.4), (0.6, 0.6))
@@ -157,7 +183,7 @@ def test_a_stroke_is_filled_saved_and_undone(visit: Callable[..., Visit], photos
 
 
 def test_keys_do_everything(visit: Callable[..., Visit], photos: Path) -> None:
-    page = visit().page
+    page = visit().open()
     page.locator("#entries button", has_text="a.png").focus()
     page.keyboard.press("Enter")
     shows(page.locator("#about"), "a.png")
@@ -196,7 +222,7 @@ def test_tools_mark_what_they_say(visit: Callable[..., Visit], photos: Path) -> 
     pixels = np.full((60, 80, 3), 90, np.uint8)
     pixels[20:30, 30:50] = (250, 10, 10)
     Image.fromarray(pixels).save(photos / "red.png")
-    page = visit().page
+    page = visit().open()
     choose(page, "red.png")
     page.click("#tab-inpaint")
 
@@ -236,9 +262,9 @@ def test_work_is_cancelled_and_pages_do_not_disturb_each_other(visit: Callable[.
     Image.fromarray(np.zeros((1400, 1500, 3), np.uint8)).save(photos / "large.png")
     there = sorted(photos.iterdir())
     browser = visit()
-    page, other = browser.page, browser.open()
+    page, other = browser.open(), browser.open()
     choose(page, "large.png")
-    page.locator("#passes .steps").fill("5")
+    page.locator("#passes .steps").fill("2")
     page.click("#restore button.main")
     shows(page.locator("#doing"), "Restoring")
     assert other.locator("#working").is_hidden()
@@ -257,7 +283,7 @@ def test_work_is_cancelled_and_pages_do_not_disturb_each_other(visit: Callable[.
 
 def test_24_megapixels_are_painted_on_and_filled(visit: Callable[..., Visit], photos: Path) -> None:
     Image.fromarray(scene(400, 600)).resize((6000, 4000)).save(photos / "large.jpg", quality=90)
-    page = visit(viewport={"width": 1200, "height": 700}).page
+    page = visit(viewport={"width": 1200, "height": 700}).open()
     choose(page, "large.jpg")
     shows(page.locator("#about"), "6000 × 4000")
     page.click("#tab-inpaint")
@@ -271,7 +297,7 @@ def test_24_megapixels_are_painted_on_and_filled(visit: Callable[..., Visit], ph
 
 
 def test_what_cannot_be_opened_is_said_on_the_page(visit: Callable[..., Visit], photos: Path) -> None:
-    page = visit().page
+    page = visit().open()
     page.locator("#entries button", has_text="text.png").click()
     shows(page.locator("#alerts"), "text.png: not a picture")
     page.set_input_files("#files", [{"name": "dropped.png", "mimeType": "image/png", "buffer": b"no picture"}])
@@ -282,15 +308,16 @@ def test_what_cannot_be_opened_is_said_on_the_page(visit: Callable[..., Visit], 
 
 def test_a_server_that_is_gone_is_told(chromium: Browser, serve_folder: Callable[..., Served]) -> None:
     served = serve_folder()
-    browser = Visit(chromium, served)
-    choose(browser.page, "a.png")
+    visit = Visit(chromium, served.home)
+    page = visit.open(served.address)
+    choose(page, "a.png")
     served.process.kill()
-    shows(browser.page.locator("#alerts"), "The server has ended")
-    browser.context.close()
+    shows(page.locator("#alerts"), "The server has ended")
+    visit.context.close()
 
 
 def test_a_phone_shows_it_all_and_fingers_paint(visit: Callable[..., Visit]) -> None:
-    page = visit(viewport={"width": 390, "height": 844}, has_touch=True, device_scale_factor=2).page
+    page = visit(viewport={"width": 390, "height": 844}, has_touch=True, device_scale_factor=2).open()
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.click("#show-photos")
     choose(page, "a.png")
@@ -312,7 +339,7 @@ NAMELESS = """() => [...document.querySelectorAll("button, input:not([hidden]), 
 
 
 def test_everything_has_a_name(visit: Callable[..., Visit]) -> None:
-    page = visit().page
+    page = visit().open()
     assert page.evaluate(NAMELESS) == ['<button type="button" id="near-mask" class="quiet" hidden=""></button>']
     choose(page, "a.png")
     assert page.evaluate("[...document.querySelectorAll('img')].every((one) => one.hasAttribute('alt'))")

@@ -1,0 +1,54 @@
+"""`irflow serve` in a process of its own, and a folder for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from drawn import scene
+from PIL import Image
+
+
+@dataclass
+class Served:
+    """A server in a process of its own."""
+
+    process: subprocess.Popen[str]
+    address: str
+    folder: Path
+
+    @property
+    def home(self) -> str:
+        """The address without the token."""
+        return self.address.partition("?")[0]
+
+    def end(self, number: int = signal.SIGINT) -> int:
+        """Send a signal and return the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(20)
+
+
+def begin(folder: Path) -> Served:
+    """Serve a folder; one thread, so that results are those of a command with one."""
+    words = [sys.executable, "-m", "irflow_cli", "serve", str(folder), "--device", "cpu"]
+    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+    assert process.stdout is not None
+    return Served(process, process.stdout.readline().strip(), folder)
+
+
+def fill_folder(place: Path) -> Path:
+    """Return a new folder with pictures, one below it, things that are none, and a picture outside of it."""
+    folder = place / "photos"
+    (folder / "below").mkdir(parents=True)
+    Image.fromarray(scene(60, 80)).save(folder / "a.png")
+    Image.fromarray(scene(60, 80)).save(folder / "b.jpg")
+    Image.fromarray(scene(40, 40, seed=1)).save(folder / "below" / "c.png")
+    (folder / "text.png").write_text("no picture")
+    (place / "secret.png").write_bytes((folder / "a.png").read_bytes())
+    (folder / "way-out.png").symlink_to(place / "secret.png")
+    return folder
