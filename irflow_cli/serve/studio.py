@@ -70,7 +70,9 @@ class Studio:
 
     def list(self, asked: Json, data: bytes) -> Json:
         """Return what lies in a folder below the one that is served."""
-        return {"entries": [asdict(entry) for entry in self.folder.list(str(asked.get("path", "")))]}
+        entries = self.folder.list(str(asked.get("path", "")))
+        self.worker.wake()  # not before, for a network that is being loaded holds up the page
+        return {"entries": [asdict(entry) for entry in entries]}
 
     def open(self, asked: Json, data: bytes) -> Json:
         """Open a picture of the folder."""

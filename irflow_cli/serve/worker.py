@@ -41,19 +41,26 @@ class Job:
 
 
 class Worker:
-    """A thread that does jobs in the order in which they came; a page waits for one job of another, not for a queue."""
+    """A thread that does jobs in the order in which they came; a page waits for one job of another, not for a queue. warm: what
+    is done before the first of them."""
 
     def __init__(self, warm: Callable[[], None] = lambda: None) -> None:
         self.warm = warm
         self.waiting: deque[Job] = deque()
         self.current: Job | None = None
-        self.ended = False
+        self.ended = self.awake = False
         self.change = threading.Condition()
         self.thread = threading.Thread(target=self._run, name="engines", daemon=True)
 
     def start(self) -> None:
-        """Begin; `warm` is done first, so that the first job finds what takes long to load."""
+        """Begin to wait for work."""
         self.thread.start()
+
+    def wake(self) -> None:
+        """Load now what takes long: a page is there, and work will come."""
+        with self.change:
+            self.awake = True
+            self.change.notify_all()
 
     def add(self, job: Job) -> None:
         """Put a job into the queue, behind each page's jobs that came before."""
@@ -98,8 +105,11 @@ class Worker:
             return job
 
     def _run(self) -> None:
+        with self.change:
+            self.change.wait_for(lambda: self.awake or self.waiting or self.ended)
         try:
-            self.warm()
+            if not self.ended:
+                self.warm()
         except Exception:
             traceback.print_exc()  # what is wrong is told again, in one line, by the first job that needs it
         while (job := self._next()) is not None:

@@ -25,7 +25,7 @@ export function refresh(anew = false) {
   showWork();
   button("undo").disabled = !photo?.done.length;
   button("redo").disabled = !photo?.undone.length;
-  button("close-photo").disabled = !photo;
+  button("close-photo").hidden = part("typed").hidden = !photo;
   tellCommand();
   tellChanges();
   showTools();

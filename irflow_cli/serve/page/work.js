@@ -50,6 +50,7 @@ export function heard(news) {
     if (photo === desk.current) {
       if (news.kind !== "inpaint" && viewer.look === "after") viewer.look = "slider";
       refresh();
+      part("stage").scrollIntoView({ block: "nearest" }); // on a phone the button is far below
     } else {
       showList();
     }
