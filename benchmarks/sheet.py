@@ -14,10 +14,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from irflow_cli.engines.prior import Prior, SamplerSettings
+from irflow_cli.engines.prior import Prior
+from irflow_cli.engines.settings import SamplerSettings
 from irflow_cli.flow.observations import masked
-from irflow_cli.images.encode import Coding, encode_picture
-from irflow_cli.images.find import SUFFIXES
+from irflow_cli.images.encode import encode_picture
+from irflow_cli.images.formats import SUFFIXES, Coding
 from irflow_cli.images.picture import Picture, as_depth
 from irflow_cli.runtime.files import write_atomically
 

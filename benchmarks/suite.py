@@ -19,12 +19,12 @@ from pathlib import Path
 
 import torch
 
-from irflow_cli.bench.methods import Sweep
 from irflow_cli.bench.plots import plots_of
 from irflow_cli.bench.records import Record, columns_of, gains, markdown, read_records, table
-from irflow_cli.bench.run import BenchRequest, bench, irflow_methods, prepare
+from irflow_cli.bench.request import BenchRequest, Sweep
+from irflow_cli.bench.run import bench, irflow_methods, prepare
 from irflow_cli.bench.sets import find_samples, parse_degrade
-from irflow_cli.engines.restorer import RestoreSettings
+from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import DeviceError, IrflowError, UsageError
 from irflow_cli.runtime.files import write_atomically
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from irflow_cli.engines.holes import check_spread, spread_hole
 from irflow_cli.engines.inpainter import Inpainter
-from irflow_cli.engines.prior import SamplerSettings
-from irflow_cli.engines.restorer import Restorer, RestoreSettings
+from irflow_cli.engines.restorer import Restorer
+from irflow_cli.engines.settings import OPERATOR, SCALE, RestoreSettings, SamplerSettings
 from irflow_cli.engines.upscaler import Upscaler
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture, top_of
@@ -81,7 +81,12 @@ def inpaint(
 
 
 def upscale(
-    picture: AnyPicture, scale: int = 2, *, operator: str = "area", checkpoint: Checkpoint | str | None = None, **settings: Any
+    picture: AnyPicture,
+    scale: int = SCALE,
+    *,
+    operator: str = OPERATOR,
+    checkpoint: Checkpoint | str | None = None,
+    **settings: Any,
 ) -> AnyPicture:
     """Return the picture `scale` times as high and wide, of the same type and depth.
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TextIO
 
 from irflow_cli.errors import NothingToDo, UsageError, require
-from irflow_cli.images.encode import FORMATS, Coding
-from irflow_cli.images.find import SUFFIXES, find_pictures
+from irflow_cli.images.find import find_pictures
+from irflow_cli.images.formats import FORMATS, SUFFIXES, Coding
 from irflow_cli.tasks import MAX_PIXELS
 
 STREAM = Path("-")  # standard input as a source, standard output as a target

@@ -17,8 +17,8 @@ from irflow_cli.batch.journal import Manifest, sha256
 from irflow_cli.batch.plan import STREAM, Files, Job
 from irflow_cli.errors import ImageError
 from irflow_cli.images.decode import decode_picture
-from irflow_cli.images.encode import FORMATS, check_encoding, encode_picture
-from irflow_cli.images.find import SUFFIXES
+from irflow_cli.images.encode import check_encoding, encode_picture
+from irflow_cli.images.formats import FORMATS, SUFFIXES
 from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.device import out_of_memory
 from irflow_cli.runtime.files import clear_begun, write_atomically

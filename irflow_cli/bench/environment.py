@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 import irflow_cli
-from irflow_cli.engines.restorer import RestoreSettings
+from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.runtime.device import choose_device, choose_precision
 
 # Packages whose code is measured.

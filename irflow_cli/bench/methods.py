@@ -14,11 +14,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from irflow_cli.bench.request import Sweep
 from irflow_cli.bench.sets import Corruption
 from irflow_cli.engines.holes import Hole
 from irflow_cli.engines.inpainter import Inpainter
-from irflow_cli.engines.prior import PRESETS, Prior, SamplerSettings, Schedule
-from irflow_cli.engines.restorer import Restorer, RestoreSettings
+from irflow_cli.engines.prior import Prior
+from irflow_cli.engines.restorer import Restorer
+from irflow_cli.engines.settings import PRESETS, RestoreSettings, SamplerSettings, Schedule
 from irflow_cli.engines.tiling import auto_tile
 from irflow_cli.engines.upscaler import Upscaler
 from irflow_cli.errors import UsageError
@@ -55,16 +57,6 @@ class Method:
     steps: int = 0
     variant: str = ""
     parameters: int | None = None
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """The settings of irflow that are measured: every combination of these values."""
-
-    steps: tuple[int, ...] = (1,)
-    grids: tuple[str | None, ...] = (None,)
-    strengths: tuple[float, ...] = (1.0,)
-    source_noises: tuple[float, ...] = (0.0,)
 
 
 def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -> list[Method]:

@@ -6,7 +6,7 @@ import contextlib
 import math
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -15,13 +15,14 @@ import torch
 
 from irflow_cli.bench.baselines import command, known_baselines, third_party_network
 from irflow_cli.bench.environment import environment
-from irflow_cli.bench.methods import Method, Result, Sweep, our_checkpoint, our_methods, prior_methods
+from irflow_cli.bench.methods import Method, Result, our_checkpoint, our_methods, prior_methods
 from irflow_cli.bench.metrics import MISSING, Scores, SetMetrics, doubts, due, left_out, measure
 from irflow_cli.bench.records import Record, label_of, line_of, other_machine, read_environment, read_records, write_records
+from irflow_cli.bench.request import BenchRequest, Sweep
 from irflow_cli.bench.sets import MADE, Case, Corruption, Sample, cases_of, find_samples, mask_corruptions, parse_degrade
-from irflow_cli.engines.restorer import RestoreSettings
 from irflow_cli.errors import CheckpointError, ImageError, UsageError, require
-from irflow_cli.images.encode import Coding, encode_picture
+from irflow_cli.images.encode import encode_picture
+from irflow_cli.images.formats import Coding
 from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.checkpoints import cache_folder, read_card
 from irflow_cli.runtime.device import choose_device
@@ -29,32 +30,6 @@ from irflow_cli.runtime.files import write_atomically
 from irflow_cli.tasks import TASKS
 
 VIEW = (300, 400)  # rows and columns of the part of a picture that is kept for the report
-
-
-@dataclass(frozen=True)
-class BenchRequest:
-    """What to measure. data: pairs, matched by name, or clean pictures with `degrade`, such as "noise:25,noise:50".
-
-    methods: "irflow" and names of BASELINES. baselines: files of networks. commands: lines with {in} and {out}. border: pixels
-    cut from each side before measuring. store: the file of results, where an interrupted run goes on. folder: where the report
-    and parts of pictures are kept. masks: folder of holes, for inpaint. crop: side of the middle part of clean pictures that
-    is taken. presets: those of a prior, for inpaint and upscale. metrics: names of FIGURES; none: all that can be had here.
-    """
-
-    data: Path
-    settings: RestoreSettings
-    sweep: Sweep = field(default_factory=Sweep)
-    degrade: str | None = None
-    methods: tuple[str, ...] = ("irflow",)
-    baselines: tuple[Path, ...] = ()
-    commands: tuple[str, ...] = ()
-    border: int = 0
-    store: Path | None = None
-    folder: Path | None = None
-    masks: Path | None = None
-    crop: int | None = None
-    presets: tuple[str, ...] = ("default",)
-    metrics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

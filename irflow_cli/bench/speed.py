@@ -21,8 +21,9 @@ from irflow_cli.batch.plan import Files, plan
 from irflow_cli.batch.run import Batched, work_through
 from irflow_cli.bench.sets import MADE
 from irflow_cli.engines.fields import velocity_of
-from irflow_cli.engines.prior import Prior, SamplerSettings
-from irflow_cli.engines.restorer import Restorer, RestoreSettings
+from irflow_cli.engines.prior import Prior
+from irflow_cli.engines.restorer import Restorer
+from irflow_cli.engines.settings import RestoreSettings, SamplerSettings
 from irflow_cli.errors import DeviceError, UsageError
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.picture import Picture

@@ -5,21 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional, TypeVar
+from typing import Annotated, Optional, TypeVar
 
 import typer
 
+from irflow_cli.bench.request import BenchRequest, Sweep
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson, Device, Precision, Quiet, among
+from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import UsageError
-
-if TYPE_CHECKING:
-    from irflow_cli.bench.run import BenchRequest
-    from irflow_cli.engines.restorer import RestoreSettings
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
 Value = TypeVar("Value")
+DEFAULTS = BenchRequest(Path(), RestoreSettings("derain"))
+SWEEP = DEFAULTS.sweep
+
+
+def _text(values: tuple[object, ...]) -> str:
+    """Return values as they are typed: with commas, numbers as short as they are."""
+    return ",".join(f"{value:g}" if isinstance(value, float) else str(value) for value in values)
 
 
 # Options of the modes in which nothing is restored and measured as usual; others would do nothing there.
@@ -55,7 +60,7 @@ def bench(
             autocompletion=among("derain", "denoise", "deraindrop", "inpaint", "upscale"),
         ),
     ] = None,
-    steps: Annotated[str, typer.Option(help="Numbers of steps, such as 1,2,4.")] = "1",
+    steps: Annotated[str, typer.Option(help="Numbers of steps, such as 1,2,4.")] = _text(SWEEP.steps),
     degrade: Annotated[
         Optional[str],
         typer.Option(
@@ -68,7 +73,7 @@ def bench(
     methods: Annotated[
         str,
         typer.Option(help="irflow, irflow-prior (denoise) and baselines such as opencv-nlm, telea; `all` for those installed."),
-    ] = "irflow",
+    ] = _text(DEFAULTS.methods),
     baseline: Annotated[
         Optional[list[Path]],
         typer.Option(help="A network to measure too: an irflow checkpoint, or what spandrel loads.", show_default=False),
@@ -82,9 +87,15 @@ def bench(
     grid: Annotated[
         Optional[str], typer.Option(help="released or uniform, or both: released,uniform.", show_default="released")
     ] = None,
-    strength: Annotated[str, typer.Option(help="Shares of the result in the mixture with the input, such as 0.5,1.")] = "1",
-    source_noise: Annotated[str, typer.Option(help="Noise levels added before sampling, such as 0,10.")] = "0",
-    ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns.")] = False,
+    strength: Annotated[str, typer.Option(help="Shares of the result in the mixture with the input, such as 0.5,1.")] = _text(
+        SWEEP.strengths
+    ),
+    source_noise: Annotated[str, typer.Option(help="Noise levels added before sampling, such as 0,10.")] = _text(
+        SWEEP.source_noises
+    ),
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns.")
+    ] = DEFAULTS.settings.ensemble,
     masks: Annotated[
         Optional[Path], typer.Option(help="Folder of masks, white where missing, each for every picture.", show_default=False)
     ] = None,
@@ -93,12 +104,12 @@ def bench(
     ] = None,
     presets: Annotated[
         str, typer.Option(help="Presets of inpaint and upscale: default,fast,best,paper, or such as restora:64:1.")
-    ] = "default",
+    ] = _text(DEFAULTS.presets),
     metrics: Annotated[
         Optional[str],
         typer.Option(help="Metrics to measure, such as psnr,st_lpips.", show_default="all that can be had here"),
     ] = None,
-    border: Annotated[int, typer.Option(help="Pixels cut from each side before measuring.")] = 0,
+    border: Annotated[int, typer.Option(help="Pixels cut from each side before measuring.")] = DEFAULTS.border,
     report: Annotated[
         Optional[Path],
         typer.Option(help="Folder for results.jsonl, report.html and table.md; an interrupted run goes on there."),
@@ -113,8 +124,8 @@ def bench(
             help="Say what got better or worse from OLD to NEW results (.jsonl); exit 1 if quality did.", metavar="OLD NEW"
         ),
     ] = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
+    device: Device = DEFAULTS.settings.device,
+    precision: Precision = DEFAULTS.settings.precision,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> int:
@@ -132,9 +143,6 @@ def bench(
         return _compare(console, *compare)
     if task is None and speed is None:
         raise UsageError("--task is missing: derain, denoise, deraindrop, inpaint or upscale")
-    from irflow_cli.bench.methods import Sweep
-    from irflow_cli.bench.run import BenchRequest
-    from irflow_cli.engines.restorer import RestoreSettings
 
     sweep = Sweep(
         steps=_list(steps, "--steps", int),

@@ -6,16 +6,14 @@ import functools
 import inspect
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import Annotated, Any, Optional
 
 import typer
 
+from irflow_cli.batch.plan import Files
+from irflow_cli.engines.settings import SamplerSettings
 from irflow_cli.errors import UsageError
-from irflow_cli.tasks import MAX_PIXELS
-
-if TYPE_CHECKING:
-    from irflow_cli.batch.plan import Files
-    from irflow_cli.engines.prior import SamplerSettings
+from irflow_cli.images.formats import Coding
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
@@ -48,109 +46,74 @@ Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell size and ti
 Compare = Annotated[bool, typer.Option("--compare", help="Put a page with before and after beside each result.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print results as JSON Lines.")]
 
-# The options of every command that reads and writes pictures: name -> (type and help, default).
-FILE_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "recursive": (Annotated[bool, typer.Option("--recursive", "-r", help="Look below folders too; the tree is kept.")], False),
-    "overwrite": (Overwrite, False),
-    "skip_existing": (Annotated[bool, typer.Option("--skip-existing", help="Leave results that exist alone.")], False),
-    "resume": (
-        Annotated[bool, typer.Option("--resume", help="Go on with a broken batch; .irflow.jsonl keeps what is done.")],
-        False,
-    ),
-    "dry_run": (
-        Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be written, and do nothing.")],
-        False,
-    ),
-    "fail_fast": (Annotated[bool, typer.Option("--fail-fast", help="Stop at the first picture that fails.")], False),
-    "name_template": (
-        Annotated[Optional[str], typer.Option(help="Of {stem} {suffix} {ext} {index} {parent}.", show_default=False)],
-        None,
-    ),
-    "format": (
-        Annotated[
-            Optional[str],
-            typer.Option(
-                help="png, jpg, webp, tiff, ...",
-                show_default="the input's",
-                autocompletion=among("png", "jpg", "webp", "tiff", "bmp", "avif", "heic"),
-            ),
-        ],
-        None,
-    ),
-    "quality": (
-        Annotated[Optional[int], typer.Option(help="1 to 100, for lossy formats.", show_default="the input's")],
-        None,
-    ),
-    "lossless": (Annotated[bool, typer.Option("--lossless", help="Write WebP without loss; refuse lossy formats.")], False),
-    "metadata": (
-        Annotated[
-            str, typer.Option(help="keep, strip or no-gps; for EXIF and XMP.", autocompletion=among("keep", "strip", "no-gps"))
-        ],
-        "keep",
-    ),
-    "max_pixels": (
-        Annotated[int, typer.Option(help="Refuse pictures with more.", envvar="IRFLOW_MAX_PIXELS")],
-        MAX_PIXELS,
-    ),
+# The options of every command that reads and writes pictures: name -> type and help.
+FILE_OPTIONS: dict[str, Any] = {
+    "recursive": Annotated[bool, typer.Option("--recursive", "-r", help="Look below folders too; the tree is kept.")],
+    "overwrite": Overwrite,
+    "skip_existing": Annotated[bool, typer.Option("--skip-existing", help="Leave results that exist alone.")],
+    "resume": Annotated[bool, typer.Option("--resume", help="Go on with a broken batch; .irflow.jsonl keeps what is done.")],
+    "dry_run": Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be written, and do nothing.")],
+    "fail_fast": Annotated[bool, typer.Option("--fail-fast", help="Stop at the first picture that fails.")],
+    "name_template": Annotated[
+        Optional[str], typer.Option(help="Of {stem} {suffix} {ext} {index} {parent}.", show_default=False)
+    ],
+    "format": Annotated[
+        Optional[str],
+        typer.Option(
+            help="png, jpg, webp, tiff, ...",
+            show_default="the input's",
+            autocompletion=among("png", "jpg", "webp", "tiff", "bmp", "avif", "heic"),
+        ),
+    ],
+    "quality": Annotated[Optional[int], typer.Option(help="1 to 100, for lossy formats.", show_default="the input's")],
+    "lossless": Annotated[bool, typer.Option("--lossless", help="Write WebP without loss; refuse lossy formats.")],
+    "metadata": Annotated[
+        str, typer.Option(help="keep, strip or no-gps; for EXIF and XMP.", autocompletion=among("keep", "strip", "no-gps"))
+    ],
+    "max_pixels": Annotated[int, typer.Option(help="Refuse pictures with more.", envvar="IRFLOW_MAX_PIXELS")],
 }
 
 
 # How a prior is sampled: the options of inpaint and upscale. As above.
-SAMPLER_OPTIONS: dict[str, tuple[Any, Any]] = {
-    "preset": (
-        Annotated[
-            Optional[str],
-            typer.Option(
-                help="fast, default, best, or paper (Restora-Flow's own 190 calls).",
-                show_default="default",
-                autocompletion=among("fast", "default", "best", "paper"),
+SAMPLER_OPTIONS: dict[str, Any] = {
+    "preset": Annotated[
+        Optional[str],
+        typer.Option(
+            help="fast, default, best, or paper (Restora-Flow's own 190 calls).",
+            show_default="default",
+            autocompletion=among("fast", "default", "best", "paper"),
+        ),
+    ],
+    "sampler": Annotated[
+        Optional[str],
+        typer.Option(
+            help="pixelwise, restora, replacement, repaint, ddnm, bridge, pnp, hqs, ot-ode, flow-priors or d-flow.",
+            show_default="the preset's",
+            autocompletion=among(
+                *("pixelwise", "restora", "replacement", "repaint", "ddnm"),
+                *("bridge", "pnp", "hqs", "ot-ode", "flow-priors", "d-flow"),
             ),
-        ],
-        None,
-    ),
-    "sampler": (
-        Annotated[
-            Optional[str],
-            typer.Option(
-                help="pixelwise, restora, replacement, repaint, ddnm, bridge, pnp, hqs, ot-ode, flow-priors or d-flow.",
-                show_default="the preset's",
-                autocompletion=among(
-                    *("pixelwise", "restora", "replacement", "repaint", "ddnm"),
-                    *("bridge", "pnp", "hqs", "ot-ode", "flow-priors", "d-flow"),
-                ),
-            ),
-        ],
-        None,
-    ),
-    "steps": (Annotated[Optional[int], typer.Option(help="Sampling steps.", show_default="the preset's")], None),
-    "corrections": (
-        Annotated[
-            Optional[int],
-            typer.Option(help="Look-aheads of a step (restora), draws of a step (pnp).", show_default="the preset's"),
-        ],
-        None,
-    ),
-    "start": (
-        Annotated[
-            Optional[float],
-            typer.Option(help="Time, 0 to 1, at which sampling begins in a guess.", show_default="the preset's"),
-        ],
-        None,
-    ),
-    "stop": (
-        Annotated[
-            Optional[float],
-            typer.Option(help="Time from which the last step goes to the end.", show_default="steps are equal"),
-        ],
-        None,
-    ),
-    "device": (Device, "auto"),
-    "precision": (Precision, "auto"),
-    "seed": (Seed, 0),
-    "checkpoint": (
-        Annotated[Optional[str], typer.Option(help="A prior: a .safetensors file or a name.", show_default="shipped")],
-        None,
-    ),
+        ),
+    ],
+    "steps": Annotated[Optional[int], typer.Option(help="Sampling steps.", show_default="the preset's")],
+    "corrections": Annotated[
+        Optional[int],
+        typer.Option(help="Look-aheads of a step (restora), draws of a step (pnp).", show_default="the preset's"),
+    ],
+    "start": Annotated[
+        Optional[float],
+        typer.Option(help="Time, 0 to 1, at which sampling begins in a guess.", show_default="the preset's"),
+    ],
+    "stop": Annotated[
+        Optional[float],
+        typer.Option(help="Time from which the last step goes to the end.", show_default="steps are equal"),
+    ],
+    "device": Device,
+    "precision": Precision,
+    "seed": Seed,
+    "checkpoint": Annotated[
+        Optional[str], typer.Option(help="A prior: a .safetensors file or a name.", show_default="shipped")
+    ],
 }
 
 
@@ -159,9 +122,6 @@ def with_files(command: Callable[..., int]) -> Callable[..., int]:
     where suffix is what was given and usual what names get without it, beside the input."""
 
     def make(values: dict[str, Any], inputs: list[str], output: Path | None, suffix: str | None, usual: str) -> Files:
-        from irflow_cli.batch.plan import Files
-        from irflow_cli.images.encode import Coding
-
         if suffix is not None and output is not None and values["name_template"] is None:
             values = {**values, "name_template": "{stem}{suffix}{ext}"}
         suffix = usual if suffix is None else suffix
@@ -170,24 +130,23 @@ def with_files(command: Callable[..., int]) -> Callable[..., int]:
         others = {name: value for name, value in values.items() if name not in vars(coding)}
         return Files(tuple(inputs), output, suffix, coding=coding, **others)
 
-    return _spread(command, "files", FILE_OPTIONS, make)
+    return _spread(command, "files", FILE_OPTIONS, {**vars(Files(())), **vars(Coding())}, make)
 
 
 def with_sampler(command: Callable[..., int]) -> Callable[..., int]:
-    """Return the command with WALK_OPTIONS among its own; they reach it as one function, `sampling()`."""
+    """Return the command with SAMPLER_OPTIONS among its own; they reach it as one function, `sampling()`."""
 
     def make(values: dict[str, Any]) -> SamplerSettings:
-        from irflow_cli.engines.prior import SamplerSettings
-
         return SamplerSettings(**values)
 
-    return _spread(command, "sampling", SAMPLER_OPTIONS, make)
+    return _spread(command, "sampling", SAMPLER_OPTIONS, vars(SamplerSettings()), make)
 
 
 def _spread(
-    command: Callable[..., int], name: str, options: dict[str, tuple[Any, Any]], make: Callable[..., Any]
+    command: Callable[..., int], name: str, options: dict[str, Any], defaults: dict[str, Any], make: Callable[..., Any]
 ) -> Callable[..., int]:
-    """Return the command with `options` in place of its parameter `name`, which gets `make` with their values given."""
+    """Return the command with `options` in place of its parameter `name`, which gets `make` with their values given. Their
+    defaults are those of the records that they fill."""
     own = inspect.signature(command)
     hints = inspect.get_annotations(command, eval_str=True)  # typing.get_type_hints of Python 3.10 hides the options of None
 
@@ -198,8 +157,8 @@ def _spread(
 
     kept = [parameter.replace(annotation=hints[key]) for key, parameter in own.parameters.items() if key != name]
     added = [
-        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-        for option, (kind, default) in options.items()
+        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=defaults[option], annotation=kind)
+        for option, kind in options.items()
     ]
     spread.__signature__ = inspect.Signature([*kept, *added])  # type: ignore[attr-defined]
     spread.__annotations__ = {parameter.name: parameter.annotation for parameter in (*kept, *added)}

@@ -24,8 +24,11 @@ from irflow_cli.cli.options import (
     with_files,
 )
 from irflow_cli.cli.outcomes import carry_out
+from irflow_cli.engines.settings import RestoreSettings
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
+
+DEFAULTS = RestoreSettings("derain")
 
 
 @with_files
@@ -54,20 +57,24 @@ def restore(
         typer.Option(
             help="flow, or prior: denoise by the prior of inpaint and upscale.", autocompletion=among("flow", "prior")
         ),
-    ] = "flow",
-    strength: Annotated[float, typer.Option(help="0 leaves the picture alone, 1 restores it wholly.")] = 1.0,
-    source_noise: Annotated[float, typer.Option(help="Noise added before sampling, 0-255 scale, from --seed.")] = 0.0,
-    ensemble: Annotated[bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns; 8 times slower.")] = False,
+    ] = DEFAULTS.method,
+    strength: Annotated[float, typer.Option(help="0 leaves the picture alone, 1 restores it wholly.")] = DEFAULTS.strength,
+    source_noise: Annotated[
+        float, typer.Option(help="Noise added before sampling, 0-255 scale, from --seed.")
+    ] = DEFAULTS.source_noise,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns; 8 times slower.")
+    ] = DEFAULTS.ensemble,
     checkpoint: Annotated[Optional[str], typer.Option(help="A .safetensors file or a name.", show_default="shipped")] = None,
     suffix: Suffix = None,
     tile: Annotated[str, typer.Option(help="auto, pixels, or 0 for the whole picture at once.")] = "auto",
-    overlap: Annotated[int, typer.Option(help="Pixels that neighbouring tiles share.")] = 32,
+    overlap: Annotated[int, typer.Option(help="Pixels that neighbouring tiles share.")] = DEFAULTS.overlap,
     batch: Annotated[
         Optional[int], typer.Option(help="Pictures of one size that share a call.", show_default="1 on a CPU, else what fits")
     ] = None,
-    device: Device = "auto",
-    precision: Precision = "auto",
-    seed: Seed = 0,
+    device: Device = DEFAULTS.device,
+    precision: Precision = DEFAULTS.precision,
+    seed: Seed = DEFAULTS.seed,
     compare: Compare = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -81,7 +88,6 @@ def restore(
 
     Example: irflow restore rainy.jpg --task derain --steps 4
     """
-    from irflow_cli.engines.restorer import RestoreSettings
     from irflow_cli.services.restore_files import RestoreRequest, restore_files
 
     settings = RestoreSettings(

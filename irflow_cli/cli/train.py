@@ -10,8 +10,11 @@ import typer
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import Device, Precision, Quiet, Seed, among
 from irflow_cli.tasks import TASKS
+from irflow_cli.training.options import TrainRequest
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
+
+DEFAULTS = TrainRequest(Path(), Path(), "derain")
 
 
 def train(
@@ -27,27 +30,31 @@ def train(
     ],
     minutes: Annotated[Optional[float], typer.Option(help="Time limit.", show_default=False)] = None,
     iterations: Annotated[Optional[int], typer.Option(help="Limit of iterations.", show_default=False)] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = DEFAULTS.resume,
     init: Annotated[Optional[str], typer.Option(help="Checkpoint to start from.", show_default="fresh weights")] = None,
     size: Annotated[Optional[str], typer.Option(help="base or small.", show_default="that of --init, else base")] = None,
     rain_layers: Annotated[Optional[Path], typer.Option(help="Folder of rain layers.", show_default="synthetic")] = None,
-    batch: Annotated[int, typer.Option(help="Crops an iteration.")] = 16,
-    crop: Annotated[int, typer.Option(help="Pixels of a crop's side.")] = 128,
-    rate: Annotated[float, typer.Option(help="Learning rate of AdamW; Muon takes three times it.")] = 1e-3,
-    warmup: Annotated[int, typer.Option(help="Iterations in which the rate rises.")] = 200,
-    decay: Annotated[float, typer.Option(help="Last share of the run in which the rate falls to 0; 0 never.")] = 0.0,
-    distance: Annotated[str, typer.Option(help="charbonnier, mse or log-mse.")] = "charbonnier",
-    optimiser: Annotated[str, typer.Option(help="muon or adamw.")] = "muon",
-    consistency: Annotated[float, typer.Option(help="Weight of the multi-step consistency; 0 is without.")] = 0.3,
+    batch: Annotated[int, typer.Option(help="Crops an iteration.")] = DEFAULTS.batch,
+    crop: Annotated[int, typer.Option(help="Pixels of a crop's side.")] = DEFAULTS.crop,
+    rate: Annotated[float, typer.Option(help="Learning rate of AdamW; Muon takes three times it.")] = DEFAULTS.rate,
+    warmup: Annotated[int, typer.Option(help="Iterations in which the rate rises.")] = DEFAULTS.warmup,
+    decay: Annotated[float, typer.Option(help="Last share of the run in which the rate falls to 0; 0 never.")] = DEFAULTS.decay,
+    distance: Annotated[str, typer.Option(help="charbonnier, mse or log-mse.")] = DEFAULTS.distance,
+    optimiser: Annotated[str, typer.Option(help="muon or adamw.")] = DEFAULTS.optimiser,
+    consistency: Annotated[
+        float, typer.Option(help="Weight of the multi-step consistency; 0 is without.")
+    ] = DEFAULTS.consistency,
     self_conditioned: Annotated[
         bool, typer.Option("--self-conditioned", help="Later levels on the network's own trajectory.")
-    ] = False,
-    condition: Annotated[bool, typer.Option("--condition", help="The degraded picture as a second input.")] = False,
-    validate_every: Annotated[int, typer.Option(help="Iterations between validations.")] = 500,
-    device: Device = "auto",
-    precision: Precision = "auto",
-    compile_net: Annotated[bool, typer.Option("--compile", help="Compile the network with torch.compile.")] = False,
-    seed: Seed = 0,
+    ] = DEFAULTS.self_conditioned,
+    condition: Annotated[
+        bool, typer.Option("--condition", help="The degraded picture as a second input.")
+    ] = DEFAULTS.condition,
+    validate_every: Annotated[int, typer.Option(help="Iterations between validations.")] = DEFAULTS.validate_every,
+    device: Device = DEFAULTS.device,
+    precision: Precision = DEFAULTS.precision,
+    compile_net: Annotated[bool, typer.Option("--compile", help="Compile the network with torch.compile.")] = DEFAULTS.compile,
+    seed: Seed = DEFAULTS.seed,
     quiet: Quiet = False,
 ) -> int:
     """Train a network for a task.
@@ -64,7 +71,6 @@ def train(
     from irflow_cli.training.distributed import is_first
     from irflow_cli.training.loop import TrainProgress
     from irflow_cli.training.loop import train as run
-    from irflow_cli.training.options import TrainRequest
 
     request = TrainRequest(
         data=data,

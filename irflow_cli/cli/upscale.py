@@ -10,6 +10,7 @@ import typer
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson, Compare, Inputs, Output, Quiet, Suffix, Verbose, among, with_files, with_sampler
 from irflow_cli.cli.outcomes import carry_out
+from irflow_cli.engines.settings import OPERATOR, SCALE
 
 
 @with_files
@@ -17,14 +18,14 @@ from irflow_cli.cli.outcomes import carry_out
 def upscale(
     inputs: Inputs,
     output: Output = None,
-    scale: Annotated[int, typer.Option(help="2, 3 or 4 times as high and wide.")] = 2,
+    scale: Annotated[int, typer.Option(help="2, 3 or 4 times as high and wide.")] = SCALE,
     operator: Annotated[
         str,
         typer.Option(
             help="How the input was made smaller: area (means, as files are) or grid (every n-th pixel).",
             autocompletion=among("area", "grid"),
         ),
-    ] = "area",
+    ] = OPERATOR,
     suffix: Suffix = None,
     compare: Compare = False,
     quiet: Quiet = False,

@@ -13,7 +13,8 @@ from torch.nn import functional as F
 
 from irflow_cli.engines.crops import Crop, crops_of, groups_of
 from irflow_cli.engines.holes import Hole
-from irflow_cli.engines.prior import Prior, SamplerSettings, Schedule
+from irflow_cli.engines.prior import Prior
+from irflow_cli.engines.settings import SamplerSettings, Schedule
 from irflow_cli.flow.observations import masked
 from irflow_cli.images.picture import Picture, as_depth, top_of
 from irflow_cli.runtime.checkpoints import Checkpoint

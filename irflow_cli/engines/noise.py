@@ -10,10 +10,9 @@ from torch import Tensor
 
 from irflow_cli.degradations.draw import noise_like
 from irflow_cli.degradations.estimate import estimate_sigma
+from irflow_cli.engines.settings import FULL_SCALE
 from irflow_cli.images.picture import unit_of
 from irflow_cli.tensors import match_dims, tensor_of
-
-FULL_SCALE = 255.0  # of the scale on which noise is given
 
 
 def as_if_three(

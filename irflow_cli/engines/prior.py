@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from irflow_cli.engines.fields import velocity_of
+from irflow_cli.engines.settings import CORRECTED, SamplerSettings, Schedule
 from irflow_cli.engines.tiling import SMALLEST, windowed
-from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageError, require
+from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageError
 from irflow_cli.flow.guided import GUIDED, Guidance
 from irflow_cli.flow.observations import Observation, unit_noise
 from irflow_cli.flow.paths import interpolate
@@ -21,81 +20,7 @@ from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision, out_of_memory
 from irflow_cli.tasks import TASKS
 
-CORRECTED = ("restora", "pnp")
-OFFERED = tuple(name for name in GUIDED if name != "restora-denoise")  # that one needs to know every pixel
 WINDOW, SHARED = 448, 64  # pixels of a window's side on large states, and of what neighbours share
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How a trajectory is sampled: which sampler, how many steps and corrections, and when it begins and stops.
-
-    start: a trajectory begins at time 0 in noise, or later in a guess brought to that time. stop: from there the last step
-    goes to the end; None: all steps are equal. pyramid: deep in a hole what is found at half the size is taken, and there too,
-    as often as the hole is deep; of a trajectory that begins later this is the guess, which is a cheap one else.
-    """
-
-    sampler: str
-    steps: int
-    corrections: int = 0
-    start: float = 0.0
-    pyramid: bool = False
-    stop: float | None = None
-
-
-# By what is observed: "pixels" are missing, and the prior knows the time of each; they are, and it does not ("noisy"); or only
-# "means" are known.
-PRESETS: dict[str, dict[str, Schedule]] = {
-    "fast": {"pixels": Schedule("pixelwise", 1), "noisy": Schedule("hqs", 4, 0, 0.8), "means": Schedule("hqs", 1, 0, 0.9)},
-    "default": {
-        "pixels": Schedule("pixelwise", 1, pyramid=True),
-        "noisy": Schedule("pnp", 8, 1, 0.2),
-        "means": Schedule("hqs", 4, 0, 0.8),
-    },
-    "best": {
-        "pixels": Schedule("pixelwise", 4, 0, 0.3, pyramid=True),
-        "noisy": Schedule("restora", 32, 1, 0.1),
-        "means": Schedule("hqs", 12, 0, 0.5),
-    },
-    "paper": dict.fromkeys(("pixels", "noisy", "means"), Schedule("restora", 64, 1)),
-}
-
-
-@dataclass(frozen=True)
-class SamplerSettings:
-    """How to sample. preset: a row of PRESETS, None for the usual one; what else is not None replaces its entry."""
-
-    preset: str | None = None
-    sampler: str | None = None
-    steps: int | None = None
-    corrections: int | None = None
-    start: float | None = None
-    stop: float | None = None
-    device: str = "auto"
-    precision: str = "auto"
-    seed: int = 0
-    checkpoint: str | None = None
-
-    def schedule(self, kind: str) -> Schedule:
-        """Return the preset's schedule for what is observed, a column of PRESETS, with what was set."""
-        given = {name: getattr(self, name) for name in ("sampler", "steps", "corrections", "start", "stop")}
-        row = PRESETS[self.preset or "default"]
-        base = row[kind]
-        if self.sampler not in (None, base.sampler):
-            if kind == "pixels":  # others than `pixelwise` find nothing in one step from nothing, and `hqs` has to begin late
-                base = PRESETS["fast"]["noisy"] if self.sampler == "hqs" else row["noisy"]
-            base = replace(base, corrections=int(self.sampler in CORRECTED))
-        return replace(base, **{name: value for name, value in given.items() if value is not None})
-
-    def check(self) -> None:
-        """Raise UsageError, in one line, for the first setting that makes no sense."""
-        if self.preset not in (None, *PRESETS):
-            raise UsageError(f"unknown preset {self.preset!r}; there are {', '.join(PRESETS)}")
-        require(self.sampler in (None, *OFFERED), f"unknown sampler {self.sampler!r}; there are {', '.join(OFFERED)}")
-        require(self.steps is None or self.steps >= 1, f"`steps` must be at least 1, got {self.steps}")
-        require(self.corrections is None or self.corrections >= 0, f"`corrections` must be at least 0, got {self.corrections}")
-        require(self.start is None or 0 <= self.start < 1, f"`start` must be from 0 to below 1, got {self.start}")
-        require(self.stop is None or 0 < self.stop < 1, f"`stop` must be above 0 and below 1, got {self.stop}")
 
 
 class Prior:

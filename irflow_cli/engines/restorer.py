@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,85 +11,21 @@ from torch import Tensor
 
 from irflow_cli.degradations.draw import noise_like
 from irflow_cli.engines.fields import velocity_of
-from irflow_cli.engines.noise import FULL_SCALE, as_if_three, noise_entry, noise_of
+from irflow_cli.engines.noise import as_if_three, noise_entry, noise_of
+from irflow_cli.engines.settings import FULL_SCALE, RestoreSettings
 from irflow_cli.engines.tiling import auto_tile, tiled
-from irflow_cli.errors import CheckpointError, ImageError, UsageError, require
+from irflow_cli.errors import CheckpointError, ImageError
 from irflow_cli.flow.samplers import SAMPLERS
-from irflow_cli.flow.times import GRIDS, make_times
+from irflow_cli.flow.times import make_times
 from irflow_cli.images.picture import Picture, top_of, unit_of
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision
 from irflow_cli.seeds import SEEDS
-from irflow_cli.tasks import TASKS, TaskSpec
+from irflow_cli.tasks import TASKS
 from irflow_cli.tensors import array_of, match_dims, tensor_of
 
 LOSSY = ("JPEG", "WEBP", "AVIF", "HEIF")  # formats in which noise loses what its level is estimated by
 TOGETHER = 16  # pictures that share a call at most, where that gains
-
-
-@dataclass(frozen=True)
-class RestoreSettings:
-    """How to restore. None means the task's own default.
-
-    method: flow, a network trained for the task, or prior (denoise), one that knows photographs and no task.
-    sigma: noise of the picture on the 0-255 scale (denoise; None: estimated). strength: 0 the input, 1 the result.
-    source_noise: noise added to the picture before sampling, 0-255 scale, drawn from `seed`. ensemble: mean over the
-    eight mirrorings and turns, at eight times the cost. tile: pixels, 0 for the whole picture at once, None for auto. batch:
-    how many pictures of one size share a call of the network at most; None for as many as fill a tile, but 1 on a CPU, where
-    a picture's last bits then do not depend on what shares its batch.
-    """
-
-    task: str
-    steps: int | None = None
-    grid: str | None = None
-    sampler: str | None = None
-    sigma: float | None = None
-    strength: float = 1.0
-    source_noise: float = 0.0
-    ensemble: bool = False
-    tile: int | None = None
-    overlap: int = 32
-    device: str = "auto"
-    precision: str = "auto"
-    seed: int = 0
-    checkpoint: str | None = None
-    method: str = "flow"
-    batch: int | None = None
-
-    @property
-    def sigma_limit(self) -> float | None:
-        """The most noise that can be given, 0-255 scale; None where noise has no meaning."""
-        return FULL_SCALE if self.method == "prior" else TASKS[self.task].sigma_max
-
-    @property
-    def trained_for(self) -> TaskSpec:
-        """The task whose checkpoint is used."""
-        return TASKS["prior" if self.method == "prior" else self.task]
-
-    def check(self) -> None:
-        """Raise UsageError, in one line, for the first setting that makes no sense."""
-        known = [name for name, entry in TASKS.items() if not entry.prior]
-        if self.task not in known:
-            raise UsageError(f"unknown task {self.task!r}; there are {', '.join(known)}")
-        limit = self.sigma_limit
-        tile = self.tile or 2 * self.overlap
-        require(self.method in ("flow", "prior"), f"`method` is flow or prior, got {self.method!r}")
-        require(self.method == "flow" or self.task == "denoise", "`method` prior is for `task` denoise; leave it out")
-        require(self.steps is None or self.steps >= 1, f"`steps` must be at least 1, got {self.steps}")
-        require(self.grid is None or self.grid in GRIDS, f"unknown grid {self.grid!r}; there are {', '.join(GRIDS)}")
-        require((self.sampler or "euler") in SAMPLERS, f"unknown sampler {self.sampler!r}; there are {', '.join(SAMPLERS)}")
-        require(self.sigma is None or limit is not None, f"`sigma` has no meaning for {self.task}; leave it out")
-        require(self.sigma is None or 0 <= self.sigma <= (limit or 0), f"`sigma` goes from 0 to {limit}, got {self.sigma}")
-        require(0 <= self.strength <= 1, f"`strength` goes from 0 to 1, got {self.strength}")
-        require(0 <= self.source_noise <= 50, f"`source_noise` goes from 0 to 50, got {self.source_noise}")
-        require(self.tile in (None, 0) or self.tile >= 64, f"`tile` must be 0 or at least 64, got {self.tile}")
-        require(self.batch is None or self.batch >= 1, f"`batch` must be at least 1, got {self.batch}")
-        require(0 <= self.overlap <= 128, f"`overlap` must be from 0 to 128, got {self.overlap}")
-        require(2 * self.overlap <= tile, f"`overlap` may be half of `tile` at most, got {self.overlap} and {tile}")
-        require(
-            bool(self.checkpoint or self.trained_for.checkpoint),
-            f"task {self.task} has no shipped checkpoint; give `checkpoint`",
-        )
 
 
 class Restorer:

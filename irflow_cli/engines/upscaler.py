@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from irflow_cli.engines.prior import Prior, SamplerSettings
+from irflow_cli.engines.prior import Prior
+from irflow_cli.engines.settings import OPERATOR, SamplerSettings
 from irflow_cli.engines.tiling import tiled
 from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.flow.observations import OPERATORS, agreeing
@@ -34,7 +35,7 @@ class Upscaler:
     """A prior, loaded once, that enlarges pictures."""
 
     def __init__(
-        self, settings: SamplerSettings, scale: int, operator: str = "area", checkpoint: Checkpoint | None = None
+        self, settings: SamplerSettings, scale: int, operator: str = OPERATOR, checkpoint: Checkpoint | None = None
     ) -> None:
         check(scale, operator)
         self.prior = Prior(settings, "means" if operator == "area" else "pixels", checkpoint)

@@ -3,61 +3,23 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from irflow_cli.errors import ImageError, UsageError
+from irflow_cli.errors import ImageError
 from irflow_cli.images.decode import register_heif
 from irflow_cli.images.deep import encode_deep_png
-from irflow_cli.images.metadata import METADATA, XMP_TAG, kept_tags, xmp_options
+from irflow_cli.images.formats import FORMATS, Coding
+from irflow_cli.images.metadata import XMP_TAG, kept_tags, xmp_options
 from irflow_cli.images.picture import BAND, Picture, as_depth
 from irflow_cli.images.tiff import encode_deep_tiff
 
-
-class Format(NamedTuple):
-    """What a format holds: types of pixels, transparency, whether it is exact always, on demand, or never, and how many pixels
-    a side."""
-
-    dtypes: tuple[str, ...]
-    alpha: bool
-    exact: str
-    side: int = 2**31 - 1
-
-
-FORMATS = {
-    "PNG": Format(("uint8", "uint16"), True, "always"),
-    "TIFF": Format(("uint8", "uint16", "float32"), True, "always"),
-    "BMP": Format(("uint8",), False, "always"),
-    "WEBP": Format(("uint8",), True, "on demand", 16383),
-    "JPEG": Format(("uint8",), False, "never", 65500),
-    "AVIF": Format(("uint8",), True, "never", 65535),
-    "HEIF": Format(("uint8",), True, "never"),
-}
 MAX_XMP, MAX_EXIF = 65_504, 65_533  # bytes, in a JPEG
 PNG_LEVEL = 2  # of zlib: at 6 photographs get smaller by some 8 hundredths, in four times the time
 QUALITY = 92  # of lossy files whose source does not say
-
-
-@dataclass(frozen=True)
-class Coding:
-    """How results are written. quality: 1 to 100, None as the source; metadata: keep EXIF and XMP, strip them, or keep
-    all but the place. The colour profile is always kept, for the colours mean nothing without it."""
-
-    quality: int | None = None
-    lossless: bool = False
-    metadata: str = "keep"
-
-    def check(self) -> None:
-        """Raise UsageError for values that make no sense."""
-        if self.quality is not None and not 1 <= self.quality <= 100:
-            raise UsageError(f"`quality` goes from 1 to 100, got {self.quality}")
-        if self.metadata not in METADATA:
-            raise UsageError(f"`metadata` is one of {', '.join(METADATA)}, got {self.metadata!r}")
-        if self.lossless and self.quality is not None:
-            raise UsageError("`lossless` and `quality` contradict each other; give one of them")
 
 
 def check_encoding(picture: Picture, kind: str, coding: Coding) -> None:

@@ -5,20 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-SUFFIXES = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".jfif": "JPEG",
-    ".jpe": "JPEG",
-    ".webp": "WEBP",
-    ".bmp": "BMP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".avif": "AVIF",
-    ".heic": "HEIF",
-    ".heif": "HEIF",
-}
+from irflow_cli.images.formats import SUFFIXES
 
 
 def find_pictures(folder: Path, *, deep: bool = True) -> list[Path]:

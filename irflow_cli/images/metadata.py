@@ -59,9 +59,6 @@ def dpi_of(dpi: object, turn: int) -> tuple[float, float] | None:
     return (down, across) if turn in (5, 6, 7, 8) else (across, down)
 
 
-METADATA = ("keep", "strip", "no-gps")
-
-
 def kept_tags(tags: Tags, policy: str) -> tuple[Tags, tuple[str, ...]]:
     if policy == "strip":
         return Tags(tags.icc, dpi=tags.dpi), ()

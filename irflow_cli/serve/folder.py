@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from irflow_cli.errors import ImageError, IrflowError
-from irflow_cli.images.find import SUFFIXES
+from irflow_cli.images.formats import SUFFIXES
 from irflow_cli.runtime.files import write_atomically
 
 

@@ -92,7 +92,7 @@ class _Server(uvicorn.Server):
 
 def _warm(engines: Engines) -> None:
     """Load what takes long, while the person looks at the page."""
-    from irflow_cli.engines.prior import SamplerSettings
+    from irflow_cli.engines.settings import SamplerSettings
 
     engines.inpainter(SamplerSettings(None, **engines.machine))
 

@@ -16,8 +16,8 @@ import numpy as np
 from irflow_cli.batch.plan import ENDINGS, SPELLINGS
 from irflow_cli.errors import UsageError
 from irflow_cli.images.decode import decode_picture
-from irflow_cli.images.encode import FORMATS, Coding, encode_picture
-from irflow_cli.images.find import SUFFIXES
+from irflow_cli.images.encode import encode_picture
+from irflow_cli.images.formats import FORMATS, SUFFIXES, Coding
 from irflow_cli.images.picture import Picture
 from irflow_cli.serve.steps import Engines, Step
 from irflow_cli.serve.tabs import Photo, Version

@@ -15,8 +15,8 @@ from irflow_cli.tasks import MAX_PIXELS
 
 if TYPE_CHECKING:
     from irflow_cli.engines.inpainter import Inpainter
-    from irflow_cli.engines.prior import SamplerSettings
-    from irflow_cli.engines.restorer import Restorer, RestoreSettings
+    from irflow_cli.engines.restorer import Restorer
+    from irflow_cli.engines.settings import RestoreSettings, SamplerSettings
     from irflow_cli.engines.upscaler import Upscaler
 
 Progress = Callable[[float], None]  # told the share that is done
@@ -97,7 +97,7 @@ class Restore:
 
     def settings(self, engines: Engines) -> RestoreSettings:
         """Return the engine's settings."""
-        from irflow_cli.engines.restorer import RestoreSettings
+        from irflow_cli.engines.settings import RestoreSettings
 
         return RestoreSettings(self.task, self.steps, sigma=self.sigma, strength=self.strength, **engines.machine)
 
@@ -132,7 +132,7 @@ class Inpaint:
 
     def sampling(self, engines: Engines) -> SamplerSettings:
         """Return the engine's settings; the seed is told to each call instead, so that proposals share a network."""
-        from irflow_cli.engines.prior import SamplerSettings
+        from irflow_cli.engines.settings import SamplerSettings
 
         return SamplerSettings(self.preset, **engines.machine)
 
@@ -177,7 +177,7 @@ class Upscale:
 
     def sampling(self, engines: Engines) -> SamplerSettings:
         """Return the engine's settings."""
-        from irflow_cli.engines.prior import SamplerSettings
+        from irflow_cli.engines.settings import SamplerSettings
 
         return SamplerSettings(self.preset, seed=self.seed, **engines.machine)
 

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 import irflow_cli
 from irflow_cli.errors import UsageError
 from irflow_cli.images.decode import decode_picture
-from irflow_cli.images.encode import FORMATS, Coding
+from irflow_cli.images.formats import FORMATS, Coding
 from irflow_cli.serve import saving
 from irflow_cli.serve.bits import Bits
 from irflow_cli.serve.folder import Folder

@@ -19,7 +19,7 @@ from PIL import Image
 
 from irflow_cli.errors import UsageError
 from irflow_cli.images.decode import read_picture
-from irflow_cli.images.find import SUFFIXES
+from irflow_cli.images.formats import SUFFIXES
 from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.tasks import MAX_PIXELS

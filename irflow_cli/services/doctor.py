@@ -14,7 +14,8 @@ from pathlib import Path
 import torch
 
 import irflow_cli
-from irflow_cli.engines.restorer import Restorer, RestoreSettings
+from irflow_cli.engines.restorer import Restorer
+from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.engines.tiling import auto_tile
 from irflow_cli.errors import CheckpointError, IrflowError
 from irflow_cli.runtime.checkpoints import cache_folder, known_checkpoints, read_card

@@ -12,7 +12,7 @@ import irflow_cli
 from irflow_cli.batch.plan import STREAM, Files, Job, plan
 from irflow_cli.batch.run import Outcome, Progress, recoded, work_through
 from irflow_cli.engines.inpainter import Inpainter
-from irflow_cli.engines.prior import SamplerSettings
+from irflow_cli.engines.settings import SamplerSettings
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
 from irflow_cli.services.masks import MaskSettings, hole_of

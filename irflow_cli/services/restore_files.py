@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import irflow_cli
 from irflow_cli.batch.plan import Files, Job, plan
 from irflow_cli.batch.run import Batched, Outcome, Progress, work_through
-from irflow_cli.engines.restorer import Restorer, RestoreSettings
+from irflow_cli.engines.restorer import Restorer
+from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.images.picture import Picture
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import irflow_cli
 from irflow_cli.batch.plan import Files, Job, plan
 from irflow_cli.batch.run import Outcome, Progress, work_through
-from irflow_cli.engines.prior import SamplerSettings
+from irflow_cli.engines.settings import OPERATOR, SCALE, SamplerSettings
 from irflow_cli.engines.upscaler import Upscaler, check
 from irflow_cli.images.picture import Picture
 
@@ -19,8 +19,8 @@ class UpscaleRequest:
     """Pictures to enlarge, by how much, how they were made smaller (a row of OPERATORS), and how to sample."""
 
     files: Files
-    scale: int = 2
-    operator: str = "area"
+    scale: int = SCALE
+    operator: str = OPERATOR
     sampling: SamplerSettings = field(default_factory=SamplerSettings)
 
     def plan(self) -> list[Job]:

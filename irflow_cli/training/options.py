@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from irflow_cli.errors import UsageError, require
-from irflow_cli.flow.losses import DISTANCES
-from irflow_cli.nets import SIZES, NetSpec
 from irflow_cli.tasks import TASKS
+
+if TYPE_CHECKING:
+    from irflow_cli.nets import NetSpec
 
 PRIVATE = ("data", "out", "rain_layers", "init", "resume", "spec", "device")  # what the recipe on the card leaves out
 FREE = ("minutes", "iterations", "decay", "validate_every", "save_minutes", "compile", "size")  # what may change on `resume`
@@ -52,6 +54,9 @@ class TrainRequest:
 
 def check(request: TrainRequest) -> None:
     """Raise UsageError for a request that cannot be trained."""
+    from irflow_cli.flow.losses import DISTANCES
+    from irflow_cli.nets import SIZES
+
     if request.task not in TASKS:
         raise UsageError(f"unknown task {request.task!r}; there are {', '.join(TASKS)}")
     require(request.minutes is not None or request.iterations is not None, "give `minutes` or `iterations`")

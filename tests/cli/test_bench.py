@@ -24,7 +24,8 @@ from irflow_cli.bench import methods, plots, run, speed
 from irflow_cli.bench import metrics as metrics
 from irflow_cli.bench.metrics import METRICS, Scores
 from irflow_cli.bench.records import Record, markdown, read_records
-from irflow_cli.engines.restorer import Restorer, RestoreSettings
+from irflow_cli.engines.restorer import Restorer
+from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import ImageError
 from irflow_cli.images.decode import read_picture
 

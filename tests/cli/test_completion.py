@@ -18,12 +18,11 @@ from irflow_cli.cli.restore import restore
 from irflow_cli.cli.train import train
 from irflow_cli.cli.upscale import upscale
 from irflow_cli.degradations import DEGRADATIONS
-from irflow_cli.engines.prior import OFFERED, PRESETS
+from irflow_cli.engines.settings import PRESETS, offered
 from irflow_cli.flow.observations import OPERATORS
 from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import GRIDS
-from irflow_cli.images.encode import FORMATS
-from irflow_cli.images.metadata import METADATA
+from irflow_cli.images.formats import FORMATS, METADATA
 from irflow_cli.tasks import TASKS
 
 RESTORED = [name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior]
@@ -33,7 +32,12 @@ def hints(command: Any) -> dict[str, Any]:
     return inspect.get_annotations(command, eval_str=True)
 
 
-def offered(command: Any, option: str, word: str = "") -> list[str]:
+def completions(command: Any, option: str, word: str = "") -> list[str]:
+    (said,) = [entry for entry in get_args(hints(command)[option]) if hasattr(entry, "autocompletion")]
+    return said.autocompletion(word)
+
+
+def offers(command: Any, option: str, word: str = "") -> list[str]:
     (said,) = [entry for entry in get_args(hints(command)[option]) if hasattr(entry, "autocompletion")]
     return said.autocompletion(word)
 
@@ -47,7 +51,7 @@ def offered(command: Any, option: str, word: str = "") -> list[str]:
         (restore, "method", ("flow", "prior")),
         (restore, "metadata", METADATA),
         (upscale, "preset", PRESETS),
-        (upscale, "sampler", OFFERED),
+        (upscale, "sampler", offered()),
         (upscale, "operator", OPERATORS),
         (degrade, "kind", DEGRADATIONS),
         (train, "task", TASKS),
@@ -55,11 +59,11 @@ def offered(command: Any, option: str, word: str = "") -> list[str]:
     ],
 )
 def test_a_table_is_offered(command: Any, option: str, table: Iterable[str]) -> None:
-    assert sorted(offered(command, option)) == sorted(table)
+    assert sorted(completions(command, option)) == sorted(table)
 
 
 def test_every_format_is_offered_once() -> None:
-    assert sorted(SPELLINGS[name] for name in offered(restore, "format")) == sorted(FORMATS)
+    assert sorted(SPELLINGS[name] for name in completions(restore, "format")) == sorted(FORMATS)
 
 
 def test_the_shell_gets_what_begins_like_its_word() -> None:

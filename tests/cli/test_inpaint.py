@@ -20,7 +20,8 @@ from irflow_cli.engines import upscaler as upscale
 from irflow_cli.engines.crops import MARGIN, crops_of
 from irflow_cli.engines.holes import Hole, spread_hole
 from irflow_cli.engines.inpainter import Inpainter
-from irflow_cli.engines.prior import OFFERED, PRESETS, Prior, SamplerSettings, Schedule
+from irflow_cli.engines.prior import Prior
+from irflow_cli.engines.settings import PRESETS, SamplerSettings, Schedule, offered
 from irflow_cli.errors import DeviceError, ImageError, UsageError
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.picture import Picture, top_of
@@ -379,7 +380,7 @@ def test_masks_below_folders_that_are_not_looked_into_are_not_missed(inpaint, pi
     assert inpaint(tmp_path / "in", "--mask", tmp_path / "m", "-o", tmp_path / "out").code == 0
 
 
-@pytest.mark.parametrize("sampler", [name for name in OFFERED if name != "pixelwise"])
+@pytest.mark.parametrize("sampler", [name for name in offered() if name != "pixelwise"])
 def test_a_sampler_by_its_name_alone_takes_the_steps_it_needs(sampler: str, tiny_checkpoint) -> None:
     for preset in ("default", "fast", "best"):
         schedule = Prior(SamplerSettings(preset, sampler, checkpoint=str(tiny_checkpoint("prior"))), "pixels").schedule

@@ -17,7 +17,8 @@ from irflow_cli.batch.plan import ENDINGS
 from irflow_cli.engines import restorer as restoring
 from irflow_cli.engines import tiling
 from irflow_cli.images.decode import read_picture
-from irflow_cli.images.encode import FORMATS, encode_picture
+from irflow_cli.images.encode import encode_picture
+from irflow_cli.images.formats import FORMATS
 from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.device import memory_of
 

@@ -23,7 +23,8 @@ from PIL import Image, ImageCms
 from irflow_cli.batch.plan import ENDINGS
 from irflow_cli.errors import ImageError
 from irflow_cli.images.decode import decode_picture, read_picture
-from irflow_cli.images.encode import FORMATS, encode_picture
+from irflow_cli.images.encode import encode_picture
+from irflow_cli.images.formats import FORMATS
 from irflow_cli.images.metadata import Tags
 from irflow_cli.images.picture import Picture, as_depth
 from irflow_cli.runtime import files as written

@@ -14,7 +14,8 @@ from PIL import Image, ImageCms, JpegImagePlugin
 
 from irflow_cli.errors import ImageError
 from irflow_cli.images.decode import read_picture
-from irflow_cli.images.encode import FORMATS, Coding, check_encoding, encode_picture
+from irflow_cli.images.encode import check_encoding, encode_picture
+from irflow_cli.images.formats import FORMATS, Coding
 from irflow_cli.images.metadata import EXIF_IFD, GPS_IFD, Tags
 from irflow_cli.images.picture import Picture, as_depth
 

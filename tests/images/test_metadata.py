@@ -10,7 +10,8 @@ from drawn import scene
 from PIL import Image, ImageCms
 
 from irflow_cli.images.decode import read_picture
-from irflow_cli.images.encode import FORMATS, Coding, encode_picture
+from irflow_cli.images.encode import encode_picture
+from irflow_cli.images.formats import FORMATS, Coding
 from irflow_cli.images.metadata import EXIF_IFD, GPS_IFD, Tags
 from irflow_cli.images.picture import Picture, as_depth
 

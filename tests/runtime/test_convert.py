@@ -16,7 +16,8 @@ from third_party import OFFICIAL, PRIOR, numbers, official_shapes, prior_shapes,
 from torch import Tensor
 
 from irflow_cli.engines.fields import velocity_of
-from irflow_cli.engines.restorer import Restorer, RestoreSettings
+from irflow_cli.engines.restorer import Restorer
+from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.nets import OfficialSpec, PriorSpec
 from irflow_cli.runtime.checkpoints import load_checkpoint

@@ -1,0 +1,161 @@
+"""How pictures are restored and samples drawn, with every default. No torch here, so that the command line can read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from irflow_cli.errors import UsageError, require
+from irflow_cli.tasks import TASKS, TaskSpec
+
+FULL_SCALE = 255.0  # of the scale on which noise is given
+SCALE, OPERATOR = 2, "area"  # how much `upscale` enlarges, and how its pictures were made smaller
+
+
+@dataclass(frozen=True)
+class RestoreSettings:
+    """How to restore. None means the task's own default.
+
+    method: flow, a network trained for the task, or prior (denoise), one that knows photographs and no task.
+    sigma: noise of the picture on the 0-255 scale (denoise; None: estimated). strength: 0 the input, 1 the result.
+    source_noise: noise added to the picture before sampling, 0-255 scale, drawn from `seed`. ensemble: mean over the
+    eight mirrorings and turns, at eight times the cost. tile: pixels, 0 for the whole picture at once, None for auto. batch:
+    how many pictures of one size share a call of the network at most; None for as many as fill a tile, but 1 on a CPU, where
+    a picture's last bits then do not depend on what shares its batch.
+    """
+
+    task: str
+    steps: int | None = None
+    grid: str | None = None
+    sampler: str | None = None
+    sigma: float | None = None
+    strength: float = 1.0
+    source_noise: float = 0.0
+    ensemble: bool = False
+    tile: int | None = None
+    overlap: int = 32
+    device: str = "auto"
+    precision: str = "auto"
+    seed: int = 0
+    checkpoint: str | None = None
+    method: str = "flow"
+    batch: int | None = None
+
+    @property
+    def sigma_limit(self) -> float | None:
+        """The most noise that can be given, 0-255 scale; None where noise has no meaning."""
+        return FULL_SCALE if self.method == "prior" else TASKS[self.task].sigma_max
+
+    @property
+    def trained_for(self) -> TaskSpec:
+        """The task whose checkpoint is used."""
+        return TASKS["prior" if self.method == "prior" else self.task]
+
+    def check(self) -> None:
+        """Raise UsageError, in one line, for the first setting that makes no sense."""
+        known = [name for name, entry in TASKS.items() if not entry.prior]
+        if self.task not in known:
+            raise UsageError(f"unknown task {self.task!r}; there are {', '.join(known)}")
+        from irflow_cli.flow.samplers import SAMPLERS
+        from irflow_cli.flow.times import GRIDS
+
+        limit = self.sigma_limit
+        tile = self.tile or 2 * self.overlap
+        require(self.method in ("flow", "prior"), f"`method` is flow or prior, got {self.method!r}")
+        require(self.method == "flow" or self.task == "denoise", "`method` prior is for `task` denoise; leave it out")
+        require(self.steps is None or self.steps >= 1, f"`steps` must be at least 1, got {self.steps}")
+        require(self.grid is None or self.grid in GRIDS, f"unknown grid {self.grid!r}; there are {', '.join(GRIDS)}")
+        require((self.sampler or "euler") in SAMPLERS, f"unknown sampler {self.sampler!r}; there are {', '.join(SAMPLERS)}")
+        require(self.sigma is None or limit is not None, f"`sigma` has no meaning for {self.task}; leave it out")
+        require(self.sigma is None or 0 <= self.sigma <= (limit or 0), f"`sigma` goes from 0 to {limit}, got {self.sigma}")
+        require(0 <= self.strength <= 1, f"`strength` goes from 0 to 1, got {self.strength}")
+        require(0 <= self.source_noise <= 50, f"`source_noise` goes from 0 to 50, got {self.source_noise}")
+        require(self.tile in (None, 0) or self.tile >= 64, f"`tile` must be 0 or at least 64, got {self.tile}")
+        require(self.batch is None or self.batch >= 1, f"`batch` must be at least 1, got {self.batch}")
+        require(0 <= self.overlap <= 128, f"`overlap` must be from 0 to 128, got {self.overlap}")
+        require(2 * self.overlap <= tile, f"`overlap` may be half of `tile` at most, got {self.overlap} and {tile}")
+        require(
+            bool(self.checkpoint or self.trained_for.checkpoint),
+            f"task {self.task} has no shipped checkpoint; give `checkpoint`",
+        )
+
+
+CORRECTED = ("restora", "pnp")
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a trajectory is sampled: which sampler, how many steps and corrections, and when it begins and stops.
+
+    start: a trajectory begins at time 0 in noise, or later in a guess brought to that time. stop: from there the last step
+    goes to the end; None: all steps are equal. pyramid: deep in a hole what is found at half the size is taken, and there too,
+    as often as the hole is deep; of a trajectory that begins later this is the guess, which is a cheap one else.
+    """
+
+    sampler: str
+    steps: int
+    corrections: int = 0
+    start: float = 0.0
+    pyramid: bool = False
+    stop: float | None = None
+
+
+# By what is observed: "pixels" are missing, and the prior knows the time of each; they are, and it does not ("noisy"); or only
+# "means" are known.
+PRESETS: dict[str, dict[str, Schedule]] = {
+    "fast": {"pixels": Schedule("pixelwise", 1), "noisy": Schedule("hqs", 4, 0, 0.8), "means": Schedule("hqs", 1, 0, 0.9)},
+    "default": {
+        "pixels": Schedule("pixelwise", 1, pyramid=True),
+        "noisy": Schedule("pnp", 8, 1, 0.2),
+        "means": Schedule("hqs", 4, 0, 0.8),
+    },
+    "best": {
+        "pixels": Schedule("pixelwise", 4, 0, 0.3, pyramid=True),
+        "noisy": Schedule("restora", 32, 1, 0.1),
+        "means": Schedule("hqs", 12, 0, 0.5),
+    },
+    "paper": dict.fromkeys(("pixels", "noisy", "means"), Schedule("restora", 64, 1)),
+}
+
+
+@dataclass(frozen=True)
+class SamplerSettings:
+    """How to sample. preset: a row of PRESETS, None for the usual one; what else is not None replaces its entry."""
+
+    preset: str | None = None
+    sampler: str | None = None
+    steps: int | None = None
+    corrections: int | None = None
+    start: float | None = None
+    stop: float | None = None
+    device: str = "auto"
+    precision: str = "auto"
+    seed: int = 0
+    checkpoint: str | None = None
+
+    def schedule(self, kind: str) -> Schedule:
+        """Return the preset's schedule for what is observed, a column of PRESETS, with what was set."""
+        given = {name: getattr(self, name) for name in ("sampler", "steps", "corrections", "start", "stop")}
+        row = PRESETS[self.preset or "default"]
+        base = row[kind]
+        if self.sampler not in (None, base.sampler):
+            if kind == "pixels":  # others than `pixelwise` find nothing in one step from nothing, and `hqs` has to begin late
+                base = PRESETS["fast"]["noisy"] if self.sampler == "hqs" else row["noisy"]
+            base = replace(base, corrections=int(self.sampler in CORRECTED))
+        return replace(base, **{name: value for name, value in given.items() if value is not None})
+
+    def check(self) -> None:
+        """Raise UsageError, in one line, for the first setting that makes no sense."""
+        require(self.preset in (None, *PRESETS), f"unknown preset {self.preset!r}; there are {', '.join(PRESETS)}")
+        known = offered()
+        require(self.sampler in (None, *known), f"unknown sampler {self.sampler!r}; there are {', '.join(known)}")
+        require(self.steps is None or self.steps >= 1, f"`steps` must be at least 1, got {self.steps}")
+        require(self.corrections is None or self.corrections >= 0, f"`corrections` must be at least 0, got {self.corrections}")
+        require(self.start is None or 0 <= self.start < 1, f"`start` must be from 0 to below 1, got {self.start}")
+        require(self.stop is None or 0 < self.stop < 1, f"`stop` must be above 0 and below 1, got {self.stop}")
+
+
+def offered() -> tuple[str, ...]:
+    """Return the names of the guided samplers that pictures can be sampled with."""
+    from irflow_cli.flow.guided import GUIDED
+
+    return tuple(name for name in GUIDED if name != "restora-denoise")  # that one needs to know every pixel
