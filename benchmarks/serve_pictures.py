@@ -85,7 +85,6 @@ def on_a_phone(page: Page) -> None:
     """A restored photograph on a small screen."""
     page.click("#show-photos")
     opened(page, "noisy.png")
-    page.click("#show-photos")
     page.locator("#passes .task").select_option("denoise")
     page.click("#restore button.main")
     shows(page, "#what", "denoise")

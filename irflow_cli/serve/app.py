@@ -12,14 +12,15 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from irflow_cli.errors import CheckpointError, DeviceError, DiskFull, ImageError, IrflowError, UsageError
 from irflow_cli.serve.folder import Forbidden, Taken
-from irflow_cli.serve.studio import Json, Studio
+from irflow_cli.serve.studio import Json, Studio, as_json
 from irflow_cli.serve.tabs import Tab
+from irflow_cli.serve.worker import in_words
 
 # The status of each kind of error; the first that fits.
 STATUS: tuple[tuple[type[IrflowError], int], ...] = (
@@ -35,10 +36,6 @@ STATUS: tuple[tuple[type[IrflowError], int], ...] = (
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 MESSAGE = 2**20  # bytes of a message that is no picture and no mask
 FILES = resources.files("irflow_cli.serve") / "page"
-
-
-class TooLarge(IrflowError):
-    """More than is taken in."""
 
 
 # Addresses below /api/. The message is JSON in the address's `ask`, or, where no bytes come with it, in the body.
@@ -57,26 +54,26 @@ def _handler(studio: Studio, name: str) -> Callable[[Request], Awaitable[Respons
         text = request.query_params["ask"] if with_bytes else data or b"{}"
         try:
             asked = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise UsageError("the message is no JSON; reload the page") from None
         if not isinstance(asked, dict):
             raise UsageError("the message is no JSON object; reload the page")
         answer = await run_in_threadpool(work, asked, data if with_bytes else b"")
-        return answer if isinstance(answer, Response) else JSONResponse(answer)
+        return answer if isinstance(answer, Response) else as_json(answer)
 
     return handle
 
 
 async def _body(request: Request, most: int) -> bytes:
-    """Return what came with a request. Raises TooLarge before more than `most` bytes are in memory."""
+    """Return what came with a request. Raises ImageError before more than `most` bytes are in memory."""
     parts, size = [], 0
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared) > most:
-        raise TooLarge(f"more than {most} bytes; give a smaller file, or start with a larger limit of pixels")
+        raise ImageError(f"more than {most} bytes; `max_pixels` raises the limit")
     async for part in request.stream():
         size += len(part)
         if size > most:
-            raise TooLarge(f"more than {most} bytes; give a smaller file, or start with a larger limit of pixels")
+            raise ImageError(f"more than {most} bytes; `max_pixels` raises the limit")
         parts.append(part)
     return b"".join(parts)
 
@@ -101,7 +98,7 @@ def make_app(studio: Studio) -> Starlette:
         routes=[
             Route("/", page),
             Route("/page/{name}", page),
-            *(Route(f"/api/{name}", _handler(studio, name), methods=["GET", "POST"]) for name in ASKED),
+            *(Route(f"/api/{name}", _handler(studio, name), methods=["GET" if name == "tile" else "POST"]) for name in ASKED),
             WebSocketRoute("/api/tab", socket),
         ],
         exception_handlers={IrflowError: failed, MemoryError: failed, HTTPException: failed},
@@ -111,13 +108,12 @@ def make_app(studio: Studio) -> Starlette:
 def _failure(error: Exception) -> Response:
     """Return the answer to a request that failed: a status and one line."""
     if isinstance(error, HTTPException):
-        return JSONResponse({"error": str(error.detail)}, error.status_code)
+        return as_json({"error": str(error.detail)}, error.status_code)
     if isinstance(error, MemoryError):
-        return JSONResponse({"error": "not enough memory for it; close a photograph, or free some"}, 507)
-    line = str(error)
-    large = isinstance(error, TooLarge) or (isinstance(error, ImageError) and ("larger than" in line or "too large" in line))
+        return as_json({"error": "not enough memory for it; close a photograph, or free some"}, 507)
+    large = isinstance(error, ImageError) and error.field == "max_pixels"
     status = 413 if large else next(status for kind, status in STATUS if isinstance(error, kind))
-    return JSONResponse({"error": line}, status)
+    return as_json({"error": in_words(error)}, status)
 
 
 async def _attend(studio: Studio, connection: WebSocket) -> None:
@@ -134,7 +130,7 @@ async def _attend(studio: Studio, connection: WebSocket) -> None:
 
     async def send() -> None:
         while True:
-            await connection.send_json(await messages.get())
+            await connection.send_text(json.dumps(await messages.get()))
 
     async def listen() -> None:
         while (await connection.receive())["type"] != "websocket.disconnect":

@@ -45,7 +45,7 @@ class Folder:
         path = root.joinpath(*parts)
         try:
             inside = path.resolve().is_relative_to(root)
-        except (OSError, RuntimeError):  # links that lead to themselves, names that are too long
+        except (OSError, RuntimeError, ValueError):  # links that lead to themselves, names that are too long or cannot be
             inside = False
         if not inside:
             raise Forbidden(f"{name}: leads out of the folder; choose one from its list")
@@ -85,7 +85,7 @@ class Folder:
         except OSError as error:
             raise ImageError(f"{name}: {error.strerror or error}") from None
         if len(data) > most:
-            raise ImageError(f"{name}: too large a file")
+            raise ImageError(f"{name}: too large a file; `max_pixels` raises the limit")
         return data
 
     def write(self, name: str, data: bytes, *, overwrite: bool = False) -> Path:

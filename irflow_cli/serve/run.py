@@ -39,8 +39,8 @@ class ServeSettings:
         """Raise UsageError, in one line, for the first setting that makes no sense."""
         rules = {
             f"there is no folder {self.folder}": self.folder.is_dir(),
-            f"port goes from 0 to 65535, got {self.port}": 0 <= self.port <= 65535,
-            f"max-pixels must be above 0, got {self.max_pixels}": self.max_pixels > 0,
+            f"`port` goes from 0 to 65535, got {self.port}": 0 <= self.port <= 65535,
+            f"`max_pixels` must be above 0, got {self.max_pixels}": self.max_pixels > 0,
         }
         for message, holds in rules.items():
             if not holds:
@@ -105,7 +105,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
         listener.bind((HOST, port))
     except OSError as error:
         listener.close()
-        raise UsageError(f"port {port} is not to be had ({error.strerror}); give another port, or 0 for any") from None
+        raise UsageError(f"port {port} is not to be had ({error.strerror}); give another `port`, or 0 for any") from None
     try:
         yield listener
     finally:

@@ -9,17 +9,18 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from irflow_cli.batch.plan import ENDINGS, SPELLINGS
+from irflow_cli.batch.plan import ENDINGS, SPELLINGS, Files, Job
+from irflow_cli.batch.run import recoded
 from irflow_cli.errors import UsageError
 from irflow_cli.images.decode import decode_picture
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.formats import FORMATS, SUFFIXES, Coding
 from irflow_cli.images.picture import Picture
-from irflow_cli.serve.steps import Engines, Step
+from irflow_cli.serve.steps import Engines, Inpaint, Step
 from irflow_cli.serve.tabs import Photo, Version
 
 SAMPLE = 16  # pixels of a side of the corner by which it is found what a lossless file keeps beside the pixels
@@ -106,6 +107,8 @@ def file_of(photo: Photo, version: Version, wish: Wish) -> tuple[str, bytes, tup
         picture = as_stored(picture, photo.versions[0].picture, SUFFIXES[PurePosixPath(todo[-1].source).suffix.lower()])
     kind = SUFFIXES[PurePosixPath(todo[-1].target).suffix.lower()]
     data, notes = encode_picture(picture, kind, wish.coding)
+    if any(isinstance(one.step, Inpaint) for one in todo):
+        notes += recoded(Job(Path(todo[-1].source), Path(todo[-1].target)), Files((), coding=wish.coding), picture)
     return todo[-1].target, data, notes
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -31,7 +30,6 @@ class Engines:
     def __init__(self, device: str = "auto", precision: str = "auto", max_pixels: int = MAX_PIXELS) -> None:
         self.machine: dict[str, Any] = {"device": device, "precision": precision}
         self.max_pixels = max_pixels
-        self.lock = threading.Lock()
 
     @functools.cached_property
     def restorer(self) -> Callable[[RestoreSettings], Restorer]:
@@ -141,7 +139,7 @@ class Inpaint:
         self.sampling(engines).check()
         for name, value in (("dilate", self.dilate), ("feather", self.feather)):
             if not 0 <= value <= 500:
-                raise UsageError(f"{name} goes from 0 to 500, got {value}")
+                raise UsageError(f"`{name}` goes from 0 to 500, got {value}")
 
     def run(self, engines: Engines, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         """Return the picture with its hole filled, and notes for the person."""

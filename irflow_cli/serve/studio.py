@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 import irflow_cli
 from irflow_cli.errors import UsageError
@@ -21,7 +23,7 @@ from irflow_cli.serve.marks import bits_of_file, mask_file, near_colour
 from irflow_cli.serve.steps import PROPOSALS, Engines, Inpaint, Step, proposals_of, run_steps, step_of
 from irflow_cli.serve.tabs import Photo, Tab, Version
 from irflow_cli.serve.views import changes, difference_tile
-from irflow_cli.serve.worker import Job, Worker
+from irflow_cli.serve.worker import Job, Worker, in_words
 from irflow_cli.tasks import TASKS
 
 Json = dict[str, Any]
@@ -147,7 +149,7 @@ class Studio:
         if not asked.get("beside"):
             return _bytes(png, "image/png", PurePosixPath(name).name)
         self._write(name, png, asked)
-        return JSONResponse({"path": self.folder.shown(name)})
+        return as_json({"path": self.folder.shown(name)})
 
     def masks(self, asked: Json, data: bytes) -> Json:
         """Write the masks of all steps that have one beside the photograph, so that the command finds them."""
@@ -210,7 +212,7 @@ class Studio:
         """Write a version beside the photograph; one that was dropped, into the folder."""
         _, photo, version = self.version(asked)
         name, content, notes = saving.file_of(photo, version, _wish(asked))
-        return {"path": self._write(self._beside(photo, name), content, asked), "notes": notes}
+        return {"path": self._write(self._beside(photo, name), content, asked), "notes": [in_words(note) for note in notes]}
 
     def download(self, asked: Json, data: bytes) -> Response:
         """Return a version as a file."""
@@ -241,6 +243,11 @@ def _whole(asked: Json, name: str, usual: int | None = None) -> int:
     return value
 
 
+def as_json(values: Json, status: int = 200) -> Response:
+    """Return an answer as JSON, whose names may be in an encoding that is none: they come back as they went."""
+    return Response(json.dumps(values), status, media_type="application/json")
+
+
 def _bytes(data: bytes, kind: str = "application/octet-stream", name: str | None = None) -> Response:
-    headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(name)}"} if name else {}
+    headers = {"content-disposition": f"attachment; filename*=UTF-8''{quote(os.fsencode(name))}"} if name else {}
     return Response(data, media_type=kind, headers=headers)

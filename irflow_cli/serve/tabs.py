@@ -16,10 +16,10 @@ from irflow_cli.images.picture import Picture
 from irflow_cli.serve.bits import Bits
 from irflow_cli.serve.steps import Inpaint, Step
 from irflow_cli.serve.views import TILE, View
-from irflow_cli.serve.worker import Tell
+from irflow_cli.serve.worker import Tell, in_words
 
 Box = tuple[int, int, int, int]  # left, top, width, height
-MOST_BYTES = 4 * 2**30  # of the pixels that one page has open; older results make room
+MOST_BYTES = 2 * 2**30  # of the pixels that one page has open; older results make room
 
 
 @dataclass(eq=False)
@@ -49,7 +49,7 @@ class Version:
         """Return what the page is told of it."""
         height, width = self.picture.pixels.shape[:2]
         said = {"version": self.number, "parent": self.parent, "width": width, "height": height, "changed": self.changed}
-        return {**said, "steps": [step.suffix[1:] for step in self.steps], "notes": self.notes}
+        return {**said, "steps": [step.suffix[1:] for step in self.steps], "notes": [in_words(note) for note in self.notes]}
 
 
 @dataclass(eq=False)

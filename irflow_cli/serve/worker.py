@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from irflow_cli.errors import IrflowError
+from irflow_cli.errors import NAMED, IrflowError
 
 BETWEEN = 0.1  # seconds between two messages on the progress of a job
 Tell = Callable[[dict[str, Any]], None]  # a message to a page
@@ -21,6 +21,11 @@ NUMBERS = itertools.count(1)
 class Stopped(BaseException):
     """Raised inside an engine, from its progress, when nobody wants the result any more. No error, so that nothing catches it
     on the way."""
+
+
+def in_words(text: object) -> str:
+    """Return an error or a note as the page shows it: the settings it names stand in words."""
+    return NAMED.sub(lambda match: match[1].replace("_", " "), str(text))
 
 
 @dataclass(eq=False)
@@ -136,7 +141,7 @@ class Worker:
         except Stopped:
             job.say("cancelled")
         except IrflowError as error:
-            job.say("failed", error=str(error))
+            job.say("failed", error=in_words(error))
         except Exception as error:
             from irflow_cli.runtime.device import out_of_memory  # which loads torch
 

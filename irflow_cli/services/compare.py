@@ -52,7 +52,7 @@ def check_output(output: Path, *, overwrite: bool) -> None:
     """Raise UsageError for a name that says no kind of comparison, and for one that exists."""
     _maker(output)
     if output.exists() and not overwrite:
-        raise UsageError(f"{output} exists; overwrite it, or give another output")
+        raise UsageError(f"{output} exists; use `overwrite` or another output")
 
 
 def _maker(output: Path) -> Callable[[Shown, tuple[str, str]], tuple[bytes, tuple[str, ...]]]:

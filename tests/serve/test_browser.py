@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import torch
 from drawn import scene
 from PIL import Image
 from served import Served, begin, fill_folder
 
+from irflow_cli.cli.app import run
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.picture import Picture
@@ -133,9 +132,13 @@ def stroke(page: Page, start: tuple[float, float], stop: tuple[float, float]) ->
 
 
 def by_command(line: str) -> None:
-    """Run a line of the command in a process of its own, as the server runs."""
-    words = [sys.executable, "-m", "irflow_cli", *shlex.split(line)[1:], "-q"]
-    subprocess.run(words, check=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    """Run a line of the command with one thread, as the server does."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        assert run(["--no-config", *shlex.split(line)[1:], "--device", "cpu", "-q"]) == 0
+    finally:
+        torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("name", ["flat.png", "deep.tif"])
@@ -258,13 +261,45 @@ def test_tools_mark_what_they_say(visit: Callable[..., Visit], photos: Path) -> 
     assert found.sum() == (np.ptp(rows) + 1) * (np.ptp(columns) + 1) > 50
 
 
+def test_one_of_several_proposals_is_painted_on(visit: Callable[..., Visit], photos: Path) -> None:
+    Image.fromarray(scene(60, 80, seed=3)).save(photos / "p.png")
+    page = visit().open()
+    choose(page, "p.png")
+    page.click("#tab-inpaint")
+    page.keyboard.down("Alt")
+    page.locator("#marks").hover()
+    page.mouse.wheel(0, -100)
+    page.keyboard.up("Alt")
+    shows(page.locator("#brush-size"), "10 px")
+    stroke(page, (0.45, 0.4), (0.55, 0.5))
+    page.fill("#count", "2")
+    page.click("#inpaint button.main")
+    page.locator("#proposals button").nth(1).click()
+    shows(page.locator("#command"), "--seed 1")
+    page.fill("#count", "1")
+    stroke(page, (0.3, 0.6), (0.4, 0.7))
+    shows(page.locator("#command"), "p.inpaint.png")
+    page.click("#inpaint button.main")
+    shows(page.locator("#what"), "inpaint → inpaint")
+    page.click("#save-mask")
+    shows(page.locator("#notices"), "p.inpaint.mask.png")
+    page.click("#save")
+    shows(page.locator("#notices"), "p.inpaint.inpaint.png")
+    mine = (photos / "p.inpaint.inpaint.png").read_bytes()
+    (photos / "p.inpaint.inpaint.png").unlink()
+    for line in page.inner_text("#command").replace("\\\n", "").split("&&"):
+        by_command(line)
+    assert (photos / "p.inpaint.inpaint.png").read_bytes() == mine
+
+
 def test_work_is_cancelled_and_pages_do_not_disturb_each_other(visit: Callable[..., Visit], photos: Path) -> None:
-    Image.fromarray(np.zeros((1400, 1500, 3), np.uint8)).save(photos / "large.png")
+    Image.fromarray(np.zeros((2400, 2500, 3), np.uint8)).save(photos / "large.png")
     there = sorted(photos.iterdir())
     browser = visit()
     page, other = browser.open(), browser.open()
     choose(page, "large.png")
-    page.locator("#passes .steps").fill("2")
+    page.locator("#passes .task").select_option("denoise")
+    page.locator("#passes .sigma").fill("20")
     page.click("#restore button.main")
     shows(page.locator("#doing"), "Restoring")
     assert other.locator("#working").is_hidden()
@@ -296,6 +331,13 @@ def test_24_megapixels_are_painted_on_and_filled(visit: Callable[..., Visit], ph
     shows(page.locator("#changed-text"), "of the pixels changed")
 
 
+DROP = """(bytes) => {
+  const data = new DataTransfer();
+  data.items.add(new File([new Uint8Array(bytes)], "thrown.png"));
+  window.dispatchEvent(new DragEvent("drop", { dataTransfer: data, cancelable: true }));
+}"""
+
+
 def test_what_cannot_be_opened_is_said_on_the_page(visit: Callable[..., Visit], photos: Path) -> None:
     page = visit().open()
     page.locator("#entries button", has_text="text.png").click()
@@ -304,6 +346,8 @@ def test_what_cannot_be_opened_is_said_on_the_page(visit: Callable[..., Visit], 
     shows(page.locator("#alerts"), "dropped.png: not a picture")
     page.set_input_files("#files", str(photos / "b.jpg"))
     shows(page.locator("#about"), "b.jpg")
+    page.evaluate(DROP, [*(photos / "a.png").read_bytes()])
+    shows(page.locator("#about"), "thrown.png · 80 × 60")
 
 
 def test_a_server_that_is_gone_is_told(chromium: Browser, serve_folder: Callable[..., Served]) -> None:
@@ -321,7 +365,6 @@ def test_a_phone_shows_it_all_and_fingers_paint(visit: Callable[..., Visit]) -> 
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     page.click("#show-photos")
     choose(page, "a.png")
-    page.click("#show-photos")
     page.click("#tab-inpaint")
     box = page.locator("#marks").bounding_box()
     assert box is not None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import io
+import os
 import struct
 import time
 import zlib
@@ -20,6 +22,7 @@ from irflow_cli.serve.bits import Bits
 from irflow_cli.serve.tabs import MOST_BYTES
 
 
+@functools.cache
 def bomb(width: int, height: int) -> bytes:
     """Return a PNG of one grey level, small as a file and large as a picture."""
 
@@ -59,7 +62,7 @@ def test_more_bytes_than_a_picture_has_are_not_taken_in(make_page: Callable) -> 
     assert page.client.post("/api/menu", content=b" " * (2**20 + 1)).status_code == 413
 
 
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'{"tab": 5}', b'{"tab": "unknown"}'])
+@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'{"tab": 5}', b'{"tab": "unknown"}', b"[" * 100_000])
 def test_messages_that_are_none_are_refused(make_page: Callable, body: bytes) -> None:
     answer = make_page().client.post("/api/close", content=body)
     assert answer.status_code == 400 and "reload" in answer.json()["error"]
@@ -107,13 +110,7 @@ def test_what_is_saved_is_what_the_command_writes(make_page: Callable, photos: P
     path.unlink()
     commanded(told["command"])
     assert path.read_bytes() == mine
-    assert page.client.get("/api/download", params={"ask": _ask(page, opened["photo"], version)}).content == mine
-
-
-def _ask(page, photo: int, version: int) -> str:
-    import json
-
-    return json.dumps({"tab": page.tab, "photo": photo, "version": version})
+    assert page.send("download", b"", photo=opened["photo"], version=version).content == mine
 
 
 def hole(size: tuple[int, int]) -> bytes:
@@ -170,7 +167,7 @@ def test_what_is_read_only_stays(make_page: Callable, photos: Path) -> None:
     version = page.done()["versions"][0]["version"]
     assert page.ask("save", photo=photo, version=version)[0] == 403
     assert page.send("mask_file", hole((60, 80)), photo=photo, version=0, beside=True).status_code == 403
-    assert page.client.get("/api/download", params={"ask": _ask(page, photo, version)}).status_code == 200
+    assert page.send("download", b"", photo=photo, version=version).status_code == 200
     assert sorted(photos.rglob("*")) == there
 
 
@@ -203,7 +200,7 @@ def test_a_cancelled_job_leaves_nothing(make_page: Callable, photos: Path) -> No
     page.ask("work", photo=photo, version=0, steps=steps)
     assert page.ask("cancel")[0] == 200
     assert [page.done()["state"], page.done()["state"]] == ["cancelled", "cancelled"]
-    assert page.ask("tile", photo=photo, version=1, level=0, column=0, row=0)[0] == 400
+    assert page.ask("save", photo=photo, version=1)[0] == 400
 
 
 def test_pages_know_nothing_of_each_other(make_page: Callable) -> None:
@@ -253,3 +250,38 @@ def test_every_word_of_the_page_is_there(make_page: Callable) -> None:
         assert answer.status_code == 200 and "http://" not in answer.text.replace("http://www.w3.org/2000/svg", "")
     for name in ("../app.py", "..%2fapp.py", "nothing.js"):
         assert page.client.get(f"/page/{name}").status_code in (404, 403)
+
+
+def test_names_in_another_encoding_come_back_as_they_went(make_page: Callable, photos: Path) -> None:
+    odd = os.fsdecode(b"caf\xe9.png")
+    try:
+        (photos / odd).write_bytes((photos / "a.png").read_bytes())
+    except (OSError, UnicodeError):
+        pytest.skip("this file system has no such names")
+    page = make_page()
+    assert odd in [entry["path"] for entry in page.ask("list")[1]["entries"]]
+    photo = page.ask("open", path=odd)[1]["photo"]
+    page.ask("work", photo=photo, version=0, steps=[{"kind": "upscale", "preset": "fast"}])
+    version = page.done()["versions"][0]["version"]
+    assert page.send("download", b"", photo=photo, version=version).headers["content-disposition"].endswith("caf%E9.x2.png")
+    assert page.ask("save", photo=photo, version=version)[0] == 200
+    assert (photos / os.fsdecode(b"caf\xe9.x2.png")).exists()
+    assert page.ask("open", path="\ud800.png")[0] in (403, 422)
+
+
+def test_reading_by_address_changes_nothing(make_page: Callable) -> None:
+    page = make_page()
+    for name in ("save", "work", "open", "cancel", "close", "masks", "download", "list"):
+        assert page.client.get(f"/api/{name}", params={"ask": "{}"}).status_code == 405
+
+
+def test_a_format_that_codes_anew_is_told(make_page: Callable) -> None:
+    page = make_page()
+    photo = page.ask("open", path="b.jpg")[1]["photo"]
+    number = page.send("mask", hole((60, 80)), photo=photo, version=0).json()["mask"]
+    page.ask("work", photo=photo, version=0, steps=[{"kind": "inpaint"}], mask=number)
+    version = page.done()["versions"][0]["version"]
+    assert any(
+        "codes all pixels anew; format png" in note for note in page.ask("save", photo=photo, version=version)[1]["notes"]
+    )
+    assert page.ask("save", photo=photo, version=version, format="png")[1]["notes"] == []

@@ -61,7 +61,10 @@ button("save").onclick = () => desk.current && save(desk.current);
 button("save-all").onclick = async () => {
   for (const photo of photos.values()) if (photo.now && !photo.saved.has(photo.now)) await save(photo);
 };
-button("download").onclick = () => desk.current && download("download", shown(desk.current));
+button("download").onclick = async () => {
+  const photo = desk.current, number = photo?.now;
+  if (photo && number && (await download("download", shown(photo)))) photo.saved.add(number);
+};
 button("copy").onclick = async () => {
   await navigator.clipboard.writeText(part("command").textContent ?? "");
   note(say("copied"));
@@ -136,6 +139,11 @@ handle.addEventListener("keydown", (event) => {
   event.preventDefault();
   event.stopPropagation();
   slide(viewer.split + way);
+});
+
+window.addEventListener("beforeunload", (event) => {
+  const unsaved = [...photos.values()].some((photo) => photo.now && !photo.saved.has(photo.now));
+  if (jobs.size || (unsaved && !desk.gone)) event.preventDefault();
 });
 
 let over = 0; // how deep something is dragged over the page

@@ -41,7 +41,7 @@ export async function save(photo) {
 
 /** Hand over a file that the server makes. @param {string} what @param {object} message @param {BodyInit} [body] */
 export async function download(what, message, body) {
-  await attempt(async () => {
+  return attempt(async () => {
     const answer = await server.send(what, message, body ?? "");
     const name = decodeURIComponent((answer.headers.get("content-disposition") ?? "").split("''")[1] ?? "result");
     const link = document.createElement("a");
@@ -49,6 +49,7 @@ export async function download(what, message, body) {
     link.download = name;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    return true;
   });
 }
 

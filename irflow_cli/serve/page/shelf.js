@@ -26,6 +26,8 @@ export async function openFiles(files) {
 export function take(opened) {
   const photo = new Photo(opened);
   photos.set(photo.number, photo);
+  document.body.classList.remove("listing"); // which covers the picture where there is little room
+  button("show-photos").setAttribute("aria-expanded", "false");
   part("notices").replaceChildren();
   if (opened.notes.length) note(opened.notes.join("; "));
   choose(photo);
