@@ -13,7 +13,7 @@ import typer
 import irflow_cli
 from irflow_cli.cli.bench import bench
 from irflow_cli.cli.compare import compare
-from irflow_cli.cli.config import config, default_map, origin_of
+from irflow_cli.cli.config import Command, config, default_map, origin_of
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.degrade import degrade
 from irflow_cli.cli.doctor import doctor
@@ -34,7 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (restore, inpaint, upscale, compare, serve, degrade, train, bench, doctor):
-    app.command()(command)
+    app.command(cls=Command)(command)
 app.add_typer(models, name="models")
 app.add_typer(config, name="config")
 
@@ -59,7 +59,7 @@ def root(
     143 interrupted. Defaults can be set in irflow.toml (see `irflow config show --help`).
     """
     asked = {"-h", "--help"}.intersection(context.obj or ())  # help comes, whatever a file says
-    context.default_map = {} if no_config or asked else default_map(context.command)
+    context.default_map = {} if no_config or asked else default_map(context)
 
 
 def _path_of(error: Any) -> str:

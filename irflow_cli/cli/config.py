@@ -9,7 +9,7 @@ tile = 1024
 [models.list]          # for one below another
 json = true
 
-`irflow --no-config ...` leaves them unread.
+`irflow --no-config ...` leaves them unread. A project's file may set what `trust` allows; no file sets what an option is not.
 """
 
 from __future__ import annotations
@@ -19,16 +19,23 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from typer.core import TyperCommand
 
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson
+from irflow_cli.cli.trust import refusal
 from irflow_cli.errors import UsageError
+from irflow_cli.runtime.config import ConfigFile, config_files
 
 HELP = """Defaults from files and where they come from.
 
 Example: irflow config show
 """
 config = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=HELP)
+
+
+READ = "irflow.defaults"  # of a context: the files that were looked for, and which values come from which
+Defaults = dict[str, dict[str, Any]]  # command -> parameter -> value
 
 
 def commands_of(group: Any, above: str = "") -> dict[str, Any]:
@@ -39,7 +46,7 @@ def commands_of(group: Any, above: str = "") -> dict[str, Any]:
     return found
 
 
-def _tables(values: dict[str, Any], names: set[str], above: str = "") -> dict[str, dict[str, Any]]:
+def _tables(values: dict[str, Any], names: set[str], above: str = "") -> Defaults:
     """Return a file's tables as command -> option -> value, tables within tables under the names of both."""
     found: dict[str, dict[str, Any]] = {}
     for key, value in values.items():
@@ -51,10 +58,12 @@ def _tables(values: dict[str, Any], names: set[str], above: str = "") -> dict[st
     return found
 
 
-def defaults_of(group: Any, path: Path, values: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return a file's values as command -> parameter -> value. Raises UsageError for names that no command has."""
+def defaults_of(group: Any, file: ConfigFile) -> Defaults:
+    """Return a file's values as command -> parameter -> value. Raises UsageError for names that no command has, and for what
+    the file may not set."""
+    path, values = file.path, file.values or {}
     commands = {name: _spellings(command) for name, command in commands_of(group).items()}
-    found: dict[str, dict[str, Any]] = {}
+    found: Defaults = {}
     for command, options in _tables(values, set(commands)).items():
         if command not in commands:
             known = ", ".join(name.replace(" ", ".") for name in commands)
@@ -70,35 +79,53 @@ def defaults_of(group: Any, path: Path, values: dict[str, Any]) -> dict[str, dic
         owners = {command: names[key] for command, names in commands.items() if (key := option.replace("_", "-")) in names}
         if not owners:
             raise UsageError(f"{path}: no command has an option {option}")
-        for command, name in owners.items():
+        harmless = {command: name for command, name in owners.items() if file.own or not refusal(command, name)}
+        for command, name in (harmless or owners).items():
             found.setdefault(command, {}).setdefault(name, value)
+    if not file.own:
+        _check_harmless(path, found)
     return found
 
 
+def _check_harmless(path: Path, found: Defaults) -> None:
+    """Raise UsageError for what a project's file may not set."""
+    for command, options in found.items():
+        for name in options:
+            reason = refusal(command, name)
+            if reason:
+                raise UsageError(
+                    f"{path}: a project's file may not set {name.replace('_', '-')} of irflow {command}, for {reason}; give it "
+                    "on the command line, or in the user's own file (`irflow config show` says where)"
+                )
+
+
 def _spellings(command: Any) -> dict[str, str]:
-    """Return the names of a command's parameters by how they are typed, without the dashes before them."""
-    long = {word.lstrip("-"): parameter.name for parameter in command.params for word in parameter.opts if word[:2] == "--"}
-    return {parameter.name.replace("_", "-"): parameter.name for parameter in command.params} | long
+    """Return the names of a command's options by how they are typed, without the dashes before them. What is no option, such as
+    the pictures or an address, is only ever typed."""
+    options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
+    long = {word.lstrip("-"): option.name for option in options for word in option.opts if word[:2] == "--"}
+    return {option.name.replace("_", "-"): option.name for option in options} | long
 
 
-def merged_defaults(group: Any) -> tuple[dict[str, dict[str, Any]], dict[tuple[str, str], Path]]:
+def merged_defaults(group: Any, files: list[ConfigFile]) -> tuple[Defaults, dict[tuple[str, str], Path]]:
     """Return the defaults that the files give, command -> parameter -> value, and the file each comes from."""
-    from irflow_cli.runtime.config import config_files, read_config
-
-    merged: dict[str, dict[str, Any]] = {}
+    merged: Defaults = {}
     origins: dict[tuple[str, str], Path] = {}
-    for path in config_files():
-        for command, options in defaults_of(group, path, read_config(path)).items():
+    for file in files:
+        for command, options in defaults_of(group, file).items():
             for name, value in options.items():
                 merged.setdefault(command, {})[name] = value
-                origins[command, name] = path
+                origins[command, name] = file.path
     return merged, origins
 
 
-def default_map(group: Any) -> dict[str, Any]:
+def default_map(context: typer.Context) -> dict[str, Any]:
     """Return the defaults that the files give as click wants them: those of "models pull" within those of "models"."""
+    files = config_files()
+    merged, origins = merged_defaults(context.command, files)
+    context.meta[READ] = files, origins
     found: dict[str, Any] = {}
-    for command, options in merged_defaults(group)[0].items():
+    for command, options in merged.items():
         level = found
         for name in command.split():
             level = level.setdefault(name, {})
@@ -106,16 +133,51 @@ def default_map(group: Any) -> dict[str, Any]:
     return found
 
 
+class Command(TyperCommand):
+    """A command that begins by saying which defaults it has from files: from those of the project always, for they may be a
+    stranger's, and with --verbose from all, and their values."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Say it, unless --quiet was typed or stands in the user's own file, then do what the command does."""
+        files, origins = ctx.meta.get(READ, ((), {}))
+        name = _name_of(ctx)
+        values = {key: ctx.params[key] for key in ctx.params if _from_file(ctx, key)}
+        own = {file.path for file in files if file.own}
+        quiet = ctx.params.get("quiet", False) and ("quiet" not in values or origins.get((name, "quiet")) in own)
+        console = Console(quiet=quiet, verbose=ctx.params.get("verbose", False))
+        for file in files:
+            if file.unread:
+                console.error(f"{file.path} is not read: {file.unread}; `irflow --no-config ...` passes it over")
+            if file.values is None:
+                continue
+            ours = {key: value for key, value in values.items() if origins.get((name, key)) == file.path}
+            named = ", ".join(key.replace("_", "-") for key in ours) or "none for this command"
+            (console.detail if file.own else console.note)(f"defaults from {file.path}: {named}")
+            for key, value in ours.items():
+                console.detail(f"{file.path}: {key.replace('_', '-')} = {value!r}")
+        return super().invoke(ctx)
+
+
+def _from_file(context: Any, name: str) -> bool:
+    """Return whether a parameter has its value from a file of defaults."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "DEFAULT_MAP"
+
+
+def _name_of(context: Any) -> str:
+    """Return the command of a context, such as "models pull"."""
+    return context.command_path.partition(" ")[2]
+
+
 def origin_of(error: Any) -> Path | None:
     """Return the file that a value comes from which click refused, if it comes from one."""
     context, parameter = getattr(error, "ctx", None), getattr(error, "param", None)
-    if context is None or parameter is None or context.get_parameter_source(parameter.name).name != "DEFAULT_MAP":
+    if context is None or parameter is None or not _from_file(context, parameter.name):
         return None
-    command = context.command_path.partition(" ")[2]
-    return merged_defaults(context.find_root().command)[1].get((command, parameter.name))
+    return context.meta[READ][1].get((_name_of(context), parameter.name))
 
 
-@config.command("show")
+@config.command("show", cls=Command)
 def show(context: typer.Context, as_json: AsJson = False) -> int:
     """Print every option with a value that is not built in, or all with --json, and where it comes from.
 
@@ -123,12 +185,11 @@ def show(context: typer.Context, as_json: AsJson = False) -> int:
 
     Example: irflow config show
     """
-    from irflow_cli.runtime.config import config_files
-
     console, group = Console(as_json=as_json), context.find_root().command
-    merged, origins = merged_defaults(group)
-    for path in config_files():
-        console.note(f"{path}: {'read' if path.is_file() else 'not there'}")
+    files = config_files()
+    merged, origins = merged_defaults(group, files)
+    for file in files:
+        console.note(f"{file.path}: {f'not read, {file.unread}' if file.unread else 'read' if file.there else 'not there'}")
     for name, command in commands_of(group).items():
         for parameter in command.params:
             variable = parameter.envvar if isinstance(parameter.envvar, str) else None

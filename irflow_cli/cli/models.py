@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 
 import typer
 
+from irflow_cli.cli.config import Command
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson, Overwrite, Quiet
 
@@ -18,7 +19,7 @@ Example: irflow models list
 models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=HELP)
 
 
-@models.command("list")
+@models.command("list", cls=Command)
 def list_models(as_json: AsJson = False) -> int:
     """List the shipped and the cached checkpoints.
 
@@ -39,7 +40,7 @@ def list_models(as_json: AsJson = False) -> int:
     return 4 if damaged else 0
 
 
-@models.command("show")
+@models.command("show", cls=Command)
 def show_model(name: str = typer.Argument(help="A name or a .safetensors file.")) -> int:
     """Print what a checkpoint says of itself, as JSON.
 
@@ -55,7 +56,7 @@ def show_model(name: str = typer.Argument(help="A name or a .safetensors file.")
     return 0
 
 
-@models.command("pull")
+@models.command("pull", cls=Command)
 def pull_model(
     source: str = typer.Argument(help="https://... or hf://owner/name[@revision]/file"),
     name: Annotated[Optional[str], typer.Option(help="Its name here.", show_default="the file's")] = None,
@@ -80,7 +81,7 @@ def pull_model(
     return 0
 
 
-@models.command("verify")
+@models.command("verify", cls=Command)
 def verify_models(
     names: Annotated[Optional[list[str]], typer.Argument(help="Names or files.", show_default="all")] = None,
     as_json: AsJson = False,
@@ -102,7 +103,7 @@ def verify_models(
     return 4 if wrong else 0
 
 
-@models.command("rm")
+@models.command("rm", cls=Command)
 def remove_models(names: Annotated[list[str], typer.Argument(help="Names in the cache.")]) -> int:
     """Remove checkpoints from the cache. Those that ship with irflow stay.
 
@@ -115,7 +116,7 @@ def remove_models(names: Annotated[list[str], typer.Argument(help="Names in the 
     return 0
 
 
-@models.command("path")
+@models.command("path", cls=Command)
 def path_of_model(name: Annotated[Optional[str], typer.Argument(help="A name.", show_default="the cache")] = None) -> int:
     """Print where a checkpoint lies, or the folder that pull writes to.
 
@@ -127,7 +128,7 @@ def path_of_model(name: Annotated[Optional[str], typer.Argument(help="A name.", 
     return 0
 
 
-@models.command("convert")
+@models.command("convert", cls=Command)
 def convert_model(
     source: Annotated[Path, typer.Argument(help="A .pth or .pt file of IR-Flow, PnP-Flow or Restora-Flow.")],
     output: Annotated[

@@ -19,7 +19,7 @@ from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.engines.tiling import auto_tile
 from irflow_cli.errors import CheckpointError, IrflowError
 from irflow_cli.runtime.checkpoints import cache_folder, known_checkpoints, read_card
-from irflow_cli.runtime.config import config_files
+from irflow_cli.runtime.config import ConfigFile, config_files
 from irflow_cli.runtime.device import choose_device, choose_precision, memory_of
 
 EXTRAS = {
@@ -52,7 +52,7 @@ def examine(*, timed: bool = True) -> list[Finding]:
         Finding("opencv", _opencv()),
         Finding("processor", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads in use"),
     ]
-    found += [_device(), _memory(), _space(cache_folder()), *(_config(path) for path in config_files())]
+    found += [_device(), _memory(), _space(cache_folder()), *(_config(file) for file in config_files())]
     found += [_checkpoint(path) for path in known_checkpoints()]
     for module, purpose in EXTRAS.items():
         there = importlib.util.find_spec(module) is not None
@@ -101,8 +101,8 @@ def _space(folder: Path) -> Finding:
     return Finding("cache", f"{folder}, {free:.1f} GiB free{'' if writable else ', not writable'}", writable)
 
 
-def _config(path: Path) -> Finding:
-    return Finding("config", f"{path}: {'there' if path.is_file() else 'none'}")
+def _config(file: ConfigFile) -> Finding:
+    return Finding("config", f"{file.path}: {file.unread or ('there' if file.there else 'none')}")
 
 
 def _checkpoint(path: Path) -> Finding:

@@ -26,17 +26,18 @@ def test_flag_variable_project_user_default_in_that_order(irflow, tmp_path: Path
     source = picture_file("in.png")
     run = lambda *more: irflow("degrade", source, tmp_path / "out.png", "--overwrite", "--kind", "jpeg", *more)  # noqa: E731
     assert origins(irflow, "degrade", "seed") == (0, "built in")
-    (tmp_path / "user" / "config.toml").write_text("max-pixels = 10\nseed = 3\n")
+    (tmp_path / "user" / "config.toml").write_text("max-pixels = 10\nseed = 3\ndevice = 'mps'\n")
     assert origins(irflow, "degrade", "seed") == (3, "config.toml")
     assert run().code == 1
-    (tmp_path / "project" / "irflow.toml").write_text("[degrade]\nmax-pixels = 100_000\n")
-    assert origins(irflow, "degrade", "max_pixels") == (100_000, "irflow.toml")
-    assert origins(irflow, "restore", "max_pixels") == (10, "config.toml")
+    (tmp_path / "project" / "irflow.toml").write_text("device = 'cpu'\n[degrade]\nseed = 4\n")
+    assert origins(irflow, "degrade", "seed") == (4, "irflow.toml")
+    assert origins(irflow, "restore", "seed") == (3, "config.toml")
+    assert origins(irflow, "restore", "device") == ("cpu", "irflow.toml")
+    monkeypatch.setenv("IRFLOW_DEVICE", "cuda")
+    assert origins(irflow, "restore", "device") == ("cuda", "IRFLOW_DEVICE")
+    monkeypatch.setenv("IRFLOW_MAX_PIXELS", "100_000")
     assert run().code == 0
-    monkeypatch.setenv("IRFLOW_MAX_PIXELS", "20")
-    assert origins(irflow, "degrade", "max_pixels") == ("20", "IRFLOW_MAX_PIXELS")
-    assert run().code == 1
-    assert run("--max-pixels", 100_000).code == 0
+    assert run("--max-pixels", 20).code == 1
 
 
 @pytest.mark.parametrize(

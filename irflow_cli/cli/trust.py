@@ -1,0 +1,38 @@
+"""What a project's file may set. It may come from a stranger, in a folder of pictures or a repository, so it has tastes alone."""
+
+from __future__ import annotations
+
+# Options, by name, that change how a result is computed and looks, and nothing else.
+HARMLESS = frozenset(
+    {
+        *("task", "method", "steps", "grid", "sampler", "sigma", "strength", "source_noise", "ensemble"),
+        *("preset", "corrections", "start", "stop", "samples", "scale", "operator", "kind", "severity", "seed"),
+        *("mask_tolerance", "mask_threshold", "mask_resize", "mask_dilate", "mask_feather"),
+        *("tile", "overlap", "batch", "device", "precision"),
+        *("suffix", "format", "quality", "lossless", "quiet", "verbose", "as_json", "dry_run", "fail_fast"),
+        *("minutes", "iterations", "size", "crop", "rate", "warmup", "decay", "distance", "optimiser", "consistency"),
+        *("own_levels", "condition", "validate_every"),
+        *("degrade", "methods", "presets", "border"),
+    }
+)
+
+# All others, by why they are not: an option's name, or "command.name" where another command has a harmless one of that name.
+REFUSED = {
+    "it runs a program": ("peer_command", "compile_net"),
+    "it names what is read": ("mask", "masks", "peer", "rain_layers", "recursive"),
+    "it names what is written": ("output", "name_template", "report", "name"),
+    "it names the weights": ("checkpoint", "init"),
+    "it decides what becomes of results that exist": ("overwrite", "resume", "skip_existing"),
+    "it decides what a picture tells of you": ("metadata",),
+    "it is a limit that protects you": ("max_pixels", "sha256"),
+    "it chooses what of a picture is replaced": ("mask_box", "mask_color", "mask_from_alpha", "mask_invert"),
+    "it makes another command of it": ("speed", "compare", "suite"),
+    "it is about one file alone": ("sigma_max", "order", "licence", "models convert.task", "models convert.size"),
+}
+REASONS = {name: reason for reason, names in REFUSED.items() for name in names}
+
+
+def refusal(command: str, option: str) -> str | None:
+    """Return why a project's file may not set an option of a command, None where it may. What is in no table it may not."""
+    reason = REASONS.get(f"{command}.{option}") or REASONS.get(option)
+    return reason or (None if option in HARMLESS else "it is not known to be harmless")

@@ -1,0 +1,54 @@
+"""Files as such: opened only where they are files, for a pipe waits for ever and a device never ends."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+KINDS = (  # what else may lie under a name, links followed
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
+)
+READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Return a file opened for reading, links followed. Raises OSError, with a reason in its `strerror`, for pipes, devices,
+    sockets and folders, none of which is waited for."""
+    _check(path.stat().st_mode)  # before opening, which some devices answer to
+    handle = os.open(path, READING)
+    try:
+        _check(os.fstat(handle).st_mode)  # what was opened may be another by now
+        return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def read_regular(path: Path, most: int) -> bytes:
+    """Return the bytes of a file that has no more than `most`. Raises OSError as `open_regular` does, and for more."""
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > most:  # before any of it takes memory
+            raise _too_large(most)
+        data = file.read(most + 1)  # of what grows meanwhile, or does not tell its size
+    if len(data) > most:
+        raise _too_large(most)
+    return data
+
+
+def _check(mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    other = next((name for holds, name in KINDS if holds(mode)), None)
+    if other:
+        raise OSError(errno.EINVAL, f"{other}, not a file; save what it gives to a file first")
+
+
+def _too_large(most: int) -> OSError:
+    size = f"{most / 2**20:.0f} MiB" if most >= 2**20 else f"{most / 2**10:.0f} KiB"
+    return OSError(errno.EINVAL, f"larger than {size}, which no file of its kind is")
