@@ -1,4 +1,4 @@
-"""What a project's file may set. It may come from a stranger, in a folder of pictures or a repository, so it has tastes alone."""
+"""What a project's file may set. It may be a stranger's, in a folder of pictures or a repository, so it has tastes alone."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ REFUSED = {
     "it decides what a picture tells of you": ("metadata",),
     "it is a limit that protects you": ("max_pixels", "sha256"),
     "it chooses what of a picture is replaced": ("mask_box", "mask_color", "mask_from_alpha", "mask_invert"),
-    "it makes another command of it": ("speed", "compare", "suite"),
+    "it makes another command of it": ("speed", "compare"),
     "it is about one file alone": ("sigma_max", "order", "licence", "models convert.task", "models convert.size"),
 }
 REASONS = {name: reason for reason, names in REFUSED.items() for name in names}

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import platformdirs
 
 from irflow_cli.errors import UsageError
-from irflow_cli.runtime.regular import open_regular
+from irflow_cli.regular import open_regular
 
 if sys.version_info >= (3, 11):
     import tomllib
