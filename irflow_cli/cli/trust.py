@@ -11,20 +11,20 @@ HARMLESS = frozenset(
         *("tile", "overlap", "batch", "device", "precision"),
         *("suffix", "format", "quality", "lossless", "quiet", "verbose", "as_json", "dry_run", "fail_fast"),
         *("minutes", "iterations", "size", "crop", "rate", "warmup", "decay", "distance", "optimiser", "consistency"),
-        *("own_levels", "condition", "validate_every"),
-        *("degrade", "methods", "presets", "border"),
+        *("self_conditioned", "condition", "validate_every"),
+        *("degrade", "methods", "presets", "border", "metrics"),
     }
 )
 
 # All others, by why they are not: an option's name, or "command.name" where another command has a harmless one of that name.
 REFUSED = {
-    "it runs a program": ("peer_command", "compile_net"),
-    "it names what is read": ("mask", "masks", "peer", "rain_layers", "recursive"),
+    "it runs a program": ("baseline_command", "compile_net", "open_page"),
+    "it names what is read": ("mask", "masks", "baseline", "rain_layers", "recursive"),
     "it names what is written": ("output", "name_template", "report", "name"),
     "it names the weights": ("checkpoint", "init"),
     "it decides what becomes of results that exist": ("overwrite", "resume", "skip_existing"),
     "it decides what a picture tells of you": ("metadata",),
-    "it is a limit that protects you": ("max_pixels", "sha256"),
+    "it is a limit that protects you": ("max_pixels", "sha256", "read_only", "port"),
     "it chooses what of a picture is replaced": ("mask_box", "mask_color", "mask_from_alpha", "mask_invert"),
     "it makes another command of it": ("speed", "compare"),
     "it is about one file alone": ("sigma_max", "order", "licence", "models convert.task", "models convert.size"),

@@ -20,7 +20,18 @@ OPTIONS = [(command, one.name) for command, one in PARAMETERS if one.param_type_
 ARGUMENTS = [(command, one.name) for command, one in PARAMETERS if one.param_type_name == "argument"]
 # Written out once more, so that none of them slips into the list of harmless ones.
 NEVER = (
-    *("peer_command", "compile_net", "peer", "checkpoint", "init", "output", "report", "name_template", "mask", "masks"),
+    *(
+        "baseline_command",
+        "compile_net",
+        "baseline",
+        "checkpoint",
+        "init",
+        "output",
+        "report",
+        "name_template",
+        "mask",
+        "masks",
+    ),
     *(
         "rain_layers",
         "overwrite",
@@ -94,10 +105,10 @@ def test_no_file_gives_what_a_command_is_about(own: bool, command: str, argument
 
 
 def test_a_command_in_a_projects_file_is_not_run_and_one_in_the_users_is(project: Path, irflow, picture_file) -> None:
-    """The program copies its input, as a peer does, and leaves a mark."""
+    """The program copies its input, as a baseline does, and leaves a mark."""
     picture_file("home/project/below/photos/a.png")
     mark, user = project.parent / "ran", project.parents[2] / "user" / "config.toml"
-    peer = f"[bench]\npeer-command = [\"sh -c 'touch {mark}; cp {{in}} {{out}}'\"]\n"
+    peer = f"[bench]\nbaseline-command = [\"sh -c 'touch {mark}; cp {{in}} {{out}}'\"]\n"
     measure = ("bench", "photos", "--task", "denoise", "--degrade", "noise:25", "--methods", "opencv-nlm", "-q")
     project.write_text(peer)
     assert irflow(*measure).code == 2
