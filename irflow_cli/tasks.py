@@ -40,3 +40,8 @@ TASKS: dict[str, TaskSpec] = {
     "prior": TaskSpec("photographs as such: for inpaint, upscale and denoising without training", "prior", prior=True),
     "all-in-one": TaskSpec("the three above at once: a start for training the others", None, sigma_max=55.0),
 }
+
+
+def task_of(name: str) -> TaskSpec:
+    """Return the task of a name; one that is not on the menu is somebody's own, trained on pairs of theirs."""
+    return TASKS.get(name) or TaskSpec(f"{name}, trained on pairs", None)

@@ -28,10 +28,20 @@ def degrade(
     kind: Annotated[
         str,
         typer.Option(
-            help="noise, poisson, camera, rain, rain-heavy, rain-soft, rain-veil, raindrops or jpeg.",
+            help="noise, poisson, camera, photo, grain, rain, rain-heavy, rain-soft, rain-veil, raindrops or jpeg.",
             show_default=False,
             autocompletion=among(
-                "noise", "poisson", "camera", "rain", "rain-heavy", "rain-soft", "rain-veil", "raindrops", "jpeg"
+                "noise",
+                "poisson",
+                "camera",
+                "photo",
+                "grain",
+                "rain",
+                "rain-heavy",
+                "rain-soft",
+                "rain-veil",
+                "raindrops",
+                "jpeg",
             ),
         ),
     ],

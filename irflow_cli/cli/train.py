@@ -10,7 +10,7 @@ import typer
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import Device, Precision, Quiet, Seed, among
 from irflow_cli.tasks import TASKS
-from irflow_cli.training.options import TrainRequest
+from irflow_cli.training.options import TrainRequest, options_of_run, request_of
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
@@ -18,32 +18,48 @@ DEFAULTS = TrainRequest(Path(), Path(), "derain")
 
 
 def train(
-    data: Annotated[Path, typer.Argument(help="Folder of clean pictures, or of clean/ and degraded/.", show_default=False)],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the run.", show_default=False)],
+    context: typer.Context,
+    data: Annotated[
+        Optional[Path], typer.Argument(help="Folder of clean pictures, or of clean/ and degraded/.", show_default=False)
+    ] = None,
+    output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Folder of the run.", show_default=False)] = None,
     task: Annotated[
-        str,
+        Optional[str],
         typer.Option(
-            help="derain, denoise, deraindrop, prior or all-in-one.",
+            help="derain, denoise, deraindrop, prior or all-in-one; any name for pairs of your own.",
             show_default=False,
             autocompletion=among(*TASKS),
         ),
-    ],
+    ] = None,
+    recipe: Annotated[
+        Optional[str],
+        typer.Option(help="Checkpoint whose run's options are taken.", show_default=False, autocompletion=among(*TASKS)),
+    ] = None,
     minutes: Annotated[Optional[float], typer.Option(help="Time limit.", show_default=False)] = None,
     iterations: Annotated[Optional[int], typer.Option(help="Limit of iterations.", show_default=False)] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --output.")] = DEFAULTS.resume,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in --output, by its own options.")
+    ] = DEFAULTS.resume,
     init: Annotated[Optional[str], typer.Option(help="Checkpoint to start from.", show_default="fresh weights")] = None,
-    size: Annotated[Optional[str], typer.Option(help="base or small.", show_default="that of --init, else base")] = None,
+    size: Annotated[Optional[str], typer.Option(help="small, base or large.", show_default="that of --init, else base")] = None,
     rain_layers: Annotated[Optional[Path], typer.Option(help="Folder of rain layers.", show_default="synthetic")] = None,
-    batch: Annotated[int, typer.Option(help="Crops an iteration.")] = DEFAULTS.batch,
+    batch: Annotated[int, typer.Option(help="Crops at a time.")] = DEFAULTS.batch,
+    accumulate: Annotated[int, typer.Option(help="Batches an iteration, whose gradients are averaged.")] = DEFAULTS.accumulate,
     crop: Annotated[int, typer.Option(help="Pixels of a crop's side.")] = DEFAULTS.crop,
     rate: Annotated[float, typer.Option(help="Learning rate of AdamW; Muon takes three times it.")] = DEFAULTS.rate,
     warmup: Annotated[int, typer.Option(help="Iterations in which the rate rises.")] = DEFAULTS.warmup,
     decay: Annotated[float, typer.Option(help="Last share of the run in which the rate falls to 0; 0 never.")] = DEFAULTS.decay,
     distance: Annotated[str, typer.Option(help="charbonnier, mse or log-mse.")] = DEFAULTS.distance,
     optimiser: Annotated[str, typer.Option(help="muon or adamw.")] = DEFAULTS.optimiser,
+    at_start: Annotated[
+        float, typer.Option(help="Share of a batch at the start of the path; the rest is uniform in time.")
+    ] = DEFAULTS.at_start,
     consistency: Annotated[
         float, typer.Option(help="Weight of the multi-step consistency; 0 is without.")
     ] = DEFAULTS.consistency,
+    consistency_every: Annotated[
+        int, typer.Option(help="Iterations from one consistency term to the next.")
+    ] = DEFAULTS.consistency_every,
     self_conditioned: Annotated[
         bool, typer.Option("--self-conditioned", help="Later levels on the network's own trajectory.")
     ] = DEFAULTS.self_conditioned,
@@ -51,9 +67,16 @@ def train(
         bool, typer.Option("--condition", help="The degraded picture as a second input.")
     ] = DEFAULTS.condition,
     validate_every: Annotated[int, typer.Option(help="Iterations between validations.")] = DEFAULTS.validate_every,
+    save_minutes: Annotated[float, typer.Option(help="Minutes from one saved state to the next.")] = DEFAULTS.save_minutes,
     device: Device = DEFAULTS.device,
     precision: Precision = DEFAULTS.precision,
     compile_net: Annotated[bool, typer.Option("--compile", help="Compile the network with torch.compile.")] = DEFAULTS.compile,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Log to RUN/tensorboard (irflow[tensorboard]).")
+    ] = DEFAULTS.tensorboard,
+    plot: Annotated[
+        Optional[Path], typer.Option(help="Draw the curves of a run to RUN/curves.png, and do no more.", show_default=False)
+    ] = None,
     seed: Seed = DEFAULTS.seed,
     quiet: Quiet = False,
 ) -> int:
@@ -64,41 +87,23 @@ def train(
 
     torchrun starts several processes that train together, each with --batch crops an iteration.
 
-    `--task prior` trains what inpaint and upscale need, on photographs of any kind; it wants scipy (irflow[train]).
+    --at-start 0 --consistency-every 1 --distance mse is the setting of IR-Flow's paper.
 
     Example: irflow train photos/ -o runs/derain --task derain --minutes 60
     """
     from irflow_cli.training.distributed import is_first
-    from irflow_cli.training.loop import TrainProgress
     from irflow_cli.training.loop import train as run
+    from irflow_cli.training.record import TrainProgress
 
-    request = TrainRequest(
-        data=data,
-        out=output,
-        task=task,
-        size=size,
-        init=init,
-        rain_layers=rain_layers,
-        minutes=minutes,
-        iterations=iterations,
-        batch=batch,
-        crop=crop,
-        rate=rate,
-        warmup=warmup,
-        decay=decay,
-        distance=distance,
-        optimiser=optimiser,
-        consistency=consistency,
-        self_conditioned=self_conditioned,
-        condition=condition,
-        validate_every=validate_every,
-        seed=seed,
-        device=device,
-        precision=precision,
-        compile=compile_net,
-        resume=resume,
-    )
     console = Console(quiet=quiet)
+    if plot is not None:
+        from irflow_cli.training.curves import draw_curves
+
+        console.result(str(draw_curves(plot)))
+        return 0
+    values = {FIELDS.get(name, name): value for name, value in context.params.items() if name not in NOT_FIELDS}
+    given = {FIELDS.get(name, name) for name in context.params if _typed(context, name)}
+    request = request_of(values, given, *options_of_run(output if resume else None, recipe))
     with console.progress("training", 1) as show:
 
         def report(standing: TrainProgress) -> None:
@@ -113,3 +118,13 @@ def train(
         console.note(f"best validation PSNR {result.psnr:.2f} dB after {result.iterations} iterations")
         console.result(str(result.checkpoint))
     return 128 + result.interrupted if result.interrupted else 0
+
+
+FIELDS = {"output": "out", "compile_net": "compile"}  # options whose names differ from the fields of a request
+NOT_FIELDS = ("recipe", "plot", "quiet")
+
+
+def _typed(context: typer.Context, name: str) -> bool:
+    """Return whether an option stands on the command line or in the environment, not in a file of defaults."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name in ("COMMANDLINE", "ENVIRONMENT")

@@ -24,11 +24,9 @@ def poisson(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tens
     variance = match_dims(severity / 255, clean) ** 2
     photons = 0.5 / variance.clamp_min(1e-9)  # expected count at value 1
     smooth = clean + (clean.clamp_min(0) * 2 * variance).sqrt() * noise_like(clean, generator)
-    if bool((photons < 20).any()):
-        rate = (clean.clamp_min(0) * photons.clamp_max(1e4)).to(generator.device)
-        counted = torch.poisson(rate, generator=generator).to(clean.device) / photons
-        return torch.where((photons < 20).expand_as(clean), counted, smooth)
-    return smooth
+    rate = (clean.clamp_min(0) * photons.clamp_max(20)).to(generator.device)
+    counted = torch.poisson(rate, generator=generator).to(clean.device) / photons
+    return torch.where(photons < 20, counted, smooth)
 
 
 def camera(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:

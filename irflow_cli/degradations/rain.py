@@ -86,7 +86,7 @@ def from_layers(clean: Tensor, severity: Tensor, generator: torch.Generator, lay
     """
     count, _, height, width = clean.shape
     total = torch.zeros((count, 1, height, width), device=generator.device)
-    reach = torch.tensor([width / layers.shape[-1], height / layers.shape[-2]], device=generator.device)
+    across, down = width / layers.shape[-1], height / layers.shape[-2]  # how much of a layer a picture covers
     for present in (torch.ones(count, device=generator.device), chance(1 / 5, count, generator)):
         chosen = torch.randint(len(layers), (count,), generator=generator, device=generator.device)
         angle = uniform(-math.pi / 12, math.pi / 12, count, generator)
@@ -94,11 +94,13 @@ def from_layers(clean: Tensor, severity: Tensor, generator: torch.Generator, lay
         mirror = 1 - 2 * chance(0.5, count, generator)
         matrix = torch.zeros((count, 2, 3), device=generator.device)
         aspect = layers.shape[-2] / layers.shape[-1]
-        matrix[:, 0, 0] = angle.cos() * reach[0] * mirror / zoom
-        matrix[:, 0, 1] = -angle.sin() * reach[1] * aspect / zoom
-        matrix[:, 1, 0] = angle.sin() * reach[0] / aspect * mirror / zoom
-        matrix[:, 1, 1] = angle.cos() * reach[1] / zoom
-        room = (1 - 1.25 * reach / zoom[:, None]).clamp_min(0)  # how far the centre may move with all inside
+        matrix[:, 0, 0] = angle.cos() * across * mirror / zoom
+        matrix[:, 0, 1] = -angle.sin() * down * aspect / zoom
+        matrix[:, 1, 0] = angle.sin() * across / aspect * mirror / zoom
+        matrix[:, 1, 1] = angle.cos() * down / zoom
+        room = (1 - 1.25 * torch.stack([across / zoom, down / zoom], 1)).clamp_min(
+            0
+        )  # how far the centre may move with all inside
         matrix[:, :, 2] = (2 * torch.rand((count, 2), generator=generator, device=generator.device) - 1) * room
         grid = F.affine_grid(matrix, [count, 1, height, width], align_corners=False)
         sample = F.grid_sample(layers[chosen], grid, padding_mode="reflection", align_corners=False)

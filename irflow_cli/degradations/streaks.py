@@ -53,7 +53,7 @@ def draw_look(looks: tuple[Look, ...], count: int, generator: torch.Generator) -
     device = generator.device
     logs = [name not in ("blur", "tilt", "spread", "patchy") for name in Look._fields]
     ranges = [[[math.log(end) if log else end for end in pair] for pair, log in zip(look, logs, strict=True)] for look in looks]
-    low, high = torch.tensor(ranges, device=device).unbind(2)
+    low, high = torch.tensor(ranges).to(device).unbind(2)
     chosen = torch.randint(len(looks), (count,), generator=generator, device=device)
     share = torch.rand((count, len(logs)), generator=generator, device=device)
     values = torch.lerp(low[chosen], high[chosen], share).unbind(1)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from irflow_cli.degradations.jpeg import jpeg
 from irflow_cli.degradations.noise import camera, gaussian, poisson
+from irflow_cli.degradations.photo import grain, photo
 from irflow_cli.degradations.rain import heavy_rain, rain, soft_rain, veiled_rain
 from irflow_cli.degradations.raindrops import raindrops
 from irflow_cli.tensors import check_image
@@ -34,6 +35,8 @@ DEGRADATIONS: dict[str, Degradation] = {
     "rain-soft": Degradation(soft_rain, 1, 0.6, "0 dry to 1 dense, of streaks out of focus or fine, or specks"),
     "rain-veil": Degradation(veiled_rain, 1, 0.6, "0 dry to 1 rain that hides what is far"),
     "raindrops": Degradation(raindrops, 1, 0.6, "0 dry to 1 hundreds of drops"),
+    "photo": Degradation(photo, 75, 8, "standard deviation over the picture, 0-255 scale"),
+    "grain": Degradation(grain, 75, 10, "standard deviation over the picture, 0-255 scale"),
     "jpeg": Degradation(jpeg, 99, 70, "100 minus the JPEG quality"),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -47,6 +48,11 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if name != "auto":
         raise UsageError(f"unknown precision {name!r}; there are auto, {', '.join(PRECISIONS)}")
     return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
+
+
+def available_cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def memory_of(device: torch.device) -> tuple[float, float] | None:

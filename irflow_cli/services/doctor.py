@@ -25,7 +25,7 @@ from irflow_cli.runtime.device import choose_device, choose_precision, memory_of
 EXTRAS = {
     "pillow_heif": "HEIC files (pip install pillow-heif)",
     "tifffile": "TIFFs of rare layouts (pip install tifffile; imagecodecs for some of their compressions)",
-    "scipy": "training of priors (pip install scipy)",
+    "tensorboard": "curves of training (pip install tensorboard)",
     "torchmetrics": "VIF, LPIPS, DISTS, FID and KID in `irflow bench` (pip install torchmetrics)",
     "jinja2": "reports of `irflow bench` (pip install jinja2)",
     "matplotlib": "plots in reports of `irflow bench` (pip install matplotlib)",

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,35 +16,69 @@ from torch import Tensor
 from irflow_cli.errors import NothingToDo, UsageError
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.find import find_pictures
+from irflow_cli.runtime.device import available_cores
 
 SCALES = (1.0, 0.6, 0.35)  # every picture is also there smaller, so that texture comes in several sizes
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Pictures as uint8 tensors (3, H, W), or (6, H, W) where a degraded version lies under the clean one."""
+    """Pictures as bytes, one after another in one flat buffer on the device, so that a batch of crops is one lookup.
 
-    pictures: tuple[Tensor, ...]
+    pixels: (N,) uint8, each picture (C, H, W), C = 6 where a degraded version lies under the clean one. places: (pictures, 3)
+    int64: where a picture begins in the buffer, its height and its width.
+    """
+
+    pixels: Tensor
+    places: np.ndarray
     paired: bool
 
-    def batch(self, count: int, crop: int, generator: torch.Generator) -> Tensor:
+    @classmethod
+    def of(cls, pictures: Sequence[Tensor], paired: bool, device: torch.device) -> Corpus:
+        """Return the corpus of pictures, (3 or 6, H, W) uint8 each."""
+        sizes = np.array([picture.numel() for picture in pictures])
+        pixels = torch.empty(int(sizes.sum()), dtype=torch.uint8, device=device)
+        for picture, part in zip(pictures, pixels.split(sizes.tolist()), strict=True):
+            part.copy_(picture.reshape(-1))
+        shapes = np.array([tuple(picture.shape[1:]) for picture in pictures])
+        return cls(pixels, np.column_stack([sizes.cumsum() - sizes, shapes]), paired)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def picture(self, index: int) -> Tensor:
+        """Return a picture, (3 or 6, H, W) uint8."""
+        first, height, width = self.places[index].tolist()
+        channels = 6 if self.paired else 3
+        return self.pixels[first : first + channels * height * width].view(channels, height, width)
+
+    def batch(self, count: int, crop: int, random: np.random.Generator) -> Tensor:
         """Return `count` crops (count, 3 or 6, crop, crop), float32 in [0, 1], mirrored and turned at random.
 
         Pictures are equally likely, whatever their size. Pairs are mirrored left to right only, for rain has a direction.
-        The generator is a CPU generator.
+        Where a crop lies is drawn on the host, and a GPU is never waited for.
         """
-        draws = torch.rand((count, 4), generator=generator).tolist()
-        crops = []
-        for which, top, left, turn in draws:
-            picture = self.pictures[int(which * len(self.pictures))]
-            row = int(top * (picture.shape[1] - crop + 1))
-            column = int(left * (picture.shape[2] - crop + 1))
-            patch = picture[:, row : row + crop, column : column + crop]
-            quarter, mirrored = divmod(int(turn * 8), 2)
-            if mirrored:
-                patch = patch.flip(2)
-            crops.append(patch if self.paired else torch.rot90(patch, quarter, (1, 2)))
-        return torch.stack(crops).float() / 255
+        which, down, right, turn = random.random((4, count))
+        first, height, width = self.places[(which * len(self.places)).astype(int)].T
+        top, left = (down * (height - crop + 1)).astype(int), (right * (width - crop + 1)).astype(int)
+        quarter, mirrored = np.divmod((turn * 8).astype(int), 2)
+        drawn = torch.from_numpy(np.stack([first + top * width + left, width, height * width, mirrored, quarter], 1))
+        drawn = drawn.to(self.pixels.device, non_blocking=True)
+        begin, width, plane, mirrored, quarter = drawn[:, :, None, None, None].unbind(1)
+        line = torch.arange(crop, device=self.pixels.device)
+        row, column = line[:, None].expand(crop, crop), line.expand(crop, crop)
+        if not self.paired:
+            for turned in range(1, 4):  # where a pixel of the turned crop comes from
+                there = torch.rot90(torch.stack([line[:, None].expand(crop, crop), line.expand(crop, crop)]), turned, (1, 2))
+                row, column = torch.where(quarter == turned, there[0], row), torch.where(quarter == turned, there[1], column)
+        column = torch.where(mirrored > 0, crop - 1 - column, column)
+        channels = torch.arange(6 if self.paired else 3, device=self.pixels.device)[:, None, None]
+        return self.pixels[begin + channels * plane + row * width + column].float() / 255
+
+
+def has_pairs(folder: Path) -> bool:
+    """Return whether a folder holds pairs: `clean/` and `degraded/`."""
+    return (folder / "clean").is_dir() and (folder / "degraded").is_dir()
 
 
 def load_corpus(folder: Path, crop: int, device: torch.device) -> tuple[Corpus, Corpus]:
@@ -52,26 +88,22 @@ def load_corpus(folder: Path, crop: int, device: torch.device) -> tuple[Corpus, 
     for validation and never trained on. Training pictures are added at the smaller SCALES that still hold a crop.
     Raises NothingToDo without pictures, UsageError for pairs that do not match and pictures smaller than a crop.
     """
-    paired = (folder / "clean").is_dir() and (folder / "degraded").is_dir()
+    paired = has_pairs(folder)
     root = folder / "clean" if paired else folder
     paths = find_pictures(root)
     if not paths:
         raise NothingToDo(f"no pictures below {root}; training needs a folder of clean photographs")
     training: list[Tensor] = []
     held_out: list[Tensor] = []
-    for path in paths:
-        pixels = read_picture(path).rgb8()
-        if paired:
-            pixels = np.concatenate([pixels, _partner(folder / "degraded", path, pixels.shape)], axis=2)
-        versions = [pixels] if paired else _smaller(pixels)
-        fitting = [version for version in versions if min(version.shape[:2]) >= crop]
-        tensors = [torch.from_numpy(np.ascontiguousarray(v.transpose(2, 0, 1))).to(device) for v in fitting]
-        (held_out if _is_held_out(path) else training).extend(tensors[:1] if _is_held_out(path) else tensors)
+    partners = folder / "degraded" if paired else None
+    with ThreadPoolExecutor(available_cores()) as pool:
+        for path, tensors in zip(paths, pool.map(lambda path: _versions(path, partners, crop), paths), strict=True):
+            (held_out if _is_held_out(path) else training).extend(tensors[:1] if _is_held_out(path) else tensors)
     if len(training) > 1 and not held_out:
         held_out.append(training.pop())
     if not training:
         raise UsageError(f"no picture below {root} is at least {crop} pixels wide and high; lower `crop`")
-    return Corpus(tuple(training), paired), Corpus(tuple(held_out or training[:1]), paired)
+    return Corpus.of(training, paired, device), Corpus.of(held_out or training[:1], paired, device)
 
 
 def load_rain_layers(folder: Path, size: int = 480) -> Tensor:
@@ -103,6 +135,17 @@ def load_rain_layers(folder: Path, size: int = 480) -> Tensor:
     return torch.stack(layers)
 
 
+def _versions(path: Path, partners: Path | None, crop: int) -> list[Tensor]:
+    """Return a picture, (3, H, W) uint8, at all sizes that hold a crop; with `partners` (6, H, W) and as it is alone."""
+    pixels = read_picture(path).rgb8()
+    if partners is None:
+        versions = _smaller(pixels)
+    else:
+        versions = [np.concatenate([pixels, _partner(partners, path, pixels.shape)], axis=2)]
+    fitting = [version for version in versions if min(version.shape[:2]) >= crop]
+    return [torch.from_numpy(np.ascontiguousarray(version.transpose(2, 0, 1))) for version in fitting]
+
+
 def _is_held_out(path: Path) -> bool:
     return hashlib.sha256(path.stem.encode()).digest()[0] % 20 == 0
 
@@ -126,7 +169,7 @@ def _partner(folder: Path, clean: Path, shape: tuple[int, ...]) -> np.ndarray:
 def validation_crops(corpus: Corpus, size: int, most: int = 12) -> list[Tensor]:
     """Return the centre crops of up to `most` pictures, (1, 3 or 6, <= size, <= size), float32 in [0, 1]."""
     crops = []
-    for picture in corpus.pictures[:most]:
+    for picture in map(corpus.picture, range(min(most, len(corpus)))):
         height, width = (min(size, side) for side in picture.shape[1:])
         top, left = (picture.shape[1] - height) // 2, (picture.shape[2] - width) // 2
         crops.append(picture[None, :, top : top + height, left : left + width].float() / 255)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
+from torch import nn
 
 from irflow_cli.nets import Network
 from irflow_cli.training.muon import Muon
@@ -24,17 +23,19 @@ def make_optimisers(net: Network, request: TrainRequest) -> tuple[torch.optim.Op
     return optimisers
 
 
-def lr_factor(progress: float, iteration: int, request: TrainRequest) -> float:
+def lr_factor(share: float, iteration: int, request: TrainRequest) -> float:
     """Return the factor of the learning rate: warm-up, then constant, then down to zero in the last `decay` of the run.
 
     Without decay the rate is constant, so a run can be continued for ever.
     """
     warm = min(1.0, (iteration + 1) / max(1, request.warmup))
-    return warm * (min(1.0, (1 - progress) / request.decay) if request.decay else 1.0)
+    return warm * (min(1.0, (1 - share) / request.decay) if request.decay else 1.0)
 
 
-def move_average(averaged: Any, current: Any, count: Any) -> None:
-    """Move the average by 1/1000 of the way, faster in the beginning."""
-    weight = max(1e-3, 1 / (1 + float(count) / 9)) if float(count) < 9000 else 1e-3
-    for ours, theirs in zip(averaged, current, strict=True):
-        ours.lerp_(theirs, weight)
+@torch.no_grad()
+def move_average(averaged: nn.Module, current: nn.Module, iteration: int) -> None:
+    """Move the running average of the weights by 1/1000 of the way after an iteration (1 the first), more in the beginning."""
+    weight = max(1e-3, 1 / (1 + (iteration - 1) / 9))
+    ours: list[torch.Tensor] = list(averaged.parameters())
+    theirs: list[torch.Tensor] = list(current.parameters())
+    torch._foreach_lerp_(ours, theirs, weight)  # pyright: ignore[reportPrivateImportUsage]

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from irflow_cli.errors import UsageError, require
-from irflow_cli.tasks import TASKS
+from irflow_cli.tasks import TASKS, task_of
 
 if TYPE_CHECKING:
     from irflow_cli.nets import NetSpec
 
+STATE = "state.safetensors"  # of a run: all that is needed to go on
 PRIVATE = ("data", "out", "rain_layers", "init", "resume", "spec", "device")  # what the recipe on the card leaves out
-FREE = ("minutes", "iterations", "decay", "validate_every", "save_minutes", "compile", "size")  # what may change on `resume`
+FREE = (
+    "minutes",
+    "iterations",
+    "decay",
+    "validate_every",
+    "save_minutes",
+    "compile",
+    "tensorboard",
+    "size",
+    "accumulate",
+)  # what may change on `resume`
+
+
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # of a task
 
 
 @dataclass(frozen=True)
 class TrainRequest:
     """A training run. Times in minutes; `rate` is AdamW's (Muon's is three times it); `decay` is the share of the run in
-    which the rate falls to zero; `at_start` the share of a batch at the start of the path; `self_conditioned`: the others
-    stand on the network's own way to its own estimate, not on the way to the clean picture."""
+    which the rate falls to zero; `batch` crops at a time, `accumulate` times an iteration; `at_start` the share of a batch at
+    the start of the path, 0 for the paper's uniform times; `self_conditioned`: the others stand on the network's own way to
+    its own estimate, not on the way to the clean picture."""
 
     data: Path
     out: Path
@@ -32,6 +48,7 @@ class TrainRequest:
     minutes: float | None = None
     iterations: int | None = None
     batch: int = 16
+    accumulate: int = 1
     crop: int = 128
     rate: float = 1e-3
     warmup: int = 200
@@ -49,27 +66,69 @@ class TrainRequest:
     device: str = "auto"
     precision: str = "auto"
     compile: bool = False
+    tensorboard: bool = False
     resume: bool = False
+
+
+def options_of_run(run: Path | None, recipe: str | None) -> tuple[dict[str, Any], ...]:
+    """Return the options that the run in a folder was begun with, and those of the run that a checkpoint came from, as far as
+    they are asked for. Raises CheckpointError where there are none."""
+    from irflow_cli.runtime.checkpoints import load_checkpoint, read_card
+
+    found = []
+    for source in (recipe, None if run is None else str(run / STATE)):
+        if source is not None:
+            card = read_card(Path(source)) if run is not None and source == str(run / STATE) else load_checkpoint(source).card
+            found.append({**card.trained.get("recipe", {}), "task": card.task})
+    return tuple(found)
+
+
+def request_of(values: dict[str, Any], given: set[str], *begun: dict[str, Any]) -> TrainRequest:
+    """Return a request of `values`, in which what was not `given` is as the runs `begun` had it, the last first.
+
+    Raises UsageError when the pictures, the folder of the run or the task is not said.
+    """
+    names = {field.name for field in fields(TrainRequest)}
+    for options in begun:
+        values = values | {
+            key: value for key, value in options.items() if key in names and key not in given | {"minutes", "iterations"}
+        }
+    for name, what in (("data", "a folder of pictures"), ("out", "`output`, the folder of the run"), ("task", "`task`")):
+        if values.get(name) is None:
+            raise UsageError(f"give {what}")
+    return TrainRequest(**values)
 
 
 def check(request: TrainRequest) -> None:
     """Raise UsageError for a request that cannot be trained."""
     from irflow_cli.flow.losses import DISTANCES
     from irflow_cli.nets import SIZES
+    from irflow_cli.training.dataset import has_pairs
 
-    if request.task not in TASKS:
-        raise UsageError(f"unknown task {request.task!r}; there are {', '.join(TASKS)}")
+    require(NAME.fullmatch(request.task), f"`task` {request.task!r} is no name; use small letters, digits and hyphens")
+    require(request.data.is_dir(), f"there is no folder {request.data}")
+    require(
+        request.task in TASKS or has_pairs(request.data),
+        f"unknown task {request.task!r}; there are {', '.join(TASKS)}, and for one of your own give a folder with clean/ and "
+        "degraded/",
+    )
     require(request.minutes is not None or request.iterations is not None, "give `minutes` or `iterations`")
     require(request.minutes is None or request.minutes > 0, "`minutes` must be above 0")
     require(request.iterations is None or request.iterations > 0, "`iterations` must be above 0")
     require(request.batch > 0 and request.crop >= 16, "`batch` and `crop` must be above 0 (crops at least 16)")
+    require(request.accumulate > 0, "`accumulate` must be above 0")
     require(request.distance in DISTANCES, f"`distance` is one of {', '.join(DISTANCES)}")
     require(request.optimiser in ("muon", "adamw"), "`optimiser` is muon or adamw")
     require(request.size is None or request.size in SIZES, f"`size` is one of {', '.join(SIZES)}")
     require(request.precision in ("auto", "fp32", "bf16"), "`precision` of training is auto, fp32 or bf16")
+    require(request.rate > 0, "`rate` must be above 0")
     require(0 <= request.decay <= 1, "`decay` is a share between 0 and 1")
-    require(request.data.is_dir(), f"there is no folder {request.data}")
+    require(0 <= request.at_start <= 1, "`at_start` is a share between 0 and 1")
+    require(request.consistency >= 0, "`consistency` must be 0 or more")
+    require(request.consistency_every > 0, "`consistency_every` must be above 0")
+    require(request.validate_every > 0, "`validate_every` must be above 0")
+    require(request.save_minutes > 0, "`save_minutes` must be above 0")
     require(
-        not TASKS[request.task].prior or not (request.condition or request.self_conditioned or request.rain_layers),
+        not task_of(request.task).prior or not (request.condition or request.self_conditioned or request.rain_layers),
         "`condition`, `self_conditioned` and `rain_layers` have no meaning for a prior; leave them out",
     )

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from irflow_cli.degradations import DEGRADATIONS
-from irflow_cli.degradations.draw import chance, uniform
+from irflow_cli.degradations.distractors import distractors
+from irflow_cli.degradations.draw import chance, log_uniform, uniform
+from irflow_cli.degradations.jpeg import compress
 from irflow_cli.degradations.rain import from_layers
+from irflow_cli.degradations.soften import soften
 from irflow_cli.flow.coupling import transport_pairing
-from irflow_cli.tasks import TASKS
+from irflow_cli.seeds import seed_of_number
+from irflow_cli.tasks import task_of
 from irflow_cli.training.dataset import Corpus
+from irflow_cli.training.distributed import ProcessGroup
 from irflow_cli.training.options import TrainRequest
 
 
 @dataclass(frozen=True)
 class Part:
-    """A share of a task's training pictures: a degradation and the range its severity is drawn from."""
+    """A share of a task's training pictures: a degradation and the range its severity is drawn from, the lower ones more often
+    with a larger `power`."""
 
     kind: str
     share: float
     low: float
     high: float
+    power: float = 1.0
 
 
 class Source(NamedTuple):
@@ -38,15 +46,33 @@ class Source(NamedTuple):
     start: Tensor
 
 
+Batch = tuple[Source, torch.Generator]
+
 GREY_SHARE = 0.08  # share of pictures whose three channels are one, rain and noise included
-COMPRESSED = Part("jpeg", 0.15, 5, 70)  # what happens to a share of all degraded pictures in the end
-NOISE = (Part("noise", 0.78, 0, 55), Part("camera", 0.15, 0, 40), Part("poisson", 0.07, 0, 40))
-RAIN = (Part("rain-layers", 0.68, 0.95, 1.2), Part("rain-layers", 0.10, 0.4, 1.1), Part("rain", 0.22, 0.05, 1))
-DROPS = (Part("raindrops", 1.0, 0.2, 1),)
+COMPRESSED = Part("jpeg", 0.18, 3, 60)  # what happens to a share of all degraded pictures in the end
+NOISE = (
+    Part("noise", 0.42, 0, 55),
+    Part("photo", 0.40, 0.5, 25, 1.7),
+    Part("grain", 0.06, 1, 25, 1.4),
+    Part("camera", 0.03, 0, 40),
+    Part("poisson", 0.04, 0, 40),
+    Part("clean", 0.05, 0, 0),
+)
+RAIN = (
+    Part("rain-layers", 0.34, 0.95, 1.2),
+    Part("rain-layers", 0.06, 0.4, 1.1),
+    Part("rain-heavy", 0.20, 0.15, 1),
+    Part("rain", 0.15, 0.05, 1),
+    Part("rain-soft", 0.11, 0.1, 1),
+    Part("rain-veil", 0.04, 0.1, 0.6),
+    Part("clean", 0.10, 0, 0),
+)
+LINES, SOFT = 0.35, 0.15  # shares of the clean pictures of rain that get lines which are no rain, and that are soft
+DROPS = (Part("raindrops", 0.64, 0.3, 1), Part("raindrops", 0.20, 0.05, 0.3), Part("clean", 0.16, 0, 0))
 
 
 def _shared(parts: tuple[Part, ...], share: float) -> tuple[Part, ...]:
-    return tuple(Part(part.kind, part.share * share, part.low, part.high) for part in parts)
+    return tuple(replace(part, share=part.share * share) for part in parts)
 
 
 PARTS: dict[str, tuple[Part, ...]] = {
@@ -56,46 +82,72 @@ PARTS: dict[str, tuple[Part, ...]] = {
     "all-in-one": _shared(NOISE, 0.35) + _shared(RAIN, 0.45) + _shared(DROPS, 0.2),
 }
 WHITE_NOISES = {"noise", "poisson"}  # independent from pixel to pixel, so that an estimate of its level is near
-NOISES = WHITE_NOISES | {"camera"}
+NOISES = WHITE_NOISES | {"camera", "photo", "grain", "clean"}
 
 
 def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layers: Tensor | None = None) -> Source:
     """Return degraded versions of `clean` (B, 3, H, W) as the task's table of parts says, rounded to 8 bits.
 
-    A share GREY of the pictures is made grey first, so that grey photographs, whose noise is the same in all channels,
-    are known too; a share of STORED is kept as a JPEG last, as most photographs are. rain_layers (N, 1, H, W) in [0, 1] are
-    rain from files; without them their share falls to synthetic rain. Levels of white noise are told with an error of about
-    8 %, since a user, or an estimate, does not know them better. Of other noise an estimate finds a part or nothing, and
-    that is what is told of it: the network has to look for itself. For a prior see `draw_on_path`.
+    A share GREY_SHARE of the pictures is made grey: grey photographs have the same noise in all channels. A share of COMPRESSED
+    is kept as a JPEG last, as most photographs are. rain_layers (N, 1, H, W) in [0, 1] are rain from files; without them their
+    share falls to synthetic rain. For the level that goes with noise see `given_level`; for a prior see `draw_on_path`.
+
+    Which picture gets what is drawn on the host, and pictures of one kind lie side by side, so a GPU is never waited for.
     """
-    if TASKS[task].prior:
+    if task_of(task).prior:
         return draw_on_path(clean, generator)
     parts = [part for part in PARTS[task] if part.kind != "rain-layers" or rain_layers is not None]
-    count, device = clean.shape[0], generator.device
-    shares = torch.tensor([part.share for part in parts], device=device, dtype=torch.float32)
-    chosen = torch.multinomial(shares, count, replacement=True, generator=generator)
-    clean, grey = _some_grey(clean, generator)
-    compressed = chance(COMPRESSED.share, count, generator) > 0
-    degraded, start = clean.clone(), torch.zeros(count, device=device)
-    for index, part in enumerate(parts):
-        for channels, kept in ((3, ~grey), (1, grey)):
-            rows = ((chosen == index) & kept).nonzero()[:, 0]
-            if not len(rows):
-                continue
-            severity = uniform(part.low, part.high, len(rows), generator)
-            degraded[rows] = _applier(part.kind, rain_layers)(clean[rows, :channels], severity, generator)
-            if part.kind in NOISES:
-                near = 1 + 0.08 * torch.randn(len(rows), generator=generator, device=device)
-                part_of_it = uniform(0, 1.1, len(rows), generator)
-                level = severity * (near if part.kind in WHITE_NOISES else part_of_it).where(~compressed[rows], part_of_it)
-                start[rows] = (1 - level / TASKS[task].sigma_max).clamp(0, 0.98)  # type: ignore[operator]
-    degraded = (degraded.clamp(0, 1) * 255).round() / 255
-    for channels, kept in ((3, ~grey), (1, grey)):
-        rows = (compressed & kept).nonzero()[:, 0]
-        if len(rows):
-            loss = uniform(COMPRESSED.low, COMPRESSED.high, len(rows), generator)
-            degraded[rows] = _applier(COMPRESSED.kind, None)(degraded[rows, :channels], loss, generator)
-    return Source(degraded, clean, start.to(clean.device))
+    count, random = len(clean), np.random.default_rng(generator.initial_seed())
+    shares = np.array([part.share for part in parts])
+    chosen = random.choice(len(parts), count, p=shares / shares.sum())
+    if any(part.kind.startswith("rain-") for part in parts):
+        clean = _for_some(LINES, distractors, clean, random, generator)
+        clean = _for_some(SOFT, soften, clean, random, generator)
+    counts = np.bincount(
+        2 * chosen + (random.random(count) < GREY_SHARE), minlength=2 * len(parts)
+    ).tolist()  # colour, then grey
+    sigma_max, degraded, start, targets = task_of(task).sigma_max, [], [], []
+    for pictures, kind in zip(clean.split(counts), range(2 * len(parts)), strict=True):
+        if not len(pictures):
+            continue
+        part = parts[kind // 2]
+        target = pictures.mean(1, keepdim=True) if kind % 2 else pictures
+        spread = torch.rand(len(pictures), generator=generator, device=generator.device) ** part.power
+        severity = part.low + (part.high - part.low) * spread
+        worse = _applier(part.kind, rain_layers)(target, severity, generator)
+        worse = (worse.clamp(0, 1) * 255).round() / 255
+        stored = chance(COMPRESSED.share, len(pictures), generator) > 0
+        quality = (100 - uniform(COMPRESSED.low, COMPRESSED.high, len(pictures), generator)).round()
+        worse = torch.where(stored[:, None, None, None], compress(worse, quality, stored), worse)
+        level = torch.zeros_like(severity)
+        if part.kind in NOISES and sigma_max is not None:
+            level = given_level(severity, stored, part.kind in WHITE_NOISES, generator)
+            level = (1 - level / sigma_max).clamp(0, 0.98)
+        degraded.append(worse.expand_as(pictures))
+        targets.append(target.expand_as(pictures))
+        start.append(level)
+    order = torch.from_numpy(random.permutation(count)).to(
+        clean.device, non_blocking=True
+    )  # the first rows are not of one kind
+    return Source(torch.cat(degraded)[order], torch.cat(targets)[order], torch.cat(start).to(clean.device)[order])
+
+
+def given_level(severity: Tensor, stored: Tensor, white: bool, generator: torch.Generator) -> Tensor:
+    """Return the levels (B,) that go with noise of `severity` (B,), 0-255 scale.
+
+    An estimate of white noise is right to some 8 %, of other noise or behind JPEG it finds next to nothing. A user is often
+    wrong either way. So the level is a hint, and the network has to look for itself.
+    """
+    count = len(severity)
+    near = severity * (1 + 0.08 * torch.randn(count, generator=generator, device=generator.device))
+    nothing = uniform(0, 2, count, generator)
+    part = severity * uniform(0, 1.1, count, generator)
+    guess = (severity + 0.5) * log_uniform(0.4, 4.0, count, generator)
+    lot = uniform(0, 1, count, generator)
+    if white:
+        usual = torch.where(stored, torch.where(lot < 0.5, nothing, part), near)
+        return torch.where(lot > 0.9, guess, usual)
+    return torch.where(lot < 0.6, nothing, torch.where(lot < 0.7, part, guess))
 
 
 def draw_on_path(clean: Tensor, generator: torch.Generator) -> Source:
@@ -104,7 +156,7 @@ def draw_on_path(clean: Tensor, generator: torch.Generator) -> Source:
 
     On [-1, 1], where flow priors are mostly written down, the noise is a standard normal one. Noise and pictures are
     paired by optimal transport within the batch. The time is uniform on [0, 0.99). In most pictures a random part of the
-    pixels is further: it is known, at time 1. There half of the others stand at 0, where a trajectory of one step is asked.
+    pixels is further: it is known, at time 1. There half of the others stand at 0, where a walk of one step is asked.
     """
     clean, _ = _some_grey(clean, generator)
     count, _, height, width = clean.shape
@@ -124,31 +176,50 @@ def draw_known(count: int, height: int, width: int, generator: torch.Generator) 
 
     Curves and blots are where smooth noise of a random scale is near to zero, or large.
     """
+    device = generator.device
 
-    def draw(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator, device=generator.device)
+    def each(low: float, high: float) -> Tensor:
+        return uniform(low, high, count, generator)[:, None, None, None]
 
-    known = torch.zeros((count, 1, height, width), device=generator.device)
-    for row, (kind, share, scale) in enumerate(draw(count, 3).tolist()):
-        if kind < 0.2:
-            continue
-        if kind < 0.35:
-            known[row] = (draw(1, height, width) < 0.03 + 0.6 * share**1.5).float()
-        elif kind < 0.4:
-            step = 2 + int(3 * scale)
-            known[row, :, ::step, ::step] = 1
-        else:
-            cell = 4 * 12**scale  # pixels of a bump of the noise
-            size = (2 + int(height / cell), 2 + int(width / cell))
-            bumps = torch.randn((1, 1, *size), generator=generator, device=generator.device)
-            bumps = F.interpolate(bumps, (height, width), mode="bicubic", align_corners=True)[0]
-            bumps = bumps.abs() if kind < 0.75 else bumps
-            known[row] = (bumps > bumps.flatten().quantile(0.03 + 0.4 * share)).float()
-    return known
+    kind, share = each(0, 1), each(0, 1)
+    pixels = torch.rand((count, 1, height, width), generator=generator, device=device) < 0.03 + 0.6 * share**1.5
+    step = each(2, 5).floor()
+    rows, columns = torch.arange(height, device=device)[:, None], torch.arange(width, device=device)
+    lattice = (rows % step == 0) & (columns % step == 0)
+    bumps = smooth_noise(height, width, log_uniform(4, 48, count, generator), generator)
+    bumps = torch.where(kind < 0.75, bumps.abs(), bumps)
+    holes = ((0.03 + 0.4 * share) * (height * width - 1)).long()
+    least = bumps.flatten(1).sort(1).values.gather(1, holes.flatten(1))
+    curves = bumps > least[:, :, None, None]
+    known = torch.where(kind < 0.35, pixels, torch.where(kind < 0.4, lattice, curves))
+    return (known & (kind >= 0.2)).float()
+
+
+def smooth_noise(height: int, width: int, cell: Tensor, generator: torch.Generator) -> Tensor:
+    """Return noise (B, 1, H, W) whose bumps are `cell` (B,) pixels wide, 4 or more."""
+    count = len(cell)
+    size = (height // 4 + 3, width // 4 + 3)
+    points = torch.randn((count, 1, *size), generator=generator, device=generator.device)
+    matrix = torch.zeros((count, 2, 3), device=generator.device)  # the part that is shown has a bump every `cell` pixels
+    matrix[:, 0, 0], matrix[:, 1, 1] = width / cell / size[1], height / cell / size[0]
+    grid = F.affine_grid(matrix, [count, 1, height, width], align_corners=False)
+    return F.grid_sample(points, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
+
+
+def _for_some(
+    share: float,
+    change: Callable[[Tensor, torch.Generator], Tensor],
+    pictures: Tensor,
+    random: np.random.Generator,
+    generator: torch.Generator,
+) -> Tensor:
+    """Return the pictures with a random `share` of them changed."""
+    which = torch.from_numpy(np.flatnonzero(random.random(len(pictures)) < share)).to(pictures.device, non_blocking=True)
+    return pictures.index_copy(0, which, change(pictures[which], generator)) if len(which) else pictures
 
 
 def _some_grey(clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return the pictures with a share of GREY made grey, and which (B,) are."""
+    """Return the pictures with a share of GREY_SHARE made grey, and which (B,) are."""
     grey = chance(GREY_SHARE, len(clean), generator) > 0
     return torch.where(grey[:, None, None, None].to(clean.device), clean.mean(1, keepdim=True), clean), grey
 
@@ -157,12 +228,27 @@ def _applier(kind: str, rain_layers: Tensor | None) -> Callable[[Tensor, Tensor,
     if kind == "rain-layers":
         assert rain_layers is not None
         return partial(from_layers, layers=rain_layers)
+    if kind == "clean":
+        return lambda clean, severity, generator: clean
     return DEGRADATIONS[kind].apply
 
 
+def draw_batches(
+    request: TrainRequest, corpus: Corpus, layers: Tensor | None, iteration: int, group: ProcessGroup
+) -> Iterator[Batch]:
+    """Yield the batches of this process in an iteration, `accumulate` of them, each with the generator of its further draws.
+
+    Batches are numbered through over iterations and processes, so n processes see what one that accumulates n batches sees.
+    """
+    for turn in range(request.accumulate):
+        number = (iteration * group.size + group.rank) * request.accumulate + turn
+        generator = torch.Generator(corpus.pixels.device).manual_seed(seed_of_number(request.seed, number))
+        yield draw_batch(request, corpus, layers, generator), generator
+
+
 def draw_batch(request: TrainRequest, corpus: Corpus, layers: Tensor | None, generator: torch.Generator) -> Source:
-    """Return the pictures of one iteration: pairs from the files, or clean crops degraded by the task's table."""
-    crops = corpus.batch(request.batch, request.crop, torch.Generator().manual_seed(generator.initial_seed()))
+    """Return the pictures of one batch: pairs from the files, or clean crops degraded by the task's table."""
+    crops = corpus.batch(request.batch, request.crop, np.random.default_rng(generator.initial_seed()))
     if corpus.paired:
         return Source(crops[:, 3:], crops[:, :3], torch.zeros(len(crops), device=crops.device))
     return draw_source(request.task, crops, generator, layers)

@@ -58,7 +58,6 @@ def load_state(run: Run, path: Path, request: TrainRequest) -> None:
         if key not in FREE and getattr(request, key, value) != value:
             raise UsageError(f"{request.out} was begun with `{key}` {value}, and goes on with that alone")
     run.iteration, run.seconds, run.best = note["iteration"], note["seconds"], note["best"]
-    run.average.n_averaged.fill_(run.iteration)
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

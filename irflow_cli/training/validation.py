@@ -15,7 +15,7 @@ from irflow_cli.training.sampling import Source, draw_source
 
 def validation_pairs(request: TrainRequest, corpus: Corpus, layers: Tensor | None) -> list[Source]:
     """Return the held-out pictures, three degraded versions of each, the same in every run."""
-    device = corpus.pictures[0].device
+    device = corpus.pixels.device
     pairs = []
     for index, crop in enumerate(validation_crops(corpus, 192)):
         if corpus.paired:

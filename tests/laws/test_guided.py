@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from irflow_cli.engines.noise import noise_entry
-from irflow_cli.errors import UsageError
 from irflow_cli.flow import coupling
 from irflow_cli.flow.guided import CORRECTED, GUIDED, Guidance
 from irflow_cli.flow.observations import OPERATORS, Observation, agreeing, masked, unit_noise
@@ -215,11 +215,26 @@ def test_a_noisy_picture_enters_where_signal_and_noise_match(sigma: float) -> No
     assert torch.allclose(t * noisy, t * (2 * clean - 1) + (1 - t) * noise, atol=1e-12)
 
 
-def test_pairing_is_the_best_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    target = torch.rand(5, 3, 2, 2)
+def cost_of(order: torch.Tensor, source: torch.Tensor, target: torch.Tensor) -> float:
+    return float((source[order] - target).square().sum())
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 16, 17, 40])
+def test_pairing_is_an_order_that_costs_no_more(count: int) -> None:
+    generator = torch.Generator().manual_seed(count)
+    source, target = torch.randn(count, 3, 4, 4, generator=generator), torch.rand(count, 3, 4, 4, generator=generator)
+    order = coupling.transport_pairing(source, target)
+    assert order.sort().values.tolist() == list(range(count))
+    assert cost_of(order, source, target) <= cost_of(torch.arange(count), source, target) + 1e-4
+
+
+def test_pairing_comes_near_the_best_of_a_group() -> None:
+    source = torch.randn(16, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    target = torch.rand(16, 3, 4, 4, generator=torch.Generator().manual_seed(1))
+    costs = (source[None] - target[:, None]).flatten(2).square().sum(2)  # target by source
+    best = torch.from_numpy(linear_sum_assignment(costs.numpy())[1])
+    order = coupling.transport_pairing(source, target)
+    worst, least, ours = (cost_of(one, source, target) for one in (torch.arange(16), best, order))
+    assert worst - ours > 0.8 * (worst - least)
     shuffled = torch.tensor([3, 0, 4, 1, 2])
-    order = coupling.transport_pairing((target + 0.01)[shuffled], target)
-    assert torch.equal(shuffled[order], torch.arange(5))
-    monkeypatch.setitem(__import__("sys").modules, "scipy.optimize", None)
-    with pytest.raises(UsageError, match="irflow\\[train\\]"):
-        coupling.transport_pairing(target, target)
+    assert torch.equal(shuffled[coupling.transport_pairing((target[:5] + 0.01)[shuffled], target[:5])], torch.arange(5))

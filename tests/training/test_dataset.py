@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from drawn import TINY, scene
 from PIL import Image
 
 from irflow_cli.errors import UsageError
-from irflow_cli.training.dataset import load_corpus, load_rain_layers
+from irflow_cli.training.dataset import Corpus, load_corpus, load_rain_layers
 from irflow_cli.training.loop import train
 from irflow_cli.training.options import TrainRequest
 
@@ -25,9 +26,22 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_held_out_pictures_are_never_trained_on(photographs: Path) -> None:
     training, held_out = load_corpus(photographs, 24, torch.device("cpu"))
-    assert held_out.pictures
-    whole = {picture.numpy().tobytes() for picture in training.pictures}
-    assert not any(picture.numpy().tobytes() in whole for picture in held_out.pictures)
+    assert len(held_out)
+    whole = {training.picture(index).numpy().tobytes() for index in range(len(training))}
+    assert not any(held_out.picture(index).numpy().tobytes() in whole for index in range(len(held_out)))
+
+
+def test_a_batch_is_what_slicing_mirroring_and_turning_make() -> None:
+    pictures = [torch.randint(0, 256, (3, 40 + seed, 50 - 2 * seed), dtype=torch.uint8) for seed in range(5)]
+    corpus = Corpus.of(pictures, False, torch.device("cpu"))
+    crops = corpus.batch(64, 24, np.random.default_rng(3))
+    for crop, (which, down, right, turn) in zip(crops, np.random.default_rng(3).random((4, 64)).T, strict=True):
+        picture = pictures[int(which * 5)]
+        top, left = int(down * (picture.shape[1] - 23)), int(right * (picture.shape[2] - 23))
+        patch = picture[:, top : top + 24, left : left + 24]
+        quarter, mirrored = divmod(int(turn * 8), 2)
+        patch = torch.rot90(patch.flip(2) if mirrored else patch, quarter, (1, 2))
+        assert torch.equal(crop, patch.float() / 255)
 
 
 def test_pairs_are_cut_alike(tmp_path: Path) -> None:
@@ -36,7 +50,7 @@ def test_pairs_are_cut_alike(tmp_path: Path) -> None:
             (tmp_path / name).mkdir(exist_ok=True)
             Image.fromarray(pixels).save(tmp_path / name / f"{seed}.png")
     corpus, _ = load_corpus(tmp_path, 16, torch.device("cpu"))
-    crops = corpus.batch(6, 16, torch.Generator().manual_seed(0))
+    crops = corpus.batch(6, 16, np.random.default_rng(0))
     assert crops.shape == (6, 6, 16, 16)
     assert torch.allclose(crops[:, :3] + crops[:, 3:], torch.ones(()))
     train(TrainRequest(tmp_path, tmp_path / "run", "derain", spec=TINY, iterations=2, batch=2, crop=16, device="cpu"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -11,9 +12,10 @@ from pathlib import Path
 import pytest
 from drawn import scene
 from PIL import Image
+from safetensors.torch import load_file
 
 from irflow_cli.runtime.checkpoints import load_checkpoint
-from irflow_cli.training.loop import LOG
+from irflow_cli.training.record import LOG
 
 
 @pytest.fixture(scope="module")
@@ -67,4 +69,45 @@ def test_two_processes_train_one_network(photographs: Path, tmp_path: Path) -> N
     assert [end.stdout for end in ends] == [f"{tmp_path / 'run' / 'best.safetensors'}\n", ""]
     card = load_checkpoint(tmp_path / "run" / "best.safetensors").card
     assert (card.trained["iterations"], card.trained["processes"]) == (3, 2)
-    assert len((tmp_path / "run" / LOG).read_text().splitlines()) == 1
+    iterations = [json.loads(line)["iteration"] for line in (tmp_path / "run" / LOG).read_text().splitlines()]
+    assert iterations[-1] == 3
+    assert iterations == sorted(set(iterations))  # one process writes
+
+
+def test_two_processes_follow_the_curve_of_one_that_accumulates(photographs: Path, tmp_path: Path) -> None:
+    options = [
+        "--task",
+        "denoise",
+        "--size",
+        "small",
+        "--iterations",
+        "3",
+        "--batch",
+        "2",
+        "--crop",
+        "16",
+        "--device",
+        "cpu",
+        "--warmup",
+        "1",
+    ]
+    options += ["--optimiser", "adamw"]
+    ends = together("-m", "irflow_cli", "train", str(photographs), "-o", str(tmp_path / "two"), *options)
+    assert [end.returncode for end in ends] == [0, 0], [end.stderr for end in ends]
+    command = [sys.executable, "-m", "irflow_cli", "train", str(photographs), "-o", str(tmp_path / "one"), *options]
+    subprocess.run([*command, "--accumulate", "2"], check=True, capture_output=True)
+    one, two = (load_file(tmp_path / name / "state.safetensors") for name in ("one", "two"))
+    moved = max(float((one[key] - one[key.replace("net.", "average.")]).abs().max()) for key in one if key.startswith("net."))
+    apart = max(float((one[key] - two[key]).abs().max()) for key in one if key.startswith("net."))
+    assert apart < 0.02 * moved
+
+
+def test_a_run_goes_on_with_another_number_of_processes(photographs: Path, tmp_path: Path) -> None:
+    run = str(tmp_path / "run")
+    options = ["--task", "denoise", "--size", "small", "--batch", "2", "--crop", "16", "--device", "cpu"]
+    command = ["-m", "irflow_cli", "train", str(photographs), "-o", run, *options]
+    assert [end.returncode for end in together(*command, "--iterations", "2")] == [0, 0]
+    subprocess.run([sys.executable, *command, "--iterations", "3", "--resume", "--accumulate", "2"], check=True)
+    assert load_checkpoint(tmp_path / "run" / "best.safetensors").card.trained["iterations"] in (2, 3)
+    state = load_file(tmp_path / "run" / "state.safetensors")
+    assert all(tensor.isfinite().all() for tensor in state.values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from drawn import scene
@@ -26,14 +27,16 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_task_has_a_source(photographs: Path) -> None:
     corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
-    clean = corpus.batch(48, 24, torch.Generator().manual_seed(0))
+    clean = corpus.batch(48, 24, np.random.default_rng(0))
     assert PARTS.keys() | {"prior"} == TASKS.keys()
     for task in TASKS:
         source = draw_source(task, clean, torch.Generator().manual_seed(1))
         assert source.degraded.shape == clean.shape
         assert not torch.equal(source.degraded, clean)
         grey = (source.clean == source.clean[:, :1]).all(dim=(1, 2, 3))
-        assert torch.equal(source.clean[~grey], clean[~grey])
+        known = {crop.numpy().tobytes() for crop in clean}
+        kept = [crop.contiguous().numpy().tobytes() in known for crop in source.clean[~grey]]
+        assert all(kept) or (sum(kept) > 0.3 * len(kept) and task in ("derain", "all-in-one"))  # lines that are no rain
         if TASKS[task].prior:
             continue
         assert torch.equal(source.degraded[grey], source.degraded[grey][:, :1].expand(-1, 3, -1, -1))
@@ -57,23 +60,32 @@ def test_some_pictures_are_stored_as_jpeg_last(monkeypatch: pytest.MonkeyPatch, 
     assert float((all_.degraded - none.degraded).abs().mean()) < 0.1  # no worse than a JPEG makes it
 
 
-def test_noise_that_is_not_white_is_told_as_less(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_level_is_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     flat = torch.full((400, 3, 16, 16), 0.5)
     monkeypatch.setitem(PARTS, "denoise", (Part("noise", 1, 30, 30),))
 
-    def level(share: float) -> torch.Tensor:
+    def told(share: float) -> torch.Tensor:
         monkeypatch.setattr(sources, "COMPRESSED", replace(COMPRESSED, share=share))
         return 55 * (1 - draw_source("denoise", flat, torch.Generator().manual_seed(1)).start)
 
-    assert float(level(0).mean()) == pytest.approx(30, rel=0.03)
-    assert float(level(0).std()) == pytest.approx(0.08 * 30, rel=0.2)
-    assert float(level(1).mean()) == pytest.approx(0.55 * 30, rel=0.1)
-    assert float(level(1).min()) < 3
+    white, stored = told(0), told(1)
+    assert float(white.median()) == pytest.approx(30, rel=0.03)
+    assert 0.8 < float(((white - 30).abs() < 6).float().mean()) < 1  # an estimate's error, and sometimes a user's guess
+    assert float(white.max()) > 45
+    assert float((stored < 2).float().mean()) == pytest.approx(0.5, abs=0.1)  # an estimate finds next to nothing behind JPEG
+    assert float(stored.max()) > 45
+
+
+@pytest.mark.parametrize("kind", ["photo", "grain", "clean"])
+def test_a_picture_tells_no_level(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    monkeypatch.setitem(PARTS, "denoise", (Part(kind, 1, 10, 10),))
+    told = 55 * (1 - draw_source("denoise", torch.full((400, 3, 16, 16), 0.5), torch.Generator().manual_seed(1)).start)
+    assert float((told < 2.1).float().mean()) > 0.55
 
 
 def test_pixels_of_a_prior_stand_where_their_times_say(photographs: Path) -> None:
     corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
-    clean = corpus.batch(40, 24, torch.Generator().manual_seed(0))
+    clean = corpus.batch(40, 24, np.random.default_rng(0))
     source = draw_source("prior", clean, torch.Generator().manual_seed(1))
     times = source.start.expand(-1, 3, -1, -1)
     assert torch.allclose(source.degraded[times == 1], source.clean[times == 1], atol=1e-6)

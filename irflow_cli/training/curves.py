@@ -1,0 +1,43 @@
+"""The curves of a training run, as a picture. They need matplotlib."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+from irflow_cli.errors import UsageError
+from irflow_cli.runtime.files import write_atomically
+from irflow_cli.training.record import LOG
+
+CURVES = "curves.png"
+
+
+def draw_curves(run: Path) -> Path:
+    """Draw loss, held-out PSNR and pictures a second over the iterations of a run's log, and return the picture's path.
+
+    Raises UsageError for a folder without a log, and without matplotlib.
+    """
+    try:
+        lines = [json.loads(line) for line in (run / LOG).read_text().splitlines()]
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{run} holds no log of a run ({error}); give the folder that irflow train wrote to") from None
+    if not lines:
+        raise UsageError(f"the log in {run} is empty yet; wait for the run's first report")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise UsageError("curves need matplotlib: pip install 'irflow[bench]'") from None
+    figure = Figure(figsize=(7, 8), layout="constrained")
+    rows = figure.subplots(3, 1, sharex=True)
+    names = (("loss", "loss"), ("psnr", "held-out PSNR, dB"), ("rate", "pictures a second"))
+    for axes, (name, label) in zip(rows, names, strict=True):
+        points = [(line["iteration"], line[name]) for line in lines if line[name] is not None]
+        axes.plot([x for x, _ in points], [y for _, y in points], marker="." if len(points) < 40 else None)
+        axes.set_ylabel(label)
+        axes.grid(alpha=0.3)
+    rows[-1].set_xlabel("iteration")
+    data = io.BytesIO()
+    figure.savefig(data, format="png", dpi=120)
+    write_atomically(run / CURVES, data.getvalue(), overwrite=True)
+    return run / CURVES

@@ -1,0 +1,107 @@
+"""Builds steps of training on a device that has no kernels, and prints a line of JSON each: the case, and what went wrong.
+
+Under FakeTensorMode operations know shapes and devices alone. Whatever asks for a value - `.item()`, `.tolist()`, `if tensor`,
+boolean indexing, `nonzero` - raises, and so does mixing devices. That is what a GPU would be waited for, or fail at.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch._subclasses import FakeTensorMode
+from torch.utils.backend_registration import _setup_privateuseone_for_python_backend as register
+
+from irflow_cli.nets import NetSpec
+from irflow_cli.tasks import TASKS
+from irflow_cli.training import sampling
+from irflow_cli.training.dataset import Corpus
+from irflow_cli.training.loop import Run
+from irflow_cli.training.optimisers import make_optimisers
+from irflow_cli.training.options import TrainRequest
+
+register("nokernel")
+DEVICE = torch.device("nokernel", 0)
+SPEC = NetSpec(widths=(8, 16), depths=(1, 1), embedding=16)
+SPOILS: dict[str, Callable[[Tensor], object]] = {
+    "item": lambda loss: loss.item(),
+    "condition": lambda loss: bool(loss > 0),
+    "boolean index": lambda loss: loss[loss > 0],
+    "nonzero": lambda loss: loss.nonzero(),
+    "two devices": lambda loss: loss + torch.rand(3),
+}
+
+
+class Generator(torch.Generator):
+    """A generator that says it is of the device; its numbers do not matter here."""
+
+    device = DEVICE
+
+    def __new__(cls, device: object = None) -> Generator:
+        return super().__new__(cls)
+
+
+def step(task: str, mode: FakeTensorMode) -> Tensor:
+    """Return the loss of a step of a task: crops, degradations, network, gradient, optimisers, average."""
+    request = TrainRequest(Path("photos"), Path("run"), task, spec=SPEC, iterations=1, batch=24, crop=32, consistency_every=1)
+    request = replace(request, self_conditioned=task in ("derain", "deraindrop"), condition=task == "derain")
+    run = Run(request, torch.device("cpu"))
+    corpus = Corpus.of([torch.zeros(3, 48, 40, dtype=torch.uint8)] * 3, False, torch.device("cpu"))
+
+    def moved(tensor: Tensor) -> Tensor:
+        return mode.from_tensor(tensor.detach()).to(DEVICE)
+
+    with mode:
+        for net in (run.net, run.averaged):
+            for module in net.modules():
+                for name, parameter in list(module.named_parameters(recurse=False)):
+                    module.register_parameter(name, torch.nn.Parameter(moved(parameter), requires_grad=net is run.net))
+                for name, buffer in list(module.named_buffers(recurse=False)):
+                    module.register_buffer(name, moved(buffer), persistent=False)
+        run.optimisers = make_optimisers(run.net, request)
+        for group in (group for optimiser in run.optimisers for group in optimiser.param_groups):
+            group["fused"] = False  # whose kernels need a real device
+        corpus = replace(corpus, pixels=moved(corpus.pixels))
+        layers = None if TASKS[task].prior else torch.rand(4, 1, 64, 64, device=DEVICE)
+        batches = list(sampling.draw_batches(request, corpus, layers, 0, run.group))
+        for source, _ in batches:
+            assert all(tensor.device == DEVICE for tensor in source), [tensor.device for tensor in source]
+            assert source.degraded.shape == (24, 3, 32, 32)
+        loss = run.learn(request, lambda x, t, degraded: run.net(x, t, degraded), batches, 1.0)
+        assert all(p.grad is not None and p.grad.device == DEVICE for p in run.net.parameters())
+    assert loss.device == DEVICE
+    return loss
+
+
+def tell(case: str, work: Callable[[], object]) -> None:
+    """Print what became of a case: null, or the first line of what went wrong and where."""
+    wrong = None
+    try:
+        work()
+    except Exception as error:
+        lines, at = str(error).splitlines(), error.__traceback__
+        while at is not None and at.tb_next is not None and "torch" not in at.tb_next.tb_frame.f_code.co_filename:
+            at = at.tb_next
+        place = "" if at is None else f"{Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}"
+        wrong = f"{place} {type(error).__name__} {lines[0] if lines else ''}"
+    print(json.dumps({"case": case, "wrong": wrong}), flush=True)
+
+
+def main() -> None:
+    """Tell of a step of every task, and of every way to wait."""
+    torch.Generator = Generator  # type: ignore[misc]
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    for task in TASKS:
+        tell(task, lambda task=task: step(task, mode))
+    with mode:
+        loss = torch.rand((), device=DEVICE)
+        for name, spoil in SPOILS.items():
+            tell(name, lambda spoil=spoil: spoil(loss))
+
+
+if __name__ == "__main__":
+    main()
