@@ -31,6 +31,7 @@ class Page:
     client: TestClient
     socket: Any
     tab: str
+    studio: Studio
 
     def ask(self, what: str, **message: Any) -> Any:
         """Send a message without bytes and return the answer's status and JSON."""
@@ -72,7 +73,7 @@ def make_page(photos: Path) -> Iterator[Callable[..., Page]]:
             f"ws://127.0.0.1:{PORT}/api/tab", headers={"origin": f"http://127.0.0.1:{PORT}", "host": f"127.0.0.1:{PORT}"}
         )
         sockets.append(socket.__enter__())
-        return Page(client, sockets[-1], sockets[-1].receive_json()["tab"])
+        return Page(client, sockets[-1], sockets[-1].receive_json()["tab"], studios[0])
 
     yield make
     for socket in sockets:

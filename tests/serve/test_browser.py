@@ -181,6 +181,9 @@ def test_a_stroke_is_filled_saved_and_undone(visit: Callable[..., Visit], photos
     page.click("#download-mask")
     shows(page.locator("#alerts"), "Paint what is to be filled first")
     page.keyboard.press("Control+Shift+z")
+    with page.expect_download() as coming:
+        page.click("#download-mask")
+    assert Path(coming.value.path()).read_bytes() == source.with_name(f"{source.stem}.mask.png").read_bytes()
     page.keyboard.press("Control+Shift+z")
     shows(page.locator("#what"), "inpaint")
 
@@ -251,6 +254,11 @@ def test_tools_mark_what_they_say(visit: Callable[..., Visit], photos: Path) -> 
     page.click("[data-tool=eraser]")
     stroke(page, (0.0, 0.0), (1.0, 0.3))
     assert 0 < marked().sum() < expected.sum()
+    page.click("#clear-mask")
+    page.click("[data-tool=brush]")
+    page.evaluate("async () => (await import('/page/desk.js')).painter.resize(20)")
+    stroke(page, (0.5, 0.5), (0.5, 0.5))
+    assert abs(marked().sum() - np.pi * 10**2) < 12  # a disc
     page.click("#clear-mask")
     page.click("[data-tool=lasso]")
     stroke(page, (0.4, 0.4), (0.6, 0.4))  # drawn to and fro it has no inside
@@ -355,6 +363,7 @@ def test_a_server_that_is_gone_is_told(chromium: Browser, serve_folder: Callable
     visit = Visit(chromium, served.home)
     page = visit.open(served.address)
     choose(page, "a.png")
+    page.wait_for_load_state("networkidle")  # nothing is asked any more whose failure would tell
     served.process.kill()
     shows(page.locator("#alerts"), "The server has ended")
     visit.context.close()
