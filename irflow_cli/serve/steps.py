@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
@@ -62,6 +62,11 @@ class Step(Protocol):
     """One pass over a picture. suffix: what the command adds to the name of its result."""
 
     @property
+    def kind(self) -> str:
+        """The command's name."""
+        ...
+
+    @property
     def suffix(self) -> str:
         """What the command adds to the name of the result."""
         ...
@@ -83,6 +88,7 @@ class Step(Protocol):
 class Restore:
     """Take rain, noise or drops out; None is the task's own default."""
 
+    kind: ClassVar[str] = "restore"
     task: str
     steps: int | None = None
     strength: float = 1.0
@@ -126,7 +132,8 @@ class Inpaint:
     dilate: int = 0
     feather: int = 0
 
-    suffix = ".inpaint"
+    kind: ClassVar[str] = "inpaint"
+    suffix: ClassVar[str] = ".inpaint"
 
     def sampling(self, engines: Engines) -> SamplerSettings:
         """Return the engine's settings; the seed is told to each call instead, so that proposals share a network."""
@@ -163,6 +170,7 @@ class Inpaint:
 class Upscale:
     """Enlarge. operator, preset, seed: as the command's."""
 
+    kind: ClassVar[str] = "upscale"
     scale: int = 2
     operator: str = "area"
     preset: str | None = None

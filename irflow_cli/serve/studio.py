@@ -179,7 +179,7 @@ class Studio:
                 made.append(tab.add(photo, version, way, picture, notes))
             return {"versions": [one.told() for one in made], "kept": sorted(photo.versions)}
 
-        about = {"photo": photo.number, "kind": steps[0].words("", "")[0], "version": version.number}
+        about = {"photo": photo.number, "kind": steps[0].kind, "version": version.number}
         job = Job(tab, tab.tell, about, work)
         self.worker.add(job)
         return {"job": job.number}

@@ -48,8 +48,16 @@ class Version:
     def told(self) -> dict[str, Any]:
         """Return what the page is told of it."""
         height, width = self.picture.pixels.shape[:2]
-        said = {"version": self.number, "parent": self.parent, "width": width, "height": height, "changed": self.changed}
-        return {**said, "steps": [step.suffix[1:] for step in self.steps], "notes": [in_words(note) for note in self.notes]}
+        return {
+            "version": self.number,
+            "parent": self.parent,
+            "width": width,
+            "height": height,
+            "changed": self.changed,
+            "kind": self.steps[-1].kind if self.steps else None,
+            "steps": [step.suffix[1:] for step in self.steps],
+            "notes": [in_words(note) for note in self.notes],
+        }
 
 
 @dataclass(eq=False)

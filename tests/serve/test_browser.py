@@ -322,6 +322,11 @@ def test_work_is_cancelled_and_pages_do_not_disturb_each_other(visit: Callable[.
     other.locator("#passes .task").select_option("denoise")
     other.click("#restore button.main")
     shows(other.locator("#what"), "denoise")
+    other.locator("#passes .strength").fill("50")  # done again, not on top
+    other.click("#restore button.main")
+    shows(other.locator("#command"), "--strength 0.5")
+    shows(other.locator("#typed-title"), "was done")
+    assert other.inner_text("#command").count("denoise") == 1 and other.inner_text("#what").count("denoise") == 1
 
 
 def test_24_megapixels_are_painted_on_and_filled(visit: Callable[..., Visit], photos: Path) -> None:

@@ -39,6 +39,13 @@ export class Photo {
     return /** @type {Version} */ (this.versions.get(0));
   }
 
+  /** What work of a kind begins from: done again, with other settings, from what it began from before.
+   * @param {string} kind @returns {Version} */
+  base(kind) {
+    const { version } = this, again = version.kind === kind && kind !== "inpaint" && version.parent !== null;
+    return (again ? this.versions.get(/** @type {number} */ (version.parent)) : undefined) ?? version;
+  }
+
   /** The mask of what is shown. @returns {Mask} */
   get mask() {
     const { width, height } = this.version;

@@ -63,7 +63,7 @@ export async function tellCommand() {
     return;
   }
   try {
-    const told = await server.ask("command", { ...shown(photo), steps: next ? controls.steps : [] });
+    const told = await server.ask("command", { ...shown(photo), ...(next ? { version: photo.base(controls.kind).version, steps: controls.steps } : {}) });
     if (turn === asked) line.textContent = told.command;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;

@@ -9,6 +9,7 @@
  * @property {number} width
  * @property {number} height
  * @property {Box[] | null} changed outside of them it is as its parent is; null: all of it may be other
+ * @property {string | null} kind of the last step
  * @property {string[]} steps
  * @property {string[]} notes */
 

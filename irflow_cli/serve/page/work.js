@@ -23,7 +23,7 @@ export async function start(some) {
         if (photo.mask.empty) throw new Refused(400, say("maskEmpty"));
         mask = (await (await server.send("mask", { photo: photo.number, version: photo.version.version }, photo.mask.message())).json()).mask;
       }
-      await server.ask("work", { photo: photo.number, version: photo.version.version, steps, proposals, mask });
+      await server.ask("work", { photo: photo.number, version: photo.base(kind).version, steps, proposals, mask });
       part("alerts").replaceChildren();
     });
   }
