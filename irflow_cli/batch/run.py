@@ -3,49 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from irflow_cli.batch.journal import Manifest, sha256
-from irflow_cli.batch.plan import STREAM, Files, Job
+from irflow_cli.batch.plan import Files, Job
+from irflow_cli.batch.store import Loaded, Outcome, Store, spent
 from irflow_cli.errors import ImageError
-from irflow_cli.images.decode import decode_picture
-from irflow_cli.images.encode import check_encoding, encode_picture
-from irflow_cli.images.formats import FORMATS, SUFFIXES
 from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.device import out_of_memory
-from irflow_cli.runtime.files import clear_begun, write_atomically
-from irflow_cli.runtime.heap import trim
 
-LARGE = 2**24  # bytes of pixels, beside which the heap's reserve is in the way while they are written
 AHEAD = 1  # pictures read before their turn, and results still being written
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a job. status: done, failed (`error` is one line), skipped (its result was there already), or planned (in
-    a dry run it would be worked on).
-
-    notes are worth telling the user; data are the result's bytes when they go to standard output; megapixels and seconds
-    (of the work alone) are 0 when there was no work.
-    """
-
-    job: Job
-    status: str = "done"
-    error: str | None = None
-    notes: tuple[str, ...] = ()
-    data: bytes | None = None
-    megapixels: float = 0.0
-    seconds: float = 0.0
-
-
 Progress = Callable[[float], None]  # told how many pictures are done, in fractions
 Finished = tuple[Picture, tuple[str, ...]]  # and what to tell the user
 Work = Callable[[Job, Picture, Progress], Finished]
@@ -58,34 +30,35 @@ class Batched(NamedTuple):
     work: Callable[[list[Picture], Progress], list[Finished]]
 
 
-class Loaded(NamedTuple):
-    """A picture that was read, and the key of its content and settings; or, without a picture, its outcome."""
+@dataclass(frozen=True)
+class Operation:
+    """What is done to every picture of a batch.
 
-    picture: Picture | None
-    key: str = ""
-    outcome: Outcome | None = None
+    identity: says all that determines results beside the pictures; a batch that is resumed trusts only what it was made with.
+    batched: how pictures that follow each other and are of one size and type are worked on together, where that gains.
+    opaque: results have no transparency, whatever the pictures have.
+    """
+
+    work: Work
+    identity: str
+    batched: Batched | None = None
+    opaque: bool = False
 
 
 def work_through(
     jobs: list[Job],
-    work: Work,
+    operation: Operation,
     files: Files,
-    identity: str,
     *,
-    batched: Batched | None = None,
-    opaque: bool = False,
     progress: Progress = lambda done: None,
     stop: threading.Event | None = None,
 ) -> Iterator[Outcome]:
     """Yield the outcome of each job, in order; a picture that cannot be read, restored or written does not stop the others.
 
-    identity: says all that determines results beside the pictures; `files.resume` trusts only what it was made with. alike: how
-    pictures that follow each other and are of one size and type are worked on together, where that gains.
-    opaque: results have no transparency, whatever the pictures have.
     When `stop` is set, or at the first failure with `files.fail_fast`, what has begun is finished and no more is done.
     Raises DiskFull. Memory: up to AHEAD pictures waiting on either side of the one that is worked on, or of those.
     """
-    store = _Store(files, identity, opaque)
+    store, batched = Store(files, operation.identity, operation.opaque), operation.batched
     if files.dry_run:
         yield from map(store.dry_run, jobs)
         return
@@ -112,18 +85,15 @@ def work_through(
                 while reading and len(group) < most and _same_kind(group[0][1], reading[0][1].result()):
                     group.append((reading[0][0], reading.popleft()[1].result()))
                 read_ahead(AHEAD)
-                writing += _worked(group, work, batched, store, writers, progress, finished)
+                writing += _worked(group, operation, store, writers, progress, finished)
                 finished += len(group)
                 progress(finished)
             while writing and (len(writing) > max(AHEAD, most) or not reading or writing[0].done()):
                 outcome = writing.popleft().result()
                 failed = failed or outcome.status == "failed"
                 yield outcome
-    except (
-        KeyboardInterrupt,
-        SystemExit,
-    ):  # at once: what is being read or written is left as it stands, under no name of its own
-        patient = False
+    except (KeyboardInterrupt, SystemExit):
+        patient = False  # what is being read or written is left as it stands, under no name of its own
         raise
     finally:
         for pool in (readers, writers):
@@ -139,23 +109,22 @@ def _same_kind(one: Loaded, other: Loaded) -> bool:
 
 def _worked(
     group: list[tuple[Job, Loaded]],
-    work: Work,
-    batched: Batched | None,
-    store: _Store,
+    operation: Operation,
+    store: Store,
     writers: ThreadPoolExecutor,
     progress: Progress,
     before: int,
 ) -> list[Future[Outcome]]:
     """Do the work of jobs here, together if there are several, hand their results to the writers, and return their outcomes
     to come."""
-    began = time.perf_counter()
+    began, batched = time.perf_counter(), operation.batched
     results: list[Finished | Outcome] = []
     if batched and len(group) > 1:
         pictures = [one.picture.with_pixels(one.picture.pixels.copy()) for _, one in group if one.picture]  # small ones
         with contextlib.suppress(MemoryError):  # one by one there may be enough
             results += batched.work(pictures, lambda part: progress(before + part * len(group)))
     if not results:
-        results += [_alone(job, one, work, lambda part: progress(before + part)) for job, one in group]
+        results += [_alone(job, one, operation.work, lambda part: progress(before + part)) for job, one in group]
     seconds, coming = (time.perf_counter() - began) / len(group), []
     for (job, loaded), result in zip(group, results, strict=True):
         if isinstance(result, Outcome):
@@ -180,164 +149,4 @@ def _alone(job: Job, loaded: Loaded, work: Work, progress: Progress) -> Finished
     except (MemoryError, RuntimeError) as error:
         if not out_of_memory(error):
             raise
-        return Outcome(job, "failed", _spent(job))
-
-
-def _spent(job: Job) -> str:
-    return f"{job.source}: not enough memory for it; free some, or cut the picture"
-
-
-class _Store:
-    """Where pictures come from and go to: reads, keeps the manifests, writes."""
-
-    def __init__(self, files: Files, identity: str, opaque: bool) -> None:
-        self.files, self.identity, self.opaque = files, identity, opaque
-        self.manifests: dict[Path, Manifest] = {}
-        self.lock = threading.Lock()
-
-    def load(self, job: Job) -> Loaded:
-        """Return the job's picture, or its outcome when there is nothing to do or nothing that can be done."""
-        try:
-            if self.files.skip_existing and job.exists:
-                return Loaded(None, outcome=Outcome(job, "skipped"))
-            name = "standard input" if job.source == STREAM else str(job.source)
-            data = _piped(self.files.max_pixels) if job.source == STREAM else _bytes_of(job.source, self.files.max_pixels)
-            key = self._key(job, data)
-            if self._made(job, key):
-                return Loaded(None, outcome=Outcome(job, "skipped"))
-            picture = decode_picture(data, name, self.files.max_pixels)
-            try:
-                result = replace(picture, alpha=None) if self.opaque else picture
-                check_encoding(result, _kind_of(job, self.files, picture), self.files.coding)
-            except ImageError as error:
-                raise ImageError(f"{name}: {error}") from None
-            return Loaded(picture, key)
-        except ImageError as error:
-            return Loaded(None, outcome=Outcome(job, "failed", str(error)))
-        except MemoryError:
-            return Loaded(None, outcome=Outcome(job, "failed", _spent(job)))
-
-    def dry_run(self, job: Job) -> Outcome:
-        """Return what would become of a job, as far as that can be told without its picture."""
-        try:
-            if self.files.skip_existing and job.exists:
-                return Outcome(job, "skipped")
-            _check_mask(job)
-            if job.source != STREAM:
-                _check_file(job.source, self.files.max_pixels)
-                if self.files.resume and self._made(job, self._key(job, _bytes_of(job.source, self.files.max_pixels))):
-                    return Outcome(job, "skipped")
-            return Outcome(job, "planned")
-        except ImageError as error:
-            return Outcome(job, "failed", str(error))
-
-    def _key(self, job: Job, data: bytes) -> str:
-        """Return what the result of a picture, as bytes, is made from: its content, its mask's, and the settings."""
-        _check_mask(job)
-        beside = "" if job.mask is None else f" {sha256(_bytes_of(job.mask, self.files.max_pixels))}"
-        made_of = f"{sha256(data)} {self.identity} {self.files.coding} {self.files.format}{beside} {job.sample or ''}"
-        return sha256(made_of.strip().encode())
-
-    def _made(self, job: Job, key: str) -> bool:
-        """Return whether a run with `resume` has made the result already. Raises ImageError where it may not be replaced."""
-        if not self.files.resume or job.target == STREAM:
-            return False
-        manifest = self._manifest(job.target)
-        if manifest.proves(job.target, key):
-            return True
-        if not job.target.exists() or manifest.knows(job.target):
-            return False
-        if job.target.name in manifest.entries and _is_torn(job.target, self.files.max_pixels):
-            return False
-        raise ImageError(f"{job.target} exists and is not as a run with `resume` left it; move it, or use `overwrite`")
-
-    def store(self, outcome: Outcome, picture: Picture, key: str) -> Outcome:
-        """Write the picture and return the outcome of it."""
-        job = outcome.job
-        if picture.pixels.nbytes > LARGE:
-            trim()
-        try:
-            data, said = encode_picture(picture, _kind_of(job, self.files, picture), self.files.coding, spend=True)
-            notes = (*outcome.notes, *said)
-            if job.target == STREAM:
-                return Outcome(job, notes=notes, data=data, megapixels=outcome.megapixels, seconds=outcome.seconds)
-            over = self.files.overwrite or self.files.resume
-            if self.files.resume:
-                clear_begun(job.target)
-                self._manifest(job.target).record(job.target, key, None)
-            write_atomically(job.target, data, overwrite=over)
-            if self.files.resume:
-                self._manifest(job.target).record(job.target, key, data)
-            return Outcome(job, notes=notes, megapixels=outcome.megapixels, seconds=outcome.seconds)
-        except ImageError as error:
-            text = str(error)
-            return Outcome(job, "failed", text if str(job.target) in text else f"{job.source}: {text}", outcome.notes)
-        except MemoryError:
-            return Outcome(job, "failed", _spent(job), outcome.notes)
-
-    def _manifest(self, target: Path) -> Manifest:
-        with self.lock:
-            if target.parent not in self.manifests:
-                self.manifests[target.parent] = Manifest.of(target.parent)
-            return self.manifests[target.parent]
-
-
-def _bytes_of(path: Path, max_pixels: int) -> bytes:
-    """Return a file's bytes. Raises ImageError when it cannot be read, or is larger than any picture of `max_pixels`."""
-    _check_file(path, max_pixels)
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: {error.strerror or error}") from None
-
-
-def _is_torn(path: Path, max_pixels: int) -> bool:
-    """Return whether a file is no whole picture."""
-    try:
-        decode_picture(_bytes_of(path, max_pixels), str(path), max_pixels)
-    except ImageError:
-        return True
-    return False
-
-
-def _piped(max_pixels: int) -> bytes:
-    """Return the bytes of standard input. Raises ImageError as `_bytes_of` does."""
-    data = sys.stdin.buffer.read(_most(max_pixels) + 1)
-    if len(data) > _most(max_pixels):
-        raise ImageError(f"standard input: too large for {max_pixels} pixels; `max_pixels` raises the limit")
-    return data
-
-
-def _most(max_pixels: int) -> int:
-    """Return the bytes of the largest file of so many pixels: four floating-point numbers each, and what goes with them."""
-    return 16 * max_pixels + 2**26
-
-
-def _check_file(path: Path, max_pixels: int) -> None:
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise ImageError(f"{path}: {error.strerror or error}") from None
-    if size > _most(max_pixels):
-        raise ImageError(f"{path}: too large a file for {max_pixels} pixels; `max_pixels` raises the limit")
-
-
-def _check_mask(job: Job) -> None:
-    if job.mask is not None and not job.mask.is_file():
-        name = "standard input" if job.source == STREAM else job.source
-        raise ImageError(f"{name}: has no mask, {job.mask} is not there")
-
-
-def _kind_of(job: Job, files: Files, picture: Picture) -> str:
-    """Return the format of a job's result: of its name, or as asked, or the picture's own where irflow writes that."""
-    kind = SUFFIXES.get(job.target.suffix.lower()) or files.kind or picture.format
-    return kind if kind in FORMATS else "PNG"
-
-
-def recoded(job: Job, files: Files, picture: Picture) -> tuple[str, ...]:
-    """Return what to tell the user when the result's format does not keep pixels as they are."""
-    kind = _kind_of(job, files, picture)
-    asked = files.coding.lossless or (kind == picture.format and picture.coding.get("lossless"))
-    if FORMATS[kind].exact == "always" or (FORMATS[kind].exact == "on demand" and asked):
-        return ()
-    return (f"is written as {kind}, which codes all pixels anew; `format` png keeps those outside of holes exactly",)
+        return Outcome(job, "failed", spent(job))

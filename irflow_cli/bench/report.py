@@ -19,7 +19,8 @@ from irflow_cli.bench.methods import Method
 from irflow_cli.bench.metrics import METRICS
 from irflow_cli.bench.plots import can_plot, plots_of
 from irflow_cli.bench.records import Record, averages, columns_of, label_of, markdown, show, table
-from irflow_cli.bench.run import Benchmark, view_path
+from irflow_cli.bench.run import Benchmark
+from irflow_cli.bench.views import view_path
 from irflow_cli.runtime.files import write_atomically
 
 EXTREMES = 3  # worst and best pictures that are shown beside each other

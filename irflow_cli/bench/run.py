@@ -17,19 +17,15 @@ from irflow_cli.bench.baselines import command, known_baselines, third_party_net
 from irflow_cli.bench.environment import environment
 from irflow_cli.bench.methods import Method, Result, our_checkpoint, our_methods, prior_methods
 from irflow_cli.bench.metrics import MISSING, Scores, SetMetrics, doubts, due, left_out, measure
+from irflow_cli.bench.pairs import check_pairs
 from irflow_cli.bench.records import Record, label_of, line_of, other_machine, read_environment, read_records, write_records
 from irflow_cli.bench.request import BenchRequest, Sweep
 from irflow_cli.bench.sets import MADE, Case, Corruption, Sample, cases_of, find_samples, mask_corruptions, parse_degrade
+from irflow_cli.bench.views import _corner, keep_view, worst_part
 from irflow_cli.errors import CheckpointError, ImageError, UsageError, require
-from irflow_cli.images.encode import encode_picture
-from irflow_cli.images.formats import Coding
-from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.checkpoints import cache_folder, read_card
 from irflow_cli.runtime.device import choose_device
-from irflow_cli.runtime.files import write_atomically
 from irflow_cli.tasks import TASKS
-
-VIEW = (300, 400)  # rows and columns of the part of a picture that is kept for the report
 
 
 @dataclass(frozen=True)
@@ -155,34 +151,6 @@ def _network(path: Path, request: BenchRequest, corruptions: tuple[Corruption, .
     return our_checkpoint(path, request.settings, request.sweep)
 
 
-def check_pairs(samples: tuple[Sample, ...]) -> None:
-    """Raise UsageError for pairs of two sizes, and for mixed-up ones: a degraded picture that shows another's scene."""
-    cleans, degradeds, read = [], [], []
-    for sample in samples:
-        try:
-            case = next(cases_of(sample, ()))
-        except ImageError:  # which is told when its turn comes
-            continue
-        read.append(sample)
-        cleans.append(_small(case.clean))
-        degradeds.append(_small(case.degraded))
-    likeness = np.array(degradeds) @ np.array(cleans).T if read else np.zeros((0, 0))  # (degraded, clean)
-    for index, row in enumerate(likeness):
-        other = int(row.argmax())
-        mutual = likeness[other, index] > likeness[other, other] + 0.3
-        if row[other] > row[index] + 0.3 and (mutual or (row[other] > 0.9 and row[index] < 0.5)):
-            names = read[index].name, read[other].name
-            end = "and the other way round; they are swapped" if mutual else "pairs are mixed up"
-            raise UsageError(f"the degraded picture of {names[0]} shows the scene of {names[1]}, {end}")
-
-
-def _small(pixels: np.ndarray) -> np.ndarray:
-    """Return a picture as a vector of length one without its mean, so that products are correlations."""
-    small = cv2.resize(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), (24, 24), interpolation=cv2.INTER_AREA).astype(float)
-    small -= small.mean()
-    return small.ravel() / max(np.linalg.norm(small), 1e-9)
-
-
 def bench(run: Benchmark, progress: Callable[[float], None] = lambda done: None) -> Iterator[Record]:
     """Yield a record for the input and one for every method, picture by picture; records that were stored are not measured
     again.
@@ -213,8 +181,8 @@ def bench(run: Benchmark, progress: Callable[[float], None] = lambda done: None)
                     progress(len(records))
                 continue
             for case in cases:
-                top, left = _worst_part(case)
-                _keep_view(request.folder, case, "clean", case.clean[top:, left:])
+                top, left = worst_part(case)
+                keep_view(request.folder, case, "clean", case.clean[top:, left:])
                 for method in (None, *run.methods):
                     record, pixels = kept.get(_place(case, method, request.border)), None
                     wanted = due(min(case.clean.shape[:2]) - 2 * request.border, left_out)
@@ -228,7 +196,7 @@ def bench(run: Benchmark, progress: Callable[[float], None] = lambda done: None)
                         record, pixels = _measured(run, case, method, fresh)
                         if record.error is None:
                             sets.add(record.key, name, pixels, case.clean)
-                        _keep_view(request.folder, case, _file_of(method), pixels[top:, left:])
+                        keep_view(request.folder, case, _file_of(method), pixels[top:, left:])
                     if sample is run.samples[-1]:
                         record = _with_set(record, sets.of(record.key, len(run.samples)), bool(sets.names))
                     if pixels is not None:
@@ -359,41 +327,11 @@ def _measured(run: Benchmark, case: Case, method: Method | None, fresh: set[str]
     return replace(record, scores=scores, notes=doubts(result.pixels, case.clean, "the result")), result.pixels
 
 
-def _corner(degraded: np.ndarray) -> np.ndarray:
-    """Return a small part of a degraded picture, to warm up with; of one with holes it has one in any case."""
-    part = degraded[:64, :64].copy()
-    if part.shape[2] == 4:
-        part[part.shape[0] // 4 : -(part.shape[0] // 4) or None, part.shape[1] // 4 : -(part.shape[1] // 4) or None] = 0
-    return part
-
-
 def _check(result: Result, case: Case) -> None:
     if result.pixels.shape != case.clean.shape or result.pixels.dtype != np.uint8:
         sizes = [f"{pixels.shape[1]} x {pixels.shape[0]}" for pixels in (result.pixels, case.clean)]
         raise ValueError(f"the result is {sizes[0]}, the picture {sizes[1]}; nothing is resized")
 
 
-def _worst_part(case: Case) -> tuple[int, int]:
-    """Return the corner of the part of the picture, of the size of a view, where the input is farthest from the clean."""
-    error = (case.seen.astype(np.float32) - case.clean.astype(np.float32)) ** 2
-    height, width = (min(side, most) for side, most in zip(case.clean.shape, VIEW, strict=False))
-    totals = np.pad(error.sum(2).cumsum(0, np.float64).cumsum(1), ((1, 0), (1, 0)))
-    parts = totals[height:, width:] - totals[:-height, width:] - totals[height:, :-width] + totals[:-height, :-width]
-    top, left = np.unravel_index(parts.argmax(), parts.shape)
-    return int(top), int(left)
-
-
 def _file_of(method: Method | None) -> str:
     return "input" if method is None else method.identity
-
-
-def view_path(folder: Path, digest: str, name: str) -> Path:
-    """Return the file of a part of a picture: "clean", "input" or a method's identity, of a case's digest."""
-    return folder / "pictures" / digest / f"{name}.webp"
-
-
-def _keep_view(folder: Path | None, case: Case, name: str, pixels: np.ndarray) -> None:
-    if folder is not None:
-        part = Picture(np.ascontiguousarray(pixels[: VIEW[0], : VIEW[1]]), None, "WEBP")
-        data, _ = encode_picture(part, "WEBP", Coding(quality=80))
-        write_atomically(view_path(folder, case.digest, name), data, overwrite=True)

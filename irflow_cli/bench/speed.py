@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from irflow_cli.batch.plan import Files, plan
-from irflow_cli.batch.run import Batched, work_through
+from irflow_cli.batch.run import Batched, Operation, work_through
 from irflow_cli.bench.sets import MADE
 from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.prior import Prior
@@ -250,7 +250,8 @@ def folder_facts(restorer: Restorer, count: int = 8, side: int = 384, repeats: i
         def work() -> None:
             files = Files((str(folder),), Path(name, "out"), overwrite=True)
             batched = Batched(restorer.batch_size, restorer.restore_batch)
-            outcomes = work_through(plan(files), lambda job, *rest: restorer.restore(*rest), files, "speed", batched=batched)
+            operation = Operation(lambda job, *rest: restorer.restore(*rest), "speed", batched)
+            outcomes = work_through(plan(files), operation, files)
             wrong = [outcome.error for outcome in outcomes if outcome.error]
             if wrong:
                 raise DeviceError(str(wrong[0]))

@@ -16,7 +16,8 @@ from irflow_cli.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
     from irflow_cli.batch.plan import Files, Job
-    from irflow_cli.batch.run import Outcome, Progress
+    from irflow_cli.batch.run import Progress
+    from irflow_cli.batch.store import Outcome
 
 
 class Request(Protocol):

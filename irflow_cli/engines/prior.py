@@ -81,9 +81,7 @@ class Prior:
         schedule than the prior's own. Where memory runs out it begins again in windows half as large. Raises DeviceError when
         that does not help.
         """
-        schedule = chosen or self.schedule
-        velocity = velocity_of(self.net)
-        shape = observation.picture.shape
+        schedule, velocity, shape = chosen or self.schedule, velocity_of(self.net), observation.picture.shape
 
         def field(x: Tensor, t: Tensor) -> Tensor:
             with autocast(self.device, self.dtype):
@@ -93,8 +91,7 @@ class Prior:
                 work = lambda part: F.pad(velocity(part[:, :3], part[:, 3:]).float(), (0, 0, 0, 0, 0, 1))  # noqa: E731
                 return windowed(work, both, needed, *self.windows)[:, :3]
 
-        def noise() -> Tensor:
-            return unit_noise(shape, generators).to(self.device)
+        noise = lambda: unit_noise(shape, generators).to(self.device)  # noqa: E731
 
         def trajectory() -> Trajectory:
             times = make_times("uniform", schedule.steps, schedule.start, schedule.stop).float().to(self.device)

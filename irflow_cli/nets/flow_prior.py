@@ -45,19 +45,20 @@ class PriorUNet(Network):
     that have it, 0 the finest. size: side of the pictures it was trained on.
     """
 
-    def __init__(self, *, width: int, multipliers: tuple[int, ...], blocks: int, attention: tuple[int, ...], size: int) -> None:
+    def __init__(self, spec: PriorSpec) -> None:
         super().__init__()
+        width, multipliers, blocks = spec.width, spec.multipliers, spec.blocks
         self.width = width
         # Its group norms are a digit less exact with the channels last, and no quicker.
         deepest = 2 ** (len(multipliers) - 1)
-        self.contract = Contract("velocity", multiple=deepest, range=(-1.0, 1.0), size=size, channels_last=False)
+        self.contract = Contract("velocity", multiple=deepest, range=(-1.0, 1.0), size=spec.size, channels_last=False)
         widths, embedding = [width * multiplier for multiplier in multipliers], 4 * width
         self.time = nn.Sequential(nn.Linear(width, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
         self.entry = nn.Conv2d(3, width, 3, padding=1)
 
         def stage(level: int, sources: list[int]) -> nn.ModuleList:
             wide = widths[level]
-            looks = (SelfAttention(wide) if level in attention else nn.Identity() for _ in sources)
+            looks = (SelfAttention(wide) if level in spec.attention else nn.Identity() for _ in sources)
             return stage_of((NormedBlock(source, wide, embedding) for source in sources), looks)
 
         self.encoder, self.decoder = nn.ModuleList(), nn.ModuleList()

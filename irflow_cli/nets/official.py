@@ -45,9 +45,10 @@ class OfficialUNet(Network):
     pictures as OpenCV reads them, blue first: `order` is "bgr" or "rgb".
     """
 
-    def __init__(self, *, width: int, depth: int, order: str) -> None:
+    def __init__(self, spec: OfficialSpec) -> None:
         super().__init__()
-        self.width, self.order = width, order
+        width, depth = spec.width, spec.depth
+        self.width, self.order = width, spec.order
         self.contract = Contract("residual", multiple=2**depth)
         widths, embedding = [width * 2**level for level in range(depth + 1)], 4 * width
         steps = list(itertools.pairwise(widths))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any, overload
 
 from irflow_cli.nets.contract import Network, Spec
@@ -40,6 +39,5 @@ def build(spec: Spec) -> Network:
     import torch
 
     spec.check()
-    arguments = {key: value for key, value in asdict(spec).items() if key != "net"}
-    net = NETS[spec.net][1](**arguments)
+    net = NETS[spec.net][1](spec)
     return net.to(memory_format=torch.channels_last) if net.contract.channels_last else net  # type: ignore[call-overload]

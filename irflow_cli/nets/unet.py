@@ -69,29 +69,19 @@ class UNet(Network):
     Pictures of any height and width work: they are mirrored up to a multiple of `multiple` and cut back.
     """
 
-    def __init__(
-        self,
-        *,
-        channels: int,
-        widths: tuple[int, ...],
-        depths: tuple[int, ...],
-        unshuffle: int,
-        block: str,
-        condition: bool,
-        time_map: bool,
-        embedding: int,
-    ) -> None:
+    def __init__(self, spec: NetSpec) -> None:
         super().__init__()
-        self.unshuffle, self.condition, self.time_map = unshuffle, condition, time_map
+        widths, depths, embedding, unshuffle = spec.widths, spec.depths, spec.embedding, spec.unshuffle
+        self.unshuffle, self.condition, self.time_map = unshuffle, spec.condition, spec.time_map
         deepest = unshuffle * 2 ** (len(widths) - 1)
-        self.contract = Contract("residual", multiple=deepest, time_map=time_map, condition=condition)
-        make = BLOCKS[block]
+        self.contract = Contract("residual", multiple=deepest, time_map=spec.time_map, condition=spec.condition)
+        make = BLOCKS[spec.block]
 
         def stage(level: int) -> nn.ModuleList:
             return nn.ModuleList(make(widths[level], embedding) for _ in range(depths[level]))
 
-        cells = channels * unshuffle**2
-        inputs = cells * (2 if condition else 1) + (unshuffle**2 if time_map else 0)
+        cells = spec.channels * unshuffle**2
+        inputs = cells * (2 if spec.condition else 1) + (unshuffle**2 if spec.time_map else 0)
         self.time = TimeEmbedding(embedding)
         self.entry = nn.Conv2d(inputs, widths[0], 3, padding=1)
         self.exit = nn.Conv2d(widths[0], cells, 3, padding=1)

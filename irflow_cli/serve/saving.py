@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from irflow_cli.batch.plan import ENDINGS, SPELLINGS, Files, Job
-from irflow_cli.batch.run import recoded
+from irflow_cli.batch.store import recoded
 from irflow_cli.errors import UsageError
 from irflow_cli.images.decode import decode_picture
 from irflow_cli.images.encode import encode_picture

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import irflow_cli
 from irflow_cli.batch.plan import Files, Job, plan
-from irflow_cli.batch.run import Outcome, Progress, work_through
+from irflow_cli.batch.run import Operation, Progress, work_through
+from irflow_cli.batch.store import Outcome
 from irflow_cli.degradations import DEGRADATIONS
 from irflow_cli.engines.degrader import degrade_picture
 from irflow_cli.errors import UsageError
@@ -52,4 +53,4 @@ def degrade_files(
         return degrade_picture(picture, request.kind, request.level, request.seed), ()
 
     identity = f"{request.kind} {request.level} {request.seed} {irflow_cli.__version__}"
-    return work_through(jobs, work, request.files, identity, progress=progress, stop=stop)
+    return work_through(jobs, Operation(work, identity), request.files, progress=progress, stop=stop)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import irflow_cli
 from irflow_cli.batch.plan import STREAM, Files, Job, plan
-from irflow_cli.batch.run import Outcome, Progress, recoded, work_through
+from irflow_cli.batch.run import Operation, Progress, work_through
+from irflow_cli.batch.store import Outcome, recoded
 from irflow_cli.engines.inpainter import Inpainter
 from irflow_cli.engines.settings import SamplerSettings
 from irflow_cli.errors import UsageError
@@ -74,5 +75,6 @@ def inpaint_files(
 
     prior = inpainter.prior
     identity = f"inpaint {masks} {prior.settings} {prior.checkpoint.card.to_json()} {irflow_cli.__version__}"
-    done = work_through(jobs, work, request.files, identity, opaque=request.masks.from_alpha, progress=progress, stop=stop)
+    operation = Operation(work, identity, opaque=request.masks.from_alpha)
+    done = work_through(jobs, operation, request.files, progress=progress, stop=stop)
     return itertools.chain(lost, done)

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import irflow_cli
 from irflow_cli.batch.plan import Files, Job, plan
-from irflow_cli.batch.run import Batched, Outcome, Progress, work_through
+from irflow_cli.batch.run import Batched, Operation, Progress, work_through
+from irflow_cli.batch.store import Outcome
 from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.images.picture import Picture
@@ -39,4 +40,4 @@ def restore_files(
         return restorer.restore(picture, progress)
 
     batched = Batched(restorer.batch_size, restorer.restore_batch)
-    return work_through(jobs, work, request.files, identity, batched=batched, progress=progress, stop=stop)
+    return work_through(jobs, Operation(work, identity, batched), request.files, progress=progress, stop=stop)

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import irflow_cli
 from irflow_cli.batch.plan import Files, Job, plan
-from irflow_cli.batch.run import Outcome, Progress, work_through
+from irflow_cli.batch.run import Operation, Progress, work_through
+from irflow_cli.batch.store import Outcome
 from irflow_cli.engines.settings import OPERATOR, SCALE, SamplerSettings
 from irflow_cli.engines.upscaler import Upscaler, check
 from irflow_cli.images.picture import Picture
@@ -44,4 +45,4 @@ def upscale_files(
 
     digest = upscaler.prior.checkpoint.card.to_json()
     identity = f"upscale {request.scale} {request.operator} {request.sampling} {digest} {irflow_cli.__version__}"
-    return work_through(jobs, work, request.files, identity, progress=progress, stop=stop)
+    return work_through(jobs, Operation(work, identity), request.files, progress=progress, stop=stop)

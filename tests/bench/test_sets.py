@@ -10,7 +10,7 @@ import torch
 from drawn import scene
 from PIL import Image
 
-from irflow_cli.bench.run import check_pairs
+from irflow_cli.bench.pairs import check_pairs
 from irflow_cli.bench.sets import cases_of, find_samples, parse_degrade, unit
 from irflow_cli.bench.unseen import UNSEEN
 from irflow_cli.degradations import DEGRADATIONS

@@ -22,7 +22,7 @@ import torch
 from drawn import scene
 from PIL import Image
 
-from irflow_cli.batch import run as batch
+from irflow_cli.batch import store as batch
 from irflow_cli.batch.journal import NAME
 from irflow_cli.engines.restorer import Restorer
 from irflow_cli.images.decode import read_picture
