@@ -1,83 +1,215 @@
-"""The public Python API: pictures as Pillow images or numpy arrays, in and out."""
+"""The public Python API: pictures as Pillow images or numpy arrays, in and out, and no files but those of checkpoints.
+
+`Restorer`, `Inpainter` and `Upscaler` load a network once and are called on many pictures; `restore`, `inpaint` and `upscale`
+do that for a single one. Everything here raises UsageError for pictures and settings that make no sense, ImageError for what
+cannot be worked on, CheckpointError and DeviceError, each of which names its setting as `error.field`.
+
+A picture is a Pillow image (L, LA, RGB, RGBA or I;16; 1, P, CMYK and YCbCr come back as one of those) or an array (H, W),
+(H, W, 2), (H, W, 3) or (H, W, 4) of uint8, uint16, or finite float with white at 1. It is not modified. Alpha, the last of two
+or four channels, is carried through. Results are of the same type and depth.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from PIL import Image
 
+from irflow_cli.engines import inpainter, restorer, upscaler
+from irflow_cli.engines.arrays import AnyPicture, finite, mask_values, opened
 from irflow_cli.engines.holes import check_spread, spread_hole
-from irflow_cli.engines.inpainter import Inpainter
-from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import OPERATOR, SCALE, RestoreSettings, SamplerSettings
-from irflow_cli.engines.upscaler import Upscaler
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture, top_of
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 
-__all__ = ["inpaint", "load_checkpoint", "restore", "upscale"]
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
-AnyPicture = TypeVar("AnyPicture", Image.Image, np.ndarray)
-MODES = {mode: mode for mode in ("L", "LA", "RGB", "RGBA", "I;16")}  # of Pillow, and what each is worked on as
-MODES |= {"1": "L", "P": "RGB", "PA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB"}
+__all__ = ["Inpainter", "Restorer", "Upscaler", "inpaint", "load_checkpoint", "restore", "upscale"]
+
+AnyCheckpoint = Checkpoint | str | Path | None  # loaded, or a name, or a file's path; None: the one that ships
 
 
-def restore(picture: AnyPicture, task: str, *, checkpoint: Checkpoint | str | None = None, **settings: Any) -> AnyPicture:
-    """Return the restored picture, of the same type, size and depth; the input is not modified.
+class RestoreOptions(TypedDict, total=False):
+    """How to restore: fields of `engines.settings.RestoreSettings`, which says what they mean and their defaults."""
 
-    picture: a Pillow image (L, LA, RGB, RGBA or I;16; 1, P, CMYK and YCbCr come back as one of those) or an array (H, W),
-    (H, W, 2), (H, W, 3) or (H, W, 4) of uint8, uint16, or finite float with white at 1. Alpha, the last of two or four
-    channels, is carried through. task: derain, denoise or deraindrop. checkpoint: what `load_checkpoint` returned, or a name
-    or path. settings: the fields of `RestoreSettings` (steps, sigma, tile, ...).
-    Raises UsageError for pictures and settings that make no sense, ImageError for what cannot be worked on,
-    CheckpointError, DeviceError.
+    steps: int | None
+    grid: str | None
+    sampler: str | None
+    sigma: float | None
+    strength: float
+    source_noise: float
+    ensemble: bool
+    tile: int | None
+    overlap: int
+    device: str
+    precision: str
+    seed: int
+    method: str
+    batch: int | None
+
+
+class SamplerOptions(TypedDict, total=False):
+    """How to sample: fields of `engines.settings.SamplerSettings`, which says what they mean and their defaults."""
+
+    preset: str | None
+    sampler: str | None
+    steps: int | None
+    corrections: int | None
+    start: float | None
+    stop: float | None
+    device: str
+    precision: str
+    seed: int
+
+
+class Restorer:
+    """A network for a task, loaded once: derain, denoise or deraindrop.
+
+    >>> derain = Restorer("derain", steps=2)
+    >>> derain(np.zeros((4, 6, 3), np.uint8)).shape
+    (4, 6, 3)
+    >>> [one.shape for one in derain.batch([np.zeros((4, 6), np.uint8), np.zeros((8, 8, 4), np.uint16)])]
+    [(4, 6), (8, 8, 4)]
+    """
+
+    def __init__(self, task: str, *, checkpoint: AnyCheckpoint = None, **options: Unpack[RestoreOptions]) -> None:
+        loaded, name = _given(checkpoint)
+        self.engine = restorer.Restorer(RestoreSettings(task=task, checkpoint=name, **options), loaded)
+        self.notes: tuple[str, ...] = ()
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The network with its card; other objects can be given it, so that it is loaded once."""
+        return self.engine.checkpoint
+
+    def __call__(self, picture: AnyPicture) -> AnyPicture:
+        """Return the restored picture. `notes` is then what is worth knowing of it, such as the noise that was found."""
+        own, back = opened(picture)
+        done, self.notes = self.engine.restore(finite(own))
+        return back(done)
+
+    def batch(self, pictures: Sequence[AnyPicture]) -> list[AnyPicture]:
+        """Return the restored pictures, in order. Those of one size and type share calls of the network: as many as fill a tile
+        or, with the option `batch`, as that says; on a CPU one by one unless it says otherwise. `notes` are those of all."""
+        own = [opened(picture) for picture in pictures]
+        kinds: dict[tuple[object, ...], list[int]] = {}
+        for index, (picture, _) in enumerate(own):
+            kinds.setdefault((picture.pixels.shape, picture.pixels.dtype), []).append(index)
+        done: dict[int, Picture] = {}
+        notes: dict[int, tuple[str, ...]] = {}
+        for members in kinds.values():
+            most = self.engine.batch_size(own[members[0]][0])
+            for start in range(0, len(members), most):
+                group = members[start : start + most]
+                together = self.engine.restore_batch([finite(own[index][0]) for index in group])
+                for index, (picture, said) in zip(group, together, strict=True):
+                    done[index], notes[index] = picture, said
+        self.notes = tuple(note for index in sorted(notes) for note in notes[index])
+        return [back(done[index]) for index, (_, back) in enumerate(own)]
+
+
+class Inpainter:
+    """A prior, loaded once, that fills holes; all other pixels are the picture's own, bit for bit.
+
+    >>> fill = Inpainter(preset="fast")
+    >>> fill(np.zeros((40, 40), np.uint8), np.eye(40, dtype=bool)).shape
+    (40, 40)
+    """
+
+    def __init__(self, *, checkpoint: AnyCheckpoint = None, **options: Unpack[SamplerOptions]) -> None:
+        loaded, name = _given(checkpoint)
+        self.engine = inpainter.Inpainter(SamplerSettings(checkpoint=name, **options), loaded)
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The network with its card; other objects can be given it, so that it is loaded once."""
+        return self.engine.prior.checkpoint
+
+    def __call__(
+        self,
+        picture: AnyPicture,
+        mask: Image.Image | np.ndarray,
+        *,
+        dilate: int = 0,
+        feather: int = 0,
+        seed: int | None = None,
+    ) -> AnyPicture:
+        """Return the picture with its missing pixels filled; they may be anything, nan too.
+
+        mask: (H, W), above half of white, or True, where the picture is missing; as a Pillow image it may have channels, all
+        of them equal. dilate: pixels by which the hole grows. feather: pixels around it over which the filling fades into the
+        picture. seed: of this call, None for the option's.
+        """
+        values = mask_values(mask)
+        inside = values if values.dtype == bool else values > top_of(values.dtype) / 2
+        if not inside.any():
+            raise UsageError("the mask is empty; what is missing is True, or above half of white")
+        check_spread(dilate, feather)
+        own, back = opened(picture)
+        if own.pixels.shape[:2] != inside.shape:
+            raise UsageError(f"the mask is {inside.shape}, the picture {own.pixels.shape[:2]} (rows, columns)")
+        hole = spread_hole(inside, dilate, feather)
+        known = ~inside if hole.weight is None else hole.weight < 1
+        seed = self.engine.prior.settings.seed if seed is None else seed
+        return back(self.engine.fill(finite(own, known), hole, seed))
+
+
+class Upscaler:
+    """A prior, loaded once, that enlarges pictures `scale` (2, 3 or 4) times as high and wide.
+
+    operator: how they were made smaller: "area", each pixel a mean, as files are, or "grid", every n-th pixel. Made smaller
+    again the same way, a result is the picture, to within one of 255 grey levels.
+    """
+
+    def __init__(
+        self,
+        scale: int = SCALE,
+        *,
+        operator: str = OPERATOR,
+        checkpoint: AnyCheckpoint = None,
+        **options: Unpack[SamplerOptions],
+    ) -> None:
+        loaded, name = _given(checkpoint)
+        self.engine = upscaler.Upscaler(SamplerSettings(checkpoint=name, **options), scale, operator, loaded)
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """The network with its card; other objects can be given it, so that it is loaded once."""
+        return self.engine.prior.checkpoint
+
+    def __call__(self, picture: AnyPicture) -> AnyPicture:
+        """Return the picture enlarged; alpha is enlarged by bicubic interpolation."""
+        own, back = opened(picture)
+        return back(self.engine.enlarge(finite(own)))
+
+
+def restore(
+    picture: AnyPicture, task: str, *, checkpoint: AnyCheckpoint = None, **options: Unpack[RestoreOptions]
+) -> AnyPicture:
+    """Return one picture restored; see `Restorer`.
 
     >>> restore(np.zeros((4, 6, 3), np.uint8), "derain").shape
     (4, 6, 3)
     """
-    loaded, name = _given(checkpoint)
-    restorer = Restorer(RestoreSettings(task=task, checkpoint=name, **settings), loaded)
-    return _worked(picture, lambda whole: restorer.restore(_finite(whole))[0])
+    return Restorer(task, checkpoint=checkpoint, **options)(picture)
 
 
 def inpaint(
     picture: AnyPicture,
     mask: Image.Image | np.ndarray,
     *,
-    checkpoint: Checkpoint | str | None = None,
+    checkpoint: AnyCheckpoint = None,
     dilate: int = 0,
     feather: int = 0,
-    **settings: Any,
+    **options: Unpack[SamplerOptions],
 ) -> AnyPicture:
-    """Return the picture with its missing pixels filled, of the same type, size and depth; all others are its own.
-
-    picture: as for `restore`; missing pixels may be anything, nan too. mask: (H, W), above half of white, or True, where the
-    picture is missing; as a Pillow image it may have channels, all of them equal. dilate, feather: pixels by which
-    the hole grows, and over which its edge fades.
-    settings: the fields of `WalkSettings` (preset, steps, seed, ...). Raises UsageError, ImageError, CheckpointError,
-    DeviceError.
-    """
-    loaded, name = _given(checkpoint)
-    inpainter = Inpainter(SamplerSettings(checkpoint=name, **settings), loaded)
-    values = _mask_values(mask) if isinstance(mask, Image.Image) else np.asarray(mask)
-    if values.ndim != 2 or (values.dtype != bool and values.dtype not in (np.uint8, np.uint16) and values.dtype.kind != "f"):
-        raise UsageError(f"expected a mask (H, W) of bool, uint8, uint16 or float, got {values.dtype} {values.shape}")
-    inside = values if values.dtype == bool else values > top_of(values.dtype) / 2
-    if not inside.any():
-        raise UsageError("the mask is empty; what is missing is True, or above half of white")
-    check_spread(dilate, feather)
-
-    def fill(whole: Picture) -> Picture:
-        if whole.pixels.shape[:2] != inside.shape:
-            raise UsageError(f"the mask is {inside.shape}, the picture {whole.pixels.shape[:2]} (rows, columns)")
-        hole = spread_hole(inside, dilate, feather)
-        return inpainter.fill(
-            _finite(whole, ~inside if hole.weight is None else hole.weight < 1), hole, inpainter.prior.settings.seed
-        )
-
-    return _worked(picture, fill)
+    """Return one picture with its missing pixels filled; see `Inpainter`."""
+    return Inpainter(checkpoint=checkpoint, **options)(picture, mask, dilate=dilate, feather=feather)
 
 
 def upscale(
@@ -85,70 +217,15 @@ def upscale(
     scale: int = SCALE,
     *,
     operator: str = OPERATOR,
-    checkpoint: Checkpoint | str | None = None,
-    **settings: Any,
+    checkpoint: AnyCheckpoint = None,
+    **options: Unpack[SamplerOptions],
 ) -> AnyPicture:
-    """Return the picture `scale` times as high and wide, of the same type and depth.
-
-    picture: as for `restore`. operator: how it was made smaller, "area" or "grid". settings: the fields of `WalkSettings`.
-    Raises UsageError, ImageError, CheckpointError, DeviceError.
-    """
-    loaded, name = _given(checkpoint)
-    upscaler = Upscaler(SamplerSettings(checkpoint=name, **settings), scale, operator, loaded)
-    return _worked(picture, lambda whole: upscaler.enlarge(_finite(whole)))
+    """Return one picture enlarged; see `Upscaler`."""
+    return Upscaler(scale, operator=operator, checkpoint=checkpoint, **options)(picture)
 
 
-def _given(checkpoint: Checkpoint | str | None) -> tuple[Checkpoint | None, str | None]:
+def _given(checkpoint: AnyCheckpoint) -> tuple[Checkpoint | None, str | None]:
     """Return the checkpoint that is loaded already, if it is, and its name."""
-    loaded = checkpoint if isinstance(checkpoint, Checkpoint) else None
-    return loaded, str(loaded.path) if loaded else checkpoint  # type: ignore[return-value]
-
-
-def _mask_values(mask: Image.Image) -> np.ndarray:
-    """Return the one channel (H, W) of a mask. Raises UsageError when it has colours, or is transparent."""
-    if mask.mode == "L" or mask.mode.startswith("I;16"):  # whose pixels `convert` would cut off at 255
-        return np.asarray(mask)
-    if mask.mode not in MODES:
-        raise UsageError(f"masks of mode {mask.mode} are not supported; use one of {', '.join(MODES)}, or an array")
-    red, green, blue, alpha = np.moveaxis(np.asarray(mask.convert("RGBA")), 2, 0)
-    if (alpha < 255).any() or (red != green).any() or (red != blue).any():
-        raise UsageError("the mask is coloured or partly transparent; make it black and white")
-    return red
-
-
-def _worked(picture: AnyPicture, work: Callable[[Picture], Picture]) -> AnyPicture:
-    """Return what `work` makes of a picture, in the picture's own type."""
-    if isinstance(picture, Image.Image):
-        mode = "RGBA" if picture.mode == "P" and "transparency" in picture.info else MODES.get(picture.mode)
-        if mode is None:
-            raise UsageError(f"pixels of mode {picture.mode} are not supported; use one of {', '.join(MODES)}, or an array")
-        image = picture if mode == picture.mode else picture.convert(mode)
-        return Image.fromarray(_array_worked(np.array(image), work))
-    if not isinstance(picture, np.ndarray):
-        raise UsageError(f"expected a Pillow image or a numpy array, got {type(picture).__name__}")
-    if picture.dtype.kind == "f":
-        single = picture.astype(np.float32)
-        done = _array_worked(single.copy(), work)
-        back = done.astype(picture.dtype)
-        return np.where(done == single, picture, back) if done.shape == picture.shape else back  # what was left alone is exact
-    if picture.dtype not in (np.uint8, np.uint16):
-        raise UsageError(f"expected uint8, uint16 or float pixels, got {picture.dtype}")
-    return _array_worked(picture.copy(), work)
-
-
-def _finite(picture: Picture, where: np.ndarray | None = None) -> Picture:
-    """Return the picture. Raises UsageError where it holds no numbers; where: the pixels (H, W), bool, that count."""
-    pixels = picture.pixels if where is None else picture.pixels[where]
-    if not np.isfinite(pixels).all():
-        raise UsageError("the picture holds nan or infinity; give numbers, or fill those pixels with irflow_cli.inpaint first")
-    return picture
-
-
-def _array_worked(pixels: np.ndarray, work: Callable[[Picture], Picture]) -> np.ndarray:
-    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (2, 3, 4)) or 0 in pixels.shape:
-        raise UsageError(f"expected pixels (H, W), (H, W, 3) or (H, W, 4), got {pixels.shape}")
-    if pixels.ndim == 2 or pixels.shape[2] == 3:
-        return work(Picture(pixels, None, "PNG")).pixels
-    colour = pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
-    done = work(Picture(np.ascontiguousarray(colour), np.ascontiguousarray(pixels[..., -1]), "PNG"))
-    return np.dstack([done.pixels, done.alpha])  # type: ignore[list-item]
+    if isinstance(checkpoint, Checkpoint):
+        return checkpoint, str(checkpoint.path)
+    return None, None if checkpoint is None else str(checkpoint)

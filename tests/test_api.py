@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import fields, replace
+from pathlib import Path
+
 import numpy as np
 import pytest
-from drawn import scene
+from drawn import TINY, lively, scene
 from PIL import Image
 
 import irflow_cli
+from irflow_cli import api
+from irflow_cli.engines.settings import RestoreSettings, SamplerSettings
 from irflow_cli.errors import UsageError
+from irflow_cli.runtime.checkpoints import Card, Checkpoint
 
 RNG = np.random.default_rng(0)
 
@@ -171,3 +177,70 @@ def test_the_prior_takes_noise_out_of_grey_pictures_as_out_of_others() -> None:
     noisy = (grey[..., 0] + noise[..., 0]).clip(0, 255).round().astype(np.uint8)
     one = left(irflow_cli.restore(noisy, "denoise", method="prior", sigma=25).astype(float))
     assert one < 0.3 * left(noisy.astype(float))
+
+
+def test_an_object_is_loaded_once_and_called_on_many(tiny_checkpoint) -> None:
+    derain = irflow_cli.Restorer("derain", checkpoint=tiny_checkpoint("derain"), steps=1)
+    fill = irflow_cli.Inpainter(checkpoint=tiny_checkpoint("prior"), steps=1, seed=3)
+    enlarge = irflow_cli.Upscaler(3, checkpoint=fill.checkpoint)
+    mask = np.zeros((20, 24), bool)
+    mask[4:9, 5:11] = True
+    for seed in (0, 1):
+        picture = scene(20, 24, seed)
+        one = irflow_cli.restore(picture, "derain", checkpoint=derain.checkpoint, steps=1)
+        assert np.array_equal(derain(picture), one)
+        filled = irflow_cli.inpaint(picture, mask, checkpoint=fill.checkpoint, steps=1, seed=3)
+        assert np.array_equal(fill(picture, mask), filled)
+        assert np.array_equal(enlarge(picture), irflow_cli.upscale(picture, 3, checkpoint=fill.checkpoint))
+    other = [
+        irflow_cli.Inpainter(checkpoint=fill.checkpoint, preset="best", seed=1)(picture, mask, seed=s) for s in (1, None, 2)
+    ]
+    assert np.array_equal(other[0], other[1])
+    assert not np.array_equal(other[0], other[2])
+
+
+def test_a_batch_is_its_pictures_and_shares_calls(tiny_checkpoint, monkeypatch) -> None:
+    denoise = irflow_cli.Restorer("denoise", checkpoint=tiny_checkpoint("denoise"), batch=2)
+    pictures = [scene(16, 20, 0), scene(16, 20, 1)[..., 0], scene(16, 20, 2), Image.fromarray(scene(16, 20, 3)), scene(9, 9, 4)]
+    alone = [np.asarray(denoise(picture)) for picture in pictures]
+    noted = denoise.notes
+    calls = []
+    together = denoise.engine.restore_batch
+    monkeypatch.setattr(denoise.engine, "restore_batch", lambda group: calls.append(len(group)) or together(group))
+    batch = denoise.batch(pictures)
+    assert sorted(calls) == [1, 1, 1, 2]
+    assert [type(one) for one in batch] == [type(picture) for picture in pictures]
+    assert all(np.abs(np.asarray(one).astype(int) - other).max() <= 1 for one, other in zip(batch, alone, strict=True))
+    assert len(denoise.notes) == len(pictures) * len(noted)
+    assert denoise.batch([]) == []
+    with pytest.raises(UsageError, match="expected pixels"):
+        denoise.batch([np.zeros((3, 3, 7), np.uint8)])
+
+
+def test_options_are_the_fields_of_the_settings() -> None:
+    for options, record in ((api.RestoreOptions, RestoreSettings), (api.SamplerOptions, SamplerSettings)):
+        known = {field.name: field.type for field in fields(record) if field.name not in ("task", "checkpoint")}
+        assert {name: kind.__forward_arg__ for name, kind in options.__annotations__.items()} == known
+
+
+def test_engines_work_without_any_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise AssertionError("a file was opened")
+
+    nets = {task: lively(replace(TINY, time_map=task == "prior")) for task in ("derain", "prior")}
+    made = {
+        task: Checkpoint(net.eval(), Card(task, replace(TINY, time_map=task == "prior")), Path("none"))
+        for task, net in nets.items()
+    }
+    monkeypatch.setattr("builtins.open", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    picture, mask = scene(18, 22), np.eye(18, 22, dtype=bool)
+    assert irflow_cli.Restorer("derain", checkpoint=made["derain"], tile=64)(picture).shape == (18, 22, 3)
+    assert irflow_cli.Inpainter(checkpoint=made["prior"])(picture, mask).shape == (18, 22, 3)
+    assert irflow_cli.Upscaler(2, checkpoint=made["prior"])(picture).shape == (36, 44, 3)
+
+
+def test_the_package_is_typed_for_others() -> None:
+    assert (Path(irflow_cli.__file__).parent / "py.typed").is_file()
+    assert "Any" not in vars(api)

@@ -1,0 +1,84 @@
+"""Pillow images and numpy arrays as pictures, and back in the type that they came in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+
+from irflow_cli.errors import UsageError
+from irflow_cli.images.picture import Picture
+
+AnyPicture = TypeVar("AnyPicture", Image.Image, np.ndarray)
+MODES = {mode: mode for mode in ("L", "LA", "RGB", "RGBA", "I;16")}  # of Pillow, and what each is worked on as
+MODES |= {"1": "L", "P": "RGB", "PA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB"}
+
+
+def opened(picture: AnyPicture) -> tuple[Picture, Callable[[Picture], AnyPicture]]:
+    """Return a picture's pixels, copied, and the function that returns a result in the type and depth it came in.
+
+    Raises UsageError for modes, types and shapes that are not worked on.
+    """
+    if isinstance(picture, Image.Image):
+        mode = "RGBA" if picture.mode == "P" and "transparency" in picture.info else MODES.get(picture.mode)
+        if mode is None:
+            raise UsageError(f"pixels of mode {picture.mode} are not supported; use one of {', '.join(MODES)}, or an array")
+        image = picture if mode == picture.mode else picture.convert(mode)
+        return _split(np.array(image)), lambda done: Image.fromarray(_joined(done))
+    if not isinstance(picture, np.ndarray):
+        raise UsageError(f"expected a Pillow image or a numpy array, got {type(picture).__name__}")
+    if picture.dtype.kind == "f":
+        single = picture.astype(np.float32)
+        return _split(single.copy()), lambda done: _as_before(picture, single, _joined(done))
+    if picture.dtype not in (np.uint8, np.uint16):
+        raise UsageError(f"expected uint8, uint16 or float pixels, got {picture.dtype}")
+    return _split(picture.copy()), _joined
+
+
+def mask_values(mask: Image.Image | np.ndarray) -> np.ndarray:
+    """Return a mask (H, W) of bool, uint8, uint16 or float. Raises UsageError for others, colours and transparency."""
+    values = _one_channel(mask) if isinstance(mask, Image.Image) else np.asarray(mask)
+    if values.ndim != 2 or (values.dtype != bool and values.dtype not in (np.uint8, np.uint16) and values.dtype.kind != "f"):
+        raise UsageError(f"expected a mask (H, W) of bool, uint8, uint16 or float, got {values.dtype} {values.shape}")
+    return values
+
+
+def finite(picture: Picture, where: np.ndarray | None = None) -> Picture:
+    """Return the picture. Raises UsageError where it holds no numbers; where: the pixels (H, W), bool, that count."""
+    pixels = picture.pixels if where is None else picture.pixels[where]
+    if not np.isfinite(pixels).all():
+        raise UsageError("the picture holds nan or infinity; give numbers, or fill those pixels with irflow_cli.inpaint first")
+    return picture
+
+
+def _one_channel(mask: Image.Image) -> np.ndarray:
+    if mask.mode == "L" or mask.mode.startswith("I;16"):  # whose pixels `convert` would cut off at 255
+        return np.asarray(mask)
+    if mask.mode not in MODES:
+        raise UsageError(f"masks of mode {mask.mode} are not supported; use one of {', '.join(MODES)}, or an array")
+    red, green, blue, alpha = np.moveaxis(np.asarray(mask.convert("RGBA")), 2, 0)
+    if (alpha < 255).any() or (red != green).any() or (red != blue).any():
+        raise UsageError("the mask is coloured or partly transparent; make it black and white")
+    return red
+
+
+def _split(pixels: np.ndarray) -> Picture:
+    """Return pixels (H, W), (H, W, 3), or with transparency (H, W, 2) or (H, W, 4), as a picture."""
+    if pixels.ndim not in (2, 3) or (pixels.ndim == 3 and pixels.shape[2] not in (2, 3, 4)) or 0 in pixels.shape:
+        raise UsageError(f"expected pixels (H, W), (H, W, 3) or (H, W, 4), got {pixels.shape}")
+    if pixels.ndim == 2 or pixels.shape[2] == 3:
+        return Picture(pixels, None, "PNG")
+    colour = pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
+    return Picture(np.ascontiguousarray(colour), np.ascontiguousarray(pixels[..., -1]), "PNG")
+
+
+def _joined(picture: Picture) -> np.ndarray:
+    return picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
+
+
+def _as_before(picture: np.ndarray, single: np.ndarray, done: np.ndarray) -> np.ndarray:
+    """Return a result in the picture's own float type; what was left alone is exact."""
+    back = done.astype(picture.dtype)
+    return np.where(done == single, picture, back) if done.shape == picture.shape else back
