@@ -24,12 +24,12 @@ import torch
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
-from irflow_cli.bench.environment import processor
 from irflow_cli.bench.speed import folder_facts, measured_command, timed, whole_command
 from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.engines.tiling import TILES
 from irflow_cli.nets import SIZES, build
+from irflow_cli.runtime.device import processor
 from irflow_cli.runtime.heap import keep_freed
 from irflow_cli.training.dataset import load_corpus, load_rain_layers
 from irflow_cli.training.options import TrainRequest

@@ -21,6 +21,13 @@ def _two_threads() -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
 
 
+@pytest.fixture(autouse=True)
+def _plain_engine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute networks by torch in float32, unless a test says otherwise: the same bits on every machine, and nothing timed."""
+    monkeypatch.setenv("IRFLOW_ENGINE", "torch")
+    monkeypatch.setenv("IRFLOW_PRECISION", "fp32")
+
+
 COUNTS: dict[str, int] = {}
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 
 import torch
 
 import irflow_cli
 from irflow_cli.engines.settings import RestoreSettings
-from irflow_cli.runtime.device import choose_device, choose_precision
+from irflow_cli.runtime.device import choose_device, choose_precision, precision_name, processor
 
 # Packages whose code is measured.
 PACKAGES = (
@@ -37,7 +35,7 @@ def environment(settings: RestoreSettings) -> dict[str, str]:
         "packages": ", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name))),
         "system": f"{platform.system()} {platform.machine()}",
         "processor": processor(),
-        "device, precision": f"{device}, {str(choose_precision(settings.precision, device)).removeprefix('torch.')}",
+        "device, precision": f"{device}, {computing(settings, device)}",
         "threads": str(torch.get_num_threads()),
     }
 
@@ -49,11 +47,8 @@ def _version(name: str) -> str | None:
         return None
 
 
-def processor() -> str:
-    """Return the name of the processor, as far as the system tells."""
-    try:
-        lines: Iterable[str] = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = ()
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or "unknown"
+def computing(settings: RestoreSettings, device: torch.device) -> str:
+    """Return the precision, as asked for, and the engine where it may be another than torch."""
+    if device.type == "cpu":
+        return settings.precision if settings.engine == "torch" else f"{settings.precision} of {settings.engine}"
+    return precision_name(choose_precision(settings.precision, device))

@@ -16,6 +16,7 @@ import torch
 
 from irflow_cli.bench.request import Sweep
 from irflow_cli.bench.sets import Corruption
+from irflow_cli.engines.backends import Engine
 from irflow_cli.engines.holes import Hole
 from irflow_cli.engines.inpainter import Inpainter
 from irflow_cli.engines.prior import Prior
@@ -28,7 +29,7 @@ from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 
 REVISION = 2  # raised when the same settings lead to other pixels, so that no record of old is taken for one of today
-LATER: dict[str, object] = {"method": "flow", "batch": None, "stop": None}
+LATER: dict[str, object] = {"method": "flow", "batch": None, "stop": None, "engine": "torch"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,9 @@ def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -
         chosen = replace(settings, steps=steps, grid=grid, strength=strength, source_noise=source_noise)
         restorer = Restorer(chosen, checkpoint)
         checkpoint = restorer.checkpoint
-        determining = _settings_of(replace(chosen, checkpoint=None, device=str(restorer.device)))
+        determining = _settings_of(
+            replace(chosen, checkpoint=None, device=str(restorer.device), **computed_by(restorer.engine))
+        )
         parts = {
             str(settings.sampler): settings.sampler is not None,
             f"{grid} grid": grid is not None,
@@ -90,6 +93,13 @@ def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -
     return found
 
 
+def computed_by(engine: Engine) -> dict[str, str]:
+    """Return the engine and the precision that are used, as settings. Those of torch in float32 are spelled as in records from
+    before there were others."""
+    plain = (engine.name, engine.precision) == ("torch", "fp32")
+    return {"engine": engine.name, "precision": "auto" if plain else engine.precision}
+
+
 def _settings_of(settings: RestoreSettings | SamplerSettings | Schedule) -> dict[str, object]:
     """Return all settings that determine results. Entries of LATER are left out where they say nothing, so that records stored
     before they were thought of still count."""
@@ -108,7 +118,11 @@ def prior_methods(
     found = []
     for preset in presets:
         chosen = replace(
-            parse_preset(preset), device=settings.device, precision=settings.precision, checkpoint=settings.checkpoint
+            parse_preset(preset),
+            device=settings.device,
+            engine=settings.engine,
+            precision=settings.precision,
+            checkpoint=settings.checkpoint,
         )
         if settings.task == "inpaint":
             inpainter = Inpainter(chosen)
@@ -116,7 +130,7 @@ def prior_methods(
         else:
             upscaler = Upscaler(chosen, int(corruptions[0].severity), corruptions[0].name.partition(":")[0])
             prior, work = upscaler.prior, partial(_enlarged, upscaler)
-        determining = _settings_of(replace(chosen, checkpoint=None, device=str(prior.device)))
+        determining = _settings_of(replace(chosen, checkpoint=None, device=str(prior.device), **computed_by(prior.engine)))
         found.append(
             Method(
                 name=name,

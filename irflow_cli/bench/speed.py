@@ -75,8 +75,10 @@ def _fact(name: str, values: list[float], unit: str) -> Fact:
 
 
 class Subject(NamedTuple):
-    """What is timed: a network, called with a picture (B, 3, H, W) and times (B,), and where it runs."""
+    """What is timed: an engine, or what calls it, with a picture (B, 3, H, W) and times (B,); the network it computes, in which
+    operations are counted; and where it runs, in which arithmetic."""
 
+    call: Callable[[Tensor, Tensor], Tensor]
     net: Callable[[Tensor, Tensor], Tensor]
     device: torch.device
     dtype: torch.dtype
@@ -92,12 +94,14 @@ def measure_speed(settings: RestoreSettings, sizes: tuple[float, ...]) -> Iterat
         raise UsageError(f"`speed` is a list of megapixels above 0 and up to 1000, got {', '.join(f'{v:g}' for v in sizes)}")
     restorer = None
     if settings.task in MADE:
-        sampling = SamplerSettings(device=settings.device, precision=settings.precision, checkpoint=settings.checkpoint)
+        sampling = SamplerSettings(
+            device=settings.device, engine=settings.engine, precision=settings.precision, checkpoint=settings.checkpoint
+        )
         prior = Prior(sampling, "pixels" if settings.task == "inpaint" else "means")
-        subject = Subject(velocity_of(prior.net), prior.device, prior.dtype)
+        subject = Subject(velocity_of(prior.engine), prior.net, prior.device, prior.engine.dtype)
     else:
         restorer = Restorer(settings)
-        subject = Subject(restorer.net, restorer.device, restorer.dtype)
+        subject = Subject(restorer.engine, restorer.net, restorer.device, restorer.engine.dtype)
     yield _fact("threads", [float(torch.get_num_threads())], f"on {subject.device}")
     yield from network_facts(subject, TILES)
     yield from batch_facts(subject)
@@ -129,8 +133,9 @@ def network_facts(subject: Subject, tiles: tuple[int, ...]) -> Iterator[Fact]:
     yield roof
     for side in tiles:
         picture, call = _call(subject, 1, side)
+        inputs = torch.rand(1, 3, side, side, device=subject.device), torch.zeros(1, device=subject.device)
         with FlopCounterMode(display=False) as counter:
-            call()
+            subject.net(*inputs)
         work = counter.get_total_flops() / 1e9
         seconds = timed(call)
         where = f"network, {side} x {side}"
@@ -148,8 +153,7 @@ def _call(subject: Subject, count: int, side: int) -> tuple[float, Callable[[], 
 
     @torch.inference_mode()
     def call() -> object:
-        with autocast(subject.device, subject.dtype):
-            return subject.net(picture, times)
+        return subject.call(picture, times)
 
     return count * side**2 / 1e6, call
 
@@ -211,7 +215,7 @@ def whole_command(settings: RestoreSettings, source: Path, target: Path) -> tupl
     restore`, `irflow inpaint` of the scratch SCRATCH, or `irflow upscale`. Raises DeviceError when the command fails."""
     options = [command_of(settings.task), str(source), "-o", str(target), "-q", "--overwrite"]
     chosen: dict[str, object] = {"--checkpoint": settings.checkpoint, "--device": settings.device}
-    chosen |= {"--precision": settings.precision}
+    chosen |= {"--engine": settings.engine, "--precision": settings.precision}
     if settings.task == "inpaint":
         chosen |= {"--mask-box": SCRATCH}
     elif settings.task not in MADE:

@@ -11,7 +11,7 @@ import typer
 
 from irflow_cli.bench.request import BenchRequest, Sweep
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Device, Precision, Quiet, among
+from irflow_cli.cli.options import AsJson, Device, Engine, EnginePrecision, Quiet, among
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import UsageError
 
@@ -31,7 +31,7 @@ def _text(values: tuple[object, ...]) -> str:
 ANSWER = {"quiet", "as_json"}
 MODES = {
     "compare": ANSWER,
-    "speed": ANSWER | {"task", "steps", "checkpoint", "sigma", "device", "precision"},
+    "speed": ANSWER | {"task", "steps", "checkpoint", "sigma", "device", "engine", "precision"},
 }
 
 
@@ -125,7 +125,8 @@ def bench(
         ),
     ] = None,
     device: Device = DEFAULTS.settings.device,
-    precision: Precision = DEFAULTS.settings.precision,
+    engine: Engine = DEFAULTS.settings.engine,
+    precision: EnginePrecision = DEFAULTS.settings.precision,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> int:
@@ -158,6 +159,7 @@ def bench(
         sampler=sampler,
         ensemble=ensemble,
         device=device,
+        engine=engine,
         precision=precision,
     )
     if speed is not None:

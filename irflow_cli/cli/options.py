@@ -41,6 +41,22 @@ Device = Annotated[
     ),
 ]
 Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.", autocompletion=among("auto", "fp32", "bf16", "fp16"))]
+Engine = Annotated[
+    str,
+    typer.Option(
+        help="What computes the network: auto, torch, openvino or onnxruntime.",
+        envvar="IRFLOW_ENGINE",
+        autocompletion=among("auto", "torch", "openvino", "onnxruntime"),
+    ),
+]
+EnginePrecision = Annotated[
+    str,
+    typer.Option(
+        help="auto, fp32, bf16, fp16 or int8.",
+        envvar="IRFLOW_PRECISION",
+        autocompletion=among("auto", "fp32", "bf16", "fp16", "int8"),
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell size and time of every picture.")]
 Compare = Annotated[bool, typer.Option("--compare", help="Put a page with before and after beside each result.")]
@@ -109,7 +125,8 @@ SAMPLER_OPTIONS: dict[str, Any] = {
         typer.Option(help="Time from which the last step goes to the end.", show_default="steps are equal"),
     ],
     "device": Device,
-    "precision": Precision,
+    "engine": Engine,
+    "precision": EnginePrecision,
     "seed": Seed,
     "checkpoint": Annotated[
         Optional[str], typer.Option(help="A prior: a .safetensors file or a name.", show_default="shipped")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from irflow_cli.engines.backends import Engine
 from irflow_cli.flow.samplers import Velocity
 from irflow_cli.nets import Network
 from irflow_cli.tensors import match_dims
@@ -29,8 +30,9 @@ CONVERSIONS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 }
 
 
-def velocity_of(net: Network, degraded: Tensor | None = None) -> Velocity:
-    """Return the velocity field of a network on [0, 1]: restoring `degraded` (B, C, H, W), or, without it, of a prior.
+def velocity_of(net: Network | Engine, degraded: Tensor | None = None) -> Velocity:
+    """Return the velocity field on [0, 1] of a network, or of an engine that computes it: restoring `degraded` (B, C, H, W), or,
+    without it, of a prior.
 
     Times are one for all, (B,), or, of a network whose contract says so, one for every pixel, (B, 1, H, W).
     """

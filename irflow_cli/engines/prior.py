@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from irflow_cli.engines.backends import open_engine
 from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.settings import CORRECTED, SamplerSettings, Schedule
 from irflow_cli.engines.tiling import SMALLEST, windowed
@@ -17,7 +18,7 @@ from irflow_cli.flow.samplers import Trajectory
 from irflow_cli.flow.times import make_times
 from irflow_cli.nets.unet import MIDDLE_GREY
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
-from irflow_cli.runtime.device import autocast, choose_device, choose_precision, out_of_memory
+from irflow_cli.runtime.device import choose_device, out_of_memory
 from irflow_cli.tasks import TASKS
 
 WINDOW, SHARED = 448, 64  # pixels of a window's side on large states, and of what neighbours share
@@ -31,7 +32,6 @@ class Prior:
         settings.check()
         self.settings = settings
         self.device = choose_device(settings.device)
-        self.dtype = choose_precision(settings.precision, self.device)
         self.checkpoint = checkpoint or load_checkpoint(settings.checkpoint or str(TASKS["prior"].checkpoint))
         if self.checkpoint.card.task != "prior":
             raise CheckpointError(
@@ -39,6 +39,7 @@ class Prior:
                 "`checkpoint` out, or train a prior"
             )
         self.net = self.checkpoint.net.to(self.device)
+        self.engine = open_engine(self.checkpoint, self.device, settings.engine, settings.precision)
         timed = self.net.contract.time_map
         self.schedule = settings.schedule("noisy" if kind == "pixels" and not timed else kind)
         if self.schedule.sampler == "pixelwise" and (kind != "pixels" or not timed):
@@ -81,15 +82,14 @@ class Prior:
         schedule than the prior's own. Where memory runs out it begins again in windows half as large. Raises DeviceError when
         that does not help.
         """
-        schedule, velocity, shape = chosen or self.schedule, velocity_of(self.net), observation.picture.shape
+        schedule, velocity, shape = chosen or self.schedule, velocity_of(self.engine), observation.picture.shape
 
         def field(x: Tensor, t: Tensor) -> Tensor:
-            with autocast(self.device, self.dtype):
-                if t.ndim < 4:
-                    return windowed(lambda part: velocity(part, t).float(), x, needed, *self.windows)
-                both = torch.cat([x, t], dim=1)  # so that a window's times go with its pixels
-                work = lambda part: F.pad(velocity(part[:, :3], part[:, 3:]).float(), (0, 0, 0, 0, 0, 1))  # noqa: E731
-                return windowed(work, both, needed, *self.windows)[:, :3]
+            if t.ndim < 4:
+                return windowed(lambda part: velocity(part, t), x, needed, *self.windows)
+            both = torch.cat([x, t], dim=1)  # so that a window's times go with its pixels
+            work = lambda part: F.pad(velocity(part[:, :3], part[:, 3:]), (0, 0, 0, 0, 0, 1))  # noqa: E731
+            return windowed(work, both, needed, *self.windows)[:, :3]
 
         noise = lambda: unit_noise(shape, generators).to(self.device)  # noqa: E731
 
@@ -99,7 +99,7 @@ class Prior:
             x = begin if guess is None else interpolate(begin, guess.to(self.device), schedule.start)
             return GUIDED[schedule.sampler](field, x, times, Guidance(observation, noise, schedule.corrections, MIDDLE_GREY))
 
-        before, dtype, windows = [generator.get_state() for generator in generators], self.dtype, self.windows
+        before, windows = [generator.get_state() for generator in generators], self.windows
         try:
             while True:
                 for generator, state in zip(generators, before, strict=True):  # every attempt has the same noise
@@ -121,8 +121,6 @@ class Prior:
                     continue
                 if done.state.isfinite().all():
                     return done
-                if self.dtype == torch.float32:
-                    raise ImageError("its result holds values that are no numbers; give another `checkpoint`")
-                self.dtype = torch.float32
+                raise ImageError("its result holds values that are no numbers; give another `checkpoint`")
         finally:
-            self.dtype, self.windows = dtype, windows
+            self.windows = windows

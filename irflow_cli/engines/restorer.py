@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from irflow_cli.degradations.draw import noise_like
+from irflow_cli.engines.backends import open_engine
 from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.noise import as_if_three, noise_entry, noise_of
 from irflow_cli.engines.settings import FULL_SCALE, RestoreSettings
@@ -19,7 +20,7 @@ from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import make_times
 from irflow_cli.images.picture import Picture, top_of, unit_of
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
-from irflow_cli.runtime.device import autocast, choose_device, choose_precision
+from irflow_cli.runtime.device import choose_device
 from irflow_cli.seeds import SEEDS
 from irflow_cli.tasks import TASKS
 from irflow_cli.tensors import array_of, match_dims, tensor_of
@@ -35,7 +36,6 @@ class Restorer:
         settings.check()
         self.settings, self.task = settings, TASKS[settings.task]
         self.device = choose_device(settings.device)
-        self.dtype = choose_precision(settings.precision, self.device)
         self.checkpoint = checkpoint or load_checkpoint(settings.checkpoint or str(settings.trained_for.checkpoint))
         if self.checkpoint.card.task not in (("prior",) if settings.method == "prior" else (settings.task, "all-in-one")):
             raise CheckpointError(
@@ -45,10 +45,10 @@ class Restorer:
         if self.task.sigma_max is not None and self.checkpoint.card.sigma_max is not None:  # a third-party network has its own
             self.task = replace(self.task, sigma_max=float(self.checkpoint.card.sigma_max))
         self.net = self.checkpoint.net.to(self.device)
+        self.engine = open_engine(self.checkpoint, self.device, settings.engine, settings.precision)
         self.steps = settings.steps or self.task.steps
         self.sampler = SAMPLERS[settings.sampler or self.task.sampler]
         self.grid = settings.grid or self.task.grid
-        self.redone = 0  # tiles of the last picture that were not finite in half precision
 
     def restore(
         self, picture: Picture, progress: Callable[[float], None] = lambda share: None
@@ -65,16 +65,16 @@ class Restorer:
         """Return what `restore` does of each of several pictures of one size and type, which share the calls of the network."""
         sigmas, told = zip(*(self.sigma_of(picture) for picture in pictures), strict=True)
         stack = [one.pixels if one.pixels.flags.writeable else one.pixels.copy() for one in pictures]
-        self.redone, done = 0, 0
+        done = 0
         for top, left, blocks in self.blocks(stack, sigmas):
             height, width = blocks.shape[1:3]
             for pixels, block in zip(stack, blocks, strict=True):
                 pixels[top : top + height, left : left + width] = block
             done += height * width
             progress(done / (stack[0].shape[0] * stack[0].shape[1]))
-        redone = (f"{self.redone} tiles overflowed in {self.dtype} and were done again in float32",) if self.redone else ()
+        remarks = self.engine.remarks()
         ends = zip(pictures, stack, told, strict=True)
-        return [(picture.with_pixels(pixels), (*notes, *redone)) for picture, pixels, notes in ends]
+        return [(picture.with_pixels(pixels), (*notes, *remarks)) for picture, pixels, notes in ends]
 
     def batch_size(self, picture: Picture) -> int:
         """Return how many pictures like this one may share the calls of the network: no more pixels than one tile has."""
@@ -152,16 +152,12 @@ class Restorer:
         entry = noise_entry if self.settings.method == "prior" else self.task.start
         starts = torch.tensor([entry(sigma) for sigma in sigmas], dtype=torch.float64)
         times = make_times(self.grid, self.steps, starts).to(self.device, torch.float32)
-        given, velocity = source, velocity_of(self.net, source)
+        given, velocity = source, velocity_of(self.engine, source)
         if self.settings.method == "prior":
-            velocity, entered = velocity_of(self.net), match_dims(starts, source)
+            velocity, entered = velocity_of(self.engine), match_dims(starts, source)
             source = entered * source + (1 - entered) / 2
         source = source.contiguous(memory_format=torch.channels_last)
-        with autocast(self.device, self.dtype):
-            restored = self.sampler(velocity, source, times).state.float()
-        if self.dtype != torch.float32 and not restored.isfinite().all():
-            self.redone += 1
-            restored = self.sampler(velocity, source, times).state
+        restored = self.sampler(velocity, source, times).state
         if not restored.isfinite().all():
             raise ImageError("its result holds values that are no numbers; give another `checkpoint`")
         return torch.where(clean[:, None, None, None], given, restored)

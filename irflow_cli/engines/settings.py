@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import os
+from dataclasses import dataclass, field, replace
 
 from irflow_cli.errors import UsageError, require
 from irflow_cli.tasks import TASKS, TaskSpec
@@ -20,7 +21,8 @@ class RestoreSettings:
     source_noise: noise added to the picture before sampling, 0-255 scale, drawn from `seed`. ensemble: mean over the
     eight mirrorings and turns, at eight times the cost. tile: pixels, 0 for the whole picture at once, None for auto. batch:
     how many pictures of one size share a call of the network at most; None for as many as fill a tile, but 1 on a CPU, where
-    a picture's last bits then do not depend on what shares its batch.
+    a picture's last bits then do not depend on what shares its batch. engine, precision: what computes the network, see
+    `engines.backends`; the variables IRFLOW_ENGINE and IRFLOW_PRECISION, or auto.
     """
 
     task: str
@@ -34,7 +36,8 @@ class RestoreSettings:
     tile: int | None = None
     overlap: int = 32
     device: str = "auto"
-    precision: str = "auto"
+    engine: str = field(default_factory=lambda: os.environ.get("IRFLOW_ENGINE") or "auto")
+    precision: str = field(default_factory=lambda: os.environ.get("IRFLOW_PRECISION") or "auto")
     seed: int = 0
     checkpoint: str | None = None
     method: str = "flow"
@@ -55,6 +58,7 @@ class RestoreSettings:
         known = [name for name, entry in TASKS.items() if not entry.prior]
         if self.task not in known:
             raise UsageError(f"unknown task {self.task!r}; there are {', '.join(known)}")
+        from irflow_cli.engines import backends
         from irflow_cli.flow.samplers import SAMPLERS
         from irflow_cli.flow.times import GRIDS
 
@@ -67,6 +71,7 @@ class RestoreSettings:
         require((self.sampler or "euler") in SAMPLERS, f"unknown sampler {self.sampler!r}; there are {', '.join(SAMPLERS)}")
         require(self.sigma is None or limit is not None, f"`sigma` has no meaning for {self.task}; leave it out")
         require(self.sigma is None or 0 <= self.sigma <= (limit or 0), f"`sigma` goes from 0 to {limit}, got {self.sigma}")
+        backends.check(self.engine, self.precision)
         require(0 <= self.strength <= 1, f"`strength` goes from 0 to 1, got {self.strength}")
         require(0 <= self.source_noise <= 50, f"`source_noise` goes from 0 to 50, got {self.source_noise}")
         require(self.tile in (None, 0) or self.tile >= 64, f"`tile` must be 0 or at least 64, got {self.tile}")
@@ -119,7 +124,8 @@ PRESETS: dict[str, dict[str, Schedule]] = {
 
 @dataclass(frozen=True)
 class SamplerSettings:
-    """How to sample. preset: a row of PRESETS, None for the usual one; what else is not None replaces its entry."""
+    """How to sample. preset: a row of PRESETS, None for the usual one; what else is not None replaces its entry. engine,
+    precision: as in `RestoreSettings`."""
 
     preset: str | None = None
     sampler: str | None = None
@@ -128,7 +134,8 @@ class SamplerSettings:
     start: float | None = None
     stop: float | None = None
     device: str = "auto"
-    precision: str = "auto"
+    engine: str = field(default_factory=lambda: os.environ.get("IRFLOW_ENGINE") or "auto")
+    precision: str = field(default_factory=lambda: os.environ.get("IRFLOW_PRECISION") or "auto")
     seed: int = 0
     checkpoint: str | None = None
 
@@ -145,6 +152,9 @@ class SamplerSettings:
 
     def check(self) -> None:
         """Raise UsageError, in one line, for the first setting that makes no sense."""
+        from irflow_cli.engines import backends
+
+        backends.check(self.engine, self.precision)
         require(self.preset in (None, *PRESETS), f"unknown preset {self.preset!r}; there are {', '.join(PRESETS)}")
         known = offered()
         require(self.sampler in (None, *known), f"unknown sampler {self.sampler!r}; there are {', '.join(known)}")

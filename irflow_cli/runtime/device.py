@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import platform
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -53,6 +55,35 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 def available_cores() -> int:
     """Return how many processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def precision_name(dtype: torch.dtype) -> str:
+    """Return the name of an arithmetic, a key of PRECISIONS."""
+    return next(name for name, known in PRECISIONS.items() if known == dtype)
+
+
+def processor() -> str:
+    """Return the name of the processor, as far as the system tells."""
+    names = [line.split(":", 1)[1].strip() for line in _cpuinfo() if line.startswith("model name")]
+    return names[0] if names else platform.processor() or "unknown"
+
+
+def has_bf16() -> bool:
+    """Return whether the processor computes in bfloat16 itself, as far as the system or torch tells. Without, it is slower
+    than float32."""
+    words = {word for line in _cpuinfo() if line.startswith(("flags", "Features")) for word in line.split()}
+    known = getattr(torch.cpu, "get_capabilities", dict)()
+    words |= {name for name, there in known.items() if there}
+    return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
+@functools.cache
+def _cpuinfo() -> tuple[str, ...]:
+    """Return what Linux tells of its processors, line by line; nothing elsewhere."""
+    try:
+        return tuple(Path("/proc/cpuinfo").read_text().splitlines())
+    except OSError:
+        return ()
 
 
 def memory_of(device: torch.device) -> tuple[float, float] | None:

@@ -14,6 +14,8 @@ from pathlib import Path
 import torch
 
 import irflow_cli
+from irflow_cli.engines.backends.choice import timings
+from irflow_cli.engines.backends.table import BACKENDS
 from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.engines.tiling import auto_tile
@@ -30,6 +32,8 @@ EXTRAS = {
     "jinja2": "reports of `irflow bench` (pip install jinja2)",
     "matplotlib": "plots in reports of `irflow bench` (pip install matplotlib)",
     "skimage": "biharmonic filling, wavelets and NLM as baselines (pip install scikit-image PyWavelets)",
+    "nncf": '`--precision int8` (pip install "irflow[int8]")',
+    "onnx": '`irflow models export` (pip install "irflow[onnx]")',
     "spandrel": "third-party networks as baselines (pip install spandrel)",
 }
 
@@ -57,7 +61,7 @@ def examine(*, timed: bool = True) -> list[Finding]:
     for module, purpose in EXTRAS.items():
         there = importlib.util.find_spec(module) is not None
         found.append(Finding("extra", f"{module}: {'there' if there else 'missing; it is for ' + purpose}"))
-    return [*found, _timed_tile()] if timed else found
+    return [*found, _timed_tile(), *_engines()] if timed else found
 
 
 def _version(name: str) -> str:
@@ -119,6 +123,20 @@ def _timed_tile() -> Finding:
         return Finding("speed", str(error), False)
 
 
+def _engines() -> list[Finding]:
+    """Return why engines are not used, and what was timed on this machine, by network."""
+    found = []
+    for name, backend in BACKENDS.items():
+        reasons = {precision: backend.refusal(precision) for precision in backend.usual}
+        for precision, reason in reasons.items() if any(reasons.values()) else ():
+            found.append(Finding("engine", f"{name} {precision}: {reason or 'works here'}"))
+    for network, trials in timings():
+        fastest = min((one for one in trials if one.refused is None), key=lambda one: one.seconds, default=None)
+        told = [f"{one}{' (the fastest)' if one == fastest else ''}" for one in trials]
+        found.append(Finding("engine", f"{network}: {'; '.join(told)}"))
+    return found
+
+
 def _time_of_a_tile() -> Finding:
     restorer = Restorer(RestoreSettings("derain", steps=1))
     side = min(512, auto_tile(restorer.device))
@@ -128,4 +146,5 @@ def _time_of_a_tile() -> Finding:
     began = time.perf_counter()
     restorer.restore_tensor(tile, [None], generators)
     seconds = time.perf_counter() - began
-    return Finding("speed", f"{seconds / (side * side / 1e6):.2f} s a megapixel and step on {restorer.device}")
+    engine = f"{restorer.engine.name} in {restorer.engine.precision}"
+    return Finding("speed", f"{seconds / (side * side / 1e6):.2f} s a megapixel and step by {engine} on {restorer.device}")

@@ -71,6 +71,7 @@ def inpaint_files(
         if share > LARGE:
             notes += (f"{share:.0%} of it is missing; what is filled in is mostly made up",)
         filled = inpainter.fill(picture, hole, request.sampling.seed + job.sample, progress)
+        notes += inpainter.prior.engine.remarks()
         return replace(filled, alpha=None) if request.masks.from_alpha else filled, notes  # nothing is transparent any more
 
     prior = inpainter.prior

@@ -41,7 +41,8 @@ def upscale_files(
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         beyond = picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1)
         notes = ("values beyond 0 to 1 were clipped",) if beyond else ()
-        return upscaler.enlarge(picture, request.files.max_pixels, progress), notes
+        enlarged = upscaler.enlarge(picture, request.files.max_pixels, progress)
+        return enlarged, (*notes, *upscaler.prior.engine.remarks())
 
     digest = upscaler.prior.checkpoint.card.to_json()
     identity = f"upscale {request.scale} {request.operator} {request.sampling} {digest} {irflow_cli.__version__}"

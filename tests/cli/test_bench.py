@@ -711,7 +711,7 @@ def test_speed_is_work_over_time(tiny_checkpoint, monkeypatch, irflow) -> None:
     )
     restorer = Restorer(RestoreSettings("derain", checkpoint=str(tiny_checkpoint("derain")), device="cpu"))
     monkeypatch.setattr(speed, "CONVOLUTIONS", ((4, 8),))
-    subject = speed.Subject(restorer.net, restorer.device, restorer.dtype)
+    subject = speed.Subject(restorer.engine, restorer.net, restorer.device, restorer.engine.dtype)
     facts = {(fact.name, fact.unit): fact for fact in speed.network_facts(subject, (16, 32))}
     small, large = (facts[f"network, {side} x {side}", "GFLOP/MP"].median for side in (16, 32))
     assert small == pytest.approx(large, rel=0.2)

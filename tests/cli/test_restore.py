@@ -14,12 +14,13 @@ from drawn import scene
 from PIL import Image
 
 from irflow_cli.batch.plan import ENDINGS
-from irflow_cli.engines import restorer as restoring
 from irflow_cli.engines import tiling
+from irflow_cli.engines.backends import choice
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.formats import FORMATS
 from irflow_cli.images.picture import Picture
+from irflow_cli.nets import UNet
 from irflow_cli.runtime.device import memory_of
 
 
@@ -149,20 +150,18 @@ def test_an_identity_network_changes_nothing(derain, kind: str, depth: str, tmp_
 def test_tiles_that_overflow_in_half_precision_are_done_again(derain, picture_file, monkeypatch, tmp_path: Path) -> None:
     source = picture_file("in.png", 80, 200)
     assert derain(source, "--tile", 96, "-o", tmp_path / "full.png").code == 0
-    real, precisions = restoring.velocity_of, []
+    real, precisions = UNet.forward, []
 
-    def overflowing(net, degraded):
-        def velocity(x, t):
-            precisions.append(torch.is_autocast_enabled("cpu"))
-            found = real(net, degraded)(x, t)
-            return found * float("inf") if precisions[-1] else found
+    def overflowing(net, *inputs):
+        precisions.append(torch.is_autocast_enabled("cpu"))
+        found = real(net, *inputs)
+        return found * float("inf") if precisions[-1] else found
 
-        return velocity
-
-    monkeypatch.setattr(restoring, "velocity_of", overflowing)
+    monkeypatch.setattr(choice, "attempt", lambda loaded, engine, precision: choice.Trial(engine, precision))
+    monkeypatch.setattr(UNet, "forward", overflowing)
     done = derain(source, "--tile", 96, "--precision", "bf16", "-o", tmp_path / "half.png")
     assert done.code == 0
-    assert "done again in float32" in done.err
+    assert "made again in fp32" in done.err
     assert set(precisions) == {True, False}
     assert np.array_equal(read_picture(tmp_path / "half.png").pixels, read_picture(tmp_path / "full.png").pixels)
 

@@ -1,0 +1,54 @@
+"""The cache of engines: graphs of networks and what was timed. Every file begins with the sha256 of the rest, so that a damaged
+one is found and made again."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import irflow_cli
+from irflow_cli.errors import IrflowError
+from irflow_cli.runtime.checkpoints import cache_folder
+from irflow_cli.runtime.files import write_atomically
+
+DIGEST = hashlib.sha256().digest_size
+
+
+def key(*parts: Any) -> str:
+    """Return the name of what belongs to parts, JSON values, and to this version of irflow."""
+    return hashlib.sha256(json.dumps([irflow_cli.__version__, *parts], sort_keys=True).encode()).hexdigest()[:32]
+
+
+def engines_folder() -> Path:
+    """Return the folder of the engines' cache, beside that of the checkpoints."""
+    return cache_folder().parent / "engines"
+
+
+def read(name: str) -> bytes | None:
+    """Return the content of a file of the cache; None where it is missing, cannot be read or is damaged."""
+    try:
+        data = (engines_folder() / name).read_bytes()
+    except OSError:
+        return None
+    content = data[DIGEST:]
+    return content if hashlib.sha256(content).digest() == data[:DIGEST] else None
+
+
+def write(name: str, content: bytes) -> None:
+    """Keep a content in the cache. Where that fails it is made again next time, which costs some seconds and no result."""
+    with contextlib.suppress(IrflowError, OSError):
+        write_atomically(engines_folder() / name, hashlib.sha256(content).digest() + content, overwrite=True)
+
+
+def read_json(name: str) -> Any:
+    """Return the values of a file of the cache, as `read`."""
+    content = read(name)
+    return None if content is None else json.loads(content)
+
+
+def write_json(name: str, values: Any) -> None:
+    """Keep JSON values in the cache, as `write`."""
+    write(name, json.dumps(values, indent=1, sort_keys=True).encode())

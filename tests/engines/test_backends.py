@@ -1,0 +1,185 @@
+"""Engines: every one computes what torch does, and what cannot work here is said, remembered or made again."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from drawn import TINY, lively
+
+from irflow_cli.engines.backends import choice, open_engine, store
+from irflow_cli.engines.backends.choice import Trial, attempt
+from irflow_cli.engines.backends.table import BACKENDS, Loaded
+from irflow_cli.errors import UsageError
+from irflow_cli.nets import PriorSpec, build
+from irflow_cli.runtime.checkpoints import Card, Checkpoint, digest_of
+
+CPU = torch.device("cpu")
+PRIOR = PriorSpec(width=32, multipliers=(1, 2), blocks=1, attention=(), size=16)
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IRFLOW_CACHE_DIR", str(tmp_path))
+
+
+def installed(name: str) -> str:
+    """Return the name of an engine; skip the test, and say why, where it is not installed."""
+    reason = BACKENDS[name].refusal("fp32")
+    if reason:
+        pytest.skip(f"{name} {reason}")
+    return name
+
+
+def checkpoint(seed: int = 0, **changes: object) -> Checkpoint:
+    """Return a checkpoint of random weights that was never in a file."""
+    spec = replace(TINY, **changes)
+    net = lively(spec, seed)
+    task = "prior" if spec.time_map else "denoise"
+    return Checkpoint(net, Card(task, spec, digest=digest_of(net.state_dict())), Path(f"tiny-{task}"))
+
+
+@pytest.mark.parametrize("changes", [{}, {"condition": True}, {"time_map": True}, {"unshuffle": 2}, {"block": "naf"}], ids=str)
+@pytest.mark.parametrize("name", list(BACKENDS))
+def test_every_engine_computes_what_torch_does(name: str, changes: dict[str, object]) -> None:
+    known = checkpoint(**changes)
+    engine = open_engine(known, CPU, installed(name), "fp32")
+    assert (engine.name, engine.precision) == (name, "fp32")
+    generator = torch.Generator().manual_seed(1)
+    for count, height, width in ((1, 24, 40), (2, 21, 33), (2, 21, 33), (2, 21, 33), (1, 3, 5)):  # also sizes off the grid
+        x_t, degraded = torch.rand(2, count, 3, height, width, generator=generator)
+        x_t = x_t.contiguous(memory_format=torch.channels_last)
+        t = torch.rand(count, 1, height, width) if changes.get("time_map") else torch.rand(count)
+        before = x_t.clone()
+        with torch.no_grad():
+            expected, found = known.net(x_t, t, degraded), engine(x_t, t, degraded)
+        assert found.shape == expected.shape
+        assert torch.allclose(found, expected, atol=1e-4)
+        assert torch.equal(x_t, before)
+        again = found.clone()
+        engine(degraded, t, x_t)
+        assert torch.equal(found, again)  # a result is not written over by the next call
+
+
+@pytest.mark.parametrize(
+    ("engine", "precision", "says"),
+    [
+        ("tensorrt", "auto", "unknown engine 'tensorrt'; there are auto, torch, openvino, onnxruntime"),
+        ("auto", "fp8", "unknown precision 'fp8'; there are auto, fp32, bf16, fp16, int8"),
+        ("torch", "int8", "engine torch has no int8, only fp32, bf16, fp16"),
+        ("onnxruntime", "bf16", "engine onnxruntime has no bf16, only fp32"),
+    ],
+)
+def test_what_no_engine_does_is_said_in_one_line(engine: str, precision: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        open_engine(checkpoint(), CPU, engine, precision)
+    assert str(caught.value) == says
+
+
+@pytest.mark.parametrize(("name", "extra"), [("openvino", "openvino"), ("onnxruntime", "onnx")])
+def test_an_engine_that_is_not_installed_says_how_to_get_it(name: str, extra: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda module: None)
+    with pytest.raises(UsageError) as caught:
+        open_engine(checkpoint(), CPU, name)
+    assert str(caught.value) == f'engine {name} is not installed: pip install "irflow[{extra}]"'
+    assert open_engine(checkpoint(), CPU, "auto", "fp32").name == "torch"
+
+
+def test_other_devices_are_for_torch() -> None:
+    with pytest.raises(UsageError, match="works on the processor"):
+        open_engine(checkpoint(), torch.device("cuda"), "openvino")
+
+
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> dict[str, Trial | int]:
+    """Return what trials find, by engine and precision, and under "count" how many there were; nothing is timed."""
+    found: dict[str, Trial | int] = {"count": 0}
+
+    def look(loaded: Loaded, engine: str, precision: str) -> Trial:
+        found["count"] += 1  # type: ignore[operator]
+        return found.get(f"{engine} {precision}", Trial(engine, precision, refused="differs"))  # type: ignore[return-value]
+
+    monkeypatch.setattr(choice, "attempt", look)
+    for backend in BACKENDS.values():
+        monkeypatch.setitem(backend.__dict__, "needs", ())
+        monkeypatch.setitem(backend.__dict__, "has_bf16", lambda: True)
+        monkeypatch.setitem(backend.__dict__, "open", lambda loaded, precision: loaded.net)
+    return found
+
+
+def test_auto_takes_the_fastest_that_agrees_and_remembers_it(tried: dict[str, Trial | int]) -> None:
+    tried["torch bf16"] = Trial("torch", "bf16", 2.0)
+    tried["onnxruntime fp32"] = Trial("onnxruntime", "fp32", 1.0)
+    tried["openvino fp32"] = Trial("openvino", "fp32", 3.0)  # and its bfloat16 is refused
+    first, count = open_engine(checkpoint(), CPU), tried["count"]
+    assert (first.name, first.precision) == ("onnxruntime", "fp32")
+    assert first.remarks() == ("openvino bf16: differs; using another",)
+    assert first.remarks() == ()
+    second = open_engine(checkpoint(), CPU)
+    assert (second.name, second.remarks(), tried["count"]) == ("onnxruntime", (), count)
+    assert [name for name, _ in choice.timings()] == ["tiny-denoise"]
+    open_engine(checkpoint(seed=1), CPU)  # another network is looked at anew
+    assert tried["count"] == 2 * count  # type: ignore[operator]
+
+
+def test_an_engine_that_differs_is_replaced_by_torch(tried: dict[str, Trial | int]) -> None:
+    engine = open_engine(checkpoint(), CPU, "openvino", "fp32")
+    assert (engine.name, engine.precision) == ("torch", "fp32")
+    assert engine.remarks() == ("openvino fp32: differs; using another",)
+
+
+def test_a_trial_finds_what_an_engine_gets_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = Loaded(checkpoint())
+    right = attempt(known, "torch", "fp32")
+    assert right.refused is None
+    assert right.difference == 0
+    assert right.seconds > 0
+    monkeypatch.setitem(
+        BACKENDS["torch"].__dict__, "open", lambda loaded, precision: lambda *inputs: 1.01 * loaded.net(*inputs)
+    )
+    assert attempt(known, "torch", "fp32").refused == "differs from torch in fp32 by 0.01, more than 0.0001"
+
+    def fails(loaded: Loaded, precision: str) -> None:
+        raise RuntimeError("no such operation\nin a long story")
+
+    monkeypatch.setitem(BACKENDS["torch"].__dict__, "open", fails)
+    assert attempt(known, "torch", "fp32").refused == "does not take this network (no such operation)"
+
+
+def test_third_party_networks_run_in_torch_and_it_is_said_once() -> None:
+    net = build(PRIOR).eval()
+    known = Checkpoint(net, Card("prior", PRIOR, predicts="velocity", digest="0"), Path("theirs"))
+    engine = open_engine(known, CPU, installed("onnxruntime"))
+    assert (engine.name, engine.precision) == ("torch", "fp32")
+    assert [note.partition(":")[0] for note in engine.remarks()] == ["onnxruntime fp32"]
+    assert engine.remarks() == ()
+
+
+def test_gradients_come_from_torch() -> None:
+    known = checkpoint()
+    engine = open_engine(known, CPU, installed("onnxruntime"))
+    x_t = torch.rand(1, 3, 8, 8, requires_grad=True)
+    engine(x_t, torch.zeros(1)).sum().backward()
+    assert x_t.grad is not None
+    assert x_t.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("damage", [b"", b"no graph at all, but long enough for a digest and more", None])
+def test_a_damaged_cache_is_made_again(damage: bytes | None) -> None:
+    known = Loaded(checkpoint())
+    whole = known.graph()
+    path = store.engines_folder() / f"{known.key}.onnx"
+    kept = path.read_bytes()
+    path.write_bytes(kept[:-1] + bytes([kept[-1] ^ 1]) if damage is None else damage)
+    assert store.read(path.name) is None
+    assert Loaded(checkpoint()).graph() == whole
+    assert path.read_bytes() == kept
+
+
+def test_a_cache_that_cannot_be_written_costs_no_result(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("IRFLOW_CACHE_DIR", str(blocked))
+    assert open_engine(checkpoint(), CPU, installed("onnxruntime")).name == "onnxruntime"
