@@ -31,6 +31,7 @@ from irflow_cli.runtime.files import write_atomically
 STORE = Path("benchmarks", "results")  # below the root of the source tree
 PLOTS = Path("docs", "pictures")
 SCRIPTS = {"readme": Path("benchmarks", "speed.py")}  # what fills the rest of a suite's page: speed and memory
+COMPUTED = {"engine": "torch", "precision": "fp32"}  # so that the metrics are those of every machine
 PAGES = {"readme": Path("README.md"), "curves": Path("docs", "perception.md")}  # where the tables of each suite stand
 COLUMNS = [
     "psnr",
@@ -225,7 +226,7 @@ def run_suite(name: str, data: Path, root: Path, settings: RestoreSettings, tell
 
 def _outdated(entry: Entry, records: list[Record], checkpoint: str | None) -> str | None:
     """Return a method of irflow's whose stored records are not what the weights and today's code would be stored as."""
-    request = entry.request(Path(), RestoreSettings(entry.task, checkpoint=checkpoint, device="cpu"))
+    request = entry.request(Path(), RestoreSettings(entry.task, checkpoint=checkpoint, device="cpu", **COMPUTED))
     for method in irflow_methods(request, parse_degrade(entry.degrade, entry.task)):
         key = method.name, method.steps, method.variant
         names = {record.identity for record in records if record.key[1:] == key}
@@ -302,9 +303,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("data", type=Path, help="folder of the sets, such as cbsd68/ and rain100h/")
     parser.add_argument("--checkpoint", help="instead of those that ship")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--engine", default=COMPUTED["engine"])
+    parser.add_argument("--precision", default=COMPUTED["precision"])
     given = parser.parse_args(arguments)
-    settings = RestoreSettings("derain", checkpoint=given.checkpoint, device=given.device, precision=given.precision)
+    settings = RestoreSettings(
+        "derain", checkpoint=given.checkpoint, device=given.device, engine=given.engine, precision=given.precision
+    )
     failed = 0
     try:
         for record in run_suite(given.suite, given.data, Path.cwd(), settings, lambda line: print(line, file=sys.stderr)):

@@ -31,8 +31,9 @@ CONVERSIONS: dict[str, Callable[[Tensor, Tensor, Tensor], Tensor]] = {
 
 
 def velocity_of(net: Network | Engine, degraded: Tensor | None = None) -> Velocity:
-    """Return the velocity field on [0, 1] of a network, or of an engine that computes it: restoring `degraded` (B, C, H, W), or,
-    without it, of a prior.
+    """Return the velocity field on [0, 1] of a network, or of an engine that computes it.
+
+    degraded: (B, C, H, W), what is restored; None: the network is a prior.
 
     Times are one for all, (B,), or, of a network whose contract says so, one for every pixel, (B, 1, H, W).
     """
