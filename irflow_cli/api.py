@@ -47,6 +47,7 @@ class RestoreOptions(TypedDict, total=False):
     tile: int | None
     overlap: int
     device: str
+    engine: str
     precision: str
     seed: int
     method: str
@@ -63,6 +64,7 @@ class SamplerOptions(TypedDict, total=False):
     start: float | None
     stop: float | None
     device: str
+    engine: str
     precision: str
     seed: int
 

@@ -32,7 +32,7 @@ EXTRAS = {
     "jinja2": "reports of `irflow bench` (pip install jinja2)",
     "matplotlib": "plots in reports of `irflow bench` (pip install matplotlib)",
     "skimage": "biharmonic filling, wavelets and NLM as baselines (pip install scikit-image PyWavelets)",
-    "nncf": '`--precision int8` (pip install "irflow[int8]")',
+    "nncf": 'networks in int8 (pip install "irflow[int8]")',
     "onnx": '`irflow models export` (pip install "irflow[onnx]")',
     "spandrel": "third-party networks as baselines (pip install spandrel)",
 }
