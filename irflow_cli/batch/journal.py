@@ -16,10 +16,12 @@ NAME = ".irflow.jsonl"
 @dataclass
 class Manifest:
     """The record of one folder, a line for each result: its name, the key of what it is made from (source's content,
-    settings, checkpoint), and, once it is whole, the sha256 of its bytes. Lines are only ever added; the last one counts."""
+    settings, checkpoint), and the sha256 of its bytes, noted before they are written. Lines are only ever added: the last one
+    says what a file has to be, and all of them which bytes are irflow's own and may be replaced."""
 
     folder: Path
     entries: dict[str, dict[str, str]] = field(default_factory=dict)
+    written: dict[str, set[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, folder: Path) -> Manifest:
@@ -35,7 +37,7 @@ class Manifest:
         for line in lines:
             try:
                 entry = json.loads(line)
-                manifest.entries[entry["name"]] = {key: str(entry[key]) for key in ("key", "sha256")}
+                manifest._note({key: str(entry[key]) for key in ("name", "key", "sha256")})
             except (ValueError, KeyError, TypeError):
                 continue
         return manifest
@@ -51,18 +53,16 @@ class Manifest:
             return False
 
     def knows(self, target: Path) -> bool:
-        """Return whether the file `target` is what an earlier run left, and so may be replaced: a result that nobody has
-        changed since, or what was there when one was begun."""
-        entry = self.entries.get(target.name)
+        """Return whether the bytes in the file `target` are some that irflow wrote there, so that they may be replaced."""
         try:
-            return entry is not None and entry["sha256"] in ("", sha256(target.read_bytes()))
+            return target.name in self.written and sha256(target.read_bytes()) in self.written[target.name]
         except OSError:
             return False
 
-    def record(self, target: Path, key: str, data: bytes | None) -> None:
-        """Note that the result is begun (data None), or the bytes it now holds. Raises ImageError."""
-        entry = {"name": target.name, "key": key, "sha256": "" if data is None else sha256(data)}
-        self.entries[target.name] = entry
+    def record(self, target: Path, key: str, data: bytes) -> None:
+        """Note the bytes that a result is about to hold. Raises ImageError and DiskFull."""
+        entry = {"name": target.name, "key": key, "sha256": sha256(data)}
+        self._note(entry)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             handle = os.open(self.folder / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
@@ -75,6 +75,10 @@ class Manifest:
             if error.errno in FULL:
                 raise DiskFull(f"cannot write {self.folder / NAME}: {error.strerror}; make room and run again") from None
             raise ImageError(f"cannot write {self.folder / NAME}: {error.strerror or error}") from None
+
+    def _note(self, entry: dict[str, str]) -> None:
+        self.entries[entry["name"]] = entry
+        self.written.setdefault(entry["name"], set()).add(entry["sha256"])
 
     def _ends_whole(self) -> bool:
         with (self.folder / NAME).open("rb") as file:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
-from irflow_cli.errors import NothingToDo, UsageError, require
+from irflow_cli.batch.journal import Manifest
+from irflow_cli.errors import ImageError, NothingToDo, UsageError, require
 from irflow_cli.images.find import find_pictures
 from irflow_cli.images.formats import FORMATS, SUFFIXES, Coding
 from irflow_cli.tasks import MAX_PIXELS
@@ -270,4 +271,13 @@ def _check_targets(jobs: list[Job], files: Files) -> None:
     existing = [job.target for job in jobs if job.exists]
     if existing and not (files.overwrite or files.skip_existing or files.resume):
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
-        raise UsageError(f"{existing[0]}{more} exists; use `overwrite`, `skip_existing`, `resume` or another output")
+        ways = "`overwrite`, `skip_existing`" + (", `resume`" if _on_record(existing[0]) else "")
+        raise UsageError(f"{existing[0]}{more} exists; use {ways} or another output")
+
+
+def _on_record(path: Path) -> bool:
+    """Return whether a result was made by a run that can be gone on with."""
+    try:
+        return path.name in Manifest.of(path.parent).entries
+    except ImageError:
+        return False

@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from irflow_cli.batch.plan import Files, Job
-from irflow_cli.batch.store import Loaded, Outcome, Store, spent
+from irflow_cli.batch.store import Loaded, Outcome, Store, surprise
 from irflow_cli.errors import ImageError
 from irflow_cli.images.picture import Picture
-from irflow_cli.runtime.device import out_of_memory
 
 AHEAD = 1  # pictures read before their turn, and results still being written
 Progress = Callable[[float], None]  # told how many pictures are done, in fractions
@@ -121,7 +120,7 @@ def _worked(
     results: list[Finished | Outcome] = []
     if batched and len(group) > 1:
         pictures = [one.picture.with_pixels(one.picture.pixels.copy()) for _, one in group if one.picture]  # small ones
-        with contextlib.suppress(MemoryError):  # one by one there may be enough
+        with contextlib.suppress(Exception):  # one by one memory may be enough, and only one may fail
             results += batched.work(pictures, lambda part: progress(before + part * len(group)))
     if not results:
         results += [_alone(job, one, operation.work, lambda part: progress(before + part)) for job, one in group]
@@ -146,7 +145,5 @@ def _alone(job: Job, loaded: Loaded, work: Work, progress: Progress) -> Finished
         return work(job, loaded.picture, progress)
     except ImageError as error:
         return Outcome(job, "failed", f"{job.source}: {error}")
-    except (MemoryError, RuntimeError) as error:
-        if not out_of_memory(error):
-            raise
-        return Outcome(job, "failed", spent(job))
+    except Exception as error:
+        return Outcome(job, "failed", surprise(job, error))

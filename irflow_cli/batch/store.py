@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from irflow_cli.batch.journal import Manifest, sha256
+from irflow_cli.batch.journal import NAME, Manifest, sha256
 from irflow_cli.batch.plan import STREAM, Files, Job
-from irflow_cli.errors import ImageError
+from irflow_cli.errors import ImageError, IrflowError
 from irflow_cli.images.decode import decode_picture
 from irflow_cli.images.encode import check_encoding, encode_picture
 from irflow_cli.images.formats import FORMATS, SUFFIXES
 from irflow_cli.images.picture import Picture
+from irflow_cli.runtime.device import out_of_memory
 from irflow_cli.runtime.files import clear_begun, write_atomically
 from irflow_cli.runtime.heap import trim
 
@@ -47,8 +48,15 @@ class Loaded(NamedTuple):
     outcome: Outcome | None = None
 
 
-def spent(job: Job) -> str:
-    return f"{job.source}: not enough memory for it; free some, or cut the picture"
+def surprise(job: Job, error: Exception) -> str:
+    """Return what is said of a picture that fails for a reason nobody foresaw; the others go on. What is wrong with the whole
+    run, such as a device that is gone, is raised again."""
+    if isinstance(error, IrflowError):
+        raise error
+    if out_of_memory(error):
+        return f"{job.source}: not enough memory for it; free some, or cut the picture"
+    said = " ".join(f"{type(error).__name__}: {error}".split())
+    return f"{job.source}: cannot be worked on ({said}); convert it to PNG, or leave it out"
 
 
 class Store:
@@ -78,8 +86,8 @@ class Store:
             return Loaded(picture, key)
         except ImageError as error:
             return Loaded(None, outcome=Outcome(job, "failed", str(error)))
-        except MemoryError:
-            return Loaded(None, outcome=Outcome(job, "failed", spent(job)))
+        except Exception as error:
+            return Loaded(None, outcome=Outcome(job, "failed", surprise(job, error)))
 
     def dry_run(self, job: Job) -> Outcome:
         """Return what would become of a job, as far as that can be told without its picture."""
@@ -109,11 +117,11 @@ class Store:
         manifest = self._manifest(job.target)
         if manifest.proves(job.target, key):
             return True
-        if not job.target.exists() or manifest.knows(job.target):
+        if not (job.target.exists() or job.target.is_symlink()) or manifest.knows(job.target):
             return False
-        if job.target.name in manifest.entries and _is_torn(job.target, self.files.max_pixels):
-            return False
-        raise ImageError(f"{job.target} exists and is not as a run with `resume` left it; move it, or use `overwrite`")
+        known = job.target.name in manifest.entries
+        why = "is not as a run with `resume` left it" if known else "was not made by a run with `resume`"
+        raise ImageError(f"{job.target} exists and {why}; move it, or use `overwrite` or `skip_existing`")
 
     def store(self, outcome: Outcome, picture: Picture, key: str) -> Outcome:
         """Write the picture and return the outcome of it."""
@@ -126,18 +134,16 @@ class Store:
             if job.target == STREAM:
                 return Outcome(job, notes=notes, data=data, megapixels=outcome.megapixels, seconds=outcome.seconds)
             over = self.files.overwrite or self.files.resume
-            if self.files.resume:
+            if self.files.resume or (job.target.parent / NAME).exists():  # what is there already stays true
                 clear_begun(job.target)
-                self._manifest(job.target).record(job.target, key, None)
-            write_atomically(job.target, data, overwrite=over)
-            if self.files.resume:
                 self._manifest(job.target).record(job.target, key, data)
+            write_atomically(job.target, data, overwrite=over)
             return Outcome(job, notes=notes, megapixels=outcome.megapixels, seconds=outcome.seconds)
         except ImageError as error:
             text = str(error)
             return Outcome(job, "failed", text if str(job.target) in text else f"{job.source}: {text}", outcome.notes)
-        except MemoryError:
-            return Outcome(job, "failed", spent(job), outcome.notes)
+        except Exception as error:
+            return Outcome(job, "failed", surprise(job, error), outcome.notes)
 
     def _manifest(self, target: Path) -> Manifest:
         with self.lock:
@@ -153,15 +159,6 @@ def _bytes_of(path: Path, max_pixels: int) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}") from None
-
-
-def _is_torn(path: Path, max_pixels: int) -> bool:
-    """Return whether a file is no whole picture."""
-    try:
-        decode_picture(_bytes_of(path, max_pixels), str(path), max_pixels)
-    except ImageError:
-        return True
-    return False
 
 
 def _piped(max_pixels: int) -> bytes:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import os
 import resource
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -176,7 +178,7 @@ def test_a_dry_run_looks_into_the_record(restore, album: Path, tmp_path: Path) -
     ]
     (tmp_path / "out" / "b.jpg").write_text("mine")
     done = restore(*command, "-n")
-    assert (done.code, "is not as a run with --resume left it" in done.err) == (1, True)
+    assert (done.code, "was not made by a run with --resume" in done.err) == (1, True)
     assert (tmp_path / "out" / "a.png").read_bytes() == made
 
 
@@ -197,7 +199,7 @@ def test_resume_trusts_only_what_it_can_prove(degrade, album: Path, tmp_path: Pa
     assert statuses("--resume") == ["done", "done"]
     first = {name: (out / name).read_bytes() for name in ("a.png", "b.jpg")}
     assert statuses("--resume") == ["skipped", "skipped"]
-    (out / "a.png").write_bytes(first["a.png"][:100])  # cut off
+    (out / "a.png").unlink()
     assert statuses("--resume") == ["done", "skipped"]
     assert (out / "a.png").read_bytes() == first["a.png"]
     assert statuses("--resume", "--seed", 5) == ["done", "done"]  # other settings
@@ -214,12 +216,79 @@ def test_resume_trusts_only_what_it_can_prove(degrade, album: Path, tmp_path: Pa
     assert (out / "a.png").read_bytes() == retouched
 
 
+LAYERS = [Image.new("L", (9, 9))]
+EDITED = {
+    "another picture": lambda made: Image.fromarray(scene(30, 30, 4)).save(made, "PNG"),
+    "layers": lambda made: Image.fromarray(scene(30, 30)).save(
+        made, "TIFF", save_all=True, append_images=[Image.new("L", (9, 9))]
+    ),
+    "what irflow does not read": lambda made: made.write_bytes(b"8BPS\0\1" + bytes(100)),
+    "cut off": lambda made: made.write_bytes(made.read_bytes()[:100]),
+    "nothing": lambda made: made.write_bytes(b""),
+}
+
+
+@pytest.mark.parametrize("edit", EDITED)
+def test_resume_replaces_only_bytes_that_irflow_wrote(degrade, album: Path, tmp_path: Path, edit: str) -> None:
+    out = tmp_path / "out"
+    assert degrade(album, out, "--resume").code == 0
+    EDITED[edit](out / "a.png")
+    edited = (out / "a.png").read_bytes()
+    assert degrade(album, out, "--resume", "--seed", 5).code == 1
+    assert (out / "a.png").read_bytes() == edited
+    assert degrade(album, out, "--overwrite").code == 0
+    assert degrade(album, out, "--resume").code == 0  # what replaced it is on record too
+
+
+def test_resume_is_named_only_where_it_can_work(degrade, album: Path, tmp_path: Path) -> None:
+    assert degrade(album, tmp_path / "plain").code == 0
+    assert "use --overwrite, --skip-existing or another output" in degrade(album, tmp_path / "plain").err
+    assert degrade(album, tmp_path / "kept", "--resume").code == 0
+    assert "use --overwrite, --skip-existing, --resume or another output" in degrade(album, tmp_path / "kept").err
+
+
+SURPRISES = (
+    RuntimeError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    struct.error,
+    ZeroDivisionError,
+    OSError,
+    AssertionError,
+)
+
+
+@pytest.mark.parametrize("surprise", SURPRISES, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("where", ["decode_picture", "encode_picture", "work"])
+def test_whatever_one_picture_raises_is_its_own_failure(
+    degrade, picture_file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, surprise: type[Exception]
+) -> None:
+    for name in ("a", "b", "c"):
+        picture_file(f"in/{name}.png", 20, 20)
+    place, name = (degrade_files, "degrade_picture") if where == "work" else (batch, where)
+    plain, calls = getattr(place, name), itertools.count()
+
+    def broken(*given: object, **options: object) -> object:
+        if next(calls) == 1:
+            raise surprise("out of the blue")
+        return plain(*given, **options)
+
+    monkeypatch.setattr(place, name, broken)
+    done = degrade(tmp_path / "in", tmp_path / "out")
+    assert done.code == 1
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "c.png"]
+    assert f"b.png: cannot be worked on ({surprise.__name__}: " in done.err
+    assert "Traceback" not in done.err
+
+
 def test_resume_does_not_replace_what_others_made(degrade, album: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.png").write_text("mine")
     done = degrade(album, tmp_path / "out", "--resume")
     assert done.code == 1
-    assert "is not as a run with --resume left it" in done.err
+    assert "was not made by a run with --resume; move it, or use --overwrite or --skip-existing" in done.err
     assert (tmp_path / "out" / "a.png").read_text() == "mine"
     assert (tmp_path / "out" / "b.jpg").exists()
 
