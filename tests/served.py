@@ -26,10 +26,11 @@ class Served:
         """The address without the token."""
         return self.address.partition("?")[0]
 
-    def end(self, number: int = signal.SIGINT) -> int:
-        """Send a signal and return the exit code."""
+    def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
+        """Send a signal and return the exit code, and what was said on the way."""
         self.process.send_signal(number)
-        return self.process.wait(20)
+        said = self.process.communicate(timeout=20)[1]
+        return self.process.returncode, said
 
 
 def begin(folder: Path) -> Served:

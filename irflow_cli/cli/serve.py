@@ -47,5 +47,9 @@ def serve(
         if open_page and not webbrowser.open(address):
             console.note("no browser was found; copy the address into one")
 
-    run(ServeSettings(folder, port, read_only, device, precision, max_pixels), ready)
+    try:
+        run(ServeSettings(folder, port, read_only, device, precision, max_pixels), ready)
+    except KeyboardInterrupt:
+        console.note("ended")
+        return 130
     return 0

@@ -429,5 +429,6 @@ def test_it_ends_with_nothing_half_written(serve_folder: Callable[..., Served], 
     served = serve_folder()
     there = sorted(served.folder.rglob("*"))
     assert re.fullmatch(r"http://127\.0\.0\.1:\d+/\?token=[\w-]{20,}", served.address)
-    assert served.end(number) == code
+    ended, said = served.end(number)
+    assert ended == code and "Traceback" not in said
     assert sorted(served.folder.rglob("*")) == there
