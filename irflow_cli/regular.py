@@ -14,6 +14,7 @@ KINDS = (  # what else may lie under a name, links followed
     (stat.S_ISBLK, "a device"),
     (stat.S_ISSOCK, "a socket"),
 )
+UNTOLD = 2**20  # bytes that are read of files that do not tell their size, as those of /proc
 READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
 
 
@@ -33,9 +34,10 @@ def open_regular(path: Path) -> BinaryIO:
 def read_regular(path: Path, most: int) -> bytes:
     """Return the bytes of a file that has no more than `most`. Raises OSError as `open_regular` does, and for more."""
     with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size > most:  # before any of it takes memory
+        size = os.fstat(file.fileno()).st_size
+        if size > most:  # before any of it takes memory
             raise _too_large(most)
-        data = file.read(most + 1)  # of what grows meanwhile, or does not tell its size
+        data = file.read(min(most, max(size, UNTOLD)) + 1)  # no more, for Python takes the memory for what it is asked
     if len(data) > most:
         raise _too_large(most)
     return data

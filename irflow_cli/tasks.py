@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-MAX_PIXELS = 178_956_970  # of a picture, unless more are allowed: half a gigabyte of RGB
+MAX_PIXELS = 2**27  # of a picture, unless more are allowed: all but a few cameras have less; 1 GiB of memory, 4 for floats
 
 
 @dataclass(frozen=True)

@@ -84,6 +84,45 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(self.server.data[: len(self.server.data) // 2])
 
+    def endless(self) -> None:
+        """Send without end what has no length."""
+        self.send_response(200)
+        self.end_headers()
+        while not self.server.over.is_set():
+            self.wfile.write(bytes(2**16))
+
+    def overfull(self) -> None:
+        """Send in chunks more than was announced."""
+        self.send_response(200)
+        self.send_header("Content-Length", "10")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        while not self.server.over.is_set():
+            self.wfile.write(b"100\r\n" + bytes(256) + b"\r\n")
+
+    def drip(self, what: str) -> None:
+        """Send a byte now and then: of the body, of a header, or of the line before a chunk; or another answer before the
+        answer, or a redirect with a body."""
+        head = b"HTTP/1.1 200 OK\r\n"
+        begin, piece = {
+            "body": (head + b"\r\n", b"x"),
+            "header": (head + b"X-Long: ", b"x"),
+            "chunk": (head + b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
+            "continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+        }[what]
+        self.wfile.write(begin)
+        while not self.server.over.wait(0.05):
+            self.wfile.write(piece)
+            self.wfile.flush()
+
+    def heavy(self) -> None:
+        """Redirect, with a body without end."""
+        self.send_response(302)
+        self.send_header("Location", "/elsewhere")
+        self.end_headers()
+        while not self.server.over.is_set():
+            self.wfile.write(bytes(2**16))
+
     def linked(self, digest: str) -> None:
         """Redirect as the Hub does, naming a sha256."""
         self.send_response(302)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -9,8 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from irflow_cli.errors import FULL, DiskFull, ImageError
+from irflow_cli.regular import read_regular
 
 NAME = ".irflow.jsonl"
+MOST = 2**36  # bytes of a record or a result that are looked at; pipes and devices have no end
 
 
 @dataclass
@@ -29,7 +32,9 @@ class Manifest:
         manifest = cls(folder)
         path = folder / NAME
         try:
-            lines = path.read_text(errors="replace").splitlines() if path.exists() else []
+            if path.is_symlink():  # what is added to it would go elsewhere
+                raise OSError(errno.EINVAL, "a link, and no record is one")
+            lines = read_regular(path, MOST).decode(errors="replace").splitlines() if path.exists() else []
         except OSError as error:
             raise ImageError(
                 f"{path}: {error.strerror or error}; `resume` needs it, move it away or leave `resume` out"
@@ -38,7 +43,7 @@ class Manifest:
             try:
                 entry = json.loads(line)
                 manifest._note({key: str(entry[key]) for key in ("name", "key", "sha256")})
-            except (ValueError, KeyError, TypeError):
+            except (ValueError, KeyError, TypeError, RecursionError):
                 continue
         return manifest
 
@@ -48,14 +53,14 @@ class Manifest:
         if entry is None or entry["key"] != key or not target.is_file():
             return False
         try:
-            return entry["sha256"] == sha256(target.read_bytes())
+            return entry["sha256"] == sha256(read_regular(target, MOST))
         except OSError:
             return False
 
     def knows(self, target: Path) -> bool:
         """Return whether the bytes in the file `target` are some that irflow wrote there, so that they may be replaced."""
         try:
-            return target.name in self.written and sha256(target.read_bytes()) in self.written[target.name]
+            return target.name in self.written and sha256(read_regular(target, MOST)) in self.written[target.name]
         except OSError:
             return False
 
@@ -65,7 +70,7 @@ class Manifest:
         self._note(entry)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.folder / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+            handle = os.open(self.folder / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
             with os.fdopen(handle, "ab") as file:  # one write of one line, begun anew after a line that was cut off
                 cut = file.tell() and not self._ends_whole()
                 file.write((b"\n" if cut else b"") + json.dumps(entry).encode() + b"\n")

@@ -17,8 +17,10 @@ from irflow_cli.batch.journal import Manifest
 from irflow_cli.errors import ImageError, NothingToDo, UsageError, require
 from irflow_cli.images.find import find_pictures
 from irflow_cli.images.formats import FORMATS, SUFFIXES, Coding
+from irflow_cli.regular import read_regular
 from irflow_cli.tasks import MAX_PIXELS
 
+LIST = 2**28  # bytes of a list of names, some millions of them
 STREAM = Path("-")  # standard input as a source, standard output as a target
 ENDINGS = {kind: suffix for suffix, kind in reversed(SUFFIXES.items())}
 FIELDS = ("stem", "suffix", "ext", "index", "parent")  # of `name_template`
@@ -220,7 +222,7 @@ def _piped(stream: TextIO) -> str:
 
 def _listed(name: str) -> list[str]:
     try:
-        text = _piped(sys.stdin) if name == "-" else Path(name).read_text("utf-8-sig", "surrogateescape")
+        text = _piped(sys.stdin) if name == "-" else read_regular(Path(name), LIST).decode("utf-8-sig", "surrogateescape")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"the list {name} cannot be read: {error}") from None
     return [line for line in (text.split("\0") if "\0" in text else re.split(r"\r?\n|\r", text)) if line.strip()]

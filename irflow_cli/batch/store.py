@@ -15,6 +15,7 @@ from irflow_cli.images.decode import decode_picture
 from irflow_cli.images.encode import check_encoding, encode_picture
 from irflow_cli.images.formats import FORMATS, SUFFIXES
 from irflow_cli.images.picture import Picture
+from irflow_cli.regular import read_regular
 from irflow_cli.runtime.device import out_of_memory
 from irflow_cli.runtime.files import clear_begun, write_atomically
 from irflow_cli.runtime.heap import trim
@@ -156,7 +157,7 @@ def _bytes_of(path: Path, max_pixels: int) -> bytes:
     """Return a file's bytes. Raises ImageError when it cannot be read, or is larger than any picture of `max_pixels`."""
     _check_file(path, max_pixels)
     try:
-        return path.read_bytes()
+        return read_regular(path, _most(max_pixels))
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}") from None
 
@@ -184,7 +185,7 @@ def _check_file(path: Path, max_pixels: int) -> None:
 
 
 def _check_mask(job: Job) -> None:
-    if job.mask is not None and not job.mask.is_file():
+    if job.mask is not None and not job.mask.exists():
         name = "standard input" if job.source == STREAM else job.source
         raise ImageError(f"{name}: has no mask, {job.mask} is not there")
 

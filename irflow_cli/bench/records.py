@@ -9,9 +9,11 @@ from pathlib import Path
 
 from irflow_cli.bench.metrics import METRICS, Scores, mean_of
 from irflow_cli.errors import UsageError
+from irflow_cli.regular import open_regular, read_regular
 from irflow_cli.runtime.files import write_atomically
 
 SCHEMA = 1
+MOST = 2**30  # bytes of a file of records
 MACHINE = ("processor", "device, precision", "threads")  # entries of an environment on which time and memory hang
 
 Key = tuple[str, str, int, str]  # degrade, method, steps, variant
@@ -65,7 +67,7 @@ def read_records(path: Path) -> list[Record]:
     Raises UsageError when the file cannot be read or a line before the last is damaged.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_regular(path, MOST).decode("utf-8").splitlines()
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror or error}") from None
     except UnicodeDecodeError:
@@ -76,7 +78,7 @@ def read_records(path: Path) -> list[Record]:
             values = json.loads(line)
             if "picture" in values:
                 records.append(Record.from_dict(values))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
             if number < len(lines):
                 raise UsageError(f"{path}, line {number}: not a line of results ({error})") from None
     return records
@@ -85,10 +87,10 @@ def read_records(path: Path) -> list[Record]:
 def read_environment(path: Path) -> dict[str, str]:
     """Return what a file of records says in its first line that it was made with; empty where it says nothing."""
     try:
-        with path.open(encoding="utf-8") as file:
-            found = json.loads(file.readline()).get("environment", {})
+        with open_regular(path) as file:
+            found = json.loads(file.readline(2**20)).get("environment", {})
         return found if isinstance(found, dict) else {}
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, AttributeError, RecursionError):
         return {}
 
 

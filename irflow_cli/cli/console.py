@@ -31,6 +31,11 @@ def _to_a_reader() -> Iterator[None]:
         raise DiskFull(f"{said}; make room and run again") if error.errno in FULL else IrflowError(said) from None
 
 
+def _plain(text: str) -> str:
+    """Return text without what steers a terminal: names and contents of files may be a stranger's."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
+
+
 class Console:
     """Printer of one command. quiet: nothing but results and errors; verbose: details too; as_json: results as JSON Lines."""
 
@@ -49,12 +54,12 @@ class Console:
     def note(self, text: str) -> None:
         """Say something that is worth knowing."""
         if not self.quiet:
-            sys.stderr.write(with_flags(text) + "\n")
+            sys.stderr.write(_plain(with_flags(text)) + "\n")
 
     def detail(self, text: str) -> None:
         """Say something that only those who ask for it want to know."""
         if self.verbose and not self.quiet:
-            sys.stderr.write(text + "\n")
+            sys.stderr.write(_plain(text) + "\n")
 
     def data(self, data: bytes) -> None:
         """Write a result that is bytes, not text."""
@@ -63,7 +68,7 @@ class Console:
 
     def error(self, text: str) -> None:
         """Say what is wrong, in one line."""
-        sys.stderr.write(f"irflow: {' '.join(with_flags(str(text)).split())}\n")
+        sys.stderr.write(f"irflow: {_plain(' '.join(with_flags(str(text)).split()))}\n")
 
     @contextmanager
     def progress(self, label: str, total: float) -> Iterator[Any]:

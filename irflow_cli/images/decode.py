@@ -18,10 +18,13 @@ from irflow_cli.images.deep import decode_deep, silent_opencv
 from irflow_cli.images.metadata import ORIENTATION, Tags, dpi_of, exif_of, xmp_of
 from irflow_cli.images.picture import BAND, Picture, split_alpha, too_large, top_of, upright
 from irflow_cli.images.tiff import BIG_TIFF, decode_unknown_tiff, pixels_of_tiff
+from irflow_cli.regular import read_regular
 from irflow_cli.tasks import MAX_PIXELS
 
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
+CHAINS = ("TIFF", "GIF")  # which hold their pages or frames one after another, to be counted by walking through all
+COUNTED = 2**16  # bytes of a file whose chain is walked through
 SETS = ("MPO", "HEIF")  # files of one picture and its helpers: gain map, depth, preview
 PngImagePlugin.MAX_TEXT_CHUNK = 2**24  # bytes of a profile, an XMP or a text; long histories of edits need more than 2**20
 
@@ -29,7 +32,7 @@ PngImagePlugin.MAX_TEXT_CHUNK = 2**24  # bytes of a profile, an XMP or a text; l
 def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
     """Return the picture in `path`. Raises ImageError, in one line, for everything that is not a whole still picture."""
     try:
-        data = path.read_bytes()
+        data = read_regular(path, 16 * max_pixels + 2**26)  # four floating-point numbers a pixel, and what goes with them
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}") from None
     return decode_picture(data, str(path), max_pixels)
@@ -89,10 +92,11 @@ def register_heif() -> None:
 
 
 def _decode(image: Image.Image, data: bytes, name: str) -> Picture:
-    kind, frames, notes = image.format or "PNG", getattr(image, "n_frames", 1), []
-    if frames > 1 and kind not in SETS:
+    kind, notes = image.format or "PNG", []
+    frames = _frames_of(image, len(data))
+    if frames != 1 and kind not in SETS:
         raise ImageError(f"{name}: holds {frames} frames; irflow works on still pictures, take them apart first")
-    if frames > 1:
+    if frames != 1:
         notes.append(f"holds {frames} pictures; the main one is taken")
     kind = "JPEG" if kind == "MPO" else kind
     pixels = _jpeg(data, image)
@@ -138,6 +142,13 @@ def _decode(image: Image.Image, data: bytes, name: str) -> Picture:
     grey = image.mode in ("1", "L", "LA")
     mode = ("LA" if has_alpha else "L") if grey else ("RGBA" if has_alpha else "RGB")
     return split_alpha(upright(_array_of(image, mode), turn), kind, tags, coding, tuple(notes))
+
+
+def _frames_of(image: Image.Image, size: int) -> int | str:
+    """Return how many frames or pages a file of `size` bytes has, "several" where counting would be walking through many."""
+    if image.format in CHAINS and size > COUNTED:
+        return "several" if image.is_animated else 1  # type: ignore[attr-defined]
+    return getattr(image, "n_frames", 1)
 
 
 def _jpeg(data: bytes, image: Image.Image) -> np.ndarray | None:

@@ -72,7 +72,11 @@ def as_depth(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
 
 
 def too_large(name: str, max_pixels: int) -> ImageError:
-    return ImageError(f"{name}: larger than {max_pixels} pixels; `max_pixels` raises the limit")
+    memory = 8 * max_pixels / 2**30  # as measured: bytes a pixel of 8 bits, from reading to writing; 4 times of floats
+    taken = f"which take about {memory:.1f} GiB of memory" if memory >= 0.1 else "the limit"
+    return ImageError(
+        f"{name}: larger than {max_pixels} pixels, {taken}; if it is to be trusted, `max_pixels` raises the limit"
+    )
 
 
 def split_alpha(

@@ -25,12 +25,14 @@ from torch import Tensor
 import irflow_cli
 from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.nets import Network, Spec, build, spec_of
+from irflow_cli.regular import open_regular
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.tasks import TASKS
 
 SCHEMA = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
-MAX_HEADER = 2**22  # bytes; a hundred times what a large network needs
+MAX_HEADER = 2**21  # bytes; a network of MAX_TENSORS needs as many, ours a twentieth
+MAX_TENSORS, MAX_AXES = 2**14, 8
 PRIOR = "prior"  # task of a network that knows clean pictures alone; the restoration tasks are in TASKS
 PREDICTS = {"residual": tuple(TASKS), "velocity": (PRIOR,)}  # what a network predicts, and the tasks it can then be for
 
@@ -180,11 +182,7 @@ def misfits(spec: Spec, weights: dict[str, Tensor]) -> list[str]:
 
 def _read(path: Path, *, weights: bool) -> tuple[Card, dict[str, Tensor]]:
     try:
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-        if length > MAX_HEADER:
-            raise CheckpointError(f"{path} is damaged or no safetensors file (its header claims {length} bytes); get it again")
-        with safe_open(path, framework="pt") as file:
+        with open_weights(path) as file:
             header = (file.metadata() or {}).get("irflow")
             if header is None:
                 raise CheckpointError(f"{path} was not made by irflow: its header has no entry `irflow`")
@@ -199,6 +197,27 @@ def _read(path: Path, *, weights: bool) -> tuple[Card, dict[str, Tensor]]:
     return card, tensors
 
 
+def open_weights(path: Path) -> safe_open:
+    """Return a safetensors file opened for reading, whose header costs no more than a network's does.
+
+    Raises OSError, SafetensorError, and CheckpointError for a header that is longer than the file, has too many tensors or
+    tensors of too many axes: the reader would take hundreds of bytes for each byte of it.
+    """
+    with open_regular(path) as file:
+        length, size = int.from_bytes(file.read(8), "little"), os.fstat(file.fileno()).st_size
+        if length > min(MAX_HEADER, size - 8):
+            raise CheckpointError(f"{path} is damaged or no safetensors file (its header claims {length} bytes); get it again")
+        try:
+            entries = json.loads(file.read(length))
+        except (ValueError, RecursionError):
+            raise CheckpointError(f"{path} is damaged or no safetensors file (its header is no JSON); get it again") from None
+    tensors = [entry for entry in entries.values() if isinstance(entry, dict)] if isinstance(entries, dict) else []
+    axes = [entry.get("shape") for entry in tensors]
+    if len(tensors) > MAX_TENSORS or any(isinstance(shape, list) and len(shape) > MAX_AXES for shape in axes):
+        raise CheckpointError(f"{path} has more tensors than any network here, or tensors of more axes; it is not opened")
+    return safe_open(path, framework="pt")
+
+
 def digest_of(tensors: dict[str, Tensor]) -> str:
     """Return the sha256, in hexadecimal, of the tensors' names and bytes in the order of their names."""
     digest = hashlib.sha256()
@@ -211,7 +230,7 @@ def digest_of(tensors: dict[str, Tensor]) -> str:
 def file_digest(path: Path) -> str:
     """Return the sha256, in hexadecimal, of a file's bytes."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()

@@ -16,11 +16,15 @@ from torch import Tensor
 from irflow_cli.errors import CheckpointError
 from irflow_cli.nets import OfficialSpec, PriorSpec, Spec
 from irflow_cli.runtime.checkpoints import misfits
+from irflow_cli.runtime.pickles import check_cost
 
 Weights = dict[str, Tensor]
 
 # Where files keep their weights: averaged ones come before others. Wrapped networks put a word before every name.
 CONTAINERS = ("ema", "params_ema", "model_ema", "state_dict", "params", "model")
+DEEPEST = 8  # containers within each other; a dictionary may hold itself
+SHARED = 4  # times that the weights of a file may be its size: some networks use a tensor twice
+LONGEST = 256  # characters of a tensor's name
 PREFIXES = ("ema_model.", "module.", "model.")
 
 
@@ -67,6 +71,9 @@ def read_third_party(path: Path) -> ThirdParty:
     if wrong or len(names) < len(theirs):
         named = repr(names.get(wrong[0], wrong[0])) if wrong else "a tensor that is there twice"
         raise CheckpointError(f"{path} looks like {family.title}, but {named} is missing, unknown or of another shape")
+    size = sum(tensor.numel() * tensor.element_size() for tensor in weights.values())
+    if size > SHARED * path.stat().st_size:  # views of the same few numbers again and again
+        raise CheckpointError(f"{path} names weights of {size / 2**20:.0f} MiB, which are not in it; it cannot be converted")
     endless = [names[key] for key, tensor in weights.items() if not tensor.isfinite().all()]
     if endless:
         raise CheckpointError(f"{path} is damaged: {endless[0]!r} holds values that are no numbers")
@@ -78,6 +85,7 @@ def _unpickled(path: Path) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
+            check_cost(path)
             return torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from None
@@ -91,12 +99,14 @@ def _unpickled(path: Path) -> Any:
 
 def _unwrapped(content: Any, path: Path) -> Weights:
     """Return the named tensors inside the containers and wrappers that training programs put around them."""
-    while isinstance(content, dict):
+    for _ in range(DEEPEST):
+        if not isinstance(content, dict):
+            break
         inner = next((content[key] for key in CONTAINERS if isinstance(content.get(key), dict)), None)
         if inner is None:
             break
         content = inner
-    if not isinstance(content, dict) or not content:
+    if not isinstance(content, dict) or not content or not all(isinstance(key, str) and len(key) <= LONGEST for key in content):
         raise CheckpointError(f"{path} holds no weights by name; save the network's state_dict()")
     while prefix := next((word for word in PREFIXES if any(str(key).startswith(word) for key in content)), None):
         content = {key.removeprefix(prefix): value for key, value in content.items() if str(key).startswith(prefix)}

@@ -10,6 +10,8 @@ import json
 import os
 import re
 import shutil
+import socket
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -27,6 +29,9 @@ TIMEOUT = 30.0  # seconds without a byte
 PAUSES = (1.0, 3.0, 9.0)  # seconds before the second, third and fourth attempt
 CHUNK = 2**20
 RESERVE = 2**26  # bytes of the disk that are never filled
+SPAN, RATE = 60.0, 2**12  # in every span of seconds so many bytes a second have to come, the worst modem's rate
+LONGEST = 6 * 3600.0  # seconds of an attempt
+LARGEST, UNTOLD = 2**32, 2**30  # bytes of a file: thousand times ours; and where the server does not say how long it is
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENAMETOOLONG)  # trouble on this side
@@ -48,6 +53,13 @@ class _Failed(Exception):
     def __init__(self, reason: str, *, again: bool = True) -> None:
         super().__init__(reason)
         self.again = again
+
+
+class _Refused(_Failed):
+    """A server that wants more of this machine than a checkpoint needs. Nothing of what it sent is kept."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason, again=False)
 
 
 def address_of(source: str) -> str:
@@ -91,7 +103,9 @@ def download(
 
     It grows as `target`.part, from where an earlier attempt ended if the server still has the same file. It gets its name when
     its sha256 is the one given, or the one the server names, and `check` does not raise CheckpointError; otherwise it is set
-    aside. One process at a time works on a target. progress: gets the share that is done.
+    aside. A server that is too slow, or sends too much, is refused and what it sent removed.
+
+    One process at a time works on a target. progress: gets the share that is done.
     Raises CheckpointError that tells how to do it by hand.
     """
     from filelock import FileLock, Timeout
@@ -109,6 +123,10 @@ def download(
     except Timeout:
         raise CheckpointError(f"another irflow is getting {target.stem}; wait for it, then try again") from None
     except _Failed as error:
+        if isinstance(error, _Refused):
+            for path in (part, _note_of(part)):
+                with contextlib.suppress(OSError):
+                    path.unlink(missing_ok=True)
         raise CheckpointError(f"cannot get {url}: {error}; {by_hand}") from None
     except OSError as error:
         raise CheckpointError(f"cannot write {part}: {error.strerror or error}; {by_hand}") from None
@@ -182,23 +200,44 @@ def _fetch(url: str, part: Path, progress: Callable[[float], None]) -> str | Non
 
 
 def _attempt(url: str, part: Path, progress: Callable[[float], None]) -> str | None:
-    note = part.with_name(f"{part.name}.etag")  # of which file on the server `part` is the beginning
+    """Bring the file once, under watch. Raises what goes wrong, and _Refused when it was the watch that ended it."""
+    with _Watch() as watch:
+        try:
+            named = _transfer(url, part, progress, watch)
+        except Exception:
+            if watch.reason:
+                raise _Refused(watch.reason) from None
+            raise
+    if watch.reason:
+        raise _Refused(watch.reason)
+    return named
+
+
+def _note_of(part: Path) -> Path:
+    """Return the path of what says of which file on the server `part` is the beginning."""
+    return part.with_name(f"{part.name}.etag")
+
+
+def _transfer(url: str, part: Path, progress: Callable[[float], None], watch: _Watch) -> str | None:
+    note = _note_of(part)
     have, etag = _begun(part, note)
     headers = {"User-Agent": f"irflow/{irflow_cli.__version__}", "Accept-Encoding": "identity"}
     if have:
         headers |= {"Range": f"bytes={have}-", "If-Range": etag}
     redirects = _Redirects()
-    opener = urllib.request.build_opener(redirects)
+    opener = urllib.request.build_opener(redirects, _Http(watch), _Https(watch))
     try:
         with opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as response:
             start, total = _extent(response, have, etag, note)
+            if (total or 0) > LARGEST:
+                raise _Refused(f"it has {(total or 0) / 2**20:.0f} MiB, and no checkpoint has more than {LARGEST / 2**20:.0f}")
             _room(part, (total or start) - start)
             with part.open("r+b" if start else "wb") as file:
                 file.seek(start)
                 file.truncate()
                 strong = response.headers.get("ETag", "")
                 note.write_text(strong if strong.startswith('"') else "")
-                _pour(response, file, part, start, total, progress)
+                _pour(response, file, part, (start, total), progress, watch)
                 file.flush()
                 os.fsync(file.fileno())
             named = redirects.named or response.headers.get("X-Linked-ETag", "")
@@ -237,9 +276,25 @@ def _extent(response: Any, have: int, etag: str, note: Path) -> tuple[int, int |
     return 0, int(length) if length.isdecimal() else None
 
 
-def _pour(response: Any, file: IO[bytes], part: Path, done: int, total: int | None, progress: Callable[[float], None]) -> None:
+def _pour(
+    response: Any,
+    file: IO[bytes],
+    part: Path,
+    extent: tuple[int, int | None],
+    progress: Callable[[float], None],
+    watch: _Watch,
+) -> None:
+    """Write what comes, from byte extent[0] on, up to the length extent[1] or, where that is not told, UNTOLD bytes."""
+    done, total = extent
+    most = UNTOLD if total is None else total
     while block := response.read1(CHUNK):
-        _room(part, len(block))
+        watch.received += len(block)
+        if done + len(block) > most:
+            raise _Refused(f"it sends more than {'the most that is taken' if total is None else 'it said'}, {most} bytes")
+        try:
+            _room(part, len(block))
+        except _Failed as error:
+            raise error if total is not None else _Refused(str(error)) from None
         file.write(block)
         done += len(block)
         progress(done / total if total else 0.0)
@@ -253,6 +308,71 @@ def _room(part: Path, needed: int) -> None:
         raise _Failed(
             f"{needed / 2**20:.0f} MiB do not fit on the disk of {part.parent} ({free / 2**20:.0f} MiB free)", again=False
         )
+
+
+class _Watch:
+    """Ends a transfer that comes too slowly or lasts too long, whatever it waits for: headers, chunks or bytes.
+
+    A timeout of sockets begins anew with every byte; this one does not. received: bytes so far, which the transfer counts.
+    reason: why it was ended, if it was.
+    """
+
+    def __init__(self) -> None:
+        self.sockets: list[socket.socket] = []
+        self.received, self.reason = 0, ""
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        began, before = time.monotonic(), 0
+        while not self._over.wait(SPAN):
+            if self.received - before < RATE * SPAN:
+                self.reason = f"it sends less than {RATE} bytes a second"
+            elif time.monotonic() - began > LONGEST:
+                self.reason = f"it takes more than {LONGEST / 3600:.0f} hours"
+            before = self.received
+            if self.reason:
+                for one in self.sockets:
+                    with contextlib.suppress(OSError):
+                        socket.socket.shutdown(one, socket.SHUT_RDWR)  # past TLS, whose state belongs to the other thread
+                return
+
+
+def _watched(kind: Any, watch: _Watch) -> Any:
+    """Return a kind of connection whose sockets `watch` can shut."""
+
+    class Watched(kind):
+        def connect(self) -> None:
+            super().connect()
+            watch.sockets.append(self.sock)
+
+    return Watched
+
+
+class _Http(urllib.request.HTTPHandler):
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()
+        self.watch = watch
+
+    def do_open(self, http_class: Any, req: Any, **more: Any) -> Any:
+        return super().do_open(_watched(http_class, self.watch), req, **more)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()
+        self.watch = watch
+
+    def do_open(self, http_class: Any, req: Any, **more: Any) -> Any:
+        return super().do_open(_watched(http_class, self.watch), req, **more)
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
@@ -270,6 +390,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         except CheckpointError as error:
             fp.close()
             raise _Failed(f"redirected to where irflow does not go ({error})", again=False) from None
+        fp.close()  # or the whole body beside the redirect would be read, however long
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

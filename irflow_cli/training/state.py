@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save
 from torch import Tensor
 
 from irflow_cli.errors import CheckpointError, UsageError
-from irflow_cli.runtime.checkpoints import Card
+from irflow_cli.runtime.checkpoints import Card, open_weights
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.training.options import FREE, TrainRequest
 
@@ -38,7 +38,7 @@ def load_state(run: Run, path: Path, request: TrainRequest) -> None:
     """Read what `save_state` wrote. Raises CheckpointError when it is damaged or of another network, UsageError when it was
     begun with other options than the request has."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with open_weights(path) as file:
             note = json.loads(file.metadata()["run"])
             begun = json.loads(file.metadata()["irflow"])["trained"]["recipe"]
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118

@@ -276,3 +276,56 @@ def test_addresses_and_mirrors(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_other_addresses_are_refused(source: str) -> None:
     with pytest.raises(UsageError):
         address_of(source)
+
+
+@pytest.mark.parametrize("what", ["body", "header", "chunk", "continue"])
+def test_a_server_that_drips_is_left_and_nothing_kept(
+    what: str, server: Server, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A byte now and then holds off every timeout of a socket."""
+    monkeypatch.setattr(module, "SPAN", 0.3)
+    server.plan[:] = [f"drip {what}"]
+    with pytest.raises(CheckpointError, match="less than 4096 bytes a second"):
+        _get(server, target)
+    assert len(server.asked) == 1
+    assert _left(target) == set()
+
+
+def test_a_server_that_takes_too_long_is_left(server: Server, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SPAN", 0.1)
+    monkeypatch.setattr(module, "LONGEST", 0.05)
+    monkeypatch.setattr(module, "UNTOLD", 2**40)
+    monkeypatch.setattr(module, "_room", lambda part, needed: None)
+    server.plan[:] = ["endless"]
+    with pytest.raises(CheckpointError, match="hours"):
+        _get(server, target)
+    assert _left(target) == set()
+
+
+@pytest.mark.parametrize(("plan", "limit"), [("endless", "UNTOLD"), ("overfull", None), ("serve", "LARGEST")])
+def test_a_server_that_sends_too_much_is_left(
+    plan: str, limit: str | None, server: Server, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if limit:
+        monkeypatch.setattr(module, limit, 1000)
+    server.plan[:] = [plan]
+    with pytest.raises(CheckpointError, match="more than"):
+        _get(server, target)
+    assert len(server.asked) == 1
+    assert _left(target) == set()
+
+
+def test_what_was_not_announced_and_does_not_fit_is_removed(
+    server: Server, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage, looks = namedtuple("usage", "free"), iter([0, 10, 20])
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(module.RESERVE + (2**20 if next(looks, 99) < 15 else 0)))
+    server.plan[:] = ["endless"]
+    with pytest.raises(CheckpointError, match="do not fit"):
+        _get(server, target)
+    assert _left(target) == set()
+
+
+def test_the_body_of_a_redirect_is_not_read(server: Server, target: Path, data: bytes) -> None:
+    server.plan[:] = ["heavy"]
+    assert _get(server, target).bytes == len(data)
