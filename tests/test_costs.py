@@ -188,9 +188,8 @@ def test_pages_are_not_counted_by_walking_through_them(tmp_path: Path, monkeypat
     path.write_bytes(_tiff(1))
     assert read_picture(path).pixels.tolist() == [[128]]
     gif = io.BytesIO()
-    Image.new("L", (2, 2)).save(
-        gif, "GIF", save_all=True, append_images=[Image.new("L", (2, 2), shade) for shade in range(1, 99)]
-    )
+    first, *others = (Image.effect_noise((64, 64), 99) for _ in range(30))
+    first.save(gif, "GIF", save_all=True, append_images=others)
     for plugin in (TiffImagePlugin.TiffImageFile, GifImagePlugin.GifImageFile):
         real = plugin.seek
         monkeypatch.setattr(plugin, "seek", lambda self, frame, real=real: (seeks.append(frame), real(self, frame))[1])

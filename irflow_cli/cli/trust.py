@@ -11,7 +11,16 @@ HARMLESS = frozenset(
         *("tile", "overlap", "batch", "device", "precision"),
         *("suffix", "format", "quality", "lossless", "quiet", "verbose", "as_json", "dry_run", "fail_fast"),
         *("minutes", "iterations", "size", "crop", "rate", "warmup", "decay", "distance", "optimiser", "consistency"),
-        *("self_conditioned", "condition", "validate_every"),
+        *(
+            "self_conditioned",
+            "condition",
+            "validate_every",
+            "accumulate",
+            "at_start",
+            "consistency_every",
+            "save_minutes",
+            "recipe",
+        ),
         *("degrade", "methods", "presets", "border", "metrics"),
     }
 )
@@ -20,7 +29,7 @@ HARMLESS = frozenset(
 REFUSED = {
     "it runs a program": ("baseline_command", "compile_net", "open_page"),
     "it names what is read": ("mask", "masks", "baseline", "rain_layers", "recursive"),
-    "it names what is written": ("output", "name_template", "report", "name"),
+    "it names what is written": ("output", "name_template", "report", "name", "plot", "tensorboard"),
     "it names the weights": ("checkpoint", "init"),
     "it decides what becomes of results that exist": ("overwrite", "resume", "skip_existing"),
     "it decides what a picture tells of you": ("metadata",),
