@@ -8,7 +8,7 @@ HARMLESS = frozenset(
         *("task", "method", "steps", "grid", "sampler", "sigma", "strength", "source_noise", "ensemble"),
         *("preset", "corrections", "start", "stop", "samples", "scale", "operator", "kind", "severity", "seed"),
         *("mask_tolerance", "mask_threshold", "mask_resize", "mask_dilate", "mask_feather"),
-        *("tile", "overlap", "batch", "device", "precision"),
+        *("tile", "overlap", "batch", "device", "precision", "engine"),
         *("suffix", "format", "quality", "lossless", "quiet", "verbose", "as_json", "dry_run", "fail_fast"),
         *("minutes", "iterations", "size", "crop", "rate", "warmup", "decay", "distance", "optimiser", "consistency"),
         *(
@@ -30,7 +30,7 @@ REFUSED = {
     "it runs a program": ("baseline_command", "compile_net", "open_page"),
     "it names what is read": ("mask", "masks", "baseline", "rain_layers", "recursive"),
     "it names what is written": ("output", "name_template", "report", "name", "plot", "tensorboard"),
-    "it names the weights": ("checkpoint", "init"),
+    "it names the weights": ("checkpoint", "init", "recipe"),
     "it decides what becomes of results that exist": ("overwrite", "resume", "skip_existing"),
     "it decides what a picture tells of you": ("metadata",),
     "it is a limit that protects you": ("max_pixels", "sha256", "read_only", "port"),
