@@ -19,7 +19,6 @@ HARMLESS = frozenset(
             "at_start",
             "consistency_every",
             "save_minutes",
-            "recipe",
         ),
         *("degrade", "methods", "presets", "border", "metrics"),
     }
