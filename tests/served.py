@@ -36,7 +36,7 @@ class Served:
 def begin(folder: Path) -> Served:
     """Serve a folder; one thread, so that results are those of a command with one."""
     words = [sys.executable, "-m", "irflow_cli", "serve", str(folder), "--device", "cpu"]
-    env = {**os.environ, "OMP_NUM_THREADS": "1"}
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "IRFLOW_ENGINE": "torch", "IRFLOW_PRECISION": "fp32"}
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
     assert process.stdout is not None
     return Served(process, process.stdout.readline().strip(), folder)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import Device, Precision, Quiet
+from irflow_cli.cli.options import Device, Engine, EnginePrecision, Quiet
 from irflow_cli.errors import IrflowError
 from irflow_cli.tasks import MAX_PIXELS
 
@@ -23,7 +23,8 @@ def serve(
     read_only: Annotated[bool, typer.Option("--read-only", help="Write nothing; results can be downloaded.")] = False,
     max_pixels: Annotated[int, typer.Option(help="Refuse pictures with more.", envvar="IRFLOW_MAX_PIXELS")] = MAX_PIXELS,
     device: Device = "auto",
-    precision: Precision = "auto",
+    engine: Engine = "auto",
+    precision: EnginePrecision = "auto",
     quiet: Quiet = False,
 ) -> int:
     """Serve a page, to this machine alone, on which masks are painted and results compared.
@@ -39,7 +40,7 @@ def serve(
         if error.name not in EXTRA:
             raise
         raise IrflowError(f"serving needs {error.name}; run `pip install 'irflow[serve]'`") from None
-    console = Console(quiet=quiet)
+    console, machine = Console(quiet=quiet), {"device": device, "engine": engine, "precision": precision}
 
     def ready(address: str) -> None:
         console.result(address)
@@ -48,7 +49,7 @@ def serve(
             console.note("no browser was found; copy the address into one")
 
     try:
-        run(ServeSettings(folder, port, read_only, device, precision, max_pixels), ready)
+        run(ServeSettings(folder, port, read_only, machine, max_pixels), ready)
     except KeyboardInterrupt:
         console.note("ended")
         return 130

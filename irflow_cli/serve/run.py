@@ -6,7 +6,7 @@ import contextlib
 import secrets
 import socket
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
@@ -26,13 +26,13 @@ PATIENCE = 5  # seconds that a file which is being written has, at the end
 
 @dataclass(frozen=True)
 class ServeSettings:
-    """What is served and how. port: 0 for any that is free. device, precision, max_pixels: as the commands'."""
+    """What is served and how. port: 0 for any that is free. machine: where and by what networks are computed, see
+    `steps.Engines`. max_pixels: as the commands'."""
 
     folder: Path = Path()
     port: int = 0
     read_only: bool = False
-    device: str = "auto"
-    precision: str = "auto"
+    machine: dict[str, str] = field(default_factory=dict)
     max_pixels: int = MAX_PIXELS
 
     def check(self) -> None:
@@ -53,7 +53,7 @@ def serve(settings: ServeSettings, ready: Callable[[str], None]) -> None:
     Raises UsageError for settings that make no sense, and where the port is taken.
     """
     settings.check()
-    engines = Engines(settings.device, settings.precision, settings.max_pixels)
+    engines = Engines(settings.machine, settings.max_pixels)
     worker = Worker(lambda: _warm(engines))
     studio = Studio(Folder(settings.folder, settings.read_only), engines, worker)
     token = secrets.token_urlsafe(24)

@@ -25,11 +25,11 @@ KEPT = 3  # engines of a kind that stay loaded
 
 
 class Engines:
-    """The networks, each loaded when it is first asked for. device, precision: as the command's; max_pixels: of a result."""
+    """The networks, each loaded when it is first asked for. machine: where and by what they are computed, as the settings'
+    `device`, `engine` and `precision`, those that are given; max_pixels: of a result."""
 
-    def __init__(self, device: str = "auto", precision: str = "auto", max_pixels: int = MAX_PIXELS) -> None:
-        self.machine: dict[str, Any] = {"device": device, "precision": precision}
-        self.max_pixels = max_pixels
+    def __init__(self, machine: dict[str, Any] | None = None, max_pixels: int = MAX_PIXELS) -> None:
+        self.machine, self.max_pixels = machine or {}, max_pixels
 
     @functools.cached_property
     def restorer(self) -> Callable[[RestoreSettings], Restorer]:

@@ -63,7 +63,7 @@ def make_page(photos: Path) -> Iterator[Callable[..., Page]]:
 
     def make(*, read_only: bool = False, max_pixels: int = 2**22) -> Page:
         if not studios:
-            studio = Studio(Folder(photos, read_only), Engines("cpu", max_pixels=max_pixels), Worker())
+            studio = Studio(Folder(photos, read_only), Engines({"device": "cpu"}, max_pixels), Worker())
             studio.worker.start()
             studios.append(studio)
         guard = Guard(make_app(studios[0]), PORT, TOKEN)
