@@ -11,7 +11,7 @@ import typer
 
 from irflow_cli.bench.request import BenchRequest, Sweep
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Device, Engine, EnginePrecision, Quiet, among
+from irflow_cli.cli.options import RESTORED, AsJson, Device, Engine, EnginePrecision, Quiet, among, either
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import UsageError
 
@@ -20,6 +20,7 @@ from irflow_cli.errors import UsageError
 Value = TypeVar("Value")
 DEFAULTS = BenchRequest(Path(), RestoreSettings("derain"))
 SWEEP = DEFAULTS.sweep
+MEASURED = (*RESTORED, "inpaint", "upscale")
 
 
 def _text(values: tuple[object, ...]) -> str:
@@ -55,9 +56,9 @@ def bench(
     task: Annotated[
         Optional[str],
         typer.Option(
-            help="derain, denoise, deraindrop, inpaint or upscale.",
+            help=f"{either(*MEASURED)}.",
             show_default=False,
-            autocompletion=among("derain", "denoise", "deraindrop", "inpaint", "upscale"),
+            autocompletion=among(*MEASURED),
         ),
     ] = None,
     steps: Annotated[str, typer.Option(help="Numbers of steps, such as 1,2,4.")] = _text(SWEEP.steps),
@@ -143,7 +144,7 @@ def bench(
     if compare is not None:
         return _compare(console, *compare)
     if task is None and speed is None:
-        raise UsageError("--task is missing: derain, denoise, deraindrop, inpaint or upscale")
+        raise UsageError(f"--task is missing: {either(*MEASURED)}")
 
     sweep = Sweep(
         steps=_list(steps, "--steps", int),

@@ -14,6 +14,7 @@ from irflow_cli.batch.plan import Files
 from irflow_cli.engines.settings import SamplerSettings
 from irflow_cli.errors import UsageError
 from irflow_cli.images.formats import Coding
+from irflow_cli.tasks import TASKS
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
@@ -23,6 +24,12 @@ def among(*values: str) -> Callable[[str], list[str]]:
     return lambda incomplete: [value for value in values if value.startswith(incomplete)]
 
 
+def either(*names: str) -> str:
+    """Return names as a sentence of help has them: a, b or c."""
+    return " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+
+
+RESTORED = [name for name, task in TASKS.items() if task.checkpoint and not task.prior]  # what `restore` has weights for
 Inputs = Annotated[
     list[str],
     typer.Argument(help="Pictures, folders, patterns, @list.txt, or - for standard input.", show_default=False),

@@ -9,6 +9,7 @@ import typer
 
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import (
+    RESTORED,
     AsJson,
     Compare,
     Device,
@@ -21,6 +22,7 @@ from irflow_cli.cli.options import (
     Suffix,
     Verbose,
     among,
+    either,
     parse_tile,
     with_files,
 )
@@ -37,9 +39,7 @@ def restore(
     inputs: Inputs,
     task: Annotated[
         str,
-        typer.Option(
-            help="derain, denoise or deraindrop.", show_default=False, autocompletion=among("derain", "denoise", "deraindrop")
-        ),
+        typer.Option(help=f"{either(*RESTORED)}.", show_default=False, autocompletion=among(*RESTORED)),
     ],
     output: Output = None,
     steps: Annotated[Optional[int], typer.Option(help="Sampling steps, 1 to 5 and more.", show_default="the task's")] = None,

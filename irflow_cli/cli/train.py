@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import Device, Precision, Quiet, Seed, among
+from irflow_cli.cli.options import Device, Precision, Quiet, Seed, among, either
 from irflow_cli.tasks import TASKS
 from irflow_cli.training.options import TrainRequest, options_of_run, request_of
 
@@ -26,7 +26,7 @@ def train(
     task: Annotated[
         Optional[str],
         typer.Option(
-            help="derain, denoise, deraindrop, prior or all-in-one; any name for pairs of your own.",
+            help=f"{either(*TASKS)}; any name for pairs of your own.",
             show_default=False,
             autocompletion=among(*TASKS),
         ),

@@ -34,7 +34,11 @@ NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 MAX_HEADER = 2**21  # bytes; a network of MAX_TENSORS needs as many, ours a twentieth
 MAX_TENSORS, MAX_AXES = 2**14, 8
 PRIOR = "prior"  # task of a network that knows clean pictures alone; the restoration tasks are in TASKS
-PREDICTS = {"residual": tuple(TASKS), "velocity": (PRIOR,)}  # what a network predicts, and the tasks it can then be for
+PREDICTS = {
+    "residual": tuple(TASKS),
+    "velocity": (PRIOR,),
+    "clean": tuple(TASKS),
+}  # what a network predicts, and the tasks it can then be for
 
 
 @dataclass(frozen=True)

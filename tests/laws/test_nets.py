@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from irflow_cli.flow.times import make_times
-from irflow_cli.nets import SIZES, NetSpec, OfficialSpec, PriorSpec, Spec, build, spec_of
+from irflow_cli.nets import NETS, SIZES, NetSpec, OfficialSpec, PriorSpec, Spec, build, spec_of
 from irflow_cli.nets.blocks import BLOCKS
 from irflow_cli.nets.official import thousandths
 from irflow_cli.runtime.checkpoints import Card, load_checkpoint, save_checkpoint
@@ -27,13 +27,16 @@ SPECS: dict[str, Spec] = {
     "irflow-official": OfficialSpec(width=4, depth=2),
     "flow-prior": PriorSpec(multipliers=(1, 2), blocks=1, attention=(1,), size=32),
 }
+SMALL = {spec.net for spec in SPECS.values()}
+SPECS |= {name: spec(name) for name, (spec, _) in NETS.items() if name not in SMALL}  # those that nobody made small
 
 
 @pytest.mark.parametrize("name", SPECS)
 def test_file_and_back_gives_equal_outputs(name: str, tmp_path: Path) -> None:
     net = lively(SPECS[name])
     path = tmp_path / "net.safetensors"
-    task, predicts = ("prior", "velocity") if name == "flow-prior" else ("derain", "residual")
+    predicts = net.contract.predicts
+    task = "prior" if predicts == "velocity" else "derain"
     save_checkpoint(path, net.state_dict(), Card(task, SPECS[name], predicts=predicts), dtype=torch.float32)
     loaded = load_checkpoint(path)
     x, t = torch.rand(2, 3, 9, 14), torch.tensor([0.0, 0.5])
