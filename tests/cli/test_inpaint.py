@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,22 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 from drawn import scene
 from PIL import Image
-from torch import Tensor
 
-from irflow_cli.degradations.masks import HOLES
 from irflow_cli.engines import upscaler as upscale
-from irflow_cli.engines.crops import MARGIN, crops_of
-from irflow_cli.engines.holes import Hole, spread_hole
-from irflow_cli.engines.inpainter import Inpainter
-from irflow_cli.engines.prior import Prior
-from irflow_cli.engines.settings import PRESETS, SamplerSettings, Schedule, offered
-from irflow_cli.errors import DeviceError, ImageError, UsageError
 from irflow_cli.images.decode import read_picture
-from irflow_cli.images.picture import Picture, top_of
-from irflow_cli.nets import UNet
 from irflow_cli.services.masks import MaskSettings, hole_of
 
 
@@ -49,34 +37,6 @@ def mask_file(tmp_path: Path) -> Callable[..., Path]:
         return path
 
     return write
-
-
-@pytest.mark.parametrize("room", [120, 20])
-def test_a_walk_that_does_not_fit_the_memory_begins_again_in_smaller_windows(
-    room: int, tiny_checkpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real, sides = UNet.forward, []
-
-    def forward(net: UNet, x: Tensor, *rest: Tensor) -> Tensor:
-        sides.append(max(x.shape[-2:]))
-        if sides[-1] > room:
-            raise torch.OutOfMemoryError("no room")
-        return real(net, x, *rest)
-
-    inside = np.zeros((200, 240), bool)
-    inside[60:140, 60:180] = True
-    picture = Picture(scene(200, 240), None, "PNG")
-    inpainter = Inpainter(SamplerSettings(checkpoint=str(tiny_checkpoint("prior")), steps=2))
-    monkeypatch.setattr(UNet, "forward", forward)
-    if room < 64:
-        with pytest.raises(DeviceError, match="out of memory"):
-            inpainter.fill(picture, spread_hole(inside))
-        return
-    filled = inpainter.fill(picture, spread_hole(inside)).pixels
-    assert max(sides) > room >= sides[-1]
-    assert np.array_equal(filled[~inside], picture.pixels[~inside])
-    assert not np.array_equal(filled[inside], picture.pixels[inside])
-    assert inpainter.prior.windows[0] == 448  # the next picture may be smaller
 
 
 def deep(path: Path, grey: bool, alpha: bool) -> None:
@@ -121,121 +81,11 @@ def test_pixels_outside_the_hole_are_those_of_the_file(
     assert changed.mean() > 0.5
 
 
-@pytest.mark.parametrize("name", HOLES)
-def test_holes_of_every_shape_are_filled(tiny_checkpoint, name: str) -> None:
-    inside = HOLES[name](50, 70, np.random.default_rng(1))
-    assert inside.shape == (50, 70)
-    assert 0 < inside.mean() < 1
-    picture = Picture(scene(50, 70), None, "PNG")
-    settings = SamplerSettings(steps=2, checkpoint=str(tiny_checkpoint("prior")))
-    filled = Inpainter(settings).fill(picture, Hole(inside))
-    assert np.array_equal(filled.pixels[~inside], picture.pixels[~inside])
-    assert not np.array_equal(filled.pixels, picture.pixels)
-
-
 def test_the_whole_picture_may_be_missing_with_a_warning(inpaint, picture_file, mask_file) -> None:
     white = mask_file("white.png", np.full((48, 64), 255, np.uint8))
     done = inpaint(picture_file("a.png"), "--mask", white)
     assert done.code == 0
     assert "100% of it is missing" in done.err
-
-
-def test_the_seed_decides_and_the_batch_does_not(tiny_checkpoint) -> None:
-    picture = Picture(scene(300, 400), None, "PNG")
-    inside = np.zeros((300, 400), bool)
-    inside[20:28, 30:60] = inside[200:230, 300:310] = True
-    settings = SamplerSettings(steps=3, checkpoint=str(tiny_checkpoint("prior")))
-    inpainter = Inpainter(settings)
-
-    def filled(inside: np.ndarray, seed: int = 0) -> np.ndarray:
-        return inpainter.fill(picture, Hole(inside), seed).pixels
-
-    both, alone = filled(inside), np.zeros_like(inside)
-    alone[20:28, 30:60] = True
-    assert np.abs(both[alone].astype(int) - filled(alone)[alone]).max() <= 1
-    assert np.array_equal(both, filled(inside))
-    assert not np.array_equal(both, filled(inside, seed=1))
-
-
-def test_a_walk_that_stops_early_ends_elsewhere(tiny_checkpoint) -> None:
-    checkpoint, inside = str(tiny_checkpoint("prior")), HOLES["box"](48, 48, np.random.default_rng(0))
-    picture, hole = Picture(scene(48, 48), None, "PNG"), Hole(inside)
-    ends = [
-        Inpainter(SamplerSettings("paper", steps=4, stop=stop, checkpoint=checkpoint)).fill(picture, hole).pixels
-        for stop in (None, 0.75, 0.9)  # four equal steps are at 0.75 before the last
-    ]
-    assert np.array_equal(ends[0], ends[1])
-    assert not np.array_equal(ends[0], ends[2])
-
-
-@pytest.mark.parametrize("sampler", ["pixelwise", "restora"])
-def test_windows_of_a_large_hole_leave_no_seam(tiny_checkpoint, sampler: str) -> None:
-    picture = Picture(scene(160, 200), None, "PNG")
-    inside = HOLES["thin"](160, 200, np.random.default_rng(3))
-    inpainter = Inpainter(SamplerSettings(sampler=sampler, steps=2, checkpoint=str(tiny_checkpoint("prior"))))
-    hole = Hole(inside)
-    whole = inpainter.fill(picture, hole).pixels.astype(int)
-    inpainter.prior.windows = (96, 32, inpainter.prior.net.contract.multiple)
-    parts = inpainter.fill(picture, hole).pixels.astype(int)
-    assert np.abs(whole - parts).max() <= 2  # the tiny network sees less far than windows overlap
-
-
-def test_crops_hold_every_pixel_once_with_known_ones_around() -> None:
-    random = np.random.default_rng(2)
-    inside = np.zeros((700, 900), bool)
-    for _ in range(12):
-        row, column = random.integers(690), random.integers(890)
-        inside[row : row + 9, column : column + 9] = True
-    crops, seen = crops_of(inside), np.zeros(inside.shape, int)
-    for crop in crops:
-        seen[crop.place] += crop.inside
-        rows, columns = np.nonzero(crop.inside)
-        assert rows.min() >= min(MARGIN, crop.top + rows.min())
-        assert columns.min() >= min(MARGIN, crop.left + columns.min())
-        assert crop.inside.shape[0] % 32 == 0
-        assert crop.inside.shape[1] % 32 == 0
-    assert np.array_equal(seen, inside)
-    assert sum(crop.inside.size for crop in crops) < inside.size
-
-
-def test_a_long_scratch_costs_what_the_scratch_costs() -> None:
-    inside = np.zeros((2100, 3000), np.uint8)
-    cv2.line(inside, (30, 40), (2950, 2050), 1, 12)
-    crops = crops_of(inside.astype(bool))
-    assert len(crops) > 4
-    assert sum(crop.inside.size for crop in crops) < 0.4 * inside.size
-    filled = np.zeros(inside.shape, int)
-    for crop in crops:
-        filled[crop.place] += crop.inside
-        rows, columns = (np.flatnonzero(crop.inside.any(axis)) for axis in (1, 0))
-        assert min(rows[0], crop.inside.shape[0] - 1 - rows[-1]) >= MARGIN or crop.top == 0 or crop.bottom == 2100
-        assert min(columns[0], crop.inside.shape[1] - 1 - columns[-1]) >= MARGIN or crop.left == 0 or crop.right == 3000
-    assert np.array_equal(filled, inside)
-    assert [crop.turn for crop in crops] == list(range(len(crops)))
-    box = np.zeros((1300, 1300), bool)
-    box[100:1200, 100:1200] = True
-    assert len(crops_of(box)) == 1
-
-
-def test_pieces_of_a_long_scratch_know_what_was_filled_before(tiny_checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
-    line = np.zeros((1100, 1100), np.uint8)
-    cv2.line(line, (20, 20), (1080, 1060), 1, 5)
-    line[700:705, 100:105] = 1  # a hole of its own
-    inside, open_before, real = line > 0, [], Inpainter._sampled
-
-    def walked(self: Inpainter, pixels: np.ndarray, missing: np.ndarray, crops: list, seed: int) -> list[np.ndarray]:
-        open_before.append((crops[0].turn, missing.sum()))
-        assert (pixels[inside & ~missing] != 0).all()  # what is known by now was filled
-        return real(self, pixels, missing, crops, seed)
-
-    monkeypatch.setattr(Inpainter, "_sampled", walked)
-    picture = Picture(np.where(inside, 0, scene(1100, 1100)[..., 0].clip(9)).astype(np.uint8), None, "PNG")
-    inpainter = Inpainter(SamplerSettings("fast", checkpoint=str(tiny_checkpoint("prior"))))
-    inpainter.fill(picture, Hole(inside))
-    turns, still_open = zip(*open_before, strict=True)
-    assert turns == (0, 0, *range(1, len(turns) - 1))
-    assert still_open[0] == still_open[1] == inside.sum()  # one turn does not look at itself
-    assert all(later < earlier for earlier, later in itertools.pairwise(still_open[1:]))
 
 
 def test_several_proposals_are_numbered_and_differ(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
@@ -261,92 +111,10 @@ def test_several_proposals_need_files_and_a_sampler_that_draws(inpaint, picture_
             assert (mean.code, "has one result" in mean.err) == (2, True)
 
 
-def test_calls_are_those_that_were_made(tiny_checkpoint) -> None:
-    picture, inside = Picture(scene(64, 64), None, "PNG"), np.zeros((64, 64), bool)
-    inside[20:22, 20:40] = True
-
-    def calls(**settings: object) -> float:
-        inpainter = Inpainter(SamplerSettings(checkpoint=str(tiny_checkpoint("prior")), **settings))  # type: ignore[arg-type]
-        inpainter.fill(picture, Hole(inside))
-        return inpainter.prior.evaluated / inpainter.prior.worked
-
-    assert calls(preset="fast") == 1
-    assert calls(preset="paper") == 189
-    assert calls(preset="best") == 4 + 1
-    assert calls() == 1  # thin
-    inside[20:40, 20:40] = True
-    assert calls() == 1 + 1 / 4 + 1 / 16
-    assert calls(steps=3) == 3 + 1 / 4 + 1 / 16
-    assert calls(start=0.5) == 1 + 1 + 1 / 4 + 1 / 16
-    upscaler = upscale.Upscaler(SamplerSettings(checkpoint=str(tiny_checkpoint("prior"))), 2)
-    upscaler.enlarge(Picture(scene(20, 30), None, "PNG"))
-    assert upscaler.prior.evaluated / upscaler.prior.worked == 4
-
-
 def test_a_format_that_codes_anew_is_told(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
     done = inpaint(picture_file("a.jpg"), "--mask", mask_file())
     assert (done.code, "codes all pixels anew; --format png" in done.err) == (0, True)
     assert "anew" not in inpaint(tmp_path / "a.jpg", "--mask", mask_file(), "--format", "png").err
-
-
-def test_a_hole_beside_another_is_not_taken_for_picture(tiny_checkpoint) -> None:
-    inside = np.zeros((400, 400), bool)
-    inside[20:380, 20:24] = inside[20:24, 20:380] = True
-    inside[250:254, 250:254] = True  # within the box of the others, and far from them
-    bright, dark = (np.where(inside[..., None], value, scene(400, 400)).astype(np.uint8) for value in (255, 0))
-    inpainter = Inpainter(SamplerSettings(steps=1, checkpoint=str(tiny_checkpoint("prior"))))
-    hole = Hole(inside)
-    assert np.array_equal(*(inpainter.fill(Picture(pixels, None, "PNG"), hole).pixels for pixels in (bright, dark)))
-
-
-def test_deep_in_a_hole_is_what_is_found_at_half_the_size(tiny_checkpoint) -> None:
-    checkpoint, inside = str(tiny_checkpoint("prior")), np.zeros((128, 128), bool)
-    inside[40:88, 40:88] = True
-    pixels = np.where(inside[..., None], 0, scene(128, 128)).astype(np.uint8)
-    default, fast = Inpainter(SamplerSettings(checkpoint=checkpoint)), Inpainter(SamplerSettings("fast", checkpoint=checkpoint))
-
-    def filled(inpainter: Inpainter, pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        hole = Hole(inside)
-        return inpainter.fill(Picture(pixels, None, "PNG"), hole).pixels.astype(float)
-
-    near, ours = filled(fast, pixels, inside), filled(default, pixels, inside)
-    small = filled(default, pixels[::2, ::2].copy(), inside[::2, ::2])  # what is around is nearly that of means
-    far = cv2.resize(small, (128, 128), interpolation=cv2.INTER_CUBIC)
-    away = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
-    assert np.array_equal(ours[away <= 2], near[away <= 2])
-    deep = away >= 20
-    assert np.abs(ours - far)[deep].mean() < 0.3 * np.abs(ours - near)[deep].mean()
-    line = np.eye(64, dtype=bool)
-    assert np.array_equal(*(filled(inpainter, scene(64, 64), line) for inpainter in (default, fast)))
-
-
-def test_floating_point_pixels_beyond_white_stay_outside(tiny_checkpoint) -> None:
-    pixels = scene(64, 64).astype(np.float32) / 64
-    mask = np.zeros((64, 64), bool)
-    mask[20:30, 20:30] = True
-    inpainter = Inpainter(SamplerSettings(steps=1, checkpoint=str(tiny_checkpoint("prior"))))
-    filled = inpainter.fill(Picture(pixels, None, "TIFF"), spread_hole(mask, feather=3)).pixels
-    outside = spread_hole(mask, feather=3).weight == 0
-    assert filled.dtype == np.float32
-    assert np.array_equal(filled[outside], pixels[outside])
-    assert filled[mask].max() <= 1
-
-
-def test_of_masks_with_one_name_the_one_in_the_folder_of_that_name_is_taken(tmp_path: Path) -> None:
-    for name in ("m/a/1.png", "m/b/1.png", "m/2.png", "m/c/3.png", "m/d/3.png"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        Image.new("L", (4, 4)).save(tmp_path / name)
-    Image.new("L", (4, 4)).save(tmp_path / "m" / "c" / "3.bmp")
-    root = tmp_path / "in"
-
-    def found(name: str, start: Path = root) -> Path | None:
-        return MaskSettings(tmp_path / "m").pair([(root / name, start)])[0]
-
-    assert found("b/1.jpg", root / "b") == tmp_path / "m" / "b" / "1.png"
-    assert found("x/2.jpg") == tmp_path / "m" / "2.png"
-    assert found("1.jpg") == tmp_path / "m" / "1.png"  # which is not there, and not that of another folder
-    with pytest.raises(UsageError, match="keep one"):
-        found("c/3.jpg")
 
 
 def test_masks_may_lie_as_the_pictures_do_and_none_is_taken_twice(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
@@ -378,41 +146,6 @@ def test_masks_below_folders_that_are_not_looked_into_are_not_missed(inpaint, pi
     for name in ("m/a.png", "m/sub/b.png"):
         mask_file(name)
     assert inpaint(tmp_path / "in", "--mask", tmp_path / "m", "-o", tmp_path / "out").code == 0
-
-
-@pytest.mark.parametrize("sampler", [name for name in offered() if name != "pixelwise"])
-def test_a_sampler_by_its_name_alone_takes_the_steps_it_needs(sampler: str, tiny_checkpoint) -> None:
-    for preset in ("default", "fast", "best"):
-        schedule = Prior(SamplerSettings(preset, sampler, checkpoint=str(tiny_checkpoint("prior"))), "pixels").schedule
-        assert schedule.steps > 1
-        assert not schedule.pyramid
-
-
-@pytest.mark.parametrize("operator", ["area", "grid"])
-@pytest.mark.parametrize("kind", ["uint8", "float32"])
-def test_enlarged_transparency_holds_what_it_was(operator: str, kind: str, tiny_checkpoint) -> None:
-    alpha = np.zeros((20, 24), np.uint8)
-    alpha[5:11, 7:] = 255
-    alpha[12:] = np.random.default_rng(0).integers(0, 256, (8, 24))
-    alpha = (alpha / np.float32(255)).astype(kind) if kind == "float32" else alpha
-    pixels = scene(20, 24) if kind == "uint8" else scene(20, 24) / np.float32(255)
-    settings = SamplerSettings(checkpoint=str(tiny_checkpoint("prior")), steps=1)
-    large = upscale.Upscaler(settings, 2, operator).enlarge(Picture(pixels, alpha, "TIFF")).alpha
-    assert large is not None
-    assert (large.dtype, large.shape) == (alpha.dtype, (40, 48))
-    assert large.min() >= 0
-    assert large.max() <= top_of(alpha.dtype)
-    back = large[::2, ::2] if operator == "grid" else large.astype(np.float64).reshape(20, 2, 24, 2).mean((1, 3))
-    assert np.abs(back - alpha).max() <= top_of(alpha.dtype) / 255
-
-
-def test_thin_lines_of_a_mask_are_kept_when_it_is_brought_to_size(mask_file) -> None:
-    values = np.zeros((192, 32), np.uint8)
-    values[40] = 255
-    file = mask_file(values=values)
-    hole = hole_of(MaskSettings(file, resize=True), Picture(scene(48, 64), None, "PNG"), file).inside
-    assert hole[10].all()
-    assert hole.sum() == 64
 
 
 def test_masks_of_one_name_and_masks_without_pictures_are_told(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
@@ -537,7 +270,7 @@ def test_senseless_requests_are_refused_before_any_work(irflow, picture_file, op
     assert len(done.err.strip().splitlines()) == 1
 
 
-def test_the_pixelwise_walk_needs_known_pixels_and_a_prior_that_knows_times(irflow, picture_file, tiny_checkpoint) -> None:
+def test_the_pixelwise_sampler_needs_known_pixels_and_a_prior_that_knows_times(irflow, picture_file, tiny_checkpoint) -> None:
     source = picture_file("a.png")
     options = ("--sampler", "pixelwise", "--checkpoint", tiny_checkpoint("prior"))
     done = irflow("upscale", source, *options)
@@ -606,17 +339,6 @@ def test_an_enlarged_picture_holds_its_input(
         assert np.abs(means - small).max() <= 1
 
 
-def test_tiles_of_an_enlarged_picture_leave_no_seam(tiny_checkpoint, monkeypatch) -> None:
-    upscaler = upscale.Upscaler(SamplerSettings(checkpoint=str(tiny_checkpoint("prior"))), 2)
-    ends = []
-    for tile in (448, 160):
-        monkeypatch.setattr(upscale, "TILE", tile)
-        ends.append(upscaler.enlarge(Picture(scene(130, 100), None, "PNG")).pixels.astype(int))
-    apart = np.abs(ends[0] - ends[1])
-    assert apart.max() <= 3
-    assert apart.mean() < 0.2
-
-
 @pytest.mark.parametrize(
     ("options", "told"), [(("--scale", 5), "--scale is 2, 3 or 4"), (("--operator", "x"), "unknown operator")]
 )
@@ -637,23 +359,6 @@ def test_noise_goes_by_the_prior_too(irflow, tiny_checkpoint, picture_file, tmp_
     assert (wrong.code, "--method prior is for --task denoise" in wrong.err) == (2, True)
     flow = irflow("restore", source, "--task", "denoise", "--method", "prior", "--checkpoint", tiny_checkpoint("denoise"))
     assert (flow.code, "not for a prior" in flow.err) == (4, True)
-
-
-def test_presets_are_schedules() -> None:
-    for name in PRESETS:
-        SamplerSettings(name).check()
-    assert SamplerSettings("paper").schedule("pixels") == Schedule("restora", 64, 1)
-    assert SamplerSettings(sampler="restora", steps=5).schedule("pixels").corrections == 1  # as its name says
-    assert SamplerSettings("fast", steps=3, sampler="bridge").schedule("means").corrections == 0
-    assert SamplerSettings().schedule("pixels") == SamplerSettings("default").schedule("pixels")
-    assert len({tuple(row) for row in PRESETS.values()}) == 1
-    with pytest.raises(UsageError):
-        SamplerSettings("paper", steps=0).check()
-
-
-def test_a_colour_that_is_nowhere_is_an_empty_mask() -> None:
-    with pytest.raises(ImageError, match="the mask is empty"):
-        hole_of(MaskSettings(color="#00ff00"), Picture(scene(20, 20), None, "PNG"), None)
 
 
 def test_a_mask_that_is_made_smaller_keeps_its_thin_lines(inpaint, picture_file, tmp_path: Path) -> None:

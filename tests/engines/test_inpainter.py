@@ -1,0 +1,219 @@
+"""A prior that fills holes: what it leaves alone, what it depends on, what it costs."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from drawn import scene
+from torch import Tensor
+
+from irflow_cli.degradations.masks import HOLES
+from irflow_cli.engines import upscaler as upscale
+from irflow_cli.engines.holes import Hole, spread_hole
+from irflow_cli.engines.inpainter import Inpainter
+from irflow_cli.engines.prior import Prior
+from irflow_cli.engines.settings import PRESETS, SamplerSettings, Schedule, offered
+from irflow_cli.errors import DeviceError, UsageError
+from irflow_cli.images.picture import Picture
+from irflow_cli.nets import UNet
+
+
+@pytest.mark.parametrize("room", [120, 20])
+def test_a_trajectory_that_does_not_fit_the_memory_begins_again_in_smaller_windows(
+    room: int, tiny_checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, sides = UNet.forward, []
+
+    def forward(net: UNet, x: Tensor, *rest: Tensor) -> Tensor:
+        sides.append(max(x.shape[-2:]))
+        if sides[-1] > room:
+            raise torch.OutOfMemoryError("no room")
+        return real(net, x, *rest)
+
+    inside = np.zeros((200, 240), bool)
+    inside[60:140, 60:180] = True
+    picture = Picture(scene(200, 240), None, "PNG")
+    inpainter = Inpainter(SamplerSettings(checkpoint=str(tiny_checkpoint("prior")), steps=2))
+    monkeypatch.setattr(UNet, "forward", forward)
+    if room < 64:
+        with pytest.raises(DeviceError, match="out of memory"):
+            inpainter.fill(picture, spread_hole(inside))
+        return
+    filled = inpainter.fill(picture, spread_hole(inside)).pixels
+    assert max(sides) > room >= sides[-1]
+    assert np.array_equal(filled[~inside], picture.pixels[~inside])
+    assert not np.array_equal(filled[inside], picture.pixels[inside])
+    assert inpainter.prior.windows[0] == 448  # the next picture may be smaller
+
+
+def deep(path: Path, grey: bool, alpha: bool) -> None:
+    """Write a 16-bit PNG whose low bytes say something."""
+    pixels = scene(48, 64).astype(np.uint16) * 257 + np.arange(48 * 64, dtype=np.uint16).reshape(48, 64, 1) % 250
+    if grey:
+        pixels = pixels[..., 0]
+    elif alpha:
+        pixels = np.dstack([pixels, np.arange(48 * 64, dtype=np.uint16).reshape(48, 64) * 21])
+    cv2.imwrite(str(path), pixels)
+
+
+@pytest.mark.parametrize("name", HOLES)
+def test_holes_of_every_shape_are_filled(tiny_checkpoint, name: str) -> None:
+    inside = HOLES[name](50, 70, np.random.default_rng(1))
+    assert inside.shape == (50, 70)
+    assert 0 < inside.mean() < 1
+    picture = Picture(scene(50, 70), None, "PNG")
+    settings = SamplerSettings(steps=2, checkpoint=str(tiny_checkpoint("prior")))
+    filled = Inpainter(settings).fill(picture, Hole(inside))
+    assert np.array_equal(filled.pixels[~inside], picture.pixels[~inside])
+    assert not np.array_equal(filled.pixels, picture.pixels)
+
+
+def test_the_seed_decides_and_the_batch_does_not(tiny_checkpoint) -> None:
+    picture = Picture(scene(300, 400), None, "PNG")
+    inside = np.zeros((300, 400), bool)
+    inside[20:28, 30:60] = inside[200:230, 300:310] = True
+    settings = SamplerSettings(steps=3, checkpoint=str(tiny_checkpoint("prior")))
+    inpainter = Inpainter(settings)
+
+    def filled(inside: np.ndarray, seed: int = 0) -> np.ndarray:
+        return inpainter.fill(picture, Hole(inside), seed).pixels
+
+    both, alone = filled(inside), np.zeros_like(inside)
+    alone[20:28, 30:60] = True
+    assert np.abs(both[alone].astype(int) - filled(alone)[alone]).max() <= 1
+    assert np.array_equal(both, filled(inside))
+    assert not np.array_equal(both, filled(inside, seed=1))
+
+
+def test_a_trajectory_that_stops_early_ends_elsewhere(tiny_checkpoint) -> None:
+    checkpoint, inside = str(tiny_checkpoint("prior")), HOLES["box"](48, 48, np.random.default_rng(0))
+    picture, hole = Picture(scene(48, 48), None, "PNG"), Hole(inside)
+    ends = [
+        Inpainter(SamplerSettings("paper", steps=4, stop=stop, checkpoint=checkpoint)).fill(picture, hole).pixels
+        for stop in (None, 0.75, 0.9)  # four equal steps are at 0.75 before the last
+    ]
+    assert np.array_equal(ends[0], ends[1])
+    assert not np.array_equal(ends[0], ends[2])
+
+
+@pytest.mark.parametrize("sampler", ["pixelwise", "restora"])
+def test_windows_of_a_large_hole_leave_no_seam(tiny_checkpoint, sampler: str) -> None:
+    picture = Picture(scene(160, 200), None, "PNG")
+    inside = HOLES["thin"](160, 200, np.random.default_rng(3))
+    inpainter = Inpainter(SamplerSettings(sampler=sampler, steps=2, checkpoint=str(tiny_checkpoint("prior"))))
+    hole = Hole(inside)
+    whole = inpainter.fill(picture, hole).pixels.astype(int)
+    inpainter.prior.windows = (96, 32, inpainter.prior.net.contract.multiple)
+    parts = inpainter.fill(picture, hole).pixels.astype(int)
+    assert np.abs(whole - parts).max() <= 2  # the tiny network sees less far than windows overlap
+
+
+def test_pieces_of_a_long_scratch_know_what_was_filled_before(tiny_checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = np.zeros((1100, 1100), np.uint8)
+    cv2.line(line, (20, 20), (1080, 1060), 1, 5)
+    line[700:705, 100:105] = 1  # a hole of its own
+    inside, open_before, real = line > 0, [], Inpainter._sampled
+
+    def walked(self: Inpainter, pixels: np.ndarray, missing: np.ndarray, crops: list, seed: int) -> list[np.ndarray]:
+        open_before.append((crops[0].turn, missing.sum()))
+        assert (pixels[inside & ~missing] != 0).all()  # what is known by now was filled
+        return real(self, pixels, missing, crops, seed)
+
+    monkeypatch.setattr(Inpainter, "_sampled", walked)
+    picture = Picture(np.where(inside, 0, scene(1100, 1100)[..., 0].clip(9)).astype(np.uint8), None, "PNG")
+    inpainter = Inpainter(SamplerSettings("fast", checkpoint=str(tiny_checkpoint("prior"))))
+    inpainter.fill(picture, Hole(inside))
+    turns, still_open = zip(*open_before, strict=True)
+    assert turns == (0, 0, *range(1, len(turns) - 1))
+    assert still_open[0] == still_open[1] == inside.sum()  # one turn does not look at itself
+    assert all(later < earlier for earlier, later in itertools.pairwise(still_open[1:]))
+
+
+def test_calls_are_those_that_were_made(tiny_checkpoint) -> None:
+    picture, inside = Picture(scene(64, 64), None, "PNG"), np.zeros((64, 64), bool)
+    inside[20:22, 20:40] = True
+
+    def calls(**settings: object) -> float:
+        inpainter = Inpainter(SamplerSettings(checkpoint=str(tiny_checkpoint("prior")), **settings))  # type: ignore[arg-type]
+        inpainter.fill(picture, Hole(inside))
+        return inpainter.prior.evaluated / inpainter.prior.worked
+
+    assert calls(preset="fast") == 1
+    assert calls(preset="paper") == 189
+    assert calls(preset="best") == 4 + 1
+    assert calls() == 1  # thin
+    inside[20:40, 20:40] = True
+    assert calls() == 1 + 1 / 4 + 1 / 16
+    assert calls(steps=3) == 3 + 1 / 4 + 1 / 16
+    assert calls(start=0.5) == 1 + 1 + 1 / 4 + 1 / 16
+    upscaler = upscale.Upscaler(SamplerSettings(checkpoint=str(tiny_checkpoint("prior"))), 2)
+    upscaler.enlarge(Picture(scene(20, 30), None, "PNG"))
+    assert upscaler.prior.evaluated / upscaler.prior.worked == 4
+
+
+def test_a_hole_beside_another_is_not_taken_for_picture(tiny_checkpoint) -> None:
+    inside = np.zeros((400, 400), bool)
+    inside[20:380, 20:24] = inside[20:24, 20:380] = True
+    inside[250:254, 250:254] = True  # within the box of the others, and far from them
+    bright, dark = (np.where(inside[..., None], value, scene(400, 400)).astype(np.uint8) for value in (255, 0))
+    inpainter = Inpainter(SamplerSettings(steps=1, checkpoint=str(tiny_checkpoint("prior"))))
+    hole = Hole(inside)
+    assert np.array_equal(*(inpainter.fill(Picture(pixels, None, "PNG"), hole).pixels for pixels in (bright, dark)))
+
+
+def test_deep_in_a_hole_is_what_is_found_at_half_the_size(tiny_checkpoint) -> None:
+    checkpoint, inside = str(tiny_checkpoint("prior")), np.zeros((128, 128), bool)
+    inside[40:88, 40:88] = True
+    pixels = np.where(inside[..., None], 0, scene(128, 128)).astype(np.uint8)
+    default, fast = Inpainter(SamplerSettings(checkpoint=checkpoint)), Inpainter(SamplerSettings("fast", checkpoint=checkpoint))
+
+    def filled(inpainter: Inpainter, pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        hole = Hole(inside)
+        return inpainter.fill(Picture(pixels, None, "PNG"), hole).pixels.astype(float)
+
+    near, ours = filled(fast, pixels, inside), filled(default, pixels, inside)
+    small = filled(default, pixels[::2, ::2].copy(), inside[::2, ::2])  # what is around is nearly that of means
+    far = cv2.resize(small, (128, 128), interpolation=cv2.INTER_CUBIC)
+    away = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
+    assert np.array_equal(ours[away <= 2], near[away <= 2])
+    deep = away >= 20
+    assert np.abs(ours - far)[deep].mean() < 0.3 * np.abs(ours - near)[deep].mean()
+    line = np.eye(64, dtype=bool)
+    assert np.array_equal(*(filled(inpainter, scene(64, 64), line) for inpainter in (default, fast)))
+
+
+def test_floating_point_pixels_beyond_white_stay_outside(tiny_checkpoint) -> None:
+    pixels = scene(64, 64).astype(np.float32) / 64
+    mask = np.zeros((64, 64), bool)
+    mask[20:30, 20:30] = True
+    inpainter = Inpainter(SamplerSettings(steps=1, checkpoint=str(tiny_checkpoint("prior"))))
+    filled = inpainter.fill(Picture(pixels, None, "TIFF"), spread_hole(mask, feather=3)).pixels
+    outside = spread_hole(mask, feather=3).weight == 0
+    assert filled.dtype == np.float32
+    assert np.array_equal(filled[outside], pixels[outside])
+    assert filled[mask].max() <= 1
+
+
+@pytest.mark.parametrize("sampler", [name for name in offered() if name != "pixelwise"])
+def test_a_sampler_by_its_name_alone_takes_the_steps_it_needs(sampler: str, tiny_checkpoint) -> None:
+    for preset in ("default", "fast", "best"):
+        schedule = Prior(SamplerSettings(preset, sampler, checkpoint=str(tiny_checkpoint("prior"))), "pixels").schedule
+        assert schedule.steps > 1
+        assert not schedule.pyramid
+
+
+def test_presets_are_schedules() -> None:
+    for name in PRESETS:
+        SamplerSettings(name).check()
+    assert SamplerSettings("paper").schedule("pixels") == Schedule("restora", 64, 1)
+    assert SamplerSettings(sampler="restora", steps=5).schedule("pixels").corrections == 1  # as its name says
+    assert SamplerSettings("fast", steps=3, sampler="bridge").schedule("means").corrections == 0
+    assert SamplerSettings().schedule("pixels") == SamplerSettings("default").schedule("pixels")
+    assert len({tuple(row) for row in PRESETS.values()}) == 1
+    with pytest.raises(UsageError):
+        SamplerSettings("paper", steps=0).check()

@@ -1,0 +1,62 @@
+"""What masks say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn import scene
+from PIL import Image
+
+from irflow_cli.errors import ImageError, UsageError
+from irflow_cli.images.picture import Picture
+from irflow_cli.services.masks import MaskSettings, hole_of
+
+
+@pytest.fixture
+def mask_file(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a mask with a white box (or what is given) and returns its path."""
+
+    def write(name: str = "mask.png", values: np.ndarray | None = None, height: int = 48, width: int = 64) -> Path:
+        if values is None:
+            values = np.zeros((height, width), np.uint8)
+            values[10:20, 12:30] = 255
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(values).save(path)
+        return path
+
+    return write
+
+
+def test_of_masks_with_one_name_the_one_in_the_folder_of_that_name_is_taken(tmp_path: Path) -> None:
+    for name in ("m/a/1.png", "m/b/1.png", "m/2.png", "m/c/3.png", "m/d/3.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (4, 4)).save(tmp_path / name)
+    Image.new("L", (4, 4)).save(tmp_path / "m" / "c" / "3.bmp")
+    root = tmp_path / "in"
+
+    def found(name: str, start: Path = root) -> Path | None:
+        return MaskSettings(tmp_path / "m").pair([(root / name, start)])[0]
+
+    assert found("b/1.jpg", root / "b") == tmp_path / "m" / "b" / "1.png"
+    assert found("x/2.jpg") == tmp_path / "m" / "2.png"
+    assert found("1.jpg") == tmp_path / "m" / "1.png"  # which is not there, and not that of another folder
+    with pytest.raises(UsageError, match="keep one"):
+        found("c/3.jpg")
+
+
+def test_thin_lines_of_a_mask_are_kept_when_it_is_brought_to_size(mask_file) -> None:
+    values = np.zeros((192, 32), np.uint8)
+    values[40] = 255
+    file = mask_file(values=values)
+    hole = hole_of(MaskSettings(file, resize=True), Picture(scene(48, 64), None, "PNG"), file).inside
+    assert hole[10].all()
+    assert hole.sum() == 64
+
+
+def test_a_colour_that_is_nowhere_is_an_empty_mask() -> None:
+    with pytest.raises(ImageError, match="the mask is empty"):
+        hole_of(MaskSettings(color="#00ff00"), Picture(scene(20, 20), None, "PNG"), None)
