@@ -3,47 +3,81 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import glob
 import os
 import stat
 import tempfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from irflow_cli.errors import FULL, DiskFull, ImageError
 
 PART = ".part"  # how the names of files end that are not whole yet
+NOT_HERE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOTTY)  # said of what a file system cannot do
 
 
 def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
     """Write `data` to `path`: whole, or not at all. Raises ImageError when it exists or cannot be written, DiskFull."""
     if path.exists() and not overwrite:
         raise ImageError(f"{path} exists; use `overwrite` or another output")
+    with writing(path):
+        _write(path, data)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what the system says inside of a file that is written into one line. Raises DiskFull, ImageError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise DiskFull(f"cannot write {path}: {error.strerror}; make room and run again") from None
+        raise ImageError(f"cannot write {path}: {error.strerror or error}") from None
+
+
+def flush_to_disk(file: IO[bytes]) -> None:
+    """Wait until a file's bytes are on the disk, where the file system can say so: shares and mounts of object stores often
+    cannot. Raises OSError for disks that are full or broken."""
+    file.flush()
+    try:
+        os.fsync(file.fileno())
+    except OSError as error:
+        if error.errno not in NOT_HERE:
+            raise
+
+
+def _write(path: Path, data: bytes) -> None:
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(prefix=_begun(path), suffix=PART, dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask())
+            flush_to_disk(file)
+        with contextlib.suppress(OSError):  # shares without permissions of their own refuse it, and the file is as good
+            Path(temporary).chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask())
         os.replace(temporary, path)  # noqa: PTH105 - one call, atomic on every system
-        if os.name == "posix":  # the name, too, is on the disk
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
-    except BaseException as error:
+    except BaseException:
         if temporary:
             with contextlib.suppress(OSError):
                 Path(temporary).unlink()
-        if isinstance(error, OSError):
-            if error.errno in FULL:
-                raise DiskFull(f"cannot write {path}: {error.strerror}; make room and run again") from None
-            raise ImageError(f"cannot write {path}: {error.strerror or error}") from None
         raise
+    _settle(path.parent)
+
+
+def _settle(folder: Path) -> None:
+    """Bring a folder's names to the disk. The file in it is whole, so that it is no failure where a system refuses that."""
+    if os.name != "posix":
+        return
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def clear_begun(path: Path) -> None:
