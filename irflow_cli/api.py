@@ -25,6 +25,7 @@ from irflow_cli.engines.settings import OPERATOR, SCALE, RestoreSettings, Sample
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture, top_of
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
+from irflow_cli.runtime.defaults import usual_defaults
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -79,6 +80,7 @@ class Restorer:
     [(4, 6), (8, 8, 4)]
     """
 
+    @usual_defaults()
     def __init__(self, task: str, *, checkpoint: AnyCheckpoint = None, **options: Unpack[RestoreOptions]) -> None:
         loaded, name = _given(checkpoint)
         self.engine = restorer.Restorer(RestoreSettings(task=task, checkpoint=name, **options), loaded)
@@ -89,12 +91,14 @@ class Restorer:
         """The network with its card; other objects can be given it, so that it is loaded once."""
         return self.engine.checkpoint
 
+    @usual_defaults()
     def __call__(self, picture: AnyPicture) -> AnyPicture:
         """Return the restored picture. `notes` is then what is worth knowing of it, such as the noise that was found."""
         own, back = opened(picture)
         done, self.notes = self.engine.restore(finite(own))
         return back(done)
 
+    @usual_defaults()
     def batch(self, pictures: Sequence[AnyPicture]) -> list[AnyPicture]:
         """Return the restored pictures, in order. Those of one size and type share calls of the network: as many as fill a tile
         or, with the option `batch`, as that says; on a CPU one by one unless it says otherwise. `notes` are those of all."""
@@ -123,6 +127,7 @@ class Inpainter:
     (40, 40)
     """
 
+    @usual_defaults()
     def __init__(self, *, checkpoint: AnyCheckpoint = None, **options: Unpack[SamplerOptions]) -> None:
         loaded, name = _given(checkpoint)
         self.engine = inpainter.Inpainter(SamplerSettings(checkpoint=name, **options), loaded)
@@ -132,6 +137,7 @@ class Inpainter:
         """The network with its card; other objects can be given it, so that it is loaded once."""
         return self.engine.prior.checkpoint
 
+    @usual_defaults()
     def __call__(
         self,
         picture: AnyPicture,
@@ -168,6 +174,7 @@ class Upscaler:
     again the same way, a result is the picture, to within one of 255 grey levels.
     """
 
+    @usual_defaults()
     def __init__(
         self,
         scale: int = SCALE,
@@ -184,6 +191,7 @@ class Upscaler:
         """The network with its card; other objects can be given it, so that it is loaded once."""
         return self.engine.prior.checkpoint
 
+    @usual_defaults()
     def __call__(self, picture: AnyPicture) -> AnyPicture:
         """Return the picture enlarged; alpha is enlarged by bicubic interpolation."""
         own, back = opened(picture)

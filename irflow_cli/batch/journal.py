@@ -11,6 +11,7 @@ from pathlib import Path
 
 from irflow_cli.errors import FULL, DiskFull, ImageError
 from irflow_cli.regular import read_regular
+from irflow_cli.runtime.files import flush_to_disk
 
 NAME = ".irflow.jsonl"
 MOST = 2**36  # bytes of a record or a result that are looked at; pipes and devices have no end
@@ -74,8 +75,7 @@ class Manifest:
             with os.fdopen(handle, "ab") as file:  # one write of one line, begun anew after a line that was cut off
                 cut = file.tell() and not self._ends_whole()
                 file.write((b"\n" if cut else b"") + json.dumps(entry).encode() + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
+                flush_to_disk(file)
         except OSError as error:
             if error.errno in FULL:
                 raise DiskFull(f"cannot write {self.folder / NAME}: {error.strerror}; make room and run again") from None

@@ -221,6 +221,8 @@ def _piped(stream: TextIO) -> str:
 
 
 def _listed(name: str) -> list[str]:
+    if name == "-" and sys.stdin is None:
+        raise UsageError("the list - cannot be read: standard input is closed")
     try:
         text = _piped(sys.stdin) if name == "-" else read_regular(Path(name), LIST).decode("utf-8-sig", "surrogateescape")
     except (OSError, UnicodeDecodeError) as error:

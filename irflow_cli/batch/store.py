@@ -164,7 +164,12 @@ def _bytes_of(path: Path, max_pixels: int) -> bytes:
 
 def _piped(max_pixels: int) -> bytes:
     """Return the bytes of standard input. Raises ImageError as `_bytes_of` does."""
-    data = sys.stdin.buffer.read(_most(max_pixels) + 1)
+    if sys.stdin is None:
+        raise ImageError("standard input: is closed; give a file, or something to read from")
+    try:
+        data = sys.stdin.buffer.read(_most(max_pixels) + 1)
+    except OSError as error:  # a folder, say
+        raise ImageError(f"standard input: {error.strerror or error}") from None
     if len(data) > _most(max_pixels):
         raise ImageError(f"standard input: too large for {max_pixels} pixels; `max_pixels` raises the limit")
     return data

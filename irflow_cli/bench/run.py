@@ -25,6 +25,7 @@ from irflow_cli.bench.views import _corner, keep_view, worst_part
 from irflow_cli.errors import CheckpointError, ImageError, UsageError, require
 from irflow_cli.runtime.checkpoints import cache_folder, read_card
 from irflow_cli.runtime.device import choose_device
+from irflow_cli.runtime.files import writing
 from irflow_cli.tasks import TASKS
 
 
@@ -286,7 +287,7 @@ def _place(case: Case, method: Method | None, border: int) -> tuple:
 
 def _append(store: Path | None, record: Record) -> None:
     if store is not None:
-        with store.open("a", encoding="utf-8") as file:
+        with writing(store), store.open("a", encoding="utf-8") as file:
             file.write(line_of(record))
 
 

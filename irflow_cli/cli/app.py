@@ -17,10 +17,12 @@ from irflow_cli.cli.config import Command, config, default_map, origin_of
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.degrade import degrade
 from irflow_cli.cli.doctor import doctor
+from irflow_cli.cli.faults import DEBUG, check_place, explained
 from irflow_cli.cli.inpaint import inpaint
 from irflow_cli.cli.models import models
 from irflow_cli.cli.restore import restore
 from irflow_cli.cli.serve import serve
+from irflow_cli.cli.streams import open_missing
 from irflow_cli.cli.train import train
 from irflow_cli.cli.upscale import upscale
 from irflow_cli.errors import IrflowError
@@ -70,15 +72,26 @@ def _path_of(error: Any) -> str:
 
 def main() -> None:
     """Run the command line and exit with its code. A SIGTERM unwinds like Ctrl-C, so that nothing is left half written."""
+    open_missing()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         code = run(sys.argv[1:])
     except SystemExit as end:
         code = end.code
     if code in (130, 143):  # at once, whatever a thread still waits for
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
         os._exit(code)
     sys.exit(code)
+
+
+def _unforeseen(error: Exception) -> int:
+    """Say in one line what no command caught, and return the exit code."""
+    if os.environ.get(DEBUG, "") not in ("", "0"):
+        raise error
+    told = explained(error)
+    Console().error(str(told))
+    return told.exit_code
 
 
 def run(arguments: list[str]) -> int:
@@ -86,6 +99,7 @@ def run(arguments: list[str]) -> int:
     keep_freed()
     gc.set_threshold(100_000, 50)  # torch's own objects are a great many, and looking through them a second time takes 0.1 s
     try:
+        check_place()
         return app(arguments, prog_name="irflow", standalone_mode=False, obj=arguments) or 0
     except IrflowError as error:
         Console().error(str(error))
@@ -95,13 +109,13 @@ def run(arguments: list[str]) -> int:
         return 130
     except ImportError as error:
         if error.name != "cv2" and "libGL" not in str(error):
-            raise
+            return _unforeseen(error)
         Console().error(f"OpenCV cannot be loaded ({error}); run `pip install --force-reinstall opencv-python-headless`")
         return 1
     except Exception as error:
         # Usage errors of typer, or of the click below it, whichever version is installed.
         if not hasattr(error, "format_message"):
-            raise
+            return _unforeseen(error)
         if type(error).__name__ == "NoArgsIsHelpError":
             Console().note(error.format_message())  # type: ignore[attr-defined]
             return 2

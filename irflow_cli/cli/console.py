@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from irflow_cli.cli.flags import with_flags
+from irflow_cli.cli.streams import say
 from irflow_cli.errors import FULL, DiskFull, IrflowError
 
 SCHEMA = 1  # of the JSON lines
@@ -54,12 +55,12 @@ class Console:
     def note(self, text: str) -> None:
         """Say something that is worth knowing."""
         if not self.quiet:
-            sys.stderr.write(_plain(with_flags(text)) + "\n")
+            say(_plain(with_flags(text)) + "\n")
 
     def detail(self, text: str) -> None:
         """Say something that only those who ask for it want to know."""
         if self.verbose and not self.quiet:
-            sys.stderr.write(_plain(text) + "\n")
+            say(_plain(text) + "\n")
 
     def data(self, data: bytes) -> None:
         """Write a result that is bytes, not text."""
@@ -68,7 +69,7 @@ class Console:
 
     def error(self, text: str) -> None:
         """Say what is wrong, in one line."""
-        sys.stderr.write(f"irflow: {_plain(' '.join(with_flags(str(text)).split()))}\n")
+        say(f"irflow: {_plain(' '.join(with_flags(str(text)).split()))}\n")
 
     @contextmanager
     def progress(self, label: str, total: float) -> Iterator[Any]:

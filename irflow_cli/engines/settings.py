@@ -9,6 +9,7 @@ from irflow_cli.errors import UsageError, require
 from irflow_cli.tasks import TASKS, TaskSpec
 
 FULL_SCALE = 255.0  # of the scale on which noise is given
+MOST_STEPS = 10_000  # and corrections; a hundred times what the slowest published sampler takes
 SCALE, OPERATOR = 2, "area"  # how much `upscale` enlarges, and how its pictures were made smaller
 
 
@@ -66,7 +67,9 @@ class RestoreSettings:
         tile = self.tile or 2 * self.overlap
         require(self.method in ("flow", "prior"), f"`method` is flow or prior, got {self.method!r}")
         require(self.method == "flow" or self.task == "denoise", "`method` prior is for `task` denoise; leave it out")
-        require(self.steps is None or self.steps >= 1, f"`steps` must be at least 1, got {self.steps}")
+        require(
+            1 <= (self.steps or 1) <= MOST_STEPS and self.steps != 0, f"`steps` go from 1 to {MOST_STEPS}, got {self.steps}"
+        )
         require(self.grid is None or self.grid in GRIDS, f"unknown grid {self.grid!r}; there are {', '.join(GRIDS)}")
         require((self.sampler or "euler") in SAMPLERS, f"unknown sampler {self.sampler!r}; there are {', '.join(SAMPLERS)}")
         require(self.sigma is None or limit is not None, f"`sigma` has no meaning for {self.task}; leave it out")
@@ -158,8 +161,10 @@ class SamplerSettings:
         require(self.preset in (None, *PRESETS), f"unknown preset {self.preset!r}; there are {', '.join(PRESETS)}")
         known = offered()
         require(self.sampler in (None, *known), f"unknown sampler {self.sampler!r}; there are {', '.join(known)}")
-        require(self.steps is None or self.steps >= 1, f"`steps` must be at least 1, got {self.steps}")
-        require(self.corrections is None or self.corrections >= 0, f"`corrections` must be at least 0, got {self.corrections}")
+        require(
+            1 <= (self.steps or 1) <= MOST_STEPS and self.steps != 0, f"`steps` go from 1 to {MOST_STEPS}, got {self.steps}"
+        )
+        require(0 <= (self.corrections or 0) <= MOST_STEPS, f"`corrections` go from 0 to {MOST_STEPS}, got {self.corrections}")
         require(self.start is None or 0 <= self.start < 1, f"`start` must be from 0 to below 1, got {self.start}")
         require(self.stop is None or 0 < self.stop < 1, f"`stop` must be above 0 and below 1, got {self.stop}")
 

@@ -88,4 +88,4 @@ class Spec:
 
 def within(values: tuple[Any, ...], low: int, high: int) -> bool:
     """Return whether all values are whole numbers from `low` to `high`."""
-    return all(isinstance(value, int) and low <= value <= high for value in values)
+    return all(type(value) is int and low <= value <= high for value in values)

@@ -49,7 +49,8 @@ class TimeEmbedding(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        grid = torch.linspace(0, math.log(100.0), width // 2, device="cpu")  # on the meta device this would load half of torch
+        # on the meta device this would load half of torch
+        grid = torch.linspace(0, math.log(100.0), width // 2, device="cpu", dtype=torch.float32)
         frequencies = torch.exp(grid) * math.pi / 2
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.mlp = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())

@@ -33,6 +33,7 @@ SCHEMA = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 MAX_HEADER = 2**21  # bytes; a network of MAX_TENSORS needs as many, ours a twentieth
 MAX_TENSORS, MAX_AXES = 2**14, 8
+STORED = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # types of weights in a file
 PRIOR = "prior"  # task of a network that knows clean pictures alone; the restoration tasks are in TASKS
 PREDICTS = {
     "residual": tuple(TASKS),
@@ -83,6 +84,8 @@ class Card:
         strange = [name for name, kind in types.items() if not isinstance(getattr(card, name), kind)]
         if strange:
             raise ValueError(f"header entry {strange[0]} is not of its type")
+        if isinstance(card.sigma_max, bool) or not (card.sigma_max is None or 0 < card.sigma_max <= 255):
+            raise ValueError(f"header entry sigma_max is above 0 and up to 255, got {card.sigma_max!r}")
         return card
 
 
@@ -163,14 +166,24 @@ def load_checkpoint(name: str | Path) -> Checkpoint:
     if wrong:
         more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise CheckpointError(f"{path}: tensor {wrong[0][:80]!r}{more} is missing or does not fit the network in the header")
+    small = next((tensor.dtype for tensor in weights.values() if tensor.dtype not in STORED), None)
+    if small is not None:
+        raise CheckpointError(f"{path} holds weights of {small}; irflow reads those of 16 and more bits, save it as float16")
     digest = digest_of(weights)
     if card.digest not in ("", digest):
         raise CheckpointError(f"{path} is damaged: its weights are not those its header was written for; get it again")
     if not all(tensor.isfinite().all() for tensor in weights.values()):
         raise CheckpointError(f"{path} holds weights that are no numbers; train it again with a lower `rate`, or get another")
-    net = build(card.spec)
-    net.load_state_dict({key: tensor.float() for key, tensor in weights.items()})
+    net = sketch(card.spec)  # without weights of its own: none are drawn, and no default of torch counts
+    net.load_state_dict({key: tensor.float() for key, tensor in weights.items()}, assign=True)
+    net = net.to(memory_format=torch.channels_last) if net.contract.channels_last else net  # pyright: ignore[reportCallIssue]
     return Checkpoint(net.eval().requires_grad_(False), replace(card, digest=digest), path)
+
+
+def sketch(spec: Spec) -> Network:
+    """Return the network of a spec without memory for its weights."""
+    with torch.device("meta"):
+        return build(spec)
 
 
 def misfits(spec: Spec, weights: dict[str, Tensor]) -> list[str]:
@@ -178,8 +191,7 @@ def misfits(spec: Spec, weights: dict[str, Tensor]) -> list[str]:
 
     The network is only sketched, not made: a header that asks for a gigantic one costs nothing.
     """
-    with torch.device("meta"):
-        expected = {key: tensor.shape for key, tensor in build(spec).state_dict().items()}
+    expected = {key: tensor.shape for key, tensor in sketch(spec).state_dict().items()}
     found = {key: tensor.shape for key, tensor in weights.items() if tensor.is_floating_point()}
     return sorted(key for key in expected.keys() | weights.keys() if expected.get(key) != found.get(key))
 

@@ -51,6 +51,10 @@ class MaskSettings:
         )
         require(self.mask is None or self.mask.exists(), f"there is no mask {self.mask}")
         require(
+            self.mask is None or self.mask.is_file() or self.mask.is_dir(),
+            f"the mask {self.mask} is a pipe or a device; save it in a file first",
+        )
+        require(
             self.color is None or re.fullmatch(r"#?[0-9a-fA-F]{6}", self.color) is not None,
             f"`color` is #rrggbb, got {self.color!r}",
         )

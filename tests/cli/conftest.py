@@ -38,4 +38,5 @@ def irflow(capsys: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
 @pytest.fixture(autouse=True)
 def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what commands put into the user's cache out of it."""
+    monkeypatch.setenv("IRFLOW_DEBUG", "1")  # a fault is one, however well it is told
     monkeypatch.setenv("IRFLOW_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
