@@ -14,7 +14,6 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from irflow_cli.batch.plan import ENDINGS, SPELLINGS, Files, Job
-from irflow_cli.batch.store import recoded
 from irflow_cli.errors import UsageError
 from irflow_cli.images.decode import decode_picture
 from irflow_cli.images.encode import encode_picture
@@ -108,6 +107,8 @@ def file_of(photo: Photo, version: Version, wish: Wish) -> tuple[str, bytes, tup
     kind = SUFFIXES[PurePosixPath(todo[-1].target).suffix.lower()]
     data, notes = encode_picture(picture, kind, wish.coding)
     if any(isinstance(one.step, Inpaint) for one in todo):
+        from irflow_cli.batch.store import recoded  # which loads torch
+
         notes += recoded(Job(Path(todo[-1].source), Path(todo[-1].target)), Files((), coding=wish.coding), picture)
     return todo[-1].target, data, notes
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -30,3 +31,8 @@ def test_a_missing_extra_is_named(irflow: Callable, tmp_path: Path, monkeypatch:
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     done = irflow("serve", tmp_path)
     assert done.code == 1 and "pip install 'irflow[serve]'" in done.err and done.err.count("\n") == 1
+
+
+def test_the_page_does_not_wait_for_torch() -> None:
+    loaded = "import sys, irflow_cli.serve.run; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", loaded]).returncode == 0

@@ -25,6 +25,9 @@ export class Photo {
     this.undone = [];
     this.state = ""; // of its last job, in words
     this.saved = new Set();
+    this.thumb = new Image(); // in the list
+    this.thumb.alt = "";
+    this.pictured = -1; // the version that it shows
     /** By size: what is enlarged has another one. @type {Map<string, Mask>} */
     this.masks = new Map();
   }

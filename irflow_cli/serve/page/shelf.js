@@ -49,17 +49,26 @@ export async function closePhoto() {
   await attempt(() => server.ask("close", { photo: number }));
 }
 
+/** Show in the list what is shown of a photograph; a little later, for the picture itself comes first. @param {Photo} photo */
+function showThumb(photo) {
+  const { version } = photo;
+  if (photo.pictured === version.version) return;
+  const first = photo.pictured < 0;
+  photo.pictured = version.version;
+  const about = { photo: photo.number, version: version.version, level: coarsest(version), column: 0, row: 0 };
+  setTimeout(() => (photo.thumb.src = server.address("tile", about)), first ? 0 : 250);
+}
+
 export function showList() {
   part("none-open").hidden = photos.size > 0;
   part("opened").replaceChildren(...[...photos.values()].map((photo) => {
-    const item = document.createElement("li"), pick = document.createElement("button"), picture = document.createElement("img");
+    const item = document.createElement("li"), pick = document.createElement("button");
     const name = document.createElement("span"), state = document.createElement("span");
-    picture.src = server.address("tile", { photo: photo.number, version: photo.version.version, level: coarsest(photo.version), column: 0, row: 0 });
-    picture.alt = "";
+    showThumb(photo);
     name.textContent = photo.about.name;
     state.textContent = photo.state;
     state.className = "state";
-    pick.append(picture, name, state);
+    pick.append(photo.thumb, name, state);
     pick.title = photo.about.name;
     pick.setAttribute("aria-current", String(photo === desk.current));
     pick.onclick = () => choose(photo);
