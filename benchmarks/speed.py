@@ -25,10 +25,13 @@ from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from irflow_cli.bench.speed import folder_facts, measured_command, timed, whole_command
+from irflow_cli.engines.backends import open_engine
+from irflow_cli.engines.backends.table import BACKENDS
 from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.engines.tiling import TILES
 from irflow_cli.nets import SIZES, build
+from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.runtime.device import processor
 from irflow_cli.runtime.heap import keep_freed
 from irflow_cli.training.dataset import load_corpus, load_rain_layers
@@ -98,8 +101,40 @@ def network_alone(width: int, height: int) -> float:
         times = {}
         for size in set(sizes):
             part = torch.rand(1, 3, *size).contiguous(memory_format=torch.channels_last)
-            times[size] = median_seconds(lambda part=part: restorer.net(part, torch.zeros(1)), 2)
+            times[size] = median_seconds(lambda part=part: restorer.engine(part, torch.zeros(1)), 2)
     return sum(times[size] for size in sizes)
+
+
+# Engines and precisions that are compared; torch in float32, the first, is the measure.
+ENGINES = (
+    ("torch", "fp32"),
+    ("torch", "bf16"),
+    ("onnxruntime", "fp32"),
+    ("openvino", "fp32"),
+    ("openvino", "bf16"),
+    ("openvino", "int8"),
+)
+
+
+@torch.inference_mode()
+def engines(name: str, side: int = TILES["cpu"], rounds: int = 9) -> Iterator[tuple[str, float, float]]:
+    """Yield the engines that work here with the seconds a megapixel of one call of a checkpoint's network, and how many times
+    as fast as torch in float32 that is.
+
+    All take turns, so that a machine that gets slower meanwhile is slower for all; each round is compared within itself.
+    """
+    checkpoint, there = load_checkpoint(name), {}
+    for engine, precision in ENGINES:
+        if BACKENDS[engine].refusal(precision) is None:
+            there[f"{engine} {precision}"] = open_engine(checkpoint, torch.device("cpu"), engine, precision)
+    picture = torch.rand(1, 3, side, side).contiguous(memory_format=torch.channels_last)
+    seconds: dict[str, list[float]] = {name: [] for name in there}
+    for _ in range(rounds):
+        for key, engine in there.items():
+            seconds[key].append(timed(lambda engine=engine: engine(picture, torch.zeros(1)), 1)[0])
+    measure = np.array(seconds["torch fp32"])
+    for key, taken in seconds.items():
+        yield key, float(np.median(taken)) / (side**2 / 1e6), float(np.median(measure / np.array(taken)))
 
 
 def scratch(folder: Path) -> tuple[float, float, float]:
@@ -165,6 +200,9 @@ def table(options: argparse.Namespace) -> Iterator[str]:
             f"| one call of the larger network, {tile} x {tile} | {speed['s/MP']:.2f} s/MP, {speed['GFLOP/s']:.0f} GFLOP/s, "
             f"{share:.2f} of the {speed['convolution GFLOP/s']:.0f} of a 64 to 64 convolution |"
         )
+    for name in ("denoise", "derain"):
+        for engine, seconds, ratio in engines(name):
+            yield f"| one call of `{name}` by {engine} | {seconds:.2f} s/MP, {ratio:.1f} times as fast as torch in fp32 |"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         before = network_alone(4000, 3000)

@@ -150,3 +150,31 @@ def convert_model(
     request = ConvertRequest(source, output, task, sigma_max, order, size, licence, overwrite)
     Console().result(str(convert_checkpoint(request)))
     return 0
+
+
+@models.command("export", cls=Command)
+def export_model(
+    name: Annotated[str, typer.Argument(help="A name or a .safetensors file.")],
+    kind: Annotated[
+        str, typer.Option("--format", help="onnx or openvino.", autocompletion=lambda: ["onnx", "openvino"])
+    ] = "onnx",
+    output: Annotated[
+        Optional[Path], typer.Option("--output", "-o", help="The .onnx or .xml file.", show_default="NAME in this folder")
+    ] = None,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> int:
+    """Write a checkpoint for other programs, in float32, for pictures of any size, compared with torch first.
+
+    How it is called stands in docs/engines.md and in the file itself.
+
+    Example: irflow models export denoise --format onnx
+    """
+    from irflow_cli.services.export import ExportRequest, export_checkpoint
+
+    console = Console(quiet=quiet, as_json=as_json)
+    path, difference = export_checkpoint(ExportRequest(name, kind, output, overwrite))
+    console.note(f"{path}: differs from torch by {difference:.1e} at most")
+    console.result(str(path), path=path, difference=difference)
+    return 0

@@ -1,0 +1,80 @@
+"""`irflow models export`: what other programs get computes what torch does, and says how it is called."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from irflow_cli.engines.backends.graph import example
+from irflow_cli.engines.backends.table import BACKENDS
+from irflow_cli.runtime.checkpoints import load_checkpoint
+from irflow_cli.services import export
+
+
+def needed(name: str) -> None:
+    """Skip the test, and say why, where an engine is not installed."""
+    reason = BACKENDS[name].refusal("fp32")
+    if reason:
+        pytest.skip(f"{name} {reason}")
+
+
+@pytest.mark.parametrize("task", ["derain", "prior"])
+def test_an_onnx_file_computes_what_torch_does_and_says_what_it_is(task: str, tiny_checkpoint, irflow, tmp_path: Path) -> None:
+    needed("onnxruntime")
+    onnx = pytest.importorskip("onnx")
+    import onnxruntime
+
+    target = tmp_path / "net.onnx"
+    done = irflow("models", "export", tiny_checkpoint(task), "-o", target, "--json")
+    assert done.code == 0, done.err
+    assert json.loads(done.out)["difference"] <= export.PARITY
+    known = load_checkpoint(tiny_checkpoint(task))
+    entries = {entry.key: entry.value for entry in onnx.load(target).metadata_props}
+    assert json.loads(entries["irflow"])["task"] == task
+    assert (entries["multiple"], entries["predicts"], entries["range"]) == ("2", "residual", "[0.0, 1.0]")
+    assert entries["time_map"] == str(task == "prior").lower()
+    session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
+    for side, batch in ((24, 3), (50, 1)):
+        inputs = example(known.net, side, batch)
+        names = entries["inputs"].split()
+        found = session.run(None, {name: one.numpy() for name, one in zip(names, inputs, strict=True)})[0]
+        with torch.no_grad():
+            assert np.allclose(found, known.net(*inputs).numpy(), atol=export.PARITY)
+
+
+def test_an_openvino_file_is_written_with_its_weights(tiny_checkpoint, irflow, tmp_path: Path) -> None:
+    needed("openvino")
+    import openvino
+
+    target = tmp_path / "net.xml"
+    assert irflow("models", "export", tiny_checkpoint("derain"), "--format", "openvino", "-o", target).code == 0
+    model = openvino.Core().read_model(target)
+    assert model.get_rt_info(["irflow", "multiple"]).astype(str) == "2"
+    assert [one.get_any_name() for one in model.inputs] == ["x_t", "t"]
+    done = irflow("models", "export", tiny_checkpoint("derain"), "--format", "openvino", "-o", target)
+    assert (done.code, "exists; give --overwrite, or another --output" in done.err) == (2, True)
+
+
+def test_a_file_that_would_differ_is_not_written(tiny_checkpoint, irflow, tmp_path: Path, monkeypatch) -> None:
+    needed("onnxruntime")
+    monkeypatch.setattr(export, "parity", lambda *arguments: 0.01)
+    done = irflow("models", "export", tiny_checkpoint("derain"), "-o", tmp_path / "net.onnx")
+    assert (done.code, "differs from torch by 0.01" in done.err) == (4, True)
+    assert not (tmp_path / "net.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--format", "coreml"), "unknown format 'coreml'; there are onnx, openvino"),
+        (("--format", "onnx", "-o", "net.xml"), "a file of format onnx ends in .onnx"),
+    ],
+)
+def test_what_cannot_be_exported_is_said(arguments: tuple[str, ...], says: str, tiny_checkpoint, irflow) -> None:
+    needed("onnxruntime")
+    done = irflow("models", "export", tiny_checkpoint("derain"), *arguments)
+    assert (done.code, says in done.err) == (2, True)
