@@ -148,7 +148,7 @@ def tried(loaded: Loaded, choices: list[tuple[str, tuple[str, ...]]]) -> tuple[l
     """
     if choices == [("torch", ("fp32",))]:
         return [Trial("torch", "fp32")], False
-    name = f"{store.key(machine(), loaded.key)}.json"
+    name = f"{store.key(machine(), TOLERANCES, loaded.key)}.json"
     stored = store.read_json(name)
     known = {f"{one['engine']} {one['precision']}": Trial(**one) for one in stored["trials"]} if stored else {}
     found: list[Trial] = []
