@@ -93,7 +93,7 @@ class Entry:
             self.degrade,
             self.methods,
             crop=self.crop,
-            presets=self.presets or ("default",),
+            presets=self.presets or ("auto",),
         )
 
 
@@ -128,7 +128,7 @@ SUITES: dict[str, dict[str, Entry]] = {
             "thin,thick,pixels:0.8",
             methods=FILLING,
             crop=256,
-            presets=("fast", "default"),
+            presets=("fast", "smooth", "auto"),
         ),
         "inpaint-paper": Entry(
             "kodak24",
@@ -137,7 +137,7 @@ SUITES: dict[str, dict[str, Entry]] = {
             "inpaint",
             "thin,thick,pixels:0.8",
             crop=128,
-            presets=("paper", "default", "fast"),
+            presets=("paper", "smooth", "fast"),
         ),
         "upscale": Entry(
             "kodak24",
@@ -147,7 +147,7 @@ SUITES: dict[str, dict[str, Entry]] = {
             "area:2",
             methods=("irflow", "bicubic", "lanczos"),
             crop=256,
-            presets=("default",),
+            presets=("auto",),
         ),
         "prior": Entry("cbsd68", 68, "CBSD68", "denoise", "noise:25", (1,), ("irflow-prior",)),
     },
@@ -184,7 +184,7 @@ SUITES: dict[str, dict[str, Entry]] = {
             "inpaint",
             "thick",
             crop=128,
-            presets=("default", "pixelwise:1", "pixelwise:2", "pixelwise:4", "restora:4:1", "restora:8:1", "restora:16:1"),
+            presets=("smooth", "pixelwise:1", "pixelwise:2", "pixelwise:4", "restora:4:1", "restora:8:1", "restora:16:1"),
             plotted=True,
         ),
     },

@@ -29,7 +29,7 @@ from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 
 REVISION = 2  # raised when the same settings lead to other pixels, so that no record of old is taken for one of today
-LATER: dict[str, object] = {"method": "flow", "batch": None, "stop": None, "engine": "torch"}
+LATER: dict[str, object] = {"method": "flow", "batch": None, "stop": None, "engine": "torch", "exemplar": False, "spared": 0.0}
 
 
 @dataclass(frozen=True)

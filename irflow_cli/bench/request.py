@@ -40,5 +40,5 @@ class BenchRequest:
     folder: Path | None = None
     masks: Path | None = None
     crop: int | None = None
-    presets: tuple[str, ...] = ("default",)
+    presets: tuple[str, ...] = ("auto",)
     metrics: tuple[str, ...] = ()

@@ -85,7 +85,7 @@ def _check_methods(request: BenchRequest, methods: list[Method]) -> None:
     none."""
     settings, ours = request.settings, request.baselines or {"irflow", "irflow-prior"}.intersection(request.methods)
     given = (settings.sampler, settings.ensemble, settings.checkpoint, request.sweep, request.presets)
-    if not ours and given != (None, False, None, Sweep(), ("default",)):
+    if not ours and given != (None, False, None, Sweep(), ("auto",)):
         raise UsageError("`checkpoint` and how to sample are irflow's, which is not among `methods`; add it, or leave them out")
     names = [", ".join(filter(None, (method.name, str(method.steps or ""), method.variant))) for method in methods]
     for name in names:
@@ -129,7 +129,7 @@ def _check_options(request: BenchRequest) -> None:
     plain = (settings.sampler, settings.sigma, settings.ensemble) == (None, None, False) and request.sweep == Sweep()
     require(not walked or plain, f"`steps`, `grid`, `strength` and the like are of restore; give {settings.task} `presets`")
     require(
-        walked or request.presets == ("default",),
+        walked or request.presets == ("auto",),
         f"`presets` are those of inpaint and upscale, not of {settings.task}; give `steps`",
     )
     require(

@@ -104,7 +104,7 @@ def bench(
         Optional[int], typer.Option(help="Take the middle CROP x CROP pixels of clean pictures.", show_default="whole")
     ] = None,
     presets: Annotated[
-        str, typer.Option(help="Presets of inpaint and upscale: default,fast,best,paper, or such as restora:64:1.")
+        str, typer.Option(help="Presets of inpaint and upscale: auto,fast,smooth,paper, or such as restora:64:1.")
     ] = _text(DEFAULTS.presets),
     metrics: Annotated[
         Optional[str],

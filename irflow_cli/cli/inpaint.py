@@ -16,7 +16,11 @@ from irflow_cli.cli.outcomes import carry_out
 
 
 @with_files
-@with_sampler
+@with_sampler(
+    ("fast", "auto", "smooth", "varied", "paper"),
+    "auto copies wide parts of a hole from the rest of the picture and leaves narrow ones and seams to the prior; smooth is "
+    "the prior alone; varied is auto, another way for every seed; fast is one call of the network, paper 189 (Restora-Flow's).",
+)
 def inpaint(
     inputs: Inputs,
     output: Output = None,
@@ -43,7 +47,7 @@ def inpaint(
     mask_resize: Annotated[bool, typer.Option("--mask-resize", help="Bring masks to the picture's size.")] = False,
     mask_dilate: Annotated[int, typer.Option(help="Pixels by which holes grow.")] = 0,
     mask_feather: Annotated[int, typer.Option(help="Pixels around holes over which the filling fades out.")] = 0,
-    samples: Annotated[int, typer.Option(help="Proposals of each picture, numbered; several come from --preset best.")] = 1,
+    samples: Annotated[int, typer.Option(help="Proposals of each picture, numbered; several come from --preset varied.")] = 1,
     suffix: Suffix = None,
     compare: Compare = False,
     quiet: Quiet = False,

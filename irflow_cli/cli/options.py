@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -99,14 +99,6 @@ FILE_OPTIONS: dict[str, Any] = {
 
 # How a prior is sampled: the options of inpaint and upscale. As above.
 SAMPLER_OPTIONS: dict[str, Any] = {
-    "preset": Annotated[
-        Optional[str],
-        typer.Option(
-            help="fast, default, best, or paper (Restora-Flow's own 190 calls).",
-            show_default="default",
-            autocompletion=among("fast", "default", "best", "paper"),
-        ),
-    ],
     "sampler": Annotated[
         Optional[str],
         typer.Option(
@@ -157,13 +149,16 @@ def with_files(command: Callable[..., int]) -> Callable[..., int]:
     return _spread(command, "files", FILE_OPTIONS, {**vars(Files(())), **vars(Coding())}, make)
 
 
-def with_sampler(command: Callable[..., int]) -> Callable[..., int]:
-    """Return the command with SAMPLER_OPTIONS among its own; they reach it as one function, `sampling()`."""
+def with_sampler(presets: Sequence[str], told: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Return what gives a command SAMPLER_OPTIONS among its own, and --preset with these names and this help; they reach it as
+    one function, `sampling()`."""
+    choice = typer.Option(help=f"{', '.join(presets)}: {told}", show_default="auto", autocompletion=among(*presets))
+    options = {"preset": Annotated[Optional[str], choice], **SAMPLER_OPTIONS}
 
     def make(values: dict[str, Any]) -> SamplerSettings:
         return SamplerSettings(**values)
 
-    return _spread(command, "sampling", SAMPLER_OPTIONS, vars(SamplerSettings()), make)
+    return lambda command: _spread(command, "sampling", options, vars(SamplerSettings()), make)
 
 
 def _spread(

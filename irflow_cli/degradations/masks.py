@@ -7,6 +7,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from irflow_cli.degradations import film
+
 
 def box(height: int, width: int, random: np.random.Generator) -> np.ndarray:
     """Return a hole of half the height and width at a random place."""
@@ -100,4 +102,9 @@ HOLES: dict[str, Callable[[int, int, np.random.Generator], np.ndarray]] = {
     "half": half,
     "text": text,
     "scratches": scratches,
+    "dust": film.dust,
+    "hairs": film.hairs,
+    "lint": film.lint,
+    "stains": film.stains,
+    "film": film.film,
 }

@@ -105,8 +105,10 @@ def _settled(
     looks = described(_planes(filled), filters)
     away = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_L2, 5)
     trust = torch.from_numpy(NEAR ** -away[tuple(places.centres.T.numpy())])
-    for _ in range(rounds):
-        wanted = described(_planes(filled), filters)[places.flat(places.centres)]
+    wanted = looks[places.flat(places.centres)]
+    for number in range(rounds):
+        if number:
+            wanted = described(_planes(filled), filters)[places.flat(places.centres)]
         ways, apart = nearest(wanted, looks, places, ways, generator)
         scale = apart.quantile(0.75) if len(apart) < 2**24 else apart.mean()
         weights = trust * torch.exp(-apart / (2 * scale.clamp_min(1e-6)))

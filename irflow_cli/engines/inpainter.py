@@ -1,9 +1,11 @@
-"""Inpainting: picture and hole -> crops around the hole -> guided samples of a prior -> the hole's pixels alone."""
+"""Inpainting: picture and hole -> wide parts copied from elsewhere -> crops around what is left, seams among it -> guided
+samples of a prior -> the hole's pixels alone."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from functools import partial
 
 import cv2
 import numpy as np
@@ -12,9 +14,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from irflow_cli.engines.crops import Crop, crops_of, groups_of
+from irflow_cli.engines.exemplar import enough_around, exemplar_fill
 from irflow_cli.engines.holes import Hole
 from irflow_cli.engines.prior import Prior
-from irflow_cli.engines.settings import SamplerSettings, Schedule
+from irflow_cli.engines.settings import FILLING, SamplerSettings, Schedule
+from irflow_cli.engines.wide import wide_parts
+from irflow_cli.errors import ImageError
 from irflow_cli.flow.observations import masked
 from irflow_cli.images.picture import Picture, as_depth, top_of
 from irflow_cli.runtime.checkpoints import Checkpoint
@@ -31,6 +36,7 @@ class Inpainter:
     """A prior, loaded once, that fills holes."""
 
     def __init__(self, settings: SamplerSettings, checkpoint: Checkpoint | None = None) -> None:
+        settings.check(FILLING)
         self.prior = Prior(settings, "pixels", checkpoint)
 
     def fill(
@@ -38,23 +44,57 @@ class Inpainter:
     ) -> Picture:
         """Return the picture with the hole filled; pixels outside it, and alpha, are those of the picture, bit for bit.
 
-        Grey stays grey, depth stays. What a crop becomes depends on the seed and on itself, not on what shares its turn.
+        Grey stays grey, also where it is stored as three equal channels; depth stays. Wide parts are copied
+        from the rest of the picture first, if the schedule says so and there is enough of it, and of those only the seams are
+        left to the prior.
+        What a crop becomes depends on the seed and on itself, not on what shares its turn. Raises ImageError for a picture
+        that is missing as a whole.
         """
+        if hole.inside.all():
+            raise ImageError("all of it is missing: there is nothing to fill it from; leave some of it unmasked")
         pixels, missing = picture.pixels.copy(), hole.inside.copy()
-        crops = crops_of(hole.inside)
+        grey = _is_grey(pixels, missing)
+        self._copy_wide_parts(pixels, missing, grey, seed, progress)
+        crops = crops_of(missing)
         done, area = 0, sum(crop.inside.size for crop in crops)
         for turn in (list(same) for _, same in itertools.groupby(crops, key=lambda crop: crop.turn)):
             for group in groups_of(turn):
                 for crop, filling in zip(group, self._sampled(pixels, missing, group, seed), strict=True):
-                    new = filling[crop.inside].clip(0, 1)
-                    new = new.mean(1) if pixels.ndim == 2 else new
-                    pixels[crop.place][crop.inside] = new if pixels.dtype.kind == "f" else as_depth(new, pixels.dtype)
+                    _put(pixels[crop.place], filling, crop.inside, grey)
                     done += crop.inside.size
                 progress(done / area)
             for crop in turn:
                 missing[crop.place][crop.inside] = False
         self.prior.worked += area
         return picture.with_pixels(_faded(picture.pixels, pixels, hole))
+
+    def _copy_wide_parts(
+        self, pixels: np.ndarray, missing: np.ndarray, grey: bool, seed: int, progress: Callable[[float], None]
+    ) -> None:
+        """Copy what the schedule wants copied of a hole (H, W), bool, into a picture's pixels, and leave its seams missing."""
+        if not self.prior.schedule.exemplar:
+            return
+        parts = list(wide_parts(missing))
+        for number, part in enumerate(parts):
+            lost = missing[part.place]
+            crop = _unit(pixels[part.place], lost)
+            if not enough_around(lost):
+                continue
+            corner = part.place[0].start, part.place[1].start
+            drawn = seed_of_place(seed, *corner)
+            filled = exemplar_fill(crop, lost, partial(self._guessed, drawn), drawn, self.prior.schedule.spared)
+            _put(pixels[part.place], filled.pixels, part.inside, grey)
+            missing[part.place] = lost & (~part.inside | filled.seams)
+            progress(0.5 * (number + 1) / len(parts))
+
+    def _guessed(self, seed: int, picture: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """Return what a small picture (H, W, 3), float32, known (H, W), bool, in part, may hold where it is missing."""
+        if not self.prior.schedule.pyramid:
+            return _guess(picture, ~known)
+        generators = [torch.Generator().manual_seed(seed)]
+        shown = torch.from_numpy(known)[None, None].float()
+        picture = np.where(known[..., None], picture, np.float32(0))
+        return array_of(self._pyramid(tensor_of(picture[None]), shown, generators, ONE_STEP))[0].clip(0, 1)
 
     def _sampled(self, pixels: np.ndarray, missing: np.ndarray, crops: list[Crop], seed: int) -> list[np.ndarray]:
         """Return crops of a picture's pixels, filled where they are missing (H, W), bool: (h, w, 3) in about [0, 1]. The crops
@@ -101,6 +141,24 @@ def _faded(old: np.ndarray, new: np.ndarray, hole: Hole) -> np.ndarray:
         mixed = before + weight * (new[edge] - before)
         new[edge] = mixed if old.dtype.kind == "f" else as_depth(mixed / top, old.dtype)
     return new
+
+
+def _is_grey(pixels: np.ndarray, missing: np.ndarray) -> bool:
+    """Return whether a picture's known pixels have no colour."""
+    if pixels.ndim == 2:
+        return True
+    some = ~missing[::16]
+    if (pixels[::16, :, :2][some] != pixels[::16, :, 1:][some]).any():  # most pictures have, and all would take long
+        return False
+    return bool((pixels[..., :2] == pixels[..., 1:]).all(2)[~missing].all())
+
+
+def _put(pixels: np.ndarray, filling: np.ndarray, inside: np.ndarray, grey: bool) -> None:
+    """Write a filling (h, w, 3) in [0, 1] to a picture's pixels, those that are inside (h, w), bool."""
+    new = filling[inside].clip(0, 1)
+    if grey:
+        new = new.mean(1, keepdims=pixels.ndim == 3)
+    pixels[inside] = new if pixels.dtype.kind == "f" else as_depth(new, pixels.dtype)
 
 
 def _unit(part: np.ndarray, missing: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pieces: ways from a hole to the rest of the picture, made few and large, carried up to full size, blended, and their seams."""
+"""Pieces: ways from a hole to the rest of the picture, made few and large, carried up to full size and blended."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ BAND = 3  # pixels on both sides of a border that are looked at again at every l
 SEAM = 0.002  # what two neighbours with different ways cost at least, as a squared difference of colour
 PATCH = 1 / len(AROUND)  # what unlike patches cost, of their squared distance
 SOLVED, PATIENCE, AGAIN = 1e-3, 400, 40  # of the first residual, and rounds, at the smallest scale and at larger ones
+LOUD = 0.12  # of [0, 1]: a copy that differs more from what is known next to it does not blend into it
 SEEN = 0.04  # of [0, 1]: pieces whose changes differ less where they meet have no seam
 RIM = 2.0  # pixels from what is known that are a seam too
 SIDES = ((0, 1), (0, -1), (1, 0), (-1, 0))
@@ -75,11 +76,18 @@ class Pieces:
         Perez et al. 2003; the mean of both where pieces meet). start: the change at half the scale, (h, w, 3)."""
         cells = self.hole.nonzero()[:, 0]
         own, wanted, seam = self._copied(cells, self.field[cells]), torch.zeros(len(cells), 3), torch.zeros(len(cells)) > 0
+        number, links = torch.full((self.height * self.width,), len(cells)), []
+        number[cells] = torch.arange(len(cells))
         for side in SIDES:
             beside, within = self._beside(cells, side)
             known, theirs = within & ~self.hole[beside], self.field[beside]
-            here, there = self._copied(cells, theirs) - own, self._copied(beside, theirs) - self._copied(beside, self.field[cells])
-            wanted += torch.where(within[:, None], torch.where(known[:, None], there, (here + there) / 2), 0)
+            here, there = (
+                self._copied(cells, theirs) - own,
+                self._copied(beside, theirs) - self._copied(beside, self.field[cells]),
+            )
+            linked = within & ~(known & (there.abs().mean(1) > LOUD))
+            links.append((torch.where(known, len(cells), number[beside]), linked))
+            wanted += torch.where(linked[:, None], torch.where(known[:, None], there, (here + there) / 2), 0)
             differ = within & ~known & (self.field[cells] != theirs).any(1)
             seam |= differ & ((here - there).abs().mean(1) > SEEN)
         first = torch.zeros_like(wanted)
@@ -87,7 +95,7 @@ class Pieces:
             large = cv2.resize(start.numpy(), (start.shape[1] * 2, start.shape[0] * 2), interpolation=cv2.INTER_LINEAR)
             first = torch.from_numpy(large[: self.height, : self.width]).flatten(0, 1)[cells]
         change = torch.zeros(self.height * self.width, 3)
-        change[cells] = self._solved(cells, wanted, first, PATIENCE if start is None else AGAIN)
+        change[cells] = _solved(links, wanted, first, PATIENCE if start is None else AGAIN)
         self.change, self.seam = change.reshape(self.height, self.width, 3), seam
         self.cells, self.own = cells, own
 
@@ -165,28 +173,31 @@ class Pieces:
         better = self._cost(cells, offered) < self._cost(cells, self.field[cells])
         self.field[cells[better]] = offered[better]
 
-    def _solved(self, cells: Tensor, wanted: Tensor, first: Tensor, patience: int) -> Tensor:
-        """Return the (m, 3) whose differences from the neighbours, which are 0 where known, sum to what is wanted (conjugate
-        gradients)."""
-        number = torch.full((self.height * self.width,), len(cells), dtype=torch.int32)
-        number[cells] = torch.arange(len(cells), dtype=torch.int32)
-        sides = [self._beside(cells, side) for side in SIDES]
-        count = torch.stack([within for _, within in sides]).sum(0).float()[:, None]
-        beside = [torch.where(within, number[there], len(cells)) for there, within in sides]
 
-        def applied(x: Tensor) -> Tensor:
-            padded = torch.cat([x, torch.zeros(1, 3)])
-            return count * x - sum(padded[there] for there in beside)
+def _solved(links: list[tuple[Tensor, Tensor]], wanted: Tensor, first: Tensor, patience: int) -> Tensor:
+    """Return the (m, 3) whose differences from their neighbours sum to what is wanted (conjugate gradients, from `first` on).
 
-        found, rest = first, wanted - applied(first)
-        way, size = rest.clone(), rest.square().sum(0)
-        enough = SOLVED**2 * wanted.square().sum(0)
-        for _ in range(patience):
-            if (size <= enough).all():
-                break
-            after = applied(way)
-            share = size / (way * after).sum(0).clamp_min(1e-20)
-            found, rest = found + share * way, rest - share * after
-            size, before = rest.square().sum(0), size
-            way = rest + size / before.clamp_min(1e-20) * way
-        return found
+    links: by side, the neighbours (m,), m for one that is 0, and which of them count.
+    """
+    count = torch.stack([linked for _, linked in links]).sum(0).float()[:, None]
+    beside = [torch.where(linked, there, len(wanted)) for there, linked in links]
+
+    def applied(x: Tensor) -> Tensor:
+        padded = torch.cat([x, torch.zeros(1, 3)])
+        total = count * x
+        for there in beside:
+            total -= padded[there]
+        return total
+
+    found, rest = first, wanted - applied(first)
+    way, size = rest.clone(), rest.square().sum(0)
+    enough = SOLVED**2 * wanted.square().sum(0)
+    for _ in range(patience):
+        if (size <= enough).all():
+            break
+        after = applied(way)
+        share = size / (way * after).sum(0).clamp_min(1e-20)
+        found, rest = found + share * way, rest - share * after
+        size, before = rest.square().sum(0), size
+        way = rest + size / before.clamp_min(1e-20) * way
+    return found

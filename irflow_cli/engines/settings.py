@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from irflow_cli.errors import UsageError, require
@@ -96,7 +97,9 @@ class Schedule:
 
     start: a trajectory begins at time 0 in noise, or later in a guess brought to that time. stop: from there the last step
     goes to the end; None: all steps are equal. pyramid: deep in a hole what is found at half the size is taken, and there too,
-    as often as the hole is deep; of a trajectory that begins later this is the guess, which is a cheap one else.
+    as often as the hole is deep; of a trajectory that begins later this is the guess, which is a cheap one else. exemplar:
+    the wide parts of a hole are copied from the rest of the picture. spared: share of the picture, drawn from the seed, that
+    is not copied from then.
     """
 
     sampler: str
@@ -105,16 +108,28 @@ class Schedule:
     start: float = 0.0
     pyramid: bool = False
     stop: float | None = None
+    exemplar: bool = False
+    spared: float = 0.0
 
 
 # By what is observed: "pixels" are missing, and the prior knows the time of each; they are, and it does not ("noisy"); or only
 # "means" are known.
 PRESETS: dict[str, dict[str, Schedule]] = {
     "fast": {"pixels": Schedule("pixelwise", 1), "noisy": Schedule("hqs", 4, 0, 0.8), "means": Schedule("hqs", 1, 0, 0.9)},
-    "default": {
+    "auto": {
+        "pixels": Schedule("pixelwise", 1, pyramid=True, exemplar=True),
+        "noisy": Schedule("pnp", 8, 1, 0.2, exemplar=True),
+        "means": Schedule("hqs", 4, 0, 0.8),
+    },
+    "smooth": {
         "pixels": Schedule("pixelwise", 1, pyramid=True),
         "noisy": Schedule("pnp", 8, 1, 0.2),
         "means": Schedule("hqs", 4, 0, 0.8),
+    },
+    "varied": {
+        "pixels": Schedule("pixelwise", 4, 0, 0.3, pyramid=True, exemplar=True, spared=0.5),
+        "noisy": Schedule("restora", 32, 1, 0.1, exemplar=True, spared=0.5),
+        "means": Schedule("restora", 32, 1, 0.1),
     },
     "best": {
         "pixels": Schedule("pixelwise", 4, 0, 0.3, pyramid=True),
@@ -123,6 +138,9 @@ PRESETS: dict[str, dict[str, Schedule]] = {
     },
     "paper": dict.fromkeys(("pixels", "noisy", "means"), Schedule("restora", 64, 1)),
 }
+USUAL = "auto"
+FILLING = ("fast", "auto", "smooth", "varied", "paper")  # what there is for holes
+ENLARGING = ("fast", "auto", "best", "paper")
 
 
 @dataclass(frozen=True)
@@ -145,7 +163,7 @@ class SamplerSettings:
     def schedule(self, kind: str) -> Schedule:
         """Return the preset's schedule for what is observed, a column of PRESETS, with what was set."""
         given = {name: getattr(self, name) for name in ("sampler", "steps", "corrections", "start", "stop")}
-        row = PRESETS[self.preset or "default"]
+        row = PRESETS[self.preset or USUAL]
         base = row[kind]
         if self.sampler not in (None, base.sampler):
             if kind == "pixels":  # others than `pixelwise` find nothing in one step from nothing, and `hqs` has to begin late
@@ -153,12 +171,14 @@ class SamplerSettings:
             base = replace(base, corrections=int(self.sampler in CORRECTED))
         return replace(base, **{name: value for name, value in given.items() if value is not None})
 
-    def check(self) -> None:
-        """Raise UsageError, in one line, for the first setting that makes no sense."""
+    def check(self, presets: Sequence[str] = ()) -> None:
+        """Raise UsageError, in one line, for the first setting that makes no sense. presets: those that go here; all of
+        PRESETS if none are named."""
         from irflow_cli.engines import backends
 
         backends.check(self.engine, self.precision)
-        require(self.preset in (None, *PRESETS), f"unknown preset {self.preset!r}; there are {', '.join(PRESETS)}")
+        allowed = presets or tuple(PRESETS)
+        require(self.preset in (None, *allowed), f"unknown preset {self.preset!r}; there are {', '.join(allowed)}")
         known = offered()
         require(self.sampler in (None, *known), f"unknown sampler {self.sampler!r}; there are {', '.join(known)}")
         require(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from irflow_cli.engines.prior import Prior
-from irflow_cli.engines.settings import OPERATOR, SamplerSettings
+from irflow_cli.engines.settings import ENLARGING, OPERATOR, SamplerSettings
 from irflow_cli.engines.tiling import tiled
 from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.flow.observations import OPERATORS, agreeing
@@ -38,6 +38,7 @@ class Upscaler:
         self, settings: SamplerSettings, scale: int, operator: str = OPERATOR, checkpoint: Checkpoint | None = None
     ) -> None:
         check(scale, operator)
+        settings.check(ENLARGING)
         self.prior = Prior(settings, "means" if operator == "area" else "pixels", checkpoint)
         self.scale, self.operator = scale, operator
 

@@ -249,13 +249,13 @@ def step_of(asked: dict[str, Any], mask: tuple[Bits, tuple[int, ...]] | None = N
 
 
 def proposals_of(step: Step, count: int) -> list[Step]:
-    """Return the steps that make so many proposals of one hole, each with its own seed; by `best`, unless a preset is named,
+    """Return the steps that make so many proposals of one hole, each with its own seed; by `varied`, unless a preset is named,
     for those of the default would be almost one. Raises UsageError as `irflow inpaint --samples` does."""
     if not 1 <= count <= PROPOSALS:
         raise UsageError(f"proposals go from 1 to {PROPOSALS}, got {count}")
     if count == 1 or not isinstance(step, Inpaint):
         return [step]
-    step = replace(step, preset=step.preset or "best")
+    step = replace(step, preset=step.preset or "varied")
     return [replace(step, seed=step.seed + number) for number in range(count)]
 
 

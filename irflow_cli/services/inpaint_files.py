@@ -13,7 +13,7 @@ from irflow_cli.batch.plan import STREAM, Files, Job, plan
 from irflow_cli.batch.run import Operation, Progress, work_through
 from irflow_cli.batch.store import Outcome, recoded
 from irflow_cli.engines.inpainter import Inpainter
-from irflow_cli.engines.settings import SamplerSettings
+from irflow_cli.engines.settings import FILLING, SamplerSettings
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
 from irflow_cli.services.masks import MaskSettings, hole_of
@@ -33,7 +33,7 @@ class InpaintRequest:
     def plan(self) -> list[Job]:
         """Return the jobs, one for each proposal; raises UsageError and NothingToDo before any work is done."""
         self.masks.check()
-        self.sampling.check()
+        self.sampling.check(FILLING)
         if not 1 <= self.samples <= 100:
             raise UsageError(f"`samples` goes from 1 to 100, got {self.samples}")
         if self.samples > 1 and str(STREAM) in (str(self.files.output), *self.files.inputs):
@@ -41,12 +41,12 @@ class InpaintRequest:
         return plan(self.files, self.samples, self.masks.pair, self.masks.mask)
 
     def inpainter(self) -> Inpainter:
-        """Return the prior that fills, loaded. Several proposals are sampled as by `best` unless a preset is named: those of
-        the default would be almost one. Raises UsageError for samplers with one result, and as `Prior` does."""
+        """Return the prior that fills, loaded. Several proposals are sampled as by `varied` unless a preset is named: those
+        of the default would be almost one. Raises UsageError for samplers with one result, and as `Prior` does."""
         several = self.samples > 1
-        found = Inpainter(replace(self.sampling, preset=self.sampling.preset or ("best" if several else None)))
+        found = Inpainter(replace(self.sampling, preset=self.sampling.preset or ("varied" if several else None)))
         if several and not found.prior.draws:
-            raise UsageError("this sampler has one result, whatever the seed; for several `samples` use `preset` best")
+            raise UsageError("this sampler has one result, whatever the seed; for several `samples` use `preset` varied")
         return found
 
 

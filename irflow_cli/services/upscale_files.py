@@ -10,7 +10,7 @@ import irflow_cli
 from irflow_cli.batch.plan import Files, Job, plan
 from irflow_cli.batch.run import Operation, Progress, work_through
 from irflow_cli.batch.store import Outcome
-from irflow_cli.engines.settings import OPERATOR, SCALE, SamplerSettings
+from irflow_cli.engines.settings import ENLARGING, OPERATOR, SCALE, SamplerSettings
 from irflow_cli.engines.upscaler import Upscaler, check
 from irflow_cli.images.picture import Picture
 
@@ -27,7 +27,7 @@ class UpscaleRequest:
     def plan(self) -> list[Job]:
         """Return the jobs; raises UsageError and NothingToDo before any work is done."""
         check(self.scale, self.operator)
-        self.sampling.check()
+        self.sampling.check(ENLARGING)
         return plan(self.files)
 
 

@@ -18,7 +18,7 @@ from irflow_cli.cli.restore import restore
 from irflow_cli.cli.train import train
 from irflow_cli.cli.upscale import upscale
 from irflow_cli.degradations import DEGRADATIONS
-from irflow_cli.engines.settings import PRESETS, offered
+from irflow_cli.engines.settings import ENLARGING, FILLING, offered
 from irflow_cli.flow.observations import OPERATORS
 from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import GRIDS
@@ -50,7 +50,8 @@ def offers(command: Any, option: str, word: str = "") -> list[str]:
         (restore, "sampler", SAMPLERS),
         (restore, "method", ("flow", "prior")),
         (restore, "metadata", METADATA),
-        (upscale, "preset", PRESETS),
+        (upscale, "preset", ENLARGING),
+        (inpaint, "preset", FILLING),
         (upscale, "sampler", offered()),
         (upscale, "operator", OPERATORS),
         (degrade, "kind", DEGRADATIONS),

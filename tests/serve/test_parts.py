@@ -137,7 +137,7 @@ DOT = Bits(0, 0, 1, 1, b"\x80")
             [Inpaint(DOT, (1, 1), "best", 3, 2, 4), Upscale(3)],
             Wish("webp"),
             [
-                "irflow inpaint in/a.png --mask in/a.mask.png --preset best --seed 3 --mask-dilate 2 --mask-feather 4",
+                "irflow inpaint in/a.png --mask in/a.mask.png --preset smooth --seed 3 --mask-dilate 2 --mask-feather 4",
                 "irflow upscale in/a.inpaint.png --scale 3 --format webp",
             ],
         ),
@@ -167,7 +167,7 @@ def test_messages_that_make_no_sense_are_refused(asked: dict) -> None:
 
 def test_proposals_have_seeds_of_their_own() -> None:
     assert [step.seed for step in proposals_of(Inpaint(DOT, seed=5), 3)] == [5, 6, 7]  # type: ignore[attr-defined]
-    assert {step.preset for step in proposals_of(Inpaint(DOT), 2)} == {"best"}  # type: ignore[attr-defined]
+    assert {step.preset for step in proposals_of(Inpaint(DOT), 2)} == {"varied"}  # type: ignore[attr-defined]
     assert proposals_of(Inpaint(DOT), 1) == [Inpaint(DOT)]
     with pytest.raises(UsageError):
         proposals_of(Inpaint(DOT), 9)

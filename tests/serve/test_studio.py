@@ -138,7 +138,7 @@ def test_fillings_are_those_of_the_command_and_touch_nothing_else(make_page: Cal
     chosen = versions[1]["version"]
     assert page.ask("masks", photo=photo, version=chosen)[0] == 200
     _, told = page.ask("command", photo=photo, version=chosen)
-    assert "--seed 1" in told["command"] and "--preset best" in told["command"]
+    assert "--seed 1" in told["command"] and "--preset varied" in told["command"]
     (photos / "a.inpaint.png").unlink()
     commanded(told["command"])
     assert (photos / "a.inpaint.png").read_bytes() == files[1]

@@ -28,8 +28,8 @@ export class Controls {
   constructor(menu, changed) {
     this.menu = menu;
     this.changed = changed;
-    for (const id of ["fill-preset", "large-preset"]) {
-      choice(id).append(new Option(say("presetUsual"), ""), ...menu.presets.map((name) => new Option(name, name)));
+    for (const [id, presets] of /** @type {[string, string[]][]} */ ([["fill-preset", menu.presets.inpaint], ["large-preset", menu.presets.upscale]])) {
+      choice(id).append(new Option(say("presetUsual"), ""), ...presets.map((name) => new Option(name, name)));
     }
     const formats = ["png", "tiff", "jpg", "webp", "avif"];
     choice("format").append(new Option(say("asInput"), ""), ...formats.map((name) => new Option(name.toUpperCase(), name)));

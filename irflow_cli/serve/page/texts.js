@@ -96,7 +96,7 @@ export const TEXTS = {
   addBox: "Mark the box",
   more: "More settings",
   preset: "Preset",
-  presetUsual: "default",
+  presetUsual: "auto",
   grow: "Grow by (px)",
   feather: "Feather (px)",
   seed: "Seed",

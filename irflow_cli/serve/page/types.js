@@ -20,7 +20,7 @@
 /** @typedef {{task: string, summary: string, steps: number, sigma: number | null}} Task */
 
 /** @typedef {{tasks: Task[], formats: Record<string, {exact: boolean, alpha: boolean}>, proposals: number,
- *   presets: string[], version: string, folder: string, read_only: boolean}} Menu */
+ *   presets: {inpaint: string[], upscale: string[]}, version: string, folder: string, read_only: boolean}} Menu */
 
 /** What became of a job.
  * @typedef {object} JobNews

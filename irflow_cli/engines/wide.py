@@ -1,0 +1,38 @@
+"""The wide parts of a hole: those that a prior fills with a blur."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+WIDE = 18.0  # pixels from what is known, from which on a hole is wide
+BESIDE = 16  # pixels between wide parts that are filled together
+CONTEXT = 96  # pixels of picture around a wide part, at least; as many as it is long, if that is more
+
+
+@dataclass(frozen=True)
+class WidePart:
+    """A wide part of a hole: its place in the picture, with context, and which pixels there it is, inside (h, w), bool."""
+
+    place: tuple[slice, slice]
+    inside: np.ndarray
+
+
+def wide_parts(missing: np.ndarray) -> Iterator[WidePart]:
+    """Yield the parts of a hole (H, W), bool, that hold a disc of radius WIDE, thin ends cut off."""
+    framed = np.pad(missing.astype(np.uint8), 1, mode="edge")  # what lies beyond the picture is no help
+    core = cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1] > WIDE
+    if not core.any():
+        return
+    wide = missing & (cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, 5) <= WIDE)
+    joined = cv2.dilate(wide.astype(np.uint8), np.ones((BESIDE + 1, BESIDE + 1), np.uint8))
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    for label in range(1, count):
+        left, top, width, height = (int(value) for value in boxes[label, :4])
+        margin = max(CONTEXT, width, height)
+        rows = slice(max(0, top - margin), min(missing.shape[0], top + height + margin))
+        columns = slice(max(0, left - margin), min(missing.shape[1], left + width + margin))
+        yield WidePart((rows, columns), wide[rows, columns] & (labels[rows, columns] == label))
