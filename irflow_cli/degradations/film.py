@@ -35,7 +35,9 @@ def lint(height: int, width: int, random: np.random.Generator) -> np.ndarray:
     for _ in range(int(random.integers(1, 3))):
         _thread(canvas, random, unit * random.uniform(100, 250), unit * random.uniform(6, 14))
         _thread(canvas, random, unit * random.uniform(20, 90), unit * random.uniform(4, 9))
-    return _ragged(canvas > 0, random, unit) | (_crumbs(canvas > 0, random, unit * 30) & (random.random((height, width)) < 0.05))
+    return _ragged(canvas > 0, random, unit) | (
+        _crumbs(canvas > 0, random, unit * 30) & (random.random((height, width)) < 0.05)
+    )
 
 
 def stains(height: int, width: int, random: np.random.Generator) -> np.ndarray:

@@ -13,13 +13,13 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 import irflow_cli
+from irflow_cli.engines.settings import ENLARGING, FILLING, USUAL
 from irflow_cli.errors import UsageError
 from irflow_cli.images.decode import decode_picture
 from irflow_cli.images.formats import FORMATS, Coding
 from irflow_cli.serve import saving
 from irflow_cli.serve.bits import Bits
 from irflow_cli.serve.folder import Folder
-from irflow_cli.engines.settings import ENLARGING, FILLING, USUAL
 from irflow_cli.serve.marks import bits_of_file, mask_file, near_colour
 from irflow_cli.serve.steps import PROPOSALS, Engines, Inpaint, Step, proposals_of, run_steps, step_of
 from irflow_cli.serve.tabs import Photo, Tab, Version
@@ -67,7 +67,10 @@ class Studio:
             if one.checkpoint and not one.prior
         ]
         formats = {name: {"exact": form.exact != "never", "alpha": form.alpha} for name, form in FORMATS.items()}
-        presets = {"inpaint": [name for name in FILLING if name != USUAL], "upscale": [name for name in ENLARGING if name != USUAL]}
+        presets = {
+            "inpaint": [name for name in FILLING if name != USUAL],
+            "upscale": [name for name in ENLARGING if name != USUAL],
+        }
         about = {"version": irflow_cli.__version__, "folder": str(self.folder.given), "read_only": self.folder.read_only}
         return {"tasks": tasks, "formats": formats, "proposals": PROPOSALS, "presets": presets, **about}
 

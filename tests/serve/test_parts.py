@@ -134,7 +134,7 @@ DOT = Bits(0, 0, 1, 1, b"\x80")
         ),
         (
             "in/a.png",
-            [Inpaint(DOT, (1, 1), "best", 3, 2, 4), Upscale(3)],
+            [Inpaint(DOT, (1, 1), "smooth", 3, 2, 4), Upscale(3)],
             Wish("webp"),
             [
                 "irflow inpaint in/a.png --mask in/a.mask.png --preset smooth --seed 3 --mask-dilate 2 --mask-feather 4",
