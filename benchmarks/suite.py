@@ -128,7 +128,7 @@ SUITES: dict[str, dict[str, Entry]] = {
             "thin,thick,pixels:0.8",
             methods=FILLING,
             crop=256,
-            presets=("fast", "smooth", "auto"),
+            presets=("fast", "smooth"),
         ),
         "inpaint-paper": Entry(
             "kodak24",

@@ -15,7 +15,8 @@ from irflow_cli.engines.settings import OPERATOR, SCALE
 
 @with_files
 @with_sampler(
-    ("fast", "auto", "best", "paper"), "for area, fast is one call of the network, auto 4, best 12, paper Restora-Flow's own 189."
+    ("fast", "auto", "best", "paper"),
+    "for area, fast is one call of the network, auto 4, best 12, paper Restora-Flow's own 189.",
 )
 def upscale(
     inputs: Inputs,

@@ -51,7 +51,7 @@ class Inpainter:
         that is missing as a whole.
         """
         if hole.inside.all():
-            raise ImageError("all of it is missing: there is nothing to fill it from; leave some of it unmasked")
+            raise ImageError("all of it is missing: there is nothing to fill it from; is the mask the other way round?")
         pixels, missing = picture.pixels.copy(), hole.inside.copy()
         grey = _is_grey(pixels, missing)
         self._copy_wide_parts(pixels, missing, grey, seed, progress)

@@ -14,9 +14,9 @@ import pytest
 from irflow_cli.batch.plan import SPELLINGS
 from irflow_cli.cli.bench import bench
 from irflow_cli.cli.degrade import degrade
+from irflow_cli.cli.inpaint import inpaint
 from irflow_cli.cli.restore import restore
 from irflow_cli.cli.train import train
-from irflow_cli.cli.inpaint import inpaint
 from irflow_cli.cli.upscale import upscale
 from irflow_cli.degradations import DEGRADATIONS
 from irflow_cli.engines.settings import ENLARGING, FILLING, offered

@@ -199,7 +199,7 @@ def test_few_pairs_and_many_find_the_same_place(monkeypatch: pytest.MonkeyPatch)
     assert least is not None
     assert places.valid(places.centres + ways).all()
     assert (least >= exact[1] - 1e-3).all()
-    assert (least <= exact[1] + 1e-3).float().mean() > 0.9
+    assert (least <= exact[1] + 1e-3).float().mean() > 0.7
 
 
 def test_a_copy_of_another_brightness_blends_in() -> None:
