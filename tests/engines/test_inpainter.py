@@ -145,7 +145,7 @@ def test_calls_are_those_that_were_made(tiny_checkpoint) -> None:
 
     assert calls(preset="fast") == 1
     assert calls(preset="paper") == 189
-    assert calls(preset="best") == 4 + 1
+    assert calls(preset="varied") == 4 + 1
     assert calls() == 1  # thin
     inside[20:40, 20:40] = True
     assert calls() == 1 + 1 / 4 + 1 / 16
@@ -170,7 +170,7 @@ def test_deep_in_a_hole_is_what_is_found_at_half_the_size(tiny_checkpoint) -> No
     checkpoint, inside = str(tiny_checkpoint("prior")), np.zeros((128, 128), bool)
     inside[40:88, 40:88] = True
     pixels = np.where(inside[..., None], 0, scene(128, 128)).astype(np.uint8)
-    default, fast = Inpainter(SamplerSettings(checkpoint=checkpoint)), Inpainter(SamplerSettings("fast", checkpoint=checkpoint))
+    default, fast = (Inpainter(SamplerSettings(preset, checkpoint=checkpoint)) for preset in ("smooth", "fast"))
 
     def filled(inpainter: Inpainter, pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
         hole = Hole(inside)
@@ -201,7 +201,7 @@ def test_floating_point_pixels_beyond_white_stay_outside(tiny_checkpoint) -> Non
 
 @pytest.mark.parametrize("sampler", [name for name in offered() if name != "pixelwise"])
 def test_a_sampler_by_its_name_alone_takes_the_steps_it_needs(sampler: str, tiny_checkpoint) -> None:
-    for preset in ("default", "fast", "best"):
+    for preset in ("auto", "fast", "varied"):
         schedule = Prior(SamplerSettings(preset, sampler, checkpoint=str(tiny_checkpoint("prior"))), "pixels").schedule
         assert schedule.steps > 1
         assert not schedule.pyramid
@@ -213,7 +213,7 @@ def test_presets_are_schedules() -> None:
     assert SamplerSettings("paper").schedule("pixels") == Schedule("restora", 64, 1)
     assert SamplerSettings(sampler="restora", steps=5).schedule("pixels").corrections == 1  # as its name says
     assert SamplerSettings("fast", steps=3, sampler="bridge").schedule("means").corrections == 0
-    assert SamplerSettings().schedule("pixels") == SamplerSettings("default").schedule("pixels")
+    assert SamplerSettings().schedule("pixels") == SamplerSettings("auto").schedule("pixels")
     assert len({tuple(row) for row in PRESETS.values()}) == 1
     with pytest.raises(UsageError):
         SamplerSettings("paper", steps=0).check()
