@@ -126,7 +126,7 @@ BASELINES: dict[str, Baseline] = {
 def known_baselines(names: tuple[str, ...], task: str, amount: float | None) -> list[Method]:
     """Return the baselines of BASELINES by name; `all` stands for those of the task that are installed.
 
-    amount: as of `Peer`. Without it denoisers are given irflow's own estimate, for nothing: its time and memory are not theirs.
+    amount: as of `Baseline`. Without it denoisers are given irflow's own estimate, free: its time and memory are not theirs.
     Raises UsageError for a name that is none, a baseline of another task, or one whose library is missing.
     """
     found = []

@@ -53,8 +53,8 @@ def _curves(means: dict[Key, Scores], across: str, up: str, task: str) -> str:
     axes = figure.subplots()
     curves: dict[str, list[tuple[float, float, Key]]] = {}
     for key, mean in means.items():
-        walked = {other[2] for other in means if (other[1], other[3]) == (key[1], key[3])}
-        variant = key[3] if len(walked) > 1 else NUMBER.sub("*", key[3])
+        steps = {other[2] for other in means if (other[1], other[3]) == (key[1], key[3])}
+        variant = key[3] if len(steps) > 1 else NUMBER.sub("*", key[3])
         name = ", ".join(part for part in (task if key[1] == "irflow" else key[1], variant) if part)
         if _there(mean, across) and _there(mean, up):
             curves.setdefault(name, []).append((getattr(mean, across), getattr(mean, up), key))

@@ -125,15 +125,15 @@ def irflow_methods(request: BenchRequest, corruptions: tuple[Corruption, ...]) -
 
 def _check_options(request: BenchRequest) -> None:
     """Raise UsageError for options that would do nothing."""
-    settings, walked = request.settings, request.settings.task in MADE
+    settings, of_prior = request.settings, request.settings.task in MADE
     plain = (settings.sampler, settings.sigma, settings.ensemble) == (None, None, False) and request.sweep == Sweep()
-    require(not walked or plain, f"`steps`, `grid`, `strength` and the like are of restore; give {settings.task} `presets`")
+    require(not of_prior or plain, f"`steps`, `grid`, `strength` and the like are of restore; give {settings.task} `presets`")
     require(
-        walked or request.presets == ("auto",),
+        of_prior or request.presets == ("auto",),
         f"`presets` are those of inpaint and upscale, not of {settings.task}; give `steps`",
     )
     require(
-        not request.crop or walked or bool(request.degrade),
+        not request.crop or of_prior or bool(request.degrade),
         "`crop` cuts clean pictures, not pairs; give `degrade` or leave it out",
     )
 

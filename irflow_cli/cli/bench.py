@@ -39,9 +39,9 @@ MODES = {
 def _check_mode(context: typer.Context) -> None:
     """Raise UsageError for an option that would do nothing beside --compare or --speed."""
     given = {name for name in context.params if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"}
-    walked = {"steps", "sigma"} if context.params["task"] in ("inpaint", "upscale") else set()  # of restore alone
+    unused = {"steps", "sigma"} if context.params["task"] in ("inpaint", "upscale") else set()  # of restore alone
     for mode, known in MODES.items():
-        spare = sorted(given - (known - walked) - {mode}) if mode in given else []
+        spare = sorted(given - (known - unused) - {mode}) if mode in given else []
         if spare:
             named = "DATA" if spare[0] == "data" else f"--{spare[0].replace('_', '-')}"
             raise UsageError(f"{named} has no meaning with --{mode}; leave it out")

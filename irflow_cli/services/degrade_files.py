@@ -43,7 +43,7 @@ class DegradeRequest:
 def degrade_files(
     request: DegradeRequest, progress: Progress = lambda done: None, stop: threading.Event | None = None
 ) -> Iterator[Outcome]:
-    """Spoil every picture and yield what became of each. Raises UsageError before any work if it makes no sense.
+    """Degrade every picture and yield what became of each. Raises UsageError before any work if it makes no sense.
 
     Randomness hangs on the seed and the picture's content, not on its place in the batch.
     """

@@ -44,7 +44,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib  # type: ignore[import-not-found]
 
-FOREIGN = (".pth", ".pt", ".ckpt", ".bin", ".pkl")
+THIRD_PARTY = (".pth", ".pt", ".ckpt", ".bin", ".pkl")
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def pull_checkpoint(
     sha256 = sha256.lower() if sha256 else None
     if sha256 and not SHA256.fullmatch(sha256):
         raise UsageError("`sha256` takes 64 hexadecimal digits")
-    if file.suffix in FOREIGN:
+    if file.suffix in THIRD_PARTY:
         raise UsageError(f"{source} is no checkpoint of irflow; get it yourself, then run `irflow models convert {file.name}`")
     target = cached_path(name or file.name.lower().replace("_", "-"))
     if (shipped_folder() / target.name).exists():

@@ -156,7 +156,7 @@ def draw_on_path(clean: Tensor, generator: torch.Generator) -> Source:
 
     On [-1, 1], where flow priors are mostly written down, the noise is a standard normal one. Noise and pictures are
     paired by optimal transport within the batch. The time is uniform on [0, 0.99). In most pictures a random part of the
-    pixels is further: it is known, at time 1. There half of the others stand at 0, where a walk of one step is asked.
+    pixels is further: it is known, at time 1. There half of the others stand at 0, where a trajectory of one step begins.
     """
     clean, _ = _some_grey(clean, generator)
     count, _, height, width = clean.shape

@@ -119,12 +119,12 @@ def test_pieces_of_a_long_scratch_know_what_was_filled_before(tiny_checkpoint, m
     line[700:705, 100:105] = 1  # a hole of its own
     inside, open_before, real = line > 0, [], Inpainter._sampled
 
-    def walked(self: Inpainter, pixels: np.ndarray, missing: np.ndarray, crops: list, seed: int) -> list[np.ndarray]:
+    def sampled(self: Inpainter, pixels: np.ndarray, missing: np.ndarray, crops: list, seed: int) -> list[np.ndarray]:
         open_before.append((crops[0].turn, missing.sum()))
         assert (pixels[inside & ~missing] != 0).all()  # what is known by now was filled
         return real(self, pixels, missing, crops, seed)
 
-    monkeypatch.setattr(Inpainter, "_sampled", walked)
+    monkeypatch.setattr(Inpainter, "_sampled", sampled)
     picture = Picture(np.where(inside, 0, scene(1100, 1100)[..., 0].clip(9)).astype(np.uint8), None, "PNG")
     inpainter = Inpainter(SamplerSettings("fast", checkpoint=str(tiny_checkpoint("prior"))))
     inpainter.fill(picture, Hole(inside))

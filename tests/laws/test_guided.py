@@ -55,7 +55,7 @@ def source(seed: int, count: int = 2) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(100 * seed + index) for index in range(count)]
 
 
-def walked(sampler: str, field, observation: Observation, steps: int = 6, start: float = 0.1, corrections: int = 1) -> Tensor:
+def sampled(sampler: str, field, observation: Observation, steps: int = 6, start: float = 0.1, corrections: int = 1) -> Tensor:
     generators = source(1)
     x = interpolate(unit_noise(torch.Size(SHAPE), generators), torch.full(SHAPE, 0.5), start)
     guide = Guidance(observation, lambda: unit_noise(SHAPE, generators), corrections)
@@ -69,9 +69,9 @@ def test_the_end_agrees_with_what_was_observed(sampler: str, kind: str, steps: i
     observation = OBSERVATIONS[kind]
     if kind in REFUSED.get(sampler, ()):
         with pytest.raises(ValueError, match=r"an observation (without|that)"):
-            walked(sampler, blurred, observation, steps)
+            sampled(sampler, blurred, observation, steps)
         return
-    end = walked(sampler, blurred, observation, steps)
+    end = sampled(sampler, blurred, observation, steps)
     assert torch.allclose(observation.project(end), observation.picture, atol=1e-5)
     assert end.isfinite().all()
 
@@ -85,7 +85,7 @@ def test_a_prior_of_one_picture_finds_it_and_is_never_asked_at_one(
 ) -> None:
     field, known = Perfect(CLEAN), KNOWN if sampler in MASKED else torch.ones_like(KNOWN)
     noisy = CLEAN + sigma * torch.randn(SHAPE, generator=torch.Generator().manual_seed(5))
-    wrong = walked(sampler, field, masked(noisy, known, sigma), steps, start) - CLEAN
+    wrong = sampled(sampler, field, masked(noisy, known, sigma), steps, start) - CLEAN
     if sampler == "bridge":  # its last step still mixes what the field says with a noisy observation
         assert float((known * wrong).norm()) <= 0.95 * float((known * (noisy - CLEAN)).norm())
         wrong = (1 - known) * wrong
@@ -108,9 +108,9 @@ def test_calls_are_counted(sampler: str, steps: int, corrections: int) -> None:
     }
     field = Perfect(CLEAN)
     guide = Guidance(OBSERVATIONS["mask"], lambda: torch.rand(SHAPE), corrections)
-    walk = GUIDED[sampler](field, torch.rand(SHAPE), make_times("uniform", steps).float(), guide)
-    assert walk.nfe == field.calls == counts.get(sampler, steps)
-    assert walk.steps == steps
+    trajectory = GUIDED[sampler](field, torch.rand(SHAPE), make_times("uniform", steps).float(), guide)
+    assert trajectory.nfe == field.calls == counts.get(sampler, steps)
+    assert trajectory.steps == steps
     assert (sampler in counts) == (sampler in CORRECTED)
 
 
@@ -140,30 +140,30 @@ def test_the_denoising_rule_begins_below_the_noise_it_tells() -> None:
         return torch.zeros_like(x)
 
     guide = Guidance(masked(CLEAN, torch.ones_like(KNOWN), 0.1), lambda: torch.rand(SHAPE))  # 0.2 of the source's deviation
-    walk = GUIDED["restora-denoise"](field, torch.rand(SHAPE), make_times("uniform", 10).float(), guide)
+    trajectory = GUIDED["restora-denoise"](field, torch.rand(SHAPE), make_times("uniform", 10).float(), guide)
     assert torch.allclose(seen[0][0], 0.5 + 0.8 * (CLEAN - 0.5))
     assert [time for _, time in seen] == pytest.approx([0.8, 0.9])
-    assert walk.nfe == 2
+    assert trajectory.nfe == 2
 
 
 def test_without_corrections_it_is_replacement() -> None:
-    ends = [walked(name, blurred, OBSERVATIONS["mask"], corrections=0) for name in ("restora", "replacement")]
+    ends = [sampled(name, blurred, OBSERVATIONS["mask"], corrections=0) for name in ("restora", "replacement")]
     assert torch.equal(*ends)
-    assert not torch.equal(ends[0], walked("restora", blurred, OBSERVATIONS["mask"], corrections=1))
+    assert not torch.equal(ends[0], sampled("restora", blurred, OBSERVATIONS["mask"], corrections=1))
 
 
 @pytest.mark.parametrize("sampler", MASKED)
 def test_a_sample_does_not_depend_on_its_batch(sampler: str) -> None:
-    def walk(rows: slice) -> Tensor:
+    def trajectory(rows: slice) -> Tensor:
         generators = source(7)[rows]
         shape = (len(generators), *SHAPE[1:])
         guide = Guidance(masked(CLEAN[rows], KNOWN[rows]), lambda: unit_noise(shape, generators), 1)
         x = unit_noise(shape, generators)
         return GUIDED[sampler](blurred, x, make_times("uniform", 5, 0.05).float(), guide).state
 
-    both = walk(slice(0, 2))
-    assert torch.allclose(both[1:], walk(slice(1, 2)), atol=1e-6)
-    assert torch.allclose(both[:1], walk(slice(0, 1)), atol=1e-6)
+    both = trajectory(slice(0, 2))
+    assert torch.allclose(both[1:], trajectory(slice(1, 2)), atol=1e-6)
+    assert torch.allclose(both[:1], trajectory(slice(0, 1)), atol=1e-6)
 
 
 @pytest.mark.parametrize("sampler", GUIDED)
@@ -174,15 +174,15 @@ def test_the_range_of_values_does_not_matter(sampler: str, sigma: float) -> None
     def wide(x: Tensor, t: Tensor) -> Tensor:
         return 2 * blurred((x + 1) / 2, t)
 
-    def walk(field, observation: Observation, bring, mean: float) -> Tensor:
+    def trajectory(field, observation: Observation, bring, mean: float) -> Tensor:
         generators = source(5)
         guide = Guidance(observation, lambda: bring(unit_noise(SHAPE, generators)), 1, mean, 1 - mean)
         x = bring(unit_noise(SHAPE, generators))
         return GUIDED[sampler](field, x, make_times("uniform", 5, 0.1).float(), guide).state
 
     known = KNOWN if sampler in MASKED else torch.ones_like(KNOWN)
-    narrow = walk(blurred, masked(CLEAN, known, sigma), lambda x: x, 0.5)
-    other = walk(wide, masked(2 * CLEAN - 1, known, 2 * sigma), lambda x: 2 * x - 1, 0.0)
+    narrow = trajectory(blurred, masked(CLEAN, known, sigma), lambda x: x, 0.5)
+    other = trajectory(wide, masked(2 * CLEAN - 1, known, 2 * sigma), lambda x: 2 * x - 1, 0.0)
     assert torch.allclose(2 * narrow - 1, other, atol=1e-4)
 
 

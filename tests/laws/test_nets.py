@@ -117,7 +117,7 @@ def test_a_spec_out_of_range_names_what_is_wrong(change: dict[str, object], matc
         (PriorSpec(), {"size": 4}, "size"),
     ],
 )
-def test_a_foreign_spec_out_of_range_names_what_is_wrong(spec: Spec, change: dict[str, object], match: str) -> None:
+def test_a_third_party_spec_out_of_range_names_what_is_wrong(spec: Spec, change: dict[str, object], match: str) -> None:
     assert spec_of(spec.to_dict()) == spec
     with pytest.raises(ValueError, match=match):
         spec_of({**spec.to_dict(), **change})

@@ -33,17 +33,17 @@ class Straight:
 @pytest.mark.parametrize("steps", [1, 2, 3, 4, 5, 10])
 def test_a_straight_path_is_followed_to_its_end(sampler: str, grid: str, steps: int) -> None:
     field = Straight()
-    walk = SAMPLERS[sampler](field, X_0, make_times(grid, steps))
-    assert torch.allclose(walk.state, X_1, atol=1e-12)
-    assert (walk.steps, walk.nfe) == (steps, field.calls)
+    trajectory = SAMPLERS[sampler](field, X_0, make_times(grid, steps))
+    assert torch.allclose(trajectory.state, X_1, atol=1e-12)
+    assert (trajectory.steps, trajectory.nfe) == (steps, field.calls)
     assert field.latest < 1
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_sample_may_start_at_its_own_time(sampler: str) -> None:
     start = torch.tensor([0.25, 0.8], dtype=torch.float64)
-    walk = SAMPLERS[sampler](Straight(), interpolate(X_0, X_1, start), make_times("released", 3, start))
-    assert torch.allclose(walk.state, X_1, atol=1e-12)
+    trajectory = SAMPLERS[sampler](Straight(), interpolate(X_0, X_1, start), make_times("released", 3, start))
+    assert torch.allclose(trajectory.state, X_1, atol=1e-12)
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -83,7 +83,7 @@ def test_released_grids_are_the_published_ones() -> None:
 
 
 @pytest.mark.parametrize("steps", [0, -1])
-def test_no_walk_without_a_step(steps: int) -> None:
+def test_no_trajectory_without_a_step(steps: int) -> None:
     with pytest.raises(ValueError, match="at least one step"):
         make_times("uniform", steps)
 
