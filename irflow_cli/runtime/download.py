@@ -10,8 +10,6 @@ import json
 import os
 import re
 import shutil
-import socket
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -24,15 +22,13 @@ from urllib.parse import quote, urlsplit
 import irflow_cli
 from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.runtime.checkpoints import file_digest
+from irflow_cli.runtime.connection import Failed, Http, Https, Redirects, Refused, Watch, check_address
 
 TIMEOUT = 30.0  # seconds without a byte
 PAUSES = (1.0, 3.0, 9.0)  # seconds before the second, third and fourth attempt
 CHUNK = 2**20
 RESERVE = 2**26  # bytes of the disk that are never filled
-SPAN, RATE = 60.0, 2**12  # in every span of seconds so many bytes a second have to come, the worst modem's rate
-LONGEST = 6 * 3600.0  # seconds of an attempt
 LARGEST, UNTOLD = 2**32, 2**30  # bytes of a file: thousand times ours; and where the server does not say how long it is
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 HOPELESS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENAMETOOLONG)  # trouble on this side
 HUB = "https://huggingface.co"
@@ -45,21 +41,6 @@ class Origin:
     url: str
     sha256: str
     bytes: int
-
-
-class _Failed(Exception):
-    """An attempt that came to nothing. `again`: another one may do better."""
-
-    def __init__(self, reason: str, *, again: bool = True) -> None:
-        super().__init__(reason)
-        self.again = again
-
-
-class _Refused(_Failed):
-    """A server that wants more of this machine than a checkpoint needs. Nothing of what it sent is kept."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason, again=False)
 
 
 def address_of(source: str) -> str:
@@ -78,9 +59,9 @@ def address_of(source: str) -> str:
         mirror = os.environ.get("HF_ENDPOINT", "").rstrip("/") or mirror
     else:
         url = source
-    _check(url, UsageError)
+    check_address(url, UsageError)
     if mirror:
-        _check(mirror, UsageError)
+        check_address(mirror, UsageError)
         url = mirror + urlsplit(url)._replace(scheme="", netloc="").geturl()
     return url
 
@@ -122,8 +103,8 @@ def download(
             return _admit(url, part, target, check, sha256 or named)
     except Timeout:
         raise CheckpointError(f"another irflow is getting {target.stem}; wait for it, then try again") from None
-    except _Failed as error:
-        if isinstance(error, _Refused):
+    except Failed as error:
+        if isinstance(error, Refused):
             for path in (part, _note_of(part)):
                 with contextlib.suppress(OSError):
                     path.unlink(missing_ok=True)
@@ -190,8 +171,8 @@ def _fetch(url: str, part: Path, progress: Callable[[float], None]) -> str | Non
         try:
             return _attempt(url, part, progress)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            failed = _Failed(_reason(error), again=getattr(error, "errno", None) not in HOPELESS)
-        except _Failed as error:
+            failed = Failed(_reason(error), again=getattr(error, "errno", None) not in HOPELESS)
+        except Failed as error:
             failed = error
         if pause is None or not failed.again:
             raise failed
@@ -200,16 +181,16 @@ def _fetch(url: str, part: Path, progress: Callable[[float], None]) -> str | Non
 
 
 def _attempt(url: str, part: Path, progress: Callable[[float], None]) -> str | None:
-    """Bring the file once, under watch. Raises what goes wrong, and _Refused when it was the watch that ended it."""
-    with _Watch() as watch:
+    """Bring the file once, under watch. Raises what goes wrong, and Refused when it was the watch that ended it."""
+    with Watch() as watch:
         try:
             named = _transfer(url, part, progress, watch)
         except Exception:
             if watch.reason:
-                raise _Refused(watch.reason) from None
+                raise Refused(watch.reason) from None
             raise
     if watch.reason:
-        raise _Refused(watch.reason)
+        raise Refused(watch.reason)
     return named
 
 
@@ -218,19 +199,19 @@ def _note_of(part: Path) -> Path:
     return part.with_name(f"{part.name}.etag")
 
 
-def _transfer(url: str, part: Path, progress: Callable[[float], None], watch: _Watch) -> str | None:
+def _transfer(url: str, part: Path, progress: Callable[[float], None], watch: Watch) -> str | None:
     note = _note_of(part)
     have, etag = _begun(part, note)
     headers = {"User-Agent": f"irflow/{irflow_cli.__version__}", "Accept-Encoding": "identity"}
     if have:
         headers |= {"Range": f"bytes={have}-", "If-Range": etag}
-    redirects = _Redirects()
-    opener = urllib.request.build_opener(redirects, _Http(watch), _Https(watch))
+    redirects = Redirects()
+    opener = urllib.request.build_opener(redirects, Http(watch), Https(watch))
     try:
         with opener.open(urllib.request.Request(url, headers=headers), timeout=TIMEOUT) as response:
             start, total = _extent(response, have, etag, note)
             if (total or 0) > LARGEST:
-                raise _Refused(f"it has {(total or 0) / 2**20:.0f} MiB, and no checkpoint has more than {LARGEST / 2**20:.0f}")
+                raise Refused(f"it has {(total or 0) / 2**20:.0f} MiB, and no checkpoint has more than {LARGEST / 2**20:.0f}")
             _room(part, (total or start) - start)
             with part.open("r+b" if start else "wb") as file:
                 file.seek(start)
@@ -246,7 +227,7 @@ def _transfer(url: str, part: Path, progress: Callable[[float], None], watch: _W
         if error.code == 416:  # what is there is no beginning of it
             note.unlink(missing_ok=True)
         again = error.code in (408, 416, 429) or error.code >= 500
-        raise _Failed(f"the server says {error.code} {error.reason}", again=again) from None
+        raise Failed(f"the server says {error.code} {error.reason}", again=again) from None
     note.unlink(missing_ok=True)
     named = named.strip('"').lower()
     return named if SHA256.fullmatch(named) else None
@@ -270,7 +251,7 @@ def _extent(response: Any, have: int, etag: str, note: Path) -> tuple[int, int |
         told = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
         if not told or int(told[1]) != have or response.headers.get("ETag", etag) != etag:
             note.unlink(missing_ok=True)
-            raise _Failed("the server sent another part than the one asked for")
+            raise Failed("the server sent another part than the one asked for")
         return have, int(told[2])
     length = response.headers.get("Content-Length", "")
     return 0, int(length) if length.isdecimal() else None
@@ -282,7 +263,7 @@ def _pour(
     part: Path,
     extent: tuple[int, int | None],
     progress: Callable[[float], None],
-    watch: _Watch,
+    watch: Watch,
 ) -> None:
     """Write what comes, from byte extent[0] on, up to the length extent[1] or, where that is not told, UNTOLD bytes."""
     done, total = extent
@@ -290,118 +271,24 @@ def _pour(
     while block := response.read1(CHUNK):
         watch.received += len(block)
         if done + len(block) > most:
-            raise _Refused(f"it sends more than {'the most that is taken' if total is None else 'it said'}, {most} bytes")
+            raise Refused(f"it sends more than {'the most that is taken' if total is None else 'it said'}, {most} bytes")
         try:
             _room(part, len(block))
-        except _Failed as error:
-            raise error if total is not None else _Refused(str(error)) from None
+        except Failed as error:
+            raise error if total is not None else Refused(str(error)) from None
         file.write(block)
         done += len(block)
         progress(done / total if total else 0.0)
     if total is not None and done != total:
-        raise _Failed(f"the connection ended after {done} of {total} bytes")
+        raise Failed(f"the connection ended after {done} of {total} bytes")
 
 
 def _room(part: Path, needed: int) -> None:
     free = shutil.disk_usage(part.parent).free
     if needed + RESERVE > free:
-        raise _Failed(
+        raise Failed(
             f"{needed / 2**20:.0f} MiB do not fit on the disk of {part.parent} ({free / 2**20:.0f} MiB free)", again=False
         )
-
-
-class _Watch:
-    """Ends a transfer that comes too slowly or lasts too long, whatever it waits for: headers, chunks or bytes.
-
-    A timeout of sockets begins anew with every byte; this one does not. received: bytes so far, which the transfer counts.
-    reason: why it was ended, if it was.
-    """
-
-    def __init__(self) -> None:
-        self.sockets: list[socket.socket] = []
-        self.received, self.reason = 0, ""
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, daemon=True)
-
-    def __enter__(self) -> _Watch:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        began, before = time.monotonic(), 0
-        while not self._over.wait(SPAN):
-            if self.received - before < RATE * SPAN:
-                self.reason = f"it sends less than {RATE} bytes a second"
-            elif time.monotonic() - began > LONGEST:
-                self.reason = f"it takes more than {LONGEST / 3600:.0f} hours"
-            before = self.received
-            if self.reason:
-                for one in self.sockets:
-                    with contextlib.suppress(OSError):
-                        socket.socket.shutdown(one, socket.SHUT_RDWR)  # past TLS, whose state belongs to the other thread
-                return
-
-
-def _watched(kind: Any, watch: _Watch) -> Any:
-    """Return a kind of connection whose sockets `watch` can shut."""
-
-    class Watched(kind):
-        def connect(self) -> None:
-            super().connect()
-            watch.sockets.append(self.sock)
-
-    return Watched
-
-
-class _Http(urllib.request.HTTPHandler):
-    def __init__(self, watch: _Watch) -> None:
-        super().__init__()
-        self.watch = watch
-
-    def do_open(self, http_class: Any, req: Any, **more: Any) -> Any:
-        return super().do_open(_watched(http_class, self.watch), req, **more)
-
-
-class _Https(urllib.request.HTTPSHandler):
-    def __init__(self, watch: _Watch) -> None:
-        super().__init__()
-        self.watch = watch
-
-    def do_open(self, http_class: Any, req: Any, **more: Any) -> Any:
-        return super().do_open(_watched(http_class, self.watch), req, **more)
-
-
-class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects, never from https to http, and keeps the sha256 that the Hub names on the way."""
-
-    def __init__(self) -> None:
-        self.named = ""
-
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        self.named = self.named or headers.get("X-Linked-ETag", "")
-        try:
-            if req.full_url.startswith("https:") and not newurl.startswith("https:"):
-                raise CheckpointError(f"{newurl!r} is not https")
-            _check(newurl, CheckpointError)
-        except CheckpointError as error:
-            fp.close()
-            raise _Failed(f"redirected to where irflow does not go ({error})", again=False) from None
-        fp.close()  # or the whole body beside the redirect would be read, however long
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _check(url: str, kind: type[UsageError] | type[CheckpointError]) -> None:
-    """Raise an error of `kind` unless `url` is https, or http to this machine, and free of secrets and control characters."""
-    with contextlib.suppress(ValueError):
-        parts = urlsplit(url)
-        safe = parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK)
-        if safe and parts.hostname and "@" not in parts.netloc and url.isascii() and url.isprintable() and " " not in url:
-            return
-    raise kind(f"{url!r} is neither https://host/file nor hf://owner/name/file")
 
 
 def _reason(error: Exception) -> str:

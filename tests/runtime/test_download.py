@@ -15,6 +15,7 @@ from filelock import FileLock
 from server import Server, serving
 
 from irflow_cli.errors import CheckpointError, UsageError
+from irflow_cli.runtime import connection
 from irflow_cli.runtime import download as module
 from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.runtime.download import Origin, address_of, download, origin_of
@@ -140,8 +141,8 @@ def test_a_redirect_from_https_to_http_is_refused() -> None:
             self.closed = True
 
     request, response = urllib.request.Request("https://example.org/x"), Open()
-    follow = module._Redirects().redirect_request
-    with pytest.raises(module._Failed, match="not https"):
+    follow = connection.Redirects().redirect_request
+    with pytest.raises(connection.Failed, match="not https"):
         follow(request, response, 302, "Found", {}, "http://127.0.0.1/x")
     assert response.closed
     assert follow(request, response, 302, "Found", {}, "https://example.com/x").full_url == "https://example.com/x"
@@ -283,7 +284,7 @@ def test_a_server_that_drips_is_left_and_nothing_kept(
     what: str, server: Server, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A byte now and then holds off every timeout of a socket."""
-    monkeypatch.setattr(module, "SPAN", 0.3)
+    monkeypatch.setattr(connection, "SPAN", 0.3)
     server.plan[:] = [f"drip {what}"]
     with pytest.raises(CheckpointError, match="less than 4096 bytes a second"):
         _get(server, target)
@@ -292,8 +293,8 @@ def test_a_server_that_drips_is_left_and_nothing_kept(
 
 
 def test_a_server_that_takes_too_long_is_left(server: Server, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SPAN", 0.1)
-    monkeypatch.setattr(module, "LONGEST", 0.05)
+    monkeypatch.setattr(connection, "SPAN", 0.1)
+    monkeypatch.setattr(connection, "LONGEST", 0.05)
     monkeypatch.setattr(module, "UNTOLD", 2**40)
     monkeypatch.setattr(module, "_room", lambda part, needed: None)
     server.plan[:] = ["endless"]
