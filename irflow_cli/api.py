@@ -6,7 +6,8 @@ cannot be worked on, CheckpointError and DeviceError, each of which names its se
 
 A picture is a Pillow image (L, LA, RGB, RGBA or I;16; 1, P, CMYK and YCbCr come back as one of those) or an array (H, W),
 (H, W, 2), (H, W, 3) or (H, W, 4) of uint8, uint16, or finite float with white at 1. It is not modified. Alpha, the last of two
-or four channels, is carried through. Results are of the same type and depth.
+or four channels, is carried through. Float pixels that count otherwise need `range`, their black and white, such as (0, 255).
+Results are of the same type and depth.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from irflow_cli.engines.holes import check_spread, spread_hole
 from irflow_cli.engines.settings import OPERATOR, SCALE, RestoreSettings, SamplerSettings
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture, top_of
+from irflow_cli.images.span import Given, checked
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.defaults import usual_defaults
 
@@ -81,8 +83,11 @@ class Restorer:
     """
 
     @usual_defaults()
-    def __init__(self, task: str, *, checkpoint: AnyCheckpoint = None, **options: Unpack[RestoreOptions]) -> None:
+    def __init__(
+        self, task: str, *, checkpoint: AnyCheckpoint = None, range: Given = None, **options: Unpack[RestoreOptions]
+    ) -> None:
         loaded, name = _given(checkpoint)
+        self.range = range and checked(*range)
         self.engine = restorer.Restorer(RestoreSettings(task=task, checkpoint=name, **options), loaded)
         self.notes: tuple[str, ...] = ()
 
@@ -94,7 +99,7 @@ class Restorer:
     @usual_defaults()
     def __call__(self, picture: AnyPicture) -> AnyPicture:
         """Return the restored picture. `notes` is then what is worth knowing of it, such as the noise that was found."""
-        own, back = opened(picture)
+        own, back = opened(picture, self.range)
         done, self.notes = self.engine.restore(finite(own))
         return back(done)
 
@@ -102,7 +107,7 @@ class Restorer:
     def batch(self, pictures: Sequence[AnyPicture]) -> list[AnyPicture]:
         """Return the restored pictures, in order. Those of one size and type share calls of the network: as many as fill a tile
         or, with the option `batch`, as that says; on a CPU one by one unless it says otherwise. `notes` are those of all."""
-        own = [opened(picture) for picture in pictures]
+        own = [opened(picture, self.range) for picture in pictures]
         kinds: dict[tuple[object, ...], list[int]] = {}
         for index, (picture, _) in enumerate(own):
             kinds.setdefault((picture.pixels.shape, picture.pixels.dtype), []).append(index)
@@ -128,8 +133,9 @@ class Inpainter:
     """
 
     @usual_defaults()
-    def __init__(self, *, checkpoint: AnyCheckpoint = None, **options: Unpack[SamplerOptions]) -> None:
+    def __init__(self, *, checkpoint: AnyCheckpoint = None, range: Given = None, **options: Unpack[SamplerOptions]) -> None:
         loaded, name = _given(checkpoint)
+        self.range = range and checked(*range)
         self.engine = inpainter.Inpainter(SamplerSettings(checkpoint=name, **options), loaded)
 
     @property
@@ -158,7 +164,7 @@ class Inpainter:
         if not inside.any():
             raise UsageError("the mask is empty; what is missing is True, or above half of white")
         check_spread(dilate, feather)
-        own, back = opened(picture)
+        own, back = opened(picture, self.range)
         if own.pixels.shape[:2] != inside.shape:
             raise UsageError(f"the mask is {inside.shape}, the picture {own.pixels.shape[:2]} (rows, columns)")
         hole = spread_hole(inside, dilate, feather)
@@ -181,9 +187,11 @@ class Upscaler:
         *,
         operator: str = OPERATOR,
         checkpoint: AnyCheckpoint = None,
+        range: Given = None,
         **options: Unpack[SamplerOptions],
     ) -> None:
         loaded, name = _given(checkpoint)
+        self.range = range and checked(*range)
         self.engine = upscaler.Upscaler(SamplerSettings(checkpoint=name, **options), scale, operator, loaded)
 
     @property
@@ -194,19 +202,19 @@ class Upscaler:
     @usual_defaults()
     def __call__(self, picture: AnyPicture) -> AnyPicture:
         """Return the picture enlarged; alpha is enlarged by bicubic interpolation."""
-        own, back = opened(picture)
+        own, back = opened(picture, self.range)
         return back(self.engine.enlarge(finite(own)))
 
 
 def restore(
-    picture: AnyPicture, task: str, *, checkpoint: AnyCheckpoint = None, **options: Unpack[RestoreOptions]
+    picture: AnyPicture, task: str, *, checkpoint: AnyCheckpoint = None, range: Given = None, **options: Unpack[RestoreOptions]
 ) -> AnyPicture:
     """Return one picture restored; see `Restorer`.
 
     >>> restore(np.zeros((4, 6, 3), np.uint8), "derain").shape
     (4, 6, 3)
     """
-    return Restorer(task, checkpoint=checkpoint, **options)(picture)
+    return Restorer(task, checkpoint=checkpoint, range=range, **options)(picture)
 
 
 def inpaint(
@@ -214,12 +222,13 @@ def inpaint(
     mask: Image.Image | np.ndarray,
     *,
     checkpoint: AnyCheckpoint = None,
+    range: Given = None,
     dilate: int = 0,
     feather: int = 0,
     **options: Unpack[SamplerOptions],
 ) -> AnyPicture:
     """Return one picture with its missing pixels filled; see `Inpainter`."""
-    return Inpainter(checkpoint=checkpoint, **options)(picture, mask, dilate=dilate, feather=feather)
+    return Inpainter(checkpoint=checkpoint, range=range, **options)(picture, mask, dilate=dilate, feather=feather)
 
 
 def upscale(
@@ -228,10 +237,11 @@ def upscale(
     *,
     operator: str = OPERATOR,
     checkpoint: AnyCheckpoint = None,
+    range: Given = None,
     **options: Unpack[SamplerOptions],
 ) -> AnyPicture:
     """Return one picture enlarged; see `Upscaler`."""
-    return Upscaler(scale, operator=operator, checkpoint=checkpoint, **options)(picture)
+    return Upscaler(scale, operator=operator, checkpoint=checkpoint, range=range, **options)(picture)
 
 
 def _given(checkpoint: AnyCheckpoint) -> tuple[Checkpoint | None, str | None]:

@@ -17,6 +17,7 @@ from irflow_cli.batch.journal import Manifest
 from irflow_cli.errors import ImageError, NothingToDo, UsageError, require
 from irflow_cli.images.find import find_pictures
 from irflow_cli.images.formats import FORMATS, SUFFIXES, Coding
+from irflow_cli.images.span import parse_range
 from irflow_cli.regular import read_regular
 from irflow_cli.tasks import MAX_PIXELS
 
@@ -34,7 +35,7 @@ class Files:
     inputs, as typed: files, folders (with `recursive`, all below them), patterns such as `*.jpg`, `@list.txt` with a name
     a line (or between zero bytes), and `-` for standard input. output: a file, a folder, `-`, or None for beside the input,
     where `suffix` is added to the name. name_template: of `{stem}`, `{suffix}`, `{ext}`, `{index}`, `{parent}`. dry_run: what
-    would become of every picture is said, and nothing done.
+    would become of every picture is said, and nothing done. range: black and white of floating-point pixels, such as `0..255`.
     """
 
     inputs: tuple[str, ...]
@@ -49,11 +50,13 @@ class Files:
     dry_run: bool = False
     fail_fast: bool = False
     max_pixels: int = MAX_PIXELS
+    range: str | None = None
     coding: Coding = field(default_factory=Coding)
 
     def check(self) -> None:
         """Raise UsageError, in one line, for what makes no sense whatever the pictures are."""
         self.coding.check()
+        parse_range(self.range)
         chosen = [name for name in ("overwrite", "skip_existing", "resume") if getattr(self, name)]
         names = " and ".join(f"`{name}`" for name in chosen)
         require(self.format is None or self.kind is not None, f"`format` is one of {', '.join(SPELLINGS)}; got {self.format!r}")

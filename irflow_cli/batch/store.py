@@ -15,6 +15,7 @@ from irflow_cli.images.decode import decode_picture
 from irflow_cli.images.encode import check_encoding, encode_picture
 from irflow_cli.images.formats import FORMATS, SUFFIXES
 from irflow_cli.images.picture import Picture
+from irflow_cli.images.span import parse_range
 from irflow_cli.regular import read_regular
 from irflow_cli.runtime.device import out_of_memory
 from irflow_cli.runtime.files import clear_begun, write_atomically
@@ -78,7 +79,7 @@ class Store:
             key = self._key(job, data)
             if self._made(job, key):
                 return Loaded(None, outcome=Outcome(job, "skipped"))
-            picture = decode_picture(data, name, self.files.max_pixels)
+            picture = decode_picture(data, name, self.files.max_pixels, parse_range(self.files.range))
             try:
                 result = replace(picture, alpha=None) if self.opaque else picture
                 check_encoding(result, _kind_of(job, self.files, picture), self.files.coding)
@@ -108,7 +109,8 @@ class Store:
         """Return what the result of a picture, as bytes, is made from: its content, its mask's, and the settings."""
         _check_mask(job)
         beside = "" if job.mask is None else f" {sha256(_bytes_of(job.mask, self.files.max_pixels))}"
-        made_of = f"{sha256(data)} {self.identity} {self.files.coding} {self.files.format}{beside} {job.sample or ''}"
+        asked = f"{self.files.coding} {self.files.format}{self.files.range or ''}"
+        made_of = f"{sha256(data)} {self.identity} {asked}{beside} {job.sample or ''}"
         return sha256(made_of.strip().encode())
 
     def _made(self, job: Job, key: str) -> bool:

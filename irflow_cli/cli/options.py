@@ -93,6 +93,10 @@ FILE_OPTIONS: dict[str, Any] = {
     "metadata": Annotated[
         str, typer.Option(help="keep, strip or no-gps; for EXIF and XMP.", autocompletion=among("keep", "strip", "no-gps"))
     ],
+    "range": Annotated[
+        Optional[str],
+        typer.Option(help="Black and white of floating-point TIFFs, such as 0..255.", show_default="as the file says, or 0..1"),
+    ],
     "max_pixels": Annotated[int, typer.Option(help="Refuse pictures with more.", envvar="IRFLOW_MAX_PIXELS")],
 }
 

@@ -9,7 +9,7 @@ HARMLESS = frozenset(
         *("preset", "corrections", "start", "stop", "samples", "scale", "operator", "kind", "severity", "seed"),
         *("mask_tolerance", "mask_threshold", "mask_resize", "mask_dilate", "mask_feather"),
         *("tile", "overlap", "batch", "device", "precision", "engine"),
-        *("suffix", "format", "quality", "lossless", "quiet", "verbose", "as_json", "dry_run", "fail_fast"),
+        *("suffix", "format", "range", "quality", "lossless", "quiet", "verbose", "as_json", "dry_run", "fail_fast"),
         *("minutes", "iterations", "size", "crop", "rate", "warmup", "decay", "distance", "optimiser", "consistency"),
         *(
             "self_conditioned",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
@@ -10,15 +11,17 @@ from PIL import Image
 
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
+from irflow_cli.images.span import Given, Span, checked, counts_to_one
 
 AnyPicture = TypeVar("AnyPicture", Image.Image, np.ndarray)
 MODES = {mode: mode for mode in ("L", "LA", "RGB", "RGBA", "I;16")}  # of Pillow, and what each is worked on as
 MODES |= {"1": "L", "P": "RGB", "PA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB"}
 
 
-def opened(picture: AnyPicture) -> tuple[Picture, Callable[[Picture], AnyPicture]]:
+def opened(picture: AnyPicture, span: Given = None) -> tuple[Picture, Callable[[Picture], AnyPicture]]:
     """Return a picture's pixels, copied, and the function that returns a result in the type and depth it came in.
 
+    span: black and white of float pixels, which count from 0 to 1 without it; the result counts as the picture does.
     Raises UsageError for modes, types and shapes that are not worked on.
     """
     if isinstance(picture, Image.Image):
@@ -30,8 +33,8 @@ def opened(picture: AnyPicture) -> tuple[Picture, Callable[[Picture], AnyPicture
     if not isinstance(picture, np.ndarray):
         raise UsageError(f"expected a Pillow image or a numpy array, got {type(picture).__name__}")
     if picture.dtype.kind == "f":
-        single = picture.astype(np.float32)
-        return _split(single.copy()), lambda done: _as_before(picture, single, _joined(done))
+        counted = Span(*(checked(*span) if span else (0.0, 1.0)), np.array(picture))
+        return replace(_split(counted.unit()), span=counted if span else None), lambda done: counted.back(_joined(done))
     if picture.dtype not in (np.uint8, np.uint16):
         raise UsageError(f"expected uint8, uint16 or float pixels, got {picture.dtype}")
     return _split(picture.copy()), _joined
@@ -50,6 +53,8 @@ def finite(picture: Picture, where: np.ndarray | None = None) -> Picture:
     pixels = picture.pixels if where is None else picture.pixels[where]
     if not np.isfinite(pixels).all():
         raise UsageError("the picture holds nan or infinity; give numbers, or fill those pixels with irflow_cli.inpaint first")
+    if pixels.dtype.kind == "f" and picture.span is None and pixels.size and not counts_to_one(pixels):
+        raise UsageError(f"the picture goes from {pixels.min():.4g} to {pixels.max():.4g}; give `range`, such as (0, 255)")
     return picture
 
 
@@ -76,9 +81,3 @@ def _split(pixels: np.ndarray) -> Picture:
 
 def _joined(picture: Picture) -> np.ndarray:
     return picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
-
-
-def _as_before(picture: np.ndarray, single: np.ndarray, done: np.ndarray) -> np.ndarray:
-    """Return a result in the picture's own float type; what was left alone is exact."""
-    back = done.astype(picture.dtype)
-    return np.where(done == single, picture, back) if done.shape == picture.shape else back

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from irflow_cli.degradations.draw import noise_like
 from irflow_cli.engines.backends import open_engine
 from irflow_cli.engines.fields import velocity_of
+from irflow_cli.engines.grey import as_colour, grey_of
 from irflow_cli.engines.noise import as_if_three, noise_entry, noise_of
 from irflow_cli.engines.settings import FULL_SCALE, RestoreSettings
 from irflow_cli.engines.tiling import auto_tile, tiled
@@ -62,7 +64,23 @@ class Restorer:
     def restore_batch(
         self, pictures: Sequence[Picture], progress: Callable[[float], None] = lambda share: None
     ) -> list[tuple[Picture, tuple[str, ...]]]:
-        """Return what `restore` does of each of several pictures of one size and type, which share the calls of the network."""
+        """Return what `restore` does of each of several pictures of one size and type, which share the calls of the network.
+
+        Those in colour whose channels are the same are worked on as grey.
+        """
+        greys, done = [grey_of(picture) for picture in pictures], {}
+        for wanted in (True, False):
+            members = [index for index, grey in enumerate(greys) if (grey is not None) == wanted]
+            before, part = len(done) / len(pictures), len(members) / len(pictures)
+            chosen = [greys[index] or pictures[index] for index in members]
+            together = self._restored(chosen, partial(_onward, progress, before, part)) if chosen else []
+            for index, (picture, notes) in zip(members, together, strict=True):
+                done[index] = (as_colour(picture) if wanted else picture, notes)
+        return [done[index] for index in range(len(pictures))]
+
+    def _restored(
+        self, pictures: Sequence[Picture], progress: Callable[[float], None]
+    ) -> list[tuple[Picture, tuple[str, ...]]]:
         sigmas, told = zip(*(self.sigma_of(picture) for picture in pictures), strict=True)
         stack = [one.pixels if one.pixels.flags.writeable else one.pixels.copy() for one in pictures]
         done = 0
@@ -161,6 +179,11 @@ class Restorer:
         if not restored.isfinite().all():
             raise ImageError("its result holds values that are no numbers; give another `checkpoint`")
         return torch.where(clean[:, None, None, None], given, restored)
+
+
+def _onward(progress: Callable[[float], None], before: float, part: float, share: float) -> None:
+    """Tell the share that is done of all pictures, where `share` is that of a part of them."""
+    progress(before + part * share)
 
 
 def _turned(image: Tensor, view: int) -> Tensor:

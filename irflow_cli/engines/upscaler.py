@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from irflow_cli.engines.grey import as_colour, grey_of
 from irflow_cli.engines.prior import Prior
 from irflow_cli.engines.settings import ENLARGING, OPERATOR, SamplerSettings
 from irflow_cli.engines.tiling import tiled
@@ -53,6 +54,9 @@ class Upscaler:
         height, width = (side * self.scale for side in picture.pixels.shape[:2])
         if height * width > max_pixels:
             raise ImageError(f"would have {width} x {height} pixels, more than `max_pixels`; raise it, or cut the picture")
+        grey = grey_of(picture)
+        if grey is not None:
+            return as_colour(self.enlarge(grey, max_pixels, progress))
         pixels = np.empty((height, width, *picture.pixels.shape[2:]), picture.pixels.dtype)
         generator = torch.Generator().manual_seed(picture.seed(self.prior.settings.seed))
         whole, grain = picture.unit(), 16 * self.scale  # tiles begin and end between pixels of the small picture

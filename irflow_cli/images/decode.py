@@ -15,37 +15,40 @@ from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin, UnidentifiedIm
 
 from irflow_cli.errors import ImageError
 from irflow_cli.images.deep import decode_deep, silent_opencv
+from irflow_cli.images.layout import USUAL, Layout
 from irflow_cli.images.metadata import ORIENTATION, Tags, dpi_of, exif_of, xmp_of
 from irflow_cli.images.picture import BAND, Picture, split_alpha, too_large, top_of, upright
-from irflow_cli.images.tiff import BIG_TIFF, decode_unknown_tiff, pixels_of_tiff
+from irflow_cli.images.span import Given, spread
+from irflow_cli.images.tiff import BIG_TIFF, decode_unknown_tiff, note_of_pages, pixels_of_tiff
 from irflow_cli.regular import read_regular
 from irflow_cli.tasks import MAX_PIXELS
 
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
-CHAINS = ("TIFF", "GIF")  # which hold their pages or frames one after another, to be counted by walking through all
+CHAINS = ("GIF",)  # which hold their frames one after another, to be counted by walking through all
 COUNTED = 2**16  # bytes of a file whose chain is walked through
 SETS = ("MPO", "HEIF")  # files of one picture and its helpers: gain map, depth, preview
 PngImagePlugin.MAX_TEXT_CHUNK = 2**24  # bytes of a profile, an XMP or a text; long histories of edits need more than 2**20
 
 
-def read_picture(path: Path, max_pixels: int = MAX_PIXELS) -> Picture:
-    """Return the picture in `path`. Raises ImageError, in one line, for everything that is not a whole still picture."""
+def read_picture(path: Path, max_pixels: int = MAX_PIXELS, span: Given = None) -> Picture:
+    """Return the picture in `path`; span: black and white of floating-point pixels. Raises ImageError, in one line, for
+    everything that is not a whole still picture."""
     try:
         data = read_regular(path, 16 * max_pixels + 2**26)  # four floating-point numbers a pixel, and what goes with them
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}") from None
-    return decode_picture(data, str(path), max_pixels)
+    return decode_picture(data, str(path), max_pixels, span)
 
 
-def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Picture:
+def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS, span: Given = None) -> Picture:
     """Return the picture that `data` holds; `name` is what errors call it. Raises ImageError as `read_picture` does."""
     if not data:
         raise ImageError(f"{name}: the file is empty")
     try:
         with warnings.catch_warnings(), _pillow_limit(max_pixels):
             warnings.simplefilter("ignore")  # of bombs, which we look for ourselves, and of damage beside the pixels
-            return _opened(data, name, max_pixels)
+            return _opened(data, name, max_pixels, span)
     except Image.DecompressionBombError:
         raise too_large(name, max_pixels) from None
     except ImageError as error:
@@ -56,7 +59,7 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS) -> Pict
         raise ImageError(f"{name}: damaged or incomplete ({' '.join(str(error).split())})") from None
 
 
-def _opened(data: bytes, name: str, max_pixels: int) -> Picture:
+def _opened(data: bytes, name: str, max_pixels: int, span: Given) -> Picture:
     brands = data[8 : min(int.from_bytes(data[:4], "big"), 256)] if data[4:8] == b"ftyp" else b""
     heif = b"avif" not in brands and any(brand in brands for brand in HEIF_BRANDS)
     if heif:
@@ -65,12 +68,12 @@ def _opened(data: bytes, name: str, max_pixels: int) -> Picture:
         image = Image.open(io.BytesIO(data), formats=["HEIF"] if heif else READABLE)
     except UnidentifiedImageError:
         if data[:4] in (b"II*\0", b"MM\0*", *BIG_TIFF):  # Pillow does not know colour TIFFs of floating-point numbers
-            return decode_unknown_tiff(data, name, max_pixels)
+            return decode_unknown_tiff(data, name, max_pixels, span)
         raise ImageError(f"{name}: not a picture that irflow reads ({', '.join(READABLE)}, HEIC)") from None
     with image:
         if image.width * image.height > max_pixels:
             raise Image.DecompressionBombError
-        return _decode(image, data, name)
+        return _decode(image, data, name, span)
 
 
 @contextlib.contextmanager
@@ -91,19 +94,22 @@ def register_heif() -> None:
     pillow_heif.register_heif_opener()
 
 
-def _decode(image: Image.Image, data: bytes, name: str) -> Picture:
+def _decode(image: Image.Image, data: bytes, name: str, span: Given) -> Picture:
     kind, notes = image.format or "PNG", []
-    frames = _frames_of(image, len(data))
-    if frames != 1 and kind not in SETS:
+    frames = 1 if kind == "TIFF" else _frames_of(image, len(data))
+    if kind == "TIFF":
+        notes += note_of_pages(data, name)
+    elif frames != 1 and kind not in SETS:
         raise ImageError(f"{name}: holds {frames} frames; irflow works on still pictures, take them apart first")
-    if frames != 1:
+    elif frames != 1:
         notes.append(f"holds {frames} pictures; the main one is taken")
     kind = "JPEG" if kind == "MPO" else kind
     pixels = _jpeg(data, image)
-    if pixels is None:
+    rare = kind == "TIFF" and _is_rare(image)
+    if pixels is None and not rare:
         image.load()  # strict: a truncated file raises here
     exif, turn = image.getexif(), 1
-    if kind != "HEIF":  # whose decoder has turned it already
+    if kind != "HEIF" and not rare:  # whose decoders have turned it already
         turn = exif.get(ORIENTATION, 1)
     if kind == "HEIF" and int(image.info.get("bit_depth") or 8) > 8:
         notes.append(f"has {image.info['bit_depth']} bits a channel; 8 of them are read")
@@ -118,12 +124,14 @@ def _decode(image: Image.Image, data: bytes, name: str) -> Picture:
     coding = _coding_of(image, kind, data)
     if pixels is not None:
         return split_alpha(upright(pixels, turn), kind, tags, coding, tuple(notes))
+    if rare:
+        pixels, told = pixels_of_tiff(image.tag_v2, data, name)  # type: ignore[attr-defined]
+        pixels, spanned, more = spread(pixels, image.tag_v2, span, name)  # type: ignore[attr-defined]
+        return replace(split_alpha(pixels, kind, tags, coding, (*notes, *told, *more)), span=spanned)
+    if span is not None:
+        notes.append("holds whole numbers, whose white is known; `range` is left out")
     if _is_deep(image, kind, data):
-        if kind == "TIFF":
-            pixels, told = pixels_of_tiff(image.tag_v2, data, name)  # type: ignore[attr-defined]
-            notes += told
-        else:
-            pixels = decode_deep(data, name)
+        pixels = decode_deep(data, name)
         if kind == "PNG" and data[25] == 4:  # grey with alpha, which OpenCV gives as colour
             pixels = pixels[..., [0, 3]]
         clear = image.info.get("transparency")
@@ -178,10 +186,19 @@ def _array_of(image: Image.Image, mode: str) -> np.ndarray:
 
 def _is_deep(image: Image.Image, kind: str, data: bytes) -> bool:
     """Return whether the file holds more than 8 bits a channel, which Pillow cuts to 8 in colour."""
-    if kind == "PNG":
-        return data[24] == 16
-    bits = image.tag_v2.get(258, (8,)) if kind == "TIFF" else (8,)  # type: ignore[attr-defined]
-    return image.mode.startswith("I;16") or max(bits) > 8
+    return data[24] == 16 if kind == "PNG" else image.mode.startswith("I;16")
+
+
+def _is_rare(image: Image.Image) -> bool:
+    """Return whether Pillow would not read a TIFF, or not as it is meant."""
+    layout = Layout.of(image.tag_v2)  # type: ignore[attr-defined]
+    if not layout.plain or layout.compression in USUAL:
+        return not layout.plain
+    try:
+        image.load()
+    except (OSError, ValueError, RuntimeError):  # a compression that this Pillow was built without
+        return True
+    return False
 
 
 def _coding_of(image: Image.Image, kind: str, data: bytes) -> dict[str, object]:

@@ -15,8 +15,8 @@ from irflow_cli.images.picture import Picture
 
 
 def check_depth(pixels: np.ndarray, name: str) -> np.ndarray:
-    """Return pixels of more than 8 bits as they are. Raises ImageError for other depths, and for values that are no numbers."""
-    if pixels.dtype not in (np.uint16, np.float32):
+    """Return pixels as they are. Raises ImageError for other depths, and for values that are no numbers."""
+    if pixels.dtype not in (np.uint8, np.uint16, np.float32):
         raise ImageError(f"{name}: of a depth that irflow does not read; convert it to a 16-bit PNG")
     if pixels.dtype == np.float32 and not np.isfinite(pixels).all():
         raise ImageError(f"{name}: holds values that are no numbers")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from irflow_cli.errors import ImageError
 from irflow_cli.images.metadata import Tags
 from irflow_cli.seeds import seed_of_content
+
+if TYPE_CHECKING:
+    from irflow_cli.images.span import Span
 
 BAND = 256  # rows that are taken over from Pillow at a time
 
@@ -19,7 +23,8 @@ class Picture:
 
     pixels: (H, W) grey or (H, W, 3) RGB, uint8, uint16 or float32 (nominally 0 to 1); alpha: (H, W) of the same type or
     None; format: Pillow's name of the file's format; tags: what came with the pixels; coding: how the file was encoded,
-    as options of Pillow's `save`; notes: what the reader should tell the user.
+    as options of Pillow's `save`; notes: what the reader should tell the user; span: how a file counts whose floating-point
+    numbers do not go from 0 to 1, as those of `pixels` do.
     """
 
     pixels: np.ndarray
@@ -28,6 +33,7 @@ class Picture:
     tags: Tags = field(default_factory=Tags)
     coding: dict[str, object] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    span: Span | None = None
 
     @property
     def top(self) -> float:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import math
 import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,20 +20,19 @@ if TYPE_CHECKING:
 from typing import Any
 
 from irflow_cli.images.deep import check_depth, decode_deep
+from irflow_cli.images.layout import Layout
 from irflow_cli.images.metadata import EXIF_IFD, GPS_IFD, ICC_TAG, ORIENTATION, TIFF_TEXTS, XMP_TAG, Tags, dpi_of, exif_of
-from irflow_cli.images.picture import Picture, split_alpha, too_large, top_of, upright
+from irflow_cli.images.picture import Picture, split_alpha, too_large, upright
+from irflow_cli.images.span import Given, spread
 
 DEFLATE = (8, 32946)  # of a TIFF's compressions
+PAGES = 64  # that are looked at
 BIG_TIFF = (b"II+\0", b"MM\0+")  # how files of 64-bit places begin
 
 
-def decode_unknown_tiff(data: bytes, name: str, max_pixels: int) -> Picture:
-    directory = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if data[:4] in BIG_TIFF else 8])
-    file = io.BytesIO(data)
-    file.seek(directory.next)
-    directory.load(file)
-    if directory.next:
-        raise ImageError(f"{name}: holds several pages; irflow works on still pictures, take them apart first")
+def decode_unknown_tiff(data: bytes, name: str, max_pixels: int, span: Given = None) -> Picture:
+    """Return the picture in a TIFF that Pillow does not know. Raises ImageError."""
+    directory, notes = _directory_of(data, name)
     if directory[256] * directory[257] > max_pixels:
         raise too_large(name, max_pixels)
     exif = Image.Exif()
@@ -43,58 +45,91 @@ def decode_unknown_tiff(data: bytes, name: str, max_pixels: int) -> Picture:
     dpi = dpi_of((directory.get(282), directory.get(283)) if directory.get(296, 2) == 2 else None, turn)
     tags = Tags(directory.get(ICC_TAG) or None, exif_of(exif, "TIFF"), bytes(xmp) if xmp else None, dpi)
     packed = {"compression": "raw" if directory.get(259, 1) == 1 else "tiff_adobe_deflate"}
-    pixels, notes = pixels_of_tiff(directory, data, name)
-    return split_alpha(pixels, "TIFF", tags, packed, notes)
+    pixels, told = pixels_of_tiff(directory, data, name)
+    pixels, spanned, more = spread(pixels, directory, span, name)
+    return replace(split_alpha(pixels, "TIFF", tags, packed, (*notes, *told, *more)), span=spanned)
 
 
-def pixels_of_tiff(
-    directory: TiffImagePlugin.ImageFileDirectory_v2, data: bytes, name: str
-) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the pixels of a TIFF of more than 8 bits, upright, and what to tell of them. Raises ImageError."""
-    photometric, channels, extra = directory.get(262, 1), directory.get(277, 1), directory.get(338, ())
-    floating, bits, notes = 3 in directory.get(339, ()), directory.get(258, (1,))[0], ()
-    refused = {
-        "CMYK of more than 8 bits is": photometric == 5,
-        f"{channels} channels of more than 8 bits are": channels > 4,
-        "colours of more than 8 bits that are multiplied by their transparency are": 1 in extra,
-    }
-    for what, holds in refused.items():
-        if holds:
-            raise ImageError(f"{name}: {what} not read; convert it to RGB, such as a 16-bit PNG")
-    if channels == 2 or (channels > 1 and directory.get(284, 1) == 2) or (floating and bits != 32):
-        pixels = _by_tifffile(data, name)  # layouts that OpenCV takes for others
-    else:
-        pixels = decode_deep(data, name)
-    if floating and bits != 32:
-        notes = (f"has floating-point numbers of {bits} bits; they are kept with 32",)
-    if channels == 2 and 2 not in extra:
-        pixels, notes = pixels[..., 0], (*notes, "has a second channel whose meaning it does not tell; it is left out")
-    return top_of(pixels.dtype) - pixels if photometric == 0 else pixels, notes  # white is zero
+def _directory_of(data: bytes, name: str) -> tuple[Mapping[int, Any], tuple[str, ...]]:
+    """Return the tags of a TIFF's first page, and what to tell of others. Raises ImageError where there are."""
+    if data[:4] == BIG_TIFF[1]:  # big-endian ones Pillow does not know
+        with _opened(data, name) as file:
+            found = {tag.code: tag.value for tag in file.pages.first.tags}
+            if len(file.pages) > 1:
+                raise ImageError(f"{name}: holds several frames; irflow works on still pictures, take them apart first")
+            return found, ()
+    directory = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if data[:4] in BIG_TIFF else 8])
+    file = io.BytesIO(data)
+    file.seek(directory.next)
+    directory.load(file)
+    return directory, note_of_pages(data, name)
 
 
-def _by_tifffile(data: bytes, name: str) -> np.ndarray:
-    """Return the pixels of a TIFF, upright, as `decode_deep` does, of uint16 or float32. Raises ImageError."""
+def note_of_pages(data: bytes, name: str) -> tuple[str, ...]:
+    """Return what to tell of a TIFF of several pages whose others are smaller copies and masks of the first. Raises ImageError
+    for pages that are pictures of their own, and for more than irflow looks at."""
+    directory, file = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if data[:4] in BIG_TIFF else 8]), io.BytesIO(data)
+    kinds = []
+    while directory.next and len(kinds) <= PAGES:
+        file.seek(directory.next)
+        directory.load(file)
+        kinds.append(int(directory.get(254, 0)))
+    if len(kinds) > PAGES or (len(kinds) > 1 and (kinds[0] & 5 or not all(kind & 5 for kind in kinds[1:]))):
+        count = len(kinds) if len(kinds) <= PAGES else "several"
+        more = f", {sum(bool(kind & 4) for kind in kinds)} of them masks" if any(kind & 4 for kind in kinds) else ""
+        raise ImageError(f"{name}: holds {count} frames{more}; irflow works on still pictures, take them apart first")
+    told = f"holds {len(kinds)} pages; the others are smaller copies or masks of the first, which is taken"
+    return (told,) if len(kinds) > 1 else ()
+
+
+def pixels_of_tiff(directory: Mapping[int, Any], data: bytes, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return the pixels of a TIFF that Pillow does not read as it is meant, upright, and what to tell of them. Raises
+    ImageError, which says what it holds, for what is not read."""
+    layout = Layout.of(directory)
+    layout.check(name)
+    if layout.for_opencv:
+        with contextlib.suppress(ImageError):  # OpenCV takes some rare tags for damage
+            return layout.meant(decode_deep(data, name))
+    return layout.meant(_by_tifffile(data, name))
+
+
+@contextlib.contextmanager
+def _opened(data: bytes, name: str) -> Iterator[tifffile.TiffFile]:
     try:
         import tifffile
     except ImportError:
         raise ImageError(f"{name}: this kind of TIFF needs tifffile; run `pip install tifffile`, or convert it") from None
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        yield file
+
+
+def _by_tifffile(data: bytes, name: str) -> np.ndarray:
+    """Return the numbers of a TIFF, upright, (H, W) or (H, W, channels) of uint8, uint16 or float32. Raises ImageError."""
+    packed = 1
     try:
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
+        with _opened(data, name) as file:
             page = file.pages.first
+            packed = page.compression
             _check_strips(page, data, name)
             pixels, turn = np.asarray(page.asarray()), page.tags.valueof(ORIENTATION, 1)
             pixels = np.moveaxis(pixels, 0, -1) if page.axes[0] == "S" else pixels
     except (ValueError, KeyError) as error:
         if "imagecodecs" not in str(error):
             raise
-        raise ImageError(f"{name}: its compression needs imagecodecs; run `pip install imagecodecs`, or convert it") from None
+        what = f"its compression {getattr(packed, 'name', packed)}" if packed != 1 else "its depth"
+        raise ImageError(f"{name}: {what} needs imagecodecs; run `pip install imagecodecs`, or convert it") from None
+    if pixels.dtype == bool:
+        pixels = pixels.astype(np.uint8)
     if pixels.dtype.kind == "f":
-        pixels = pixels.astype(np.float32)
-    return upright(check_depth(pixels, name), turn)
+        with np.errstate(over="ignore"):  # what does not fit is no number, which is told
+            pixels = pixels.astype(np.float32)
+    return upright(check_depth(pixels.astype(pixels.dtype.newbyteorder("=")), name), turn)
 
 
 def _check_strips(page: tifffile.TiffPage, data: bytes, name: str) -> None:
-    """Raise ImageError where a strip or tile that is packed by deflate holds more than its pixels need."""
+    """Raise ImageError where a strip or tile is cut off, or is packed by deflate and holds more than its pixels need."""
+    if any(start + count > len(data) for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)):
+        raise ImageError(f"{name}: damaged or incomplete: its pixels lie beyond its end")
     most = math.prod(page.chunks) * page.dtype.itemsize if page.dtype is not None else 0
     for start, count in zip(page.dataoffsets, page.databytecounts, strict=False):
         if page.compression in DEFLATE and len(zlib.decompressobj().decompress(data[start : start + count], most + 1)) > most:
@@ -104,6 +139,7 @@ def _check_strips(page: tifffile.TiffPage, data: bytes, name: str) -> None:
 def encode_deep_tiff(picture: Picture) -> bytes:
     """Return a TIFF of 16 bits or floating-point numbers; Pillow writes its directory, but not such pixels in colour."""
     pixels = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
+    pixels = pixels if picture.span is None else picture.span.back(pixels)
     height, width, channels = (*pixels.shape, 1)[:3]
     data = np.ascontiguousarray(pixels, pixels.dtype.newbyteorder("<")).tobytes()
     packed = picture.format == "TIFF" and picture.coding.get("compression", "raw") != "raw"

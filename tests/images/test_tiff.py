@@ -13,11 +13,12 @@ import pytest
 from drawn import scene
 from PIL import Image, ImageCms
 
-from irflow_cli.errors import ImageError
+from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.metadata import EXIF_IFD, GPS_IFD, Tags
 from irflow_cli.images.picture import Picture
+from irflow_cli.images.span import parse_range
 
 
 def stored(tmp_path: Path, data: bytes, name: str = "picture.png") -> Path:
@@ -33,7 +34,9 @@ def _heic_is_an_extra(request: pytest.FixtureRequest) -> None:
 
 
 def test_floating_point_pixels_may_lie_beyond_white(tmp_path: Path) -> None:
-    pixels = (np.random.default_rng(0).random((9, 13, 3)) * 3 - 1).astype(np.float32)
+    pixels = np.random.default_rng(0).random((9, 13, 3)).astype(np.float32)
+    pixels[0, :2] += 3  # highlights
+    pixels[1, 1] -= 1
     for alpha in (None, pixels[..., 0].copy()):
         path = stored(tmp_path, encode_picture(Picture(pixels, alpha, "TIFF"), "TIFF")[0], "float.tif")
         back = read_picture(path)
@@ -64,7 +67,8 @@ def test_a_deep_tiff_is_turned_upright(dtype: type, tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (12, 20, 3)).astype(dtype)
     turned = (274, 3, 1, 6, True)  # orientation: a quarter to the right
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", metadata=None, extratags=[turned])
-    assert np.array_equal(read_picture(tmp_path / "a.tif").pixels, np.rot90(pixels, -1))
+    picture = read_picture(tmp_path / "a.tif", span=(0, 1) if dtype == np.float32 else None)
+    assert np.array_equal(picture.pixels, np.rot90(pixels, -1))
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
@@ -84,8 +88,8 @@ def test_others_read_our_deep_tiffs(dtype: type, shape: tuple[int, ...], compres
     ("options", "told"),
     [
         ({"photometric": "rgb", "extrasamples": ["unspecified"] * 2}, "5 channels"),
-        ({"photometric": "rgb", "extrasamples": ["assocalpha"]}, "multiplied by their transparency"),
         ({"photometric": "separated"}, "CMYK"),
+        ({"photometric": "cielab", "extrasamples": ["unspecified"]}, "CIE Lab"),
     ],
 )
 def test_layouts_that_would_be_misread_are_refused(tmp_path: Path, options: dict, told: str) -> None:
@@ -154,11 +158,154 @@ def test_what_reads_a_rare_layout_is_named_where_it_is_missing(tmp_path: Path, m
         read_picture(tmp_path / "a.tif")
 
 
-def test_where_white_is_zero_it_is_turned_round(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bits", range(1, 17))
+@pytest.mark.parametrize("white", [0, 1])
+def test_grey_of_every_depth_is_what_it_means(bits: int, white: int, tmp_path: Path) -> None:
     tifffile = pytest.importorskip("tifffile")
-    pixels = np.random.default_rng(0).integers(0, 65536, (20, 30)).astype(np.uint16)
-    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="miniswhite", metadata=None)
-    assert np.array_equal(read_picture(tmp_path / "a.tif").pixels, 65535 - pixels)
+    if bits not in (1, 8, 16):
+        pytest.importorskip("imagecodecs")
+    values = np.random.default_rng(0).integers(0, 2**bits, (21, 30)).astype(np.uint8 if bits <= 8 else np.uint16)
+    stored_ = (2**bits - 1 - values if white == 0 else values).astype(bool if bits == 1 else values.dtype)
+    photometric = "miniswhite" if white == 0 else "minisblack"
+    tifffile.imwrite(tmp_path / "a.tif", stored_, photometric=photometric, bitspersample=bits, metadata=None)
+    picture = read_picture(tmp_path / "a.tif")
+    top = 255 if bits <= 8 else 65535
+    assert picture.pixels.dtype == values.dtype
+    assert np.abs(picture.pixels - values * (top / (2**bits - 1))).max() <= 0.5
+    for kind in ("TIFF", "PNG"):
+        again = stored(tmp_path, encode_picture(picture, kind)[0], f"again.{kind}")
+        assert np.array_equal(read_picture(again).pixels, picture.pixels)
+
+
+LAYOUTS = {
+    "lzw": {"compression": "lzw", "predictor": True},
+    "zlib, tiles, big-endian": {"compression": "zlib", "tile": (16, 16), "byteorder": ">"},
+    "packbits": {"compression": "packbits"},
+    "big-endian": {"byteorder": ">"},
+    "BigTIFF, big-endian": {"bigtiff": True, "byteorder": ">"},
+    "zstd": {"compression": "zstd"},
+    "lzma": {"compression": "lzma", "byteorder": ">"},
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("photometric", ["miniswhite", "minisblack", "rgb"])
+@pytest.mark.parametrize("beside", [None, "unassalpha", "assocalpha", "unspecified"])
+def test_every_way_of_laying_out_a_tiff_gives_its_pixels(
+    layout: str, dtype: type, photometric: str, beside: str | None, tmp_path: Path
+) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    pytest.importorskip("imagecodecs")
+    top, rng = np.iinfo(dtype).max, np.random.default_rng(0)
+    colour = rng.integers(0, top + 1, (21, 30, 3 if photometric == "rgb" else 1)).astype(dtype)
+    other = rng.integers(top // 2, top + 1, (21, 30, 1)).astype(dtype)
+    multiplied = np.round(colour * (other / top)).astype(dtype) if beside == "assocalpha" else colour
+    multiplied = top - multiplied if photometric == "miniswhite" else multiplied
+    whole = multiplied if beside is None else np.concatenate([multiplied, other], 2)
+    options = {"extrasamples": [beside], "planarconfig": "contig"} if beside else {}
+    tifffile.imwrite(tmp_path / "a.tif", whole.squeeze(), photometric=photometric, metadata=None, **options, **LAYOUTS[layout])
+    picture = read_picture(tmp_path / "a.tif")
+    assert picture.pixels.dtype == dtype
+    assert np.abs(picture.pixels.astype(int) - colour.squeeze()).max() <= (1 if beside == "assocalpha" else 0)
+    assert (picture.alpha is not None) == (beside in ("unassalpha", "assocalpha"))
+    assert picture.alpha is None or np.array_equal(picture.alpha, other[..., 0])
+    assert any("whose meaning it does not tell" in note for note in picture.notes) == (beside == "unspecified")
+
+
+def test_a_compression_that_nothing_here_reads_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    pytest.importorskip("imagecodecs")
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((20, 30), np.uint16), compression="zstd")
+
+    def missing(*_: object, **__: object) -> None:
+        raise ValueError("<COMPRESSION.ZSTD: 50000> requires the 'imagecodecs' package")
+
+    monkeypatch.setattr(tifffile.TiffPage, "asarray", missing)
+    with pytest.raises(ImageError, match="ZSTD needs imagecodecs; run"):
+        read_picture(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(("kind", "told"), [(4, "of them masks"), (2, "2 frames"), (0, "2 frames")])
+def test_pages_are_taken_apart_or_named(kind: int, told: str, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        file.write(scene(20, 30), photometric="rgb", metadata=None)
+        of_mask = {"photometric": "mask"} if kind == 4 else {}
+        file.write(np.zeros((20, 30), bool), subfiletype=kind, metadata=None, **of_mask)
+    if kind == 4:
+        picture = read_picture(tmp_path / "a.tif")
+        assert np.array_equal(picture.pixels, scene(20, 30))
+        assert "masks of the first" in picture.notes[0]
+        return
+    with pytest.raises(ImageError, match=told):
+        read_picture(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16, np.int32, np.uint32])
+def test_numbers_that_are_no_light_are_named(dtype: type, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "a.tif", np.ones((20, 30), dtype), photometric="minisblack", metadata=None)
+    with pytest.raises(ImageError, match=r"signed numbers|32 bits a channel"):
+        read_picture(tmp_path / "a.tif")
+
+
+COUNTS = {
+    "0..255": (0, 255),
+    "0..65535": (0, 65535),
+    "0..4095": (0, 4095),
+    "-1..1": (-1, 1),
+    "100..101": (100, 101),
+    "0..1e-4": (0, 1e-4),
+}
+
+
+@pytest.mark.parametrize("count", COUNTS)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_floating_point_numbers_need_a_range(count: str, dtype: type, channels: int, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    (low, high), photometric = COUNTS[count], "rgb" if channels == 3 else "minisblack"
+    values = np.random.default_rng(0).random((24, 30, channels)).squeeze()
+    with np.errstate(over="ignore"):
+        pixels = (low + values * (high - low)).astype(dtype)
+    if dtype == np.float16 and abs(high) > 60_000:
+        pytest.skip("are no numbers of this type")
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric=photometric, metadata=None)
+    with pytest.raises(ImageError, match=r"a\.tif: its floating-point numbers go from .*`range`, such as 0\.\.255"):
+        read_picture(tmp_path / "a.tif")
+    picture = read_picture(tmp_path / "a.tif", span=parse_range(count))
+    grain = (
+        np.spacing(np.result_type(dtype, np.float16).type(high) if dtype != np.float64 else np.float32(high)) / (high - low)
+        + 1e-6
+    )
+    assert np.abs(picture.pixels - values).max() < grain
+    back = tifffile.imread(io.BytesIO(encode_picture(picture, "TIFF")[0]))
+    assert np.array_equal(back, pixels.astype(np.float32))  # to the last bit
+    brighter = encode_picture(picture.with_pixels(picture.pixels + np.float32(0.25)), "TIFF")[0]
+    assert np.allclose(tifffile.imread(io.BytesIO(brighter)), pixels.astype(float) + (high - low) / 4, rtol=1e-3, atol=1e-6)
+
+
+TOLD = {
+    "largest sample": {"extratags": [(340, 11, 1, 0.0, True), (341, 11, 1, 255.0, True)]},
+    "ImageJ": {"description": "ImageJ=1.53t\nimages=1\nmin=0.0\nmax=255.0\n"},
+}
+
+
+@pytest.mark.parametrize("told", TOLD)
+def test_a_range_that_tags_tell_is_used_and_said(told: str, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    pixels = scene(24, 30).astype(np.float32)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", metadata=None, **TOLD[told])
+    picture = read_picture(tmp_path / "a.tif")
+    assert np.allclose(picture.pixels, pixels / 255, atol=1e-6)
+    assert "counts from 0 to 255, as its tags say" in picture.notes[0]
+
+
+@pytest.mark.parametrize("text", ["255", "0-255", "255..0", "0..0", "0..nan", "a..b", "0..1e999", ""])
+def test_ranges_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="`range`"):
+        parse_range(text)
 
 
 def test_a_floating_point_tiff_is_read_as_strictly_as_others(tmp_path: Path) -> None:
@@ -175,5 +322,5 @@ def test_a_floating_point_tiff_is_read_as_strictly_as_others(tmp_path: Path) -> 
         read_picture(path, max_pixels=100)
     pages = np.zeros((2, 20, 30, 3), np.float32)
     tifffile.imwrite(tmp_path / "pages.tif", pages, photometric="rgb", metadata=None)
-    with pytest.raises(ImageError, match="several pages"):
+    with pytest.raises(ImageError, match="2 frames"):
         read_picture(tmp_path / "pages.tif")
