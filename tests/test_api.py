@@ -244,3 +244,24 @@ def test_engines_work_without_any_file(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_package_is_typed_for_others() -> None:
     assert (Path(irflow_cli.__file__).parent / "py.typed").is_file()
     assert "Any" not in vars(api)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 255), (0, 65535), (-1, 1)])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floats_that_count_otherwise_need_a_range(low: float, high: float, dtype: type, tiny_checkpoint) -> None:
+    if dtype == np.float16 and high > 60_000:
+        pytest.skip("are no numbers of this type")
+    unit = scene(24, 32) / 255
+    picture, checkpoint = (low + unit * (high - low)).astype(dtype), str(tiny_checkpoint("derain"))
+    with pytest.raises(UsageError, match=r"give `range`, such as \(0, 255\)"):
+        irflow_cli.restore(picture, "derain", checkpoint=checkpoint)
+    done = irflow_cli.restore(picture, "derain", checkpoint=checkpoint, range=(low, high))
+    expected = irflow_cli.restore(unit, "derain", checkpoint=checkpoint)
+    assert done.dtype == dtype
+    assert np.allclose((done.astype(float) - low) / (high - low), expected, atol=2e-3)
+    inside = np.zeros((24, 32), bool)
+    inside[4:9, 6:12] = True
+    filled = irflow_cli.inpaint(picture, inside, checkpoint=str(tiny_checkpoint("prior")), range=(low, high))
+    assert np.array_equal(filled[~inside], picture[~inside])
+    with pytest.raises(UsageError, match="`range`"):
+        irflow_cli.restore(picture, "derain", checkpoint=checkpoint, range=(high, low))
