@@ -43,7 +43,7 @@ def worked(what: str, picture: Picture, checkpoint: Callable[[str], Path]) -> Pi
     return Restorer(RestoreSettings(kind, sigma=sigma, **options)).restore(picture)[0]
 
 
-@pytest.mark.parametrize("what", ["inpaint", "inpaint best", "upscale", "derain", "denoise", "denoise prior"])
+@pytest.mark.parametrize("what", ["inpaint", "inpaint varied", "upscale", "derain", "denoise", "denoise prior"])
 @pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32"])
 def test_grey_in_grey_out(what: str, dtype: str, tiny_checkpoint: Callable[[str], Path]) -> None:
     picture = grey_scene(dtype)
