@@ -10,11 +10,13 @@ import torch
 from drawn import TINY, lively
 
 from irflow_cli.engines.backends import choice, open_engine, store
+from irflow_cli.engines.backends.calibration import calibration_set
 from irflow_cli.engines.backends.choice import Trial, attempt
 from irflow_cli.engines.backends.table import BACKENDS, Loaded
 from irflow_cli.errors import UsageError
 from irflow_cli.nets import PriorSpec, build
 from irflow_cli.runtime.checkpoints import Card, Checkpoint, digest_of
+from irflow_cli.tasks import TASKS
 
 CPU = torch.device("cpu")
 PRIOR = PriorSpec(width=32, multipliers=(1, 2), blocks=1, attention=(), size=16)
@@ -38,7 +40,7 @@ def checkpoint(seed: int = 0, **changes: object) -> Checkpoint:
     spec = replace(TINY, **changes)
     net = lively(spec, seed)
     task = "prior" if spec.time_map else "denoise"
-    return Checkpoint(net, Card(task, spec, digest=digest_of(net.state_dict())), Path(f"tiny-{task}"))
+    return Checkpoint(net, Card(task, spec, TASKS[task].sigma_max, digest=digest_of(net.state_dict())), Path(f"tiny-{task}"))
 
 
 @pytest.mark.parametrize("changes", [{}, {"condition": True}, {"time_map": True}, {"unshuffle": 2}, {"block": "naf"}], ids=str)
@@ -183,3 +185,28 @@ def test_a_cache_that_cannot_be_written_costs_no_result(monkeypatch: pytest.Monk
     blocked.write_text("")
     monkeypatch.setenv("IRFLOW_CACHE_DIR", str(blocked))
     assert open_engine(checkpoint(), CPU, installed("onnxruntime")).name == "onnxruntime"
+
+
+def test_calibration_pictures_are_those_of_the_task_and_repeatable() -> None:
+    known = checkpoint(condition=True)
+    first, second = (list(calibration_set(known, count=8)) for _ in range(2))
+    assert all(torch.equal(one, other) for pair in zip(first, second, strict=True) for one, other in zip(*pair, strict=True))
+    for x_t, t, degraded in first:
+        assert x_t.shape == degraded.shape == (1, 3, 128, 128)
+        assert 0 <= float(t) < 1
+        assert x_t.std() > 0.01
+    assert len({float(t) for _, t, _ in first}) > 4
+
+
+def test_int8_is_close_and_kept() -> None:
+    reason = BACKENDS["openvino"].refusal("int8")
+    if reason:
+        pytest.skip(f"openvino {reason}")
+    known = checkpoint(condition=True)
+    engine = open_engine(known, CPU, "auto", "int8")
+    assert (engine.name, engine.precision) == ("openvino", "int8")
+    x_t, t, degraded = next(calibration_set(known))
+    with torch.no_grad():
+        exact, found = known.net(x_t, t, degraded), engine(x_t, t, degraded)
+    assert 0 < float((found - exact).square().mean().sqrt()) < 0.2 * float(exact.square().mean().sqrt())
+    assert store.read(f"{engine.loaded.key}.int8.bin") is not None

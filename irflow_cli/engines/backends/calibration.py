@@ -14,7 +14,7 @@ from irflow_cli.runtime.checkpoints import Checkpoint
 from irflow_cli.tasks import TASKS
 from irflow_cli.tensors import tensor_of
 
-COUNT, SIDE, DISCS = 40, 128, 300
+COUNT, SIDE, DISCS = 40, 128, 120
 # What each task takes out: kinds and the lowest and highest severity, as in its training.
 DEGRADED: dict[str, tuple[tuple[str, float, float], ...]] = {
     "denoise": (("noise", 5, 55), ("camera", 5, 30)),
@@ -42,9 +42,10 @@ def dead_leaves(side: int, random: np.random.Generator) -> np.ndarray:
     return picture.clip(0, 1)
 
 
-def calibration_set(checkpoint: Checkpoint, count: int = COUNT, seed: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield x_t (1, 3, SIDE, SIDE) and t (1,) as the network of a restoration task meets them, at the start of a trajectory and
-    further on."""
+def calibration_set(checkpoint: Checkpoint, count: int = COUNT, seed: int = 0) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield x_t (1, 3, SIDE, SIDE), t (1,) and the degraded picture, as a task's network meets them: at the start of a
+    trajectory and further on.
+    """
     card = checkpoint.card
     random, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
     kinds = DEGRADED[card.task]
@@ -57,7 +58,8 @@ def calibration_set(checkpoint: Checkpoint, count: int = COUNT, seed: int = 0) -
         if card.sigma_max is not None and kind in ("noise", "camera"):
             start = max(0.0, 1 - severity / card.sigma_max)
         ahead = float(random.choice([0.0, 0.0, 0.0, 0.5]))  # most calls are the first of a trajectory
-        yield degraded + ahead * (clean - degraded), torch.tensor([start + ahead * (1 - start)], dtype=torch.float32)
+        t = torch.tensor([start + ahead * (1 - start)], dtype=torch.float32)
+        yield degraded + ahead * (clean - degraded), t, degraded
 
 
 def can_calibrate(task: str) -> bool:

@@ -10,6 +10,8 @@ import tempfile
 import warnings
 from pathlib import Path
 
+from torch import Tensor
+
 from irflow_cli.engines.backends.calibration import calibration_set, can_calibrate
 from irflow_cli.engines.backends.graph import Untraceable
 from irflow_cli.runtime.checkpoints import Checkpoint
@@ -29,8 +31,7 @@ def quantise(graph: bytes, checkpoint: Checkpoint) -> tuple[bytes, bytes]:
         import openvino
 
     names = [one.get_any_name() for one in openvino.Core().read_model(graph).inputs]
-    inputs = [(x_t.numpy(), t.numpy(), x_t.numpy()) for x_t, t in calibration_set(checkpoint)]  # x_t, t, degraded
-    shown = [dict(zip(names, values, strict=False)) for values in inputs]
+    shown = [dict(zip(names, map(Tensor.numpy, values), strict=False)) for values in calibration_set(checkpoint)]
     model = openvino.Core().read_model(graph)
     with contextlib.redirect_stdout(io.StringIO()):  # where it draws its progress
         quantised = nncf.quantize(model, nncf.Dataset(shown), subset_size=len(shown), preset=nncf.QuantizationPreset.MIXED)
