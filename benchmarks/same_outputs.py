@@ -36,7 +36,7 @@ from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import GRIDS
 
 TASKS = ("derain", "denoise", "deraindrop")
-PRESETS = ("fast", "default", "best", "paper")
+FILLING, ENLARGING = ("fast", "auto", "smooth", "varied", "paper"), ("fast", "auto", "best")  # presets
 FORMATS = ("png", "jpg", "webp", "tiff", "bmp", "avif")
 STEPS = {"pixelwise": "1", "flow-priors": "2", "d-flow": "2"}  # of guided samplers; the others are asked for 3
 VOLATILE = ("results.jsonl", "state.safetensors", "log.jsonl", ".irflow.jsonl", "report.html", "table.md")  # tell times
@@ -92,7 +92,7 @@ def commands() -> Iterator[tuple[str, str]]:
     for source in ("rgb.png", "grey.png"):
         yield f"restore prior {source}", f"restore {source} --task denoise --method prior --steps 2 -o out"
     yield "restore many", "restore many --task derain --batch 2 --resume -o out"
-    for preset in PRESETS:
+    for preset in FILLING:
         yield f"inpaint preset {preset}", f"inpaint rgb.png --mask mask.png --preset {preset} -o out"
     for name in GUIDED:
         options = f"--sampler {name} --steps {STEPS.get(name, '3')} --seed 5"
@@ -106,7 +106,7 @@ def commands() -> Iterator[tuple[str, str]]:
     for operator in OPERATORS:
         for scale in (2, 3, 4):
             yield f"upscale {operator} {scale}", f"upscale many/a.png --operator {operator} --scale {scale} -o out"
-    for preset in PRESETS[:3]:
+    for preset in ENLARGING:
         yield f"upscale preset {preset}", f"upscale many/a.png --preset {preset} -o out"
     for source in ("grey.png", "alpha.png", "deep.png", "float.tiff"):
         yield f"upscale {source}", f"upscale {source} -o out"

@@ -25,7 +25,7 @@ class BenchRequest:
     methods: "irflow" and names of BASELINES. baselines: files of networks. commands: lines with {in} and {out}. border: pixels
     cut from each side before measuring. store: the file of results, where an interrupted run goes on. folder: where the report
     and parts of pictures are kept. masks: folder of holes, for inpaint. crop: side of the middle part of clean pictures that
-    is taken. presets: those of a prior, for inpaint and upscale. metrics: names of FIGURES; none: all that can be had here.
+    is taken. presets: those of a prior, for inpaint and upscale. metrics: names of METRICS; none: all that can be had here.
     """
 
     data: Path
