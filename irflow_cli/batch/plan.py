@@ -176,12 +176,18 @@ def _planned(files: Files, samples: int, masks_of: Pairing, apart: Path | None) 
 
 def _sources(files: Files) -> list[tuple[Path, Path]]:
     """Return (picture, the folder its place in the tree is counted from), as the inputs say."""
+    if len(files.inputs) == 2 and files.output is None:  # as other tools are called
+        first, last = (Path(name) for name in files.inputs)
+        if first.is_file() and not last.exists() and last.suffix.lower() in SUFFIXES and not glob.has_magic(str(last)):
+            raise UsageError(f"{last} is not there; if it is to be the result, give it as `output`")
     names: list[str] = []
     unmatched: list[tuple[Path, Path]] = []
     for given in files.inputs:
         names += _listed(given[1:]) if given.startswith("@") and not Path(given).exists() else [given]
     found: list[tuple[Path, Path]] = []
     for name in names:
+        if re.match(r"[a-z][a-z0-9+.-]+://", name, re.IGNORECASE) and not Path(name).exists():
+            raise UsageError(f"{name} is an address; irflow reads files, so get the picture first, or pipe it to -")
         if not name:
             raise UsageError("a name is empty; give a picture or a folder, . for this one")
         path = Path.cwd() / name if name != "-" and Path(name) == STREAM else Path(name)

@@ -26,8 +26,8 @@ LARGE = 2**24  # bytes of pixels, beside which the heap's reserve is in the way 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job. status: done, failed (`error` is one line), skipped (its result was there already), or planned (in
-    a dry run it would be worked on).
+    """What became of a job. status: done, failed (`error` is one line), skipped (its result was there already), planned (in
+    a dry run it would be worked on), or unused (a mask that no picture has).
 
     notes are worth telling the user; data are the result's bytes when they go to standard output; megapixels and seconds
     (of the work alone) are 0 when there was no work.

@@ -230,6 +230,9 @@ def inception() -> torch.nn.Module:
     return NoTrainInceptionV3("inception-v3-compat", ["2048"], str(weights))
 
 
+PLAIN = 8.0  # of 255, the deviation of a picture so plain that noise decides where it seems to be, and its contrast
+
+
 def doubts(pixels: np.ndarray, clean: np.ndarray, what: str) -> tuple[str, ...]:
     """Return what is suspicious about pixels (H, W, 3) uint8 that should show the clean picture: moved, or another range.
 
@@ -237,13 +240,13 @@ def doubts(pixels: np.ndarray, clean: np.ndarray, what: str) -> tuple[str, ...]:
     """
     one, other = (cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float64) for image in (pixels, clean))
     found = []
-    right, down = shift_of(one, other)
+    right, down = shift_of(one, other) if min(one.std(), other.std()) > PLAIN else (0, 0)
     if right or down:
         found.append(f"{what} is moved by about ({right}, {down}) pixels")
     contrast = one.std() / max(other.std(), 1e-9)
     likeness = float(np.corrcoef(one.ravel(), other.ravel())[0, 1]) if one.std() > 1 and other.std() > 1 else 0.0
     far = not 0.4 < contrast < 2.5 or likeness < -0.98 or (likeness > 0.98 and not 0.9 < contrast < 1.1)
-    if other.std() > 1 and far:
+    if other.std() > PLAIN and far:
         found.append(
             f"{what} has {contrast:.2f} times the contrast of the clean picture, or it turned round; is its range another?"
         )

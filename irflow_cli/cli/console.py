@@ -72,7 +72,7 @@ class Console:
         say(f"irflow: {_plain(' '.join(with_flags(str(text)).split()))}\n")
 
     @contextmanager
-    def progress(self, label: str, total: float) -> Iterator[Any]:
+    def progress(self, label: str, total: float, *, left: bool = True) -> Iterator[Any]:
         """Show a bar with time left on a terminal, nothing elsewhere; yields a function that sets how much is done."""
         if self.quiet or not sys.stderr.isatty():
             yield lambda done, note="": None
@@ -81,7 +81,8 @@ class Console:
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
-        with Progress(*columns, TimeRemainingColumn(), console=Rich(stderr=True), transient=True) as bar:
+        times = (TimeRemainingColumn(),) if left else ()  # else what is said beside the bar tells it
+        with Progress(*columns, *times, console=Rich(stderr=True), transient=True) as bar:
             task = bar.add_task(label, total=total)
 
             def update(done: float, note: str = "") -> None:

@@ -34,7 +34,8 @@ def inpaint(
         Optional[list[str]], typer.Option(help="x,y,width,height in pixels; more than one may be given.", show_default=False)
     ] = None,
     mask_color: Annotated[
-        Optional[str], typer.Option(help="#rrggbb that marks in the picture what is missing.", show_default=False)
+        Optional[str],
+        typer.Option(help="#rrggbb, #rgb or a name that marks in the picture what is missing.", show_default=False),
     ] = None,
     mask_tolerance: Annotated[
         Optional[int], typer.Option(help="How far from --mask-color still counts, of 255.", show_default="12")

@@ -12,11 +12,16 @@ from irflow_cli.cli.config import Command
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson, Overwrite, Quiet
 
-HELP = """Checkpoints: what there is and what they are.
+models = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
-Example: irflow models list
-"""
-models = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=HELP)
+
+@models.callback()
+def listed(context: typer.Context) -> int:
+    """Checkpoints: what there is and what they are. Alone, it lists them.
+
+    Example: irflow models list
+    """
+    return list_models() if context.invoked_subcommand is None else 0
 
 
 @models.command("list", cls=Command)
@@ -42,17 +47,23 @@ def list_models(as_json: AsJson = False) -> int:
 
 @models.command("show", cls=Command)
 def show_model(name: str = typer.Argument(help="A name or a .safetensors file.")) -> int:
-    """Print what a checkpoint says of itself, as JSON.
+    """Print what a checkpoint says of itself, as JSON: `digest` is the sha256 of its weights, `file_sha256` that of the whole
+    file, which `irflow models verify` compares.
 
     Example: irflow models show derain
     """
     import json
 
+    from irflow_cli.runtime.checkpoints import file_digest
     from irflow_cli.services.models import show_checkpoint
 
     known = show_checkpoint(name)
     assert known.card is not None
-    Console().result(json.dumps({"path": str(known.path), **json.loads(known.card.to_json())}, indent=2))
+    Console().result(
+        json.dumps(
+            {"path": str(known.path), "file_sha256": file_digest(known.path), **json.loads(known.card.to_json())}, indent=2
+        )
+    )
     return 0
 
 
@@ -76,7 +87,7 @@ def pull_model(
     console = Console(quiet=quiet, as_json=as_json)
     with console.progress("irflow", 1) as show:
         pulled = pull_checkpoint(source, name, sha256, show)
-    console.note(f"{pulled.path.stem}: sha256 {pulled.sha256}")
+    console.note(f"{pulled.path.stem}: file's sha256 {pulled.sha256}")
     console.result(str(pulled.path), name=pulled.path.stem, path=pulled.path, sha256=pulled.sha256)
     return 0
 
@@ -99,7 +110,7 @@ def verify_models(
             console.error(verified.error)
         if as_json or not verified.error:
             values = {"name": verified.path.stem, "path": verified.path, "sha256": verified.sha256, "error": verified.error}
-            console.result(f"{verified.path.stem}\tsha256 {verified.sha256}\tas it should be", **values)
+            console.result(f"{verified.path.stem}\tfile's sha256 {verified.sha256}\tas it should be", **values)
     return 4 if wrong else 0
 
 

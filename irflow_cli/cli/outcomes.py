@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.flags import with_flags
+from irflow_cli.cli.tally import Tally
 from irflow_cli.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
@@ -43,29 +44,24 @@ def carry_out(
     *,
     compare: bool = False,
 ) -> int:
-    """Print every outcome of a request as it comes, the failures once more at the end, and return the exit code.
+    """Print every outcome of a request as it comes, how many there were of each kind at the end, and return the exit code.
 
     perform: `restore_files` or its like, which does the work. compare: put a page with before and after beside each result.
     """
     jobs = request.plan()
     if compare:
         _check_pages(jobs, request.files)
-    failures: list[str] = []
-    told = 0
-    with _finishing(console) as stop, console.progress("irflow", len(jobs)) as show:
-        for outcome in perform(request, show, stop):
-            if compare and outcome.status == "done":
-                outcome = _with_page(outcome, request.files)
-            _tell(console, outcome)
-            told += 1
-            if outcome.error:
-                failures.append(outcome.error)
-    if failures and len(jobs) > 1 and not request.files.dry_run:
-        others = ", masks without one among them" if told > len(jobs) else ""
-        console.error(f"{len(failures)} of {max(told, len(jobs))} pictures failed{others}")
-        for error in dict.fromkeys(failures) if len(failures) > 1 else ():
-            console.error(error)
-    return 130 if stop.is_set() else 1 if failures else 0
+    tally = Tally(console, jobs, request.files)
+    with _finishing(console) as stop, console.progress("irflow", len(jobs), left=False) as show:
+        try:
+            for outcome in perform(request, lambda done: show(done, tally.at(done)), stop):
+                told = _with_page(outcome, request.files) if compare and outcome.status == "done" else outcome
+                tally.count(told)
+                _tell(console, tally, told)
+        except KeyboardInterrupt:
+            stop.set()
+    tally.close(stopped=stop.is_set())
+    return 130 if stop.is_set() else 1 if tally.counts["failed"] else 0
 
 
 def _page_of(job: Job) -> Path:
@@ -95,16 +91,16 @@ def _with_page(outcome: Outcome, files: Files) -> Outcome:
     return replace(outcome, notes=(*outcome.notes, f"compared in {page}", *told))
 
 
-def _tell(console: Console, outcome: Outcome) -> None:
+def _tell(console: Console, tally: Tally, outcome: Outcome) -> None:
     job = outcome.job
     for note in outcome.notes:
-        console.note(f"{job.source}: {note}")
+        tally.note(f"{job.source}: ", note)
     if outcome.error:
         console.error(outcome.error)
     if outcome.status == "skipped":
-        console.note(f"{job.target}: already there, skipped")
+        tally.note(f"{job.target}: ", "already there, skipped")
     if outcome.seconds:
-        console.detail(f"{job.source}: {outcome.megapixels:.2f} megapixels in {outcome.seconds:.2f} s")
+        console.detail(f"{job.source}: {tally.place}, {outcome.megapixels:.2f} megapixels in {outcome.seconds:.2f} s")
     if outcome.data is not None:
         console.data(outcome.data)
     elif console.as_json:
@@ -114,7 +110,7 @@ def _tell(console: Console, outcome: Outcome) -> None:
         console.result("", input=job.source, output=target, **fields)
     elif outcome.status == "planned":
         console.result(f"{job.source} -> {job.target}")
-    elif not outcome.error:
+    elif not outcome.error and outcome.status != "unused":
         console.result(str(job.target))
 
 

@@ -59,7 +59,9 @@ def restore(
             help="flow, or prior: denoise by the prior of inpaint and upscale.", autocompletion=among("flow", "prior")
         ),
     ] = DEFAULTS.method,
-    strength: Annotated[float, typer.Option(help="0 leaves the picture alone, 1 restores it wholly.")] = DEFAULTS.strength,
+    strength: Annotated[
+        float, typer.Option(help="0 leaves the picture alone, 1 restores it wholly, 2 takes out twice as much.")
+    ] = DEFAULTS.strength,
     source_noise: Annotated[
         float, typer.Option(help="Noise added before sampling, 0-255 scale, from --seed.")
     ] = DEFAULTS.source_noise,

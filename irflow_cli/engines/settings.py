@@ -19,7 +19,7 @@ class RestoreSettings:
     """How to restore. None means the task's own default.
 
     method: flow, a network trained for the task, or prior (denoise), one that knows photographs and no task.
-    sigma: noise of the picture on the 0-255 scale (denoise; None: estimated). strength: 0 the input, 1 the result.
+    sigma: noise of the picture on the 0-255 scale (None: estimated). strength: 0 the input, 1 the result, 2 as much again.
     source_noise: noise added to the picture before sampling, 0-255 scale, drawn from `seed`. ensemble: mean over the
     eight mirrorings and turns, at eight times the cost. tile: pixels, 0 for the whole picture at once, None for auto. batch:
     how many pictures of one size share a call of the network at most; None for as many as fill a tile, but 1 on a CPU, where
@@ -59,7 +59,8 @@ class RestoreSettings:
         """Raise UsageError, in one line, for the first setting that makes no sense."""
         known = [name for name, entry in TASKS.items() if not entry.prior]
         if self.task not in known:
-            raise UsageError(f"unknown task {self.task!r}; there are {', '.join(known)}")
+            ships = [name for name in known if TASKS[name].checkpoint]
+            raise UsageError(f"unknown task {self.task!r}; there are {', '.join(ships)}")
         from irflow_cli.engines import backends
         from irflow_cli.flow.samplers import SAMPLERS
         from irflow_cli.flow.times import GRIDS
@@ -76,7 +77,7 @@ class RestoreSettings:
         require(self.sigma is None or limit is not None, f"`sigma` has no meaning for {self.task}; leave it out")
         require(self.sigma is None or 0 <= self.sigma <= (limit or 0), f"`sigma` goes from 0 to {limit}, got {self.sigma}")
         backends.check(self.engine, self.precision)
-        require(0 <= self.strength <= 1, f"`strength` goes from 0 to 1, got {self.strength}")
+        require(0 <= self.strength <= 2, f"`strength` goes from 0 to 2, got {self.strength}")
         require(0 <= self.source_noise <= 50, f"`source_noise` goes from 0 to 50, got {self.source_noise}")
         require(self.tile in (None, 0) or self.tile >= 64, f"`tile` must be 0 or at least 64, got {self.tile}")
         require(self.batch is None or self.batch >= 1, f"`batch` must be at least 1, got {self.batch}")

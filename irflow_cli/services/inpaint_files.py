@@ -58,9 +58,7 @@ def inpaint_files(
     inpainter = request.inpainter()
     whole = any(Path(given).is_dir() for given in request.files.inputs)  # not single files out of more
     spare = request.masks.spare([job.mask for job in jobs], deep=request.files.recursive) if whole else []
-    lost = [Outcome(Job(mask, mask), "failed", f"{mask}: no picture has its name; rename or move it") for mask in spare]
-    if lost and request.files.fail_fast:
-        return iter(lost[:1])
+    lost = [Outcome(Job(mask, mask), "unused", notes=("this mask is unused: no picture has its name",)) for mask in spare]
     masks = replace(request.masks, mask=None)  # a mask's content counts, not its name
 
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
@@ -69,7 +67,8 @@ def inpaint_files(
         if picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1):
             notes += ("it has values beyond 0 to 1; what is filled in stays between",)
         if share > LARGE:
-            notes += (f"{share:.0%} of it is missing; what is filled in is mostly made up",)
+            turned = "; `invert` if black is what is missing" if job.mask and not request.masks.invert else ""
+            notes += (f"{share:.0%} of it is missing; what is filled in is mostly made up{turned}",)
         filled = inpainter.fill(picture, hole, request.sampling.seed + job.sample, progress)
         notes += inpainter.prior.engine.remarks()
         return replace(filled, alpha=None) if request.masks.from_alpha else filled, notes  # nothing is transparent any more

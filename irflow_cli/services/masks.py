@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
+from PIL import ImageColor
 
 from irflow_cli.engines.holes import Hole, check_spread, spread_hole
 from irflow_cli.errors import ImageError, UsageError, require
@@ -26,7 +27,7 @@ class MaskSettings:
     """What is missing. Where several say something, the hole is all of it.
 
     mask: a picture, white where the hole is, or a folder of such pictures with the names of those to fill. box: "x,y,width,
-    height" in pixels. color: "#rrggbb" that marks the hole in the picture itself, within `tolerance` (12) of 255 a channel.
+    height" in pixels. color: "#rrggbb", or a name, that marks the hole, within `tolerance` (12) of 255 a channel.
     from_alpha: what is not wholly opaque. invert: the mask files' black is the hole. threshold: 0 to 1, from which on grey is
     hole. resize: masks are brought to the picture's size. dilate: pixels by which the hole grows. feather: pixels around it
     over which the filling fades into the picture.
@@ -54,10 +55,8 @@ class MaskSettings:
             self.mask is None or self.mask.is_file() or self.mask.is_dir(),
             f"the mask {self.mask} is a pipe or a device; save it in a file first",
         )
-        require(
-            self.color is None or re.fullmatch(r"#?[0-9a-fA-F]{6}", self.color) is not None,
-            f"`color` is #rrggbb, got {self.color!r}",
-        )
+        if self.color is not None:
+            _rgb(self.color)
         require(
             bool(self.mask) or not (self.invert or self.threshold is not None or self.resize),
             "`invert`, `threshold` and `resize` are about mask files; give `mask`",
@@ -120,7 +119,7 @@ def hole_of(settings: MaskSettings, picture: Picture, file: Path | None, max_pix
             raise ImageError(f"the box {text} lies outside of its {size[1]} x {size[0]} pixels")
         inside[y : y + height, x : x + width] = True
     if settings.color is not None:
-        wanted = np.array([int(settings.color.lstrip("#")[at : at + 2], 16) for at in (0, 2, 4)], np.int16)
+        wanted = np.array(_rgb(settings.color), np.int16)
         near = TOLERANCE if settings.tolerance is None else settings.tolerance
         inside |= (np.abs(picture.rgb8().astype(np.int16) - wanted) <= near).all(2)
     if settings.from_alpha and picture.alpha is not None:
@@ -137,6 +136,9 @@ def hole_of(settings: MaskSettings, picture: Picture, file: Path | None, max_pix
 
 def _from_file(settings: MaskSettings, file: Path, size: tuple[int, ...], max_pixels: int) -> np.ndarray:
     mask = read_picture(file, max_pixels)
+    clear = mask.alpha is not None and mask.alpha == 0
+    if clear is not False and clear.any() and _painted(mask):
+        mask = replace(mask, pixels=np.where(clear if mask.pixels.ndim == 2 else clear[..., None], 0, mask.pixels), alpha=None)
     if mask.alpha is not None and (mask.alpha < top_of(mask.alpha.dtype)).any():
         raise ImageError(f"the mask {file} is partly transparent; make it black and white, white where the picture is missing")
     if mask.pixels.ndim == 3 and (np.ptp(mask.rgb8(), axis=2) > 16).any():
@@ -165,6 +167,24 @@ def _from_file(settings: MaskSettings, file: Path, size: tuple[int, ...], max_pi
         shares = cv2.resize(hole.astype(np.float32), least[::-1], interpolation=cv2.INTER_AREA)
         hole = cv2.resize(shares, size[::-1], interpolation=cv2.INTER_NEAREST) > 0
     return hole
+
+
+def _painted(mask: Picture) -> bool:
+    """Return whether a mask is what was painted white on a transparent layer: its soft edges count as what they are more of."""
+    drawn = mask.alpha > 0 if mask.alpha is not None else np.ones(mask.pixels.shape[:2], bool)
+    return bool(drawn.any()) and bool((mask.pixels[drawn] >= mask.top * (1 - NEAR)).all())
+
+
+def _rgb(colour: str) -> tuple[int, int, int]:
+    """Return a colour of #rrggbb, #rgb or a name of CSS, such as magenta. Raises UsageError."""
+    text = f"#{colour}" if re.fullmatch(r"[0-9a-fA-F]{6}", colour) else colour
+    try:
+        if len(colour) > 32:
+            raise ValueError
+        red, green, blue = ImageColor.getrgb(text)[:3]
+    except ValueError:
+        raise UsageError(f"`color` is #rrggbb, #rgb or a name such as magenta, got {colour[:40]!r}") from None
+    return red, green, blue
 
 
 def _numbers(text: str) -> tuple[int, int, int, int]:

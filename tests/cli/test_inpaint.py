@@ -159,8 +159,8 @@ def test_masks_of_one_name_and_masks_without_pictures_are_told(inpaint, picture_
     assert inpaint(source, "--mask", tmp_path / "m", "-o", tmp_path / "out.png").code == 0  # one picture of more
     picture_file("in/b.png")
     done = inpaint(tmp_path / "in", "--mask", tmp_path / "m", "-o", tmp_path / "out")
-    assert done.code == 1
-    assert "zzz.png: no picture has its name" in done.err
+    assert done.code == 1  # for b.png
+    assert "zzz.png: this mask is unused: no picture has its name" in done.err
     assert "b.png: has no mask" in done.err
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
     dry_run = inpaint(tmp_path / "in", "--mask", tmp_path / "m", "-o", tmp_path / "dry", "-n")
@@ -253,7 +253,7 @@ def test_masks_that_say_nothing_clear_are_one_line(inpaint, picture_file, mask_f
         ((), "nothing says what to fill"),
         (("--mask", "missing.png"), "there is no mask missing.png"),
         (("--mask-box", "1,2,3"), "x,y,width,height"),
-        (("--mask-color", "red"), "#rrggbb"),
+        (("--mask-color", "no-colour"), "#rrggbb"),
         (("--mask-box", "1,1,2,2", "--mask-tolerance", 3), "--mask-tolerance is about --mask-color"),
         (("--mask-box", "1,1,2,2", "--mask-invert"), "about mask files"),
         (("--mask-box", "1,1,2,2", "--sampler", "magic"), "unknown sampler"),

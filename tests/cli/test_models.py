@@ -87,7 +87,7 @@ def test_pulled_listed_verified_used_removed(cache: Path, server: Server, irflow
     assert "my-rain\tderain" in irflow("models", "list").out
     assert irflow("models", "path", "my-rain").out == f"{path}\n"
     assert irflow("models", "path").out == f"{cache}\n"
-    assert irflow("models", "verify", "my-rain").out == f"my-rain\tsha256 {digest}\tas it should be\n"
+    assert irflow("models", "verify", "my-rain").out == f"my-rain\tfile's sha256 {digest}\tas it should be\n"
     assert irflow("restore", picture_file("in.png"), "--task", "derain", "--checkpoint", "my-rain").code == 0
     assert irflow("models", "rm", "my-rain").out == f"{path}\n"
     assert not list(cache.glob("[!.]*"))

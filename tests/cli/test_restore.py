@@ -236,7 +236,7 @@ CHECKS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "unknown sampler": (("good.png", "--sampler", "rk4"), 2, "euler"),
     "unknown precision": (("good.png", "--precision", "int8"), 2, "bf16"),
     "sigma without noise": (("good.png", "--sigma", "10"), 2, "--sigma"),
-    "strength": (("good.png", "--strength", "2"), 2, "--strength"),
+    "strength": (("good.png", "--strength", "2.1"), 2, "--strength"),
     "tile": (("good.png", "--tile", "small"), 2, "--tile"),
     "tiny tile": (("good.png", "--tile", "8"), 2, "--tile"),
     "overlap": (("good.png", "--tile", "64", "--overlap", "40"), 2, "--overlap"),

@@ -1,0 +1,84 @@
+"""A batch in numbers while it runs: where it stands, how long it may take, what became of its pictures, and how to go on."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from irflow_cli.cli.console import Console
+
+if TYPE_CHECKING:
+    from irflow_cli.batch.plan import Files, Job
+    from irflow_cli.batch.run import Outcome
+
+ALIKE = 3  # notes that differ in numbers alone are told so often, and then counted
+WORDS = {"done": "done", "planned": "to do", "skipped": "skipped", "failed": "failed"}
+
+
+class Tally:
+    """What became of the pictures of a batch so far."""
+
+    def __init__(self, console: Console, jobs: list[Job], files: Files) -> None:
+        self.console, self.jobs, self.files = console, jobs, files
+        self.counts: Counter[str] = Counter()
+        self.notes: Counter[str] = Counter()
+        self.worked, self.seconds, self.began = 0, 0.0, time.monotonic()
+
+    @property
+    def told(self) -> int:
+        """How many pictures have had their outcome."""
+        return sum(self.counts[status] for status in WORDS)
+
+    @property
+    def place(self) -> str:
+        """The number of the last picture that had its outcome, of how many."""
+        return f"{self.told} of {len(self.jobs)}"
+
+    def at(self, done: float) -> str:
+        """Return what stands beside the bar when so many pictures, in fractions, are done: which is worked on, and how long the
+        rest may take, by the time that pictures took that there was work on."""
+        index = min(int(done), len(self.jobs) - 1)
+        left = f", {_span(self.seconds / self.worked * (len(self.jobs) - done))} left" if self.worked else ""
+        return f"{self.jobs[index].source.name}, {index + 1} of {len(self.jobs)}{left}"
+
+    def count(self, outcome: Outcome) -> None:
+        """Take account of an outcome."""
+        self.counts[outcome.status] += 1
+        self.worked += outcome.seconds > 0
+        self.seconds += outcome.seconds
+
+    def note(self, about: str, note: str) -> None:
+        """Say something of a picture, unless others had the same: then it is counted, and told with -v."""
+        kind = re.sub(r"[0-9][0-9.,]*", "#", note)
+        self.notes[kind] += 1
+        (self.console.note if self.notes[kind] <= ALIKE else self.console.detail)(about + note)
+
+    def close(self, *, stopped: bool) -> None:
+        """Sum up: what was said of more pictures, what became of all, and how to go on where it was broken off."""
+        for kind, times in self.notes.items():
+            if times > ALIKE and not self.console.verbose:
+                self.console.note(f"{times - ALIKE} more pictures: {kind}; -v tells of each")
+        parts = ", ".join(f"{self.counts[status]} {word}" for status, word in WORDS.items() if self.counts[status])
+        rest = len(self.jobs) - self.told
+        if len(self.jobs) > 1:
+            self.console.note(f"{len(self.jobs)} pictures: {parts or 'none done'}, in {_span(time.monotonic() - self.began)}")
+        if self.counts["failed"] and len(self.jobs) > 1 and not self.files.dry_run:
+            self.console.error(f"{self.counts['failed']} of {len(self.jobs)} pictures failed")
+        if stopped and rest:
+            how = (
+                "the same command goes on"
+                if self.files.resume or self.files.skip_existing
+                else ("the same command with --skip-existing goes on")
+            )
+            self.console.error(f"interrupted with {rest} of {len(self.jobs)} pictures left; {how}")
+        elif stopped:
+            self.console.error("interrupted, with all pictures done")
+
+
+def _span(seconds: float) -> str:
+    """Return a time as people say it."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
