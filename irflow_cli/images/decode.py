@@ -14,12 +14,14 @@ import numpy as np
 from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 
 from irflow_cli.errors import ImageError
+from irflow_cli.images.chatter import caught, damage_of
 from irflow_cli.images.deep import decode_deep, silent_opencv
 from irflow_cli.images.layout import USUAL, Layout
 from irflow_cli.images.metadata import ORIENTATION, Tags, dpi_of, exif_of, xmp_of
 from irflow_cli.images.picture import BAND, Picture, split_alpha, too_large, top_of, upright
 from irflow_cli.images.span import Given, spread
 from irflow_cli.images.tiff import BIG_TIFF, decode_unknown_tiff, note_of_pages, pixels_of_tiff
+from irflow_cli.images.unkept import unkept
 from irflow_cli.regular import read_regular
 from irflow_cli.tasks import MAX_PIXELS
 
@@ -48,7 +50,11 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS, span: G
     try:
         with warnings.catch_warnings(), _pillow_limit(max_pixels):
             warnings.simplefilter("ignore")  # of bombs, which we look for ourselves, and of damage beside the pixels
-            return _opened(data, name, max_pixels, span)
+            with caught() as said:
+                picture = _opened(data, name, max_pixels, span)
+            if picture.format == "JPEG" and (damage := damage_of(said, data)):
+                raise ImageError(f"{name}: damaged or incomplete ({damage}); find a whole copy of it")
+            return replace(picture, notes=(*picture.notes, *(f"its reader says: {line}" for line in said[:3])))
     except Image.DecompressionBombError:
         raise too_large(name, max_pixels) from None
     except ImageError as error:
@@ -121,6 +127,7 @@ def _decode(image: Image.Image, data: bytes, name: str, span: Given) -> Picture:
         notes.append("has a fourth channel whose meaning it does not tell; it is left out")
     profile, dpi = image.info.get("icc_profile") or None, dpi_of(image.info.get("dpi"), turn)
     tags = Tags(profile, exif_of(exif, kind), xmp_of(image), dpi)
+    notes += unkept(image, kind, data, tags.xmp)
     coding = _coding_of(image, kind, data)
     if pixels is not None:
         return split_alpha(upright(pixels, turn), kind, tags, coding, tuple(notes))
