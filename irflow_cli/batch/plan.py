@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import glob
+import hashlib
 import itertools
+import os
 import re
 import string
 import sys
@@ -34,8 +36,9 @@ class Files:
 
     inputs, as typed: files, folders (with `recursive`, all below them), patterns such as `*.jpg`, `@list.txt` with a name
     a line (or between zero bytes), and `-` for standard input. output: a file, a folder, `-`, or None for beside the input,
-    where `suffix` is added to the name. name_template: of `{stem}`, `{suffix}`, `{ext}`, `{index}`, `{parent}`. dry_run: what
-    would become of every picture is said, and nothing done. range: black and white of floating-point pixels, such as `0..255`.
+    where `suffix` is added to the name. name_template: of `{stem}`, `{suffix}`, `{ext}`, `{index}`, `{parent}`.
+    shard: i/n, the i-th of n parts is done. dry_run: what would become of every picture is said, and nothing done. range: black
+    and white of floating-point pixels, such as `0..255`.
     """
 
     inputs: tuple[str, ...]
@@ -49,6 +52,7 @@ class Files:
     resume: bool = False
     dry_run: bool = False
     fail_fast: bool = False
+    shard: str | None = None
     max_pixels: int = MAX_PIXELS
     range: str | None = None
     coding: Coding = field(default_factory=Coding)
@@ -57,6 +61,7 @@ class Files:
         """Raise UsageError, in one line, for what makes no sense whatever the pictures are."""
         self.coding.check()
         parse_range(self.range)
+        _part(self.shard)
         chosen = [name for name in ("overwrite", "skip_existing", "resume") if getattr(self, name)]
         names = " and ".join(f"`{name}`" for name in chosen)
         require(self.format is None or self.kind is not None, f"`format` is one of {', '.join(SPELLINGS)}; got {self.format!r}")
@@ -171,7 +176,26 @@ def _planned(files: Files, samples: int, masks_of: Pairing, apart: Path | None) 
         made = {job.target.absolute() for job in planned if job.exists}
         planned = [job for job in planned if job.source.absolute() not in made]
     _check_targets(planned, files)
-    return planned
+    return _shard(planned, files.shard)
+
+
+def _part(shard: str | None) -> tuple[int, int]:
+    """Return which part of how many, counted from 1. Raises UsageError."""
+    match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", shard or "1/1")
+    part, parts = (int(match[1]), int(match[2])) if match else (0, 0)
+    require(1 <= part <= parts, f"`shard` is i/n with i from 1 to n, such as 3/8; got {shard!r}")
+    return part, parts
+
+
+def _shard(jobs: list[Job], shard: str | None) -> list[Job]:
+    """Return a shard's share of jobs. It hangs on the names of results alone, so that no two shards write one file, and each
+    finds its own again, whatever has been done meanwhile."""
+    part, parts = _part(shard)
+
+    def place(job: Job) -> int:
+        return int.from_bytes(hashlib.sha256(os.fsencode(job.target)).digest()[:8], "big") % parts
+
+    return [job for job in jobs if place(job) == part - 1]
 
 
 def _sources(files: Files) -> list[tuple[Path, Path]]:
@@ -281,7 +305,7 @@ def _check_targets(jobs: list[Job], files: Files) -> None:
             both = f"{taken[target]} and {job.source} would both become {job.target}"
             raise UsageError(f"{both}; give a `name_template`, or work on them one by one")
         taken[target] = job.source
-    existing = [job.target for job in jobs if job.exists]
+    existing = [job.target for job in _shard(jobs, files.shard) if job.exists]
     if existing and not (files.overwrite or files.skip_existing or files.resume):
         more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
         ways = "`overwrite`, `skip_existing`" + (", `resume`" if _on_record(existing[0]) else "")

@@ -77,6 +77,9 @@ FILE_OPTIONS: dict[str, Any] = {
     "resume": Annotated[bool, typer.Option("--resume", help="Go on with a broken batch; .irflow.jsonl keeps what is done.")],
     "dry_run": Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be written, and do nothing.")],
     "fail_fast": Annotated[bool, typer.Option("--fail-fast", help="Stop at the first picture that fails.")],
+    "shard": Annotated[
+        Optional[str], typer.Option(help="Do the i-th of n parts, as 3/8; other machines do the others.", show_default="all")
+    ],
     "name_template": Annotated[
         Optional[str], typer.Option(help="Of {stem} {suffix} {ext} {index} {parent}.", show_default=False)
     ],

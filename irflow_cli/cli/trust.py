@@ -27,7 +27,7 @@ HARMLESS = frozenset(
 # All others, by why they are not: an option's name, or "command.name" where another command has a harmless one of that name.
 REFUSED = {
     "it runs a program": ("baseline_command", "compile_net", "open_page"),
-    "it names what is read": ("mask", "masks", "baseline", "rain_layers", "recursive"),
+    "it names what is read": ("shard", "mask", "masks", "baseline", "rain_layers", "recursive"),
     "it names what is written": ("output", "name_template", "report", "name", "plot", "tensorboard"),
     "it names the weights": ("checkpoint", "init", "recipe"),
     "it decides what becomes of results that exist": ("overwrite", "resume", "skip_existing"),
