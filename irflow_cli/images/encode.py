@@ -13,7 +13,7 @@ from irflow_cli.errors import ImageError
 from irflow_cli.images.decode import register_heif
 from irflow_cli.images.deep import encode_deep_png
 from irflow_cli.images.formats import FORMATS, Coding
-from irflow_cli.images.metadata import XMP_TAG, kept_tags, xmp_options
+from irflow_cli.images.metadata import XMP_TAG, kept_tags, sized, xmp_options
 from irflow_cli.images.picture import BAND, Picture, as_depth
 from irflow_cli.images.tiff import encode_deep_tiff
 
@@ -65,7 +65,10 @@ def encode_picture(
         picture = replace(picture, pixels=as_depth(picture.pixels, dtype), alpha=alpha)
     tags, said = kept_tags(picture.tags, coding.metadata)
     picture = replace(picture, tags=tags)
-    if picture.pixels.dtype == np.uint8:
+    if tags.exif:
+        picture = replace(picture, tags=replace(tags, exif=sized(tags.exif, picture.pixels.shape)))
+    packed = kind == "TIFF" and tags.exif and picture.coding.get("compression", "raw") != "raw"  # libtiff takes no such EXIF
+    if picture.pixels.dtype == np.uint8 and not packed:
         data = _by_pillow(picture, kind, coding, spend)
     else:
         data = encode_deep_tiff(picture) if kind == "TIFF" else encode_deep_png(picture)

@@ -6,7 +6,7 @@ import contextlib
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from PIL import Image, PngImagePlugin
 
@@ -75,6 +75,20 @@ def kept_tags(tags: Tags, policy: str) -> tuple[Tags, tuple[str, ...]]:
     if xmp and b"GPS" in xmp:
         xmp, notes = None, ("its XMP names a place and was left out",)
     return replace(tags, exif=exif, xmp=xmp), notes
+
+
+def sized(exif: bytes, shape: tuple[int, ...]) -> bytes:
+    """Return an EXIF block, otherwise as it is, that tells the height and width of `shape` where it tells a size in pixels."""
+    little = exif.removeprefix(b"Exif\0\0")[:2] == b"II"
+    order: Literal["little", "big"] = "little" if little else "big"
+    for tag, pixels in ((0xA002, shape[1]), (0xA003, shape[0])):
+        for kind, width in ((3, 2), (4, 4)):
+            head = tag.to_bytes(2, order) + kind.to_bytes(2, order) + (1).to_bytes(4, order)
+            place = exif.find(head)
+            if place >= 0 and pixels < 256**width:
+                value = pixels.to_bytes(width, order) + bytes(4 - width)
+                exif = exif[: place + 8] + value + exif[place + 12 :]
+    return exif
 
 
 def xmp_options(xmp: bytes, kind: str) -> dict[str, Any]:

@@ -114,3 +114,27 @@ def test_exif_too_long_for_a_jpeg_is_left_out_and_values_beyond_white_are_told()
     assert "its EXIF is too long" in encode_picture(Picture(scene(8, 8), None, "PNG", Tags(exif=exif.tobytes())), "JPEG")[1][0]
     bright = Picture(scene(8, 8).astype(np.float32) / 100, None, "TIFF")
     assert "values beyond 0 to 1 were clipped" in encode_picture(bright, "PNG")[1]
+
+
+@pytest.mark.parametrize("directory", [EXIF_IFD, GPS_IFD])
+@pytest.mark.parametrize("compression", ["tiff_adobe_deflate", "tiff_lzw", "packbits", "raw"])
+def test_a_packed_tiff_keeps_its_exif_and_place(directory: int, compression: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    inner: dict[int, str] = {36867: "2020:01:02 03:04:05"} if directory == EXIF_IFD else {1: "N"}
+    exif[directory] = inner
+    picture = Picture(scene(16, 16), None, "TIFF", Tags(exif=exif.tobytes()), {"compression": compression})
+    back = read_picture(stored(tmp_path, encode_picture(picture, "TIFF")[0], "a.tif"))
+    assert np.array_equal(back.pixels, picture.pixels)
+    again = Image.Exif()
+    again.load(back.tags.exif)
+    assert dict(again.get_ifd(directory)) == inner
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_the_size_that_exif_tells_is_the_results_own(kind: str, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[EXIF_IFD] = {0xA002: 8, 0xA003: 6}
+    data, _ = encode_picture(Picture(scene(24, 32), None, "PNG", Tags(exif=exif.tobytes())), kind)
+    again = Image.Exif()
+    again.load(read_picture(stored(tmp_path, data, "a")).tags.exif)
+    assert (again.get_ifd(EXIF_IFD)[0xA002], again.get_ifd(EXIF_IFD)[0xA003]) == (32, 24)
