@@ -51,11 +51,11 @@ def grain(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor
 
 
 def bands(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
-    """Return the picture with records lifted and lowered, as a sensor's readout does, and weak white noise; `severity` is the
-    deviation of the records on the 0-255 scale."""
-    records = torch.randn((1, 1, clean.shape[-2], 1), generator=generator)
+    """Return the picture with rows lifted and lowered, as a sensor's readout does, and weak white noise; `severity` is the
+    deviation of the rows on the 0-255 scale."""
+    rows = torch.randn((1, 1, clean.shape[-2], 1), generator=generator)
     white = torch.randn(clean.shape, generator=generator)
-    return (clean + severity / 255 * (records + 0.5 * white)).clamp(0, 1)
+    return (clean + severity / 255 * (rows + 0.5 * white)).clamp(0, 1)
 
 
 def drawn_rain(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
@@ -115,10 +115,10 @@ def lens_drops(clean: Tensor, severity: Tensor, generator: torch.Generator) -> T
     pixels = clean[0].permute(1, 2, 0).numpy()
     count = max(4, int(float(severity) * height * width / 10_000))
     seen, wet = pixels.copy(), np.zeros((height, width), np.float32)
-    records, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
     for y, x, size in torch.rand((count, 3), generator=generator).tolist():
         centre, radius = (y * height, x * width), 6 + 18 * size
-        offset = np.stack([records - centre[0], columns - centre[1]])
+        offset = np.stack([rows - centre[0], columns - centre[1]])
         inside = np.hypot(*offset) < radius
         source = [axis * side - 3 * part for axis, side, part in zip((y, x), (height, width), offset, strict=True)]
         turned = cv2.remap(pixels, source[1], source[0], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)

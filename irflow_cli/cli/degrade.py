@@ -28,14 +28,14 @@ def degrade(
     kind: Annotated[
         str,
         typer.Option(
-            help="noise, poisson, camera, photo, grain, rain, rain-heavy, rain-soft, rain-veil, raindrops or jpeg.",
+            help="noise, poisson, camera, photo, film-grain, rain, rain-heavy, rain-soft, rain-veil, raindrops or jpeg.",
             show_default=False,
             autocompletion=among(
                 "noise",
                 "poisson",
                 "camera",
                 "photo",
-                "grain",
+                "film-grain",
                 "rain",
                 "rain-heavy",
                 "rain-soft",

@@ -36,7 +36,7 @@ DEGRADATIONS: dict[str, Degradation] = {
     "rain-veil": Degradation(veiled_rain, 1, 0.6, "0 dry to 1 rain that hides what is far"),
     "raindrops": Degradation(raindrops, 1, 0.6, "0 dry to 1 hundreds of drops"),
     "photo": Degradation(photo, 75, 8, "standard deviation over the picture, 0-255 scale"),
-    "grain": Degradation(grain, 75, 10, "standard deviation over the picture, 0-255 scale"),
+    "film-grain": Degradation(grain, 75, 10, "standard deviation over the picture, 0-255 scale"),
     "jpeg": Degradation(jpeg, 99, 70, "100 minus the JPEG quality"),
 }
 

@@ -53,7 +53,7 @@ COMPRESSED = Part("jpeg", 0.18, 3, 60)  # what happens to a share of all degrade
 NOISE = (
     Part("noise", 0.42, 0, 55),
     Part("photo", 0.40, 0.5, 25, 1.7),
-    Part("grain", 0.06, 1, 25, 1.4),
+    Part("film-grain", 0.06, 1, 25, 1.4),
     Part("camera", 0.03, 0, 40),
     Part("poisson", 0.04, 0, 40),
     Part("clean", 0.05, 0, 0),
@@ -82,7 +82,7 @@ PARTS: dict[str, tuple[Part, ...]] = {
     "all-in-one": _shared(NOISE, 0.35) + _shared(RAIN, 0.45) + _shared(DROPS, 0.2),
 }
 WHITE_NOISES = {"noise", "poisson"}  # independent from pixel to pixel, so that an estimate of its level is near
-NOISES = WHITE_NOISES | {"camera", "photo", "grain", "clean"}
+NOISES = WHITE_NOISES | {"camera", "photo", "film-grain", "clean"}
 
 
 def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layers: Tensor | None = None) -> Source:

@@ -76,7 +76,7 @@ def test_a_level_is_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     assert float(stored.max()) > 45
 
 
-@pytest.mark.parametrize("kind", ["photo", "grain", "clean"])
+@pytest.mark.parametrize("kind", ["photo", "film-grain", "clean"])
 def test_a_picture_tells_no_level(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setitem(PARTS, "denoise", (Part(kind, 1, 10, 10),))
     told = 55 * (1 - draw_source("denoise", torch.full((400, 3, 16, 16), 0.5), torch.Generator().manual_seed(1)).start)
