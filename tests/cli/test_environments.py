@@ -58,6 +58,7 @@ COMMANDS = {
     "models rm": (["nothing"], 4),
     "models path": ([], 0),
     "models convert": (["A"], 4),
+    "models export": (["A"], 4),
     "config show": ([], 0),
 }
 
