@@ -36,7 +36,7 @@ from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import GRIDS
 
 TASKS = ("derain", "denoise", "deraindrop")
-FILLING, ENLARGING = ("fast", "auto", "smooth", "varied", "paper"), ("fast", "auto", "best")  # presets
+FILLING, ENLARGING = ("fast", "auto", "smooth", "varied", "texture", "paper"), ("fast", "auto", "best", "texture")  # presets
 FORMATS = ("png", "jpg", "webp", "tiff", "bmp", "avif")
 STEPS = {"pixelwise": "1", "flow-priors": "2", "d-flow": "2"}  # of guided samplers; the others are asked for 3
 VOLATILE = ("results.jsonl", "state.safetensors", "log.jsonl", ".irflow.jsonl", "report.html", "table.md")  # tell times
@@ -85,7 +85,7 @@ def commands() -> Iterator[tuple[str, str]]:
     more |= {f"grid {name}": f"--grid {name} --steps 3" for name in GRIDS}
     more |= {f"tile {tile}": f"--tile {tile} --overlap 16" for tile in (0, 64, 72, 96)}
     more |= {f"format {kind}": f"--format {kind}" for kind in FORMATS}
-    more |= {"ensemble": "--ensemble", "strength": "--strength 0.5", "source noise": "--source-noise 9 --seed 3"}
+    more |= {"ensemble": "--ensemble", "strength": "--strength 0.5"}
     more |= {"bf16": "--precision bf16", "quality": "--format jpg --quality 70", "lossless": "--format webp --lossless"}
     yield from ((f"restore {name}", f"restore rgb.png --task derain -o out {options}") for name, options in more.items())
     yield "restore sigma", "restore rgb.png --task denoise --sigma 20 -o out"

@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 
 from irflow_cli.bench.plots import plots_of
-from irflow_cli.bench.records import Record, columns_of, gains, markdown, read_records, table
+from irflow_cli.bench.records import Record, columns_of, gains, markdown, read_environment, read_records, table
 from irflow_cli.bench.request import BenchRequest, Sweep
 from irflow_cli.bench.run import bench, irflow_methods, prepare
 from irflow_cli.bench.sets import find_samples, parse_degrade
@@ -48,11 +48,13 @@ COLUMNS = [
     "peak_mib",
 ]
 
+BRIEF = ["psnr", "ssim", "vif", "ssimulacra2", "flip", "st_lpips", "nfe", "seconds_per_mp"]  # of curves
+
 
 @dataclass(frozen=True)
 class Entry:
     """A table of a suite. data: the name of its folder below the given one, and how many pictures it has. methods: "irflow"
-    and baselines. plotted: with the curve of distortion and perception."""
+    and baselines. plotted: with the curve of distortion and perception. dated: with when and where it was measured."""
 
     data: str
     pictures: int
@@ -64,9 +66,9 @@ class Entry:
     crop: int | None = None
     presets: tuple[str, ...] = ()
     grids: tuple[str | None, ...] = (None,)
-    source_noises: tuple[float, ...] = (0.0,)
     strengths: tuple[float, ...] = (1.0,)
     plotted: bool = False
+    dated: bool = False
 
     @property
     def command(self) -> str:
@@ -75,9 +77,6 @@ class Entry:
         options += [f"--methods {','.join(self.methods)}"] if self.methods != ("irflow",) else []
         options += [f"--crop {self.crop}"] if self.crop else []
         options += [f"--grid {','.join(map(str, self.grids))}"] if self.grids != (None,) else []
-        options += (
-            [f"--source-noise {','.join(f'{noise:g}' for noise in self.source_noises)}"] if any(self.source_noises) else []
-        )
         options += (
             [f"--strength {','.join(f'{strength:g}' for strength in self.strengths)}"] if self.strengths != (1.0,) else []
         )
@@ -89,7 +88,7 @@ class Entry:
         return BenchRequest(
             data / self.data,
             replace(settings, task=self.task, steps=None),
-            Sweep() if self.presets else Sweep(self.steps, self.grids, self.strengths, self.source_noises),
+            Sweep() if self.presets else Sweep(self.steps, self.grids, self.strengths),
             self.degrade,
             self.methods,
             crop=self.crop,
@@ -99,6 +98,20 @@ class Entry:
 
 CLASSICAL = ("irflow", "opencv-nlm", "nlm", "wavelet")
 FILLING = ("irflow", "telea", "navier-stokes", "biharmonic")
+FOUR: dict = {
+    "data": "kodak24",
+    "pictures": 4,
+    "title": "Kodak24 (3, 9, 15 and 21), the middle 256 x 256",
+    "crop": 256,
+    "dated": True,
+}
+SMALL: dict = {**FOUR, "title": "Kodak24 (3, 9, 15 and 21), the middle 128 x 128", "crop": 128}
+DRAWN: dict = {"plotted": True, "dated": True}
+POINTS = ("fast", "smooth", "texture")
+EQUAL = (  # the guided samplers at about 48 calls, each from noise, with the numbers that their papers have for this
+    *("pixelwise:48", "restora:16:1", "replacement:48", "repaint:24:1", "ddnm:48:0", "bridge:48", "pnp:48:1", "pnp=0.5:48:1"),
+    *("ot-ode:48", "ot-ode=0.5:48", "flow-priors:24:1", "d-flow:4:4"),
+)
 SUITES: dict[str, dict[str, Entry]] = {
     "readme": {
         "cbsd68": Entry("cbsd68", 68, "CBSD68", "denoise", "noise:25", methods=CLASSICAL),
@@ -132,12 +145,12 @@ SUITES: dict[str, dict[str, Entry]] = {
         ),
         "inpaint-paper": Entry(
             "kodak24",
-            24,
-            "Kodak24, the middle 128 x 128",
+            4,
+            "Kodak24 (3, 9, 15 and 21), the middle 128 x 128",
             "inpaint",
             "thin,thick,pixels:0.8",
             crop=128,
-            presets=("paper", "smooth", "fast"),
+            presets=("paper", "texture", "smooth", "fast"),
         ),
         "upscale": Entry(
             "kodak24",
@@ -152,57 +165,51 @@ SUITES: dict[str, dict[str, Entry]] = {
         "prior": Entry("cbsd68", 68, "CBSD68", "denoise", "noise:25", (1,), ("irflow-prior",)),
     },
     "curves": {
-        "curve-rain": Entry(
-            "rain100h", 100, "Rain100H", "derain", steps=(1, 2, 3, 4), grids=("released", "uniform"), plotted=True
-        ),
         "curve-noise": Entry(
-            "kodak24",
-            24,
-            "Kodak24, the middle 256 x 256",
-            "denoise",
-            "noise:25",
-            (1, 2, 3, 4),
-            crop=256,
-            grids=("released", "uniform"),
-            source_noises=(0, 10),
-            plotted=True,
+            **FOUR, task="denoise", degrade="noise:25", steps=(1, 2, 3, 4, 8, 16), grids=("released", "uniform"), plotted=True
         ),
+        "curve-rain": Entry("rain100h", 7, "Rain100H", "derain", steps=(1, 2, 3, 4, 8), grids=("released", "uniform"), **DRAWN),
         "curve-drops": Entry(
             "raindrop",
             2,
             "RainDrop",
             "deraindrop",
-            steps=(1, 2, 3, 4),
+            steps=(1, 2, 4, 8),
             grids=("released", "uniform"),
-            strengths=(0.7, 1.0),
-            plotted=True,
+            **DRAWN,
         ),
         "curve-holes": Entry(
-            "kodak24",
-            24,
-            "Kodak24, the middle 128 x 128",
-            "inpaint",
-            "thick",
-            crop=128,
-            presets=("smooth", "pixelwise:1", "pixelwise:2", "pixelwise:4", "restora:4:1", "restora:8:1", "restora:16:1"),
-            plotted=True,
+            **SMALL, task="inpaint", degrade="thick", presets=(*POINTS, *(f"pixelwise:{n}" for n in (2, 8))), plotted=True
         ),
+        "curve-pixels": Entry(**SMALL, task="inpaint", degrade="pixels:0.7", presets=POINTS, plotted=True),
+        "curve-large": Entry(
+            **FOUR, task="upscale", degrade="area:2", presets=("fast", "auto", "texture", "hqs:8:0:0.7"), plotted=True
+        ),
+        "samplers-holes": Entry(**SMALL, task="inpaint", degrade="thick", presets=EQUAL),
+        "samplers-pixels": Entry(**SMALL, task="inpaint", degrade="pixels:0.7", presets=EQUAL),
     },
 }
 
 
-def run_suite(name: str, data: Path, root: Path, settings: RestoreSettings, tell: Callable[[str], None]) -> Iterator[Record]:
+def run_suite(
+    name: str, data: Path, root: Path, settings: RestoreSettings, tell: Callable[[str], None], only: str | None = None
+) -> Iterator[Record]:
     """Yield the records of a suite's tables whose sets lie below `data`; store them, and write its page below `root`.
 
     Records that were stored for the same inputs and the same weights are kept. A set that is not there is passed over, and
-    its table left as it is. Last comes the script that measures speed and memory for the same page, always anew. Raises
-    UsageError for an unknown suite and where its page is not, DeviceError when the script fails.
+    its table left as it is. Last comes the script that measures speed and memory for the same page, always anew. only: the
+    one table that is measured, and nothing beside it. Raises UsageError for an unknown suite or table and where its page is
+    not, DeviceError when the script fails.
     """
     if name not in SUITES:
         raise UsageError(f"no suite is called {name!r}; there is {', '.join(SUITES)}")
     if not (root / PAGES[name]).is_file():
         raise UsageError(f"{root} has no {PAGES[name]}; run this at the root of irflow's source tree")
+    if only is not None and only not in SUITES[name]:
+        raise UsageError(f"{name} has no table {only!r}; there are {', '.join(SUITES[name])}")
     for key, entry in SUITES[name].items():
+        if only not in (None, key):
+            continue
         if not (data / entry.data).is_dir():
             tell(f"{key}: there is no {data / entry.data}; its table is left as it is")
             continue
@@ -213,7 +220,7 @@ def run_suite(name: str, data: Path, root: Path, settings: RestoreSettings, tell
             continue
         yield from bench(prepare(replace(entry.request(data, settings), store=root / STORE / f"{key}.jsonl")))
         fill_page(name, root)
-    if name in SCRIPTS:
+    if name in SCRIPTS and only is None:
         options = ["--store", "--threads", str(torch.get_num_threads())]
         tell(f"speed: {' '.join(['python', SCRIPTS[name].as_posix(), *options])}; about eight minutes")
         command = [sys.executable, str(SCRIPTS[name]), *options]
@@ -241,10 +248,18 @@ def stored(root: Path, key: str) -> list[Record]:
     return read_records(path) if path.is_file() else []
 
 
-def rendered(entry: Entry, records: list[Record]) -> str:
-    """Return what stands on a page for a table: its command and the means."""
-    columns = [name for name in COLUMNS if name in columns_of(records)]
+def made_with(root: Path, key: str) -> dict[str, str]:
+    """Return what a table's stored records say that they were made with."""
+    return read_environment(root / STORE / f"{key}.jsonl")
+
+
+def rendered(entry: Entry, records: list[Record], made_with: dict[str, str]) -> str:
+    """Return what stands on a page for a table: its command, the means and, of curves, when and on what it was measured."""
+    columns = [name for name in (BRIEF if entry.dated else COLUMNS) if name in columns_of(records)]
     lines = [f"`{entry.command}`", "", *markdown(table(records, entry.title, columns))]
+    if entry.dated:
+        told = [made_with.get(name, "unknown") for name in ("date", "processor", "threads", "torch, Python")]
+        lines += ["", "Measured {}, {}, threads: {}, torch and Python {}.".format(*told)]
     if entry.degrade == "unseen":
         won = ", ".join(f"{key[0]} {scores.psnr:+.2f} dB" for key, scores in gains(records).items())
         lines += ["", f"Gain over the input in PSNR: {won}."]
@@ -268,7 +283,7 @@ def fill_page(name: str, root: Path) -> None:
         if not records or match[1] not in SUITES[name]:
             continue
         entry = SUITES[name][match[1]]
-        page = page[: match.start(2)] + rendered(entry, records) + "\n" + page[match.end(2) :]
+        page = page[: match.start(2)] + rendered(entry, records, made_with(root, match[1])) + "\n" + page[match.end(2) :]
         if entry.plotted and (plots := plots_of(records)):
             write_atomically(root / PLOTS / f"{match[1]}.svg", plots[0][1].encode(), overwrite=True)
     write_atomically(root / PAGES[name], page.encode(), overwrite=True)
@@ -287,7 +302,7 @@ def page_problems(root: Path, name: str, checkpoint: str | None = None) -> list[
             found.append(f"{page} lacks the table {key}; put <!-- bench {key} --> and <!-- /bench --> where it belongs")
         elif records and (old := _outdated(entry, records, checkpoint)):
             found.append(f"{STORE / key}.jsonl: {old} was measured with other weights or code; run the suite again")
-        elif records and parts[key] != rendered(entry, records):
+        elif records and parts[key] != rendered(entry, records, made_with(root, key)):
             found.append(
                 f"{page}'s table {key} is not what {STORE / key}.jsonl holds; run `python benchmarks/suite.py {name} SETS`"
             )
@@ -301,6 +316,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suite", choices=SUITES)
     parser.add_argument("data", type=Path, help="folder of the sets, such as cbsd68/ and rain100h/")
+    parser.add_argument("--only", help="the one table to measure")
     parser.add_argument("--checkpoint", help="instead of those that ship")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--engine", default=COMPUTED["engine"])
@@ -311,7 +327,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     failed = 0
     try:
-        for record in run_suite(given.suite, given.data, Path.cwd(), settings, lambda line: print(line, file=sys.stderr)):
+        told = run_suite(given.suite, given.data, Path.cwd(), settings, lambda line: print(line, file=sys.stderr), given.only)
+        for record in told:
             failed += record.error is not None
             if record.error:
                 print(f"{record.method} on {record.picture}: {record.error}", file=sys.stderr)

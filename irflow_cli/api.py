@@ -45,7 +45,7 @@ class RestoreOptions(TypedDict, total=False):
     sampler: str | None
     sigma: float | None
     strength: float
-    source_noise: float
+    texture: bool
     ensemble: bool
     tile: int | None
     overlap: int
@@ -66,6 +66,8 @@ class SamplerOptions(TypedDict, total=False):
     corrections: int | None
     start: float | None
     stop: float | None
+    weight: float | None
+    sigma: float
     device: str
     engine: str
     precision: str

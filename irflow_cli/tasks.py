@@ -13,6 +13,7 @@ class TaskSpec:
     """One entry of the menu.
 
     checkpoint: name of the checkpoint that ships, None where none does. steps, grid, sampler: defaults of a trajectory.
+    textured: the steps of a result with more texture and a little less PSNR, None where more bring none (docs/perception.md).
     sigma_max: for noise, the standard deviation on the 0-255 scale at which the path begins (t = 0); a picture with less
     noise enters at t = 1 - sigma / sigma_max. None for tasks whose inputs all begin at t = 0. prior: the path begins in
     Gaussian noise, and what leads it to a picture is not the network's input but a mask or an operator.
@@ -21,6 +22,7 @@ class TaskSpec:
     summary: str
     checkpoint: str | None
     steps: int = 1
+    textured: int | None = None
     grid: str = "released"
     sampler: str = "euler"
     sigma_max: float | None = None
@@ -35,7 +37,7 @@ class TaskSpec:
 
 TASKS: dict[str, TaskSpec] = {
     "derain": TaskSpec("rain streaks, light to heavy", "derain", steps=2),
-    "denoise": TaskSpec("sensor noise, standard deviation 0 to 55 of 255", "denoise", sigma_max=55.0),
+    "denoise": TaskSpec("sensor noise, standard deviation 0 to 55 of 255", "denoise", textured=8, sigma_max=55.0),
     "deraindrop": TaskSpec("drops of water on the lens or the window", "deraindrop"),
     "prior": TaskSpec("photographs as such: for inpaint, upscale and denoising without training", "prior", prior=True),
     "all-in-one": TaskSpec("the three above at once: a start for training the others", None, sigma_max=55.0),

@@ -21,6 +21,9 @@ PACKAGES = (
     "bm3d",
     "numpy",
     "torchmetrics",
+    "ssimulacra2",
+    "flip-evaluator",
+    "stlpips_pytorch",
     "spandrel",
 )
 

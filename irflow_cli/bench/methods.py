@@ -29,7 +29,12 @@ from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 
 REVISION = 2  # raised when the same settings lead to other pixels, so that no record of old is taken for one of today
-LATER: dict[str, object] = {"method": "flow", "batch": None, "stop": None, "engine": "torch", "exemplar": False, "spared": 0.0}
+LATER: dict[str, object] = {
+    **{"method": "flow", "batch": None, "stop": None, "engine": "torch", "exemplar": False, "spared": 0.0},
+    **{"weight": None, "scattered": None, "sigma": 0.0, "texture": False},
+}
+GONE = {"strength": {"source_noise": 0.0}}  # settings that there were, by the one before, and what all records have of them
+REVISED = {"restora": (3,), "replacement": (3,)}  # samplers that end elsewhere than at the revision's beginning
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,9 @@ def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -
     """Return a method for every combination of settings of a checkpoint; the network is loaded once. Raises as `Restorer`
     does."""
     found, checkpoint = [], None
-    combinations = itertools.product(sweep.grids, sweep.strengths, sweep.source_noises, sweep.steps)
-    for grid, strength, source_noise, steps in combinations:
-        chosen = replace(settings, steps=steps, grid=grid, strength=strength, source_noise=source_noise)
+    combinations = itertools.product(sweep.grids, sweep.strengths, sweep.steps)
+    for grid, strength, steps in combinations:
+        chosen = replace(settings, steps=steps, grid=grid, strength=strength)
         restorer = Restorer(chosen, checkpoint)
         checkpoint = restorer.checkpoint
         determining = _settings_of(
@@ -76,7 +81,6 @@ def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -
             str(settings.sampler): settings.sampler is not None,
             f"{grid} grid": grid is not None,
             f"strength {strength:g}": strength != 1,
-            f"source noise {source_noise:g}": source_noise != 0,
             "8 views": settings.ensemble,
         }
         found.append(
@@ -102,8 +106,12 @@ def computed_by(engine: Engine) -> dict[str, str]:
 
 def _settings_of(settings: RestoreSettings | SamplerSettings | Schedule) -> dict[str, object]:
     """Return all settings that determine results. Entries of LATER are left out where they say nothing, so that records stored
-    before they were thought of still count."""
-    return {name: value for name, value in asdict(settings).items() if LATER.get(name, ...) != value}
+    before they were thought of still count; those of GONE are there as they were."""
+    found: dict[str, object] = {}
+    for name, value in asdict(settings).items():
+        if LATER.get(name, ...) != value:
+            found |= {name: value, **GONE.get(name, {})}
+    return found
 
 
 def _weights_of(checkpoint: Checkpoint) -> tuple[object, ...]:
@@ -136,7 +144,12 @@ def prior_methods(
                 name=name,
                 run=_counted(in_process(work, prior.device), prior),
                 identity=identity_of(
-                    REVISION, *_weights_of(prior.checkpoint), determining, _settings_of(prior.schedule), settings.task
+                    REVISION,
+                    *_weights_of(prior.checkpoint),
+                    determining,
+                    _settings_of(prior.schedule),
+                    settings.task,
+                    *REVISED.get(prior.schedule.sampler, ()),
                 ),
                 about=_about(prior.checkpoint),
                 steps=prior.schedule.steps,
@@ -148,18 +161,21 @@ def prior_methods(
 
 
 def parse_preset(text: str) -> SamplerSettings:
-    """Return the settings of a preset's name or of SAMPLER:STEPS[:CORRECTIONS[:START[:STOP]]], such as restora:64:1; else
-    UsageError."""
+    """Return the settings of a preset's name or of SAMPLER[=WEIGHT]:STEPS[:CORRECTIONS[:START[:STOP]]], such as restora:64:1 or
+    pnp=0.5:100:1; else UsageError."""
     if text in PRESETS:
         return SamplerSettings(text)
     try:
         sampler, steps, *rest = text.split(":")
         corrections, start = int(rest[0]) if rest else None, float(rest[1]) if len(rest) > 1 else 0.0
         stop = float(rest[2]) if len(rest) > 2 else None
-        settings = SamplerSettings("fast", sampler, int(steps), corrections, start, stop)
+        name, equals, weight = sampler.partition("=")
+        settings = SamplerSettings("fast", name, int(steps), corrections, start, stop, float(weight) if equals else None)
     except ValueError:
         known = ", ".join(PRESETS)
-        raise UsageError(f"`presets` is a list of {known}, or SAMPLER:STEPS:CORRECTIONS:START:STOP; got {text!r}") from None
+        raise UsageError(
+            f"`presets` is a list of {known}, or SAMPLER=WEIGHT:STEPS:CORRECTIONS:START:STOP; got {text!r}"
+        ) from None
     settings.check()
     return settings
 

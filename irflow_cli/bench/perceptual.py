@@ -66,8 +66,8 @@ def ssimulacra2(image: Tensor, reference: Tensor) -> float:
     """Return SSIMULACRA 2 of pictures (1, 3, H, W) in [0, 1]: 100 for equal ones, 90 hardly to be told apart, below 0 far."""
     from ssimulacra2 import compute_ssimulacra2
 
-    files = [io.BytesIO(cv2.imencode(".png", pixels_of(one)[..., ::-1])[1].tobytes()) for one in (reference, image)]
-    return compute_ssimulacra2(*files)
+    clean, seen = (io.BytesIO(cv2.imencode(".png", pixels_of(one)[..., ::-1])[1].tobytes()) for one in (reference, image))
+    return compute_ssimulacra2(clean, seen)
 
 
 def flip(image: Tensor, reference: Tensor) -> float:
@@ -77,8 +77,8 @@ def flip(image: Tensor, reference: Tensor) -> float:
     """
     import flip_evaluator
 
-    both = [one[0].permute(1, 2, 0).contiguous().numpy() for one in (reference, image)]
-    return float(flip_evaluator.evaluate(*both, "LDR", applyMagma=False)[1])
+    clean, seen = (one[0].permute(1, 2, 0).contiguous().numpy() for one in (reference, image))
+    return float(flip_evaluator.evaluate(clean, seen, "LDR", applyMagma=False)[1])
 
 
 def st_lpips(image: Tensor, reference: Tensor) -> float:

@@ -11,7 +11,14 @@ from irflow_cli.bench.metrics import METRICS, Scores
 from irflow_cli.bench.records import Key, Record, averages
 
 NUMBER = re.compile(r"\d+(\.\d+)?")
-PERCEPTUAL = ("lpips", "dists", "vif", "ms_ssim")  # the first that was measured is the perceptual axis
+PERCEPTUAL = (
+    "lpips",
+    "st_lpips",
+    "dists",
+    "ssimulacra2",
+    "vif",
+    "ms_ssim",
+)  # the first that was measured is the perceptual axis
 
 
 def can_plot() -> bool:
@@ -67,7 +74,7 @@ def _curves(means: dict[Key, Scores], across: str, up: str, task: str) -> str:
             axes.annotate(mark, (x, y), textcoords="offset points", xytext=(4, 4), fontsize=9)
     for name, axis in ((across, axes.xaxis), (up, axes.yaxis)):
         axis.set_label_text(METRICS[name].title + ("" if METRICS[name].higher else " (less is better)"))
-    if up in ("lpips", "dists"):
+    if not METRICS[up].higher:
         axes.invert_yaxis()
     reach = [x for points in curves.values() for x, _, _ in points]
     if across == "seconds_per_mp" and reach and max(reach) > 5 * min(reach) > 0:

@@ -15,7 +15,6 @@ class Sweep:
     steps: tuple[int, ...] = (1,)
     grids: tuple[str | None, ...] = (None,)
     strengths: tuple[float, ...] = (1.0,)
-    source_noises: tuple[float, ...] = (0.0,)
 
 
 @dataclass(frozen=True)

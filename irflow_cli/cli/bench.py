@@ -84,15 +84,14 @@ def bench(
     ] = None,
     checkpoint: Annotated[Optional[str], typer.Option(help="A file or a name.", show_default="shipped")] = None,
     sigma: Annotated[Optional[float], typer.Option(help="Noise given to all methods.", show_default="estimated")] = None,
-    sampler: Annotated[Optional[str], typer.Option(help="euler or heun.", show_default="euler")] = None,
+    sampler: Annotated[
+        Optional[str], typer.Option(help="euler, heun or, of irflow-prior, restora-denoise.", show_default="euler")
+    ] = None,
     grid: Annotated[
         Optional[str], typer.Option(help="released or uniform, or both: released,uniform.", show_default="released")
     ] = None,
     strength: Annotated[str, typer.Option(help="Shares of the result in the mixture with the input, such as 0.5,1.")] = _text(
         SWEEP.strengths
-    ),
-    source_noise: Annotated[str, typer.Option(help="Noise levels added before sampling, such as 0,10.")] = _text(
-        SWEEP.source_noises
     ),
     ensemble: Annotated[
         bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns.")
@@ -104,7 +103,7 @@ def bench(
         Optional[int], typer.Option(help="Take the middle CROP x CROP pixels of clean pictures.", show_default="whole")
     ] = None,
     presets: Annotated[
-        str, typer.Option(help="Presets of inpaint and upscale: auto,fast,smooth,paper, or such as restora:64:1.")
+        str, typer.Option(help="Presets of inpaint and upscale: auto,fast,smooth,texture,paper, or such as restora:64:1.")
     ] = _text(DEFAULTS.presets),
     metrics: Annotated[
         Optional[str],
@@ -150,7 +149,6 @@ def bench(
         steps=_list(steps, "--steps", int),
         grids=_list(grid, "--grid", str) if grid else (None,),
         strengths=_list(strength, "--strength", float),
-        source_noises=_list(source_noise, "--source-noise", float),
     )
     settings = RestoreSettings(
         task=task or "derain",

@@ -120,7 +120,10 @@ SAMPLER_OPTIONS: dict[str, Any] = {
     "steps": Annotated[Optional[int], typer.Option(help="Sampling steps.", show_default="the preset's")],
     "corrections": Annotated[
         Optional[int],
-        typer.Option(help="Look-aheads of a step (restora), draws of a step (pnp).", show_default="the preset's"),
+        typer.Option(
+            help="Look-aheads of a step (restora), draws (pnp), repeats (repaint, ddnm), descents (flow-priors, d-flow).",
+            show_default="the preset's",
+        ),
     ],
     "start": Annotated[
         Optional[float],

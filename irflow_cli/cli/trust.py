@@ -5,7 +5,7 @@ from __future__ import annotations
 # Options, by name, that change how a result is computed and looks, and nothing else.
 HARMLESS = frozenset(
     {
-        *("task", "method", "steps", "grid", "sampler", "sigma", "strength", "source_noise", "ensemble"),
+        *("task", "method", "steps", "grid", "sampler", "sigma", "strength", "texture", "ensemble"),
         *("preset", "corrections", "start", "stop", "samples", "scale", "operator", "kind", "severity", "seed"),
         *("mask_tolerance", "mask_threshold", "mask_resize", "mask_dilate", "mask_feather"),
         *("tile", "overlap", "batch", "device", "precision", "engine"),

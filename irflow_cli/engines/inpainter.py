@@ -17,10 +17,10 @@ from irflow_cli.engines.crops import Crop, crops_of, groups_of
 from irflow_cli.engines.exemplar import enough_around, exemplar_fill
 from irflow_cli.engines.holes import Hole
 from irflow_cli.engines.prior import Prior
-from irflow_cli.engines.settings import FILLING, SamplerSettings, Schedule
+from irflow_cli.engines.settings import FILLING, FULL_SCALE, SamplerSettings, Schedule
 from irflow_cli.engines.wide import wide_parts
 from irflow_cli.errors import ImageError
-from irflow_cli.flow.observations import masked
+from irflow_cli.flow.observations import Observation, masked
 from irflow_cli.images.picture import Picture, as_depth, top_of
 from irflow_cli.runtime.checkpoints import Checkpoint
 from irflow_cli.seeds import seed_of_place
@@ -112,16 +112,21 @@ class Inpainter:
         elif schedule.start > 0:
             found = tensor_of(np.stack([_guess(part, hole) for part, hole in zip(parts, holes, strict=True)]))
         if schedule.start > 0 or found is None:
-            observation = masked(picture.to(self.prior.device), known.to(self.prior.device))
+            observation = self._seen(picture, known)
             needed = torch.from_numpy(np.logical_or.reduce([crop.inside for crop in crops]))
             found = self.prior.sample(observation, found, needed, generators).state.cpu()
         return list(array_of(found))
 
+    def _seen(self, picture: Tensor, known: Tensor) -> Observation:
+        """Return what is known (B, 1, H, W) of pictures (B, 3, H, W), with its noise, on the prior's device."""
+        device = self.prior.device
+        return masked(picture.to(device), known.to(device), self.prior.settings.sigma / FULL_SCALE)
+
     def _pyramid(self, picture: Tensor, known: Tensor, generators: list[torch.Generator], schedule: Schedule) -> Tensor:
         """Return pictures (B, 3, H, W), known (B, 1, H, W) in part, filled coarse to fine: near to what is known by a
         trajectory from nothing, deep in a hole by what the same finds at half the size, where the hole is half as wide."""
-        device, needed = self.prior.device, (known < 1).any(0)[0]
-        near = self.prior.sample(masked(picture.to(device), known.to(device)), None, needed, generators, schedule).state.cpu()
+        needed = (known < 1).any(0)[0]
+        near = self.prior.sample(self._seen(picture, known), None, needed, generators, schedule).state.cpu()
         share = torch.from_numpy(np.stack([_share_from_afar(one[0].numpy() < 1) for one in known]))[:, None]
         if not share.any() or min(picture.shape[2:]) < SMALLEST:
             return near

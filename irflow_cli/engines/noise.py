@@ -34,9 +34,14 @@ def noise_entry(sigma: float | None) -> float:
     """Return the time t at which a prior's path has noise `sigma` (0-255 scale): for a noisy picture y, t y is then x_t.
 
     On [-1, 1] the noise is s = 2 sigma / 255 and t = 1 / (1 + s): so t y = t x_1 + (1 - t) n, signal and noise both exact.
-    The code released with Restora-Flow (arXiv 2511.20152) enters at (1 - s) y, which has less noise than the network is told.
     """
     return 1 / (1 + 2 * (sigma or 0) / FULL_SCALE)
+
+
+def released_entry(sigma: float | None) -> float:
+    """Return where the code released with Restora-Flow (arXiv 2511.20152) enters: at t = 1 - s, at least 0, in the state t y,
+    which has less noise than the network is told. s is that of `noise_entry`."""
+    return max(0.0, 1 - 2 * (sigma or 0) / FULL_SCALE)
 
 
 def noise_of(pixels: np.ndarray) -> float:

@@ -10,12 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from irflow_cli.degradations.draw import noise_like
 from irflow_cli.engines.backends import open_engine
 from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.grey import as_colour, grey_of
-from irflow_cli.engines.noise import as_if_three, noise_entry, noise_of
-from irflow_cli.engines.settings import FULL_SCALE, RestoreSettings
+from irflow_cli.engines.noise import as_if_three, noise_entry, noise_of, released_entry
+from irflow_cli.engines.settings import FULL_SCALE, RELEASED_RULE, RestoreSettings
 from irflow_cli.engines.tiling import auto_tile, tiled
 from irflow_cli.errors import CheckpointError, ImageError
 from irflow_cli.flow.samplers import SAMPLERS
@@ -48,8 +47,9 @@ class Restorer:
             self.task = replace(self.task, sigma_max=float(self.checkpoint.card.sigma_max))
         self.net = self.checkpoint.net.to(self.device)
         self.engine = open_engine(self.checkpoint, self.device, settings.engine, settings.precision)
-        self.steps = settings.steps or self.task.steps
-        self.sampler = SAMPLERS[settings.sampler or self.task.sampler]
+        self.steps = settings.steps or (settings.texture and self.task.textured) or self.task.steps
+        self.entry = released_entry if settings.sampler == RELEASED_RULE else noise_entry
+        self.sampler = SAMPLERS["euler" if settings.sampler == RELEASED_RULE else settings.sampler or self.task.sampler]
         self.grid = settings.grid or self.task.grid
 
     def restore(
@@ -144,13 +144,7 @@ class Restorer:
     def restore_tensor(self, degraded: Tensor, sigmas: Sequence[float | None], generators: Sequence[torch.Generator]) -> Tensor:
         """Return the restored (B, 1 or 3, H, W) float32 pictures, not clipped, on the CPU; `sigmas` and `generators` have one
         for each. Cost: the trajectory's calls, times eight with `ensemble`."""
-        source, levels = degraded, list(sigmas)
-        if self.settings.source_noise:
-            extra = self.settings.source_noise
-            noise = [noise_like(one[None], generator) for one, generator in zip(degraded, generators, strict=True)]
-            source = degraded + extra / 255 * torch.cat(noise)
-            levels = [None if sigma is None else (sigma**2 + extra**2) ** 0.5 for sigma in sigmas]
-        colour = source.expand(-1, 3, -1, -1)
+        levels, colour = list(sigmas), degraded.expand(-1, 3, -1, -1)
         if self.settings.method == "prior" and degraded.shape[1] == 1:
             colour, levels = as_if_three(colour, levels, generators)
         colour = colour.to(self.device)
@@ -167,7 +161,7 @@ class Restorer:
         clean = torch.tensor([sigma is not None and sigma <= 0 for sigma in sigmas], device=self.device)
         if clean.all():
             return source
-        entry = noise_entry if self.settings.method == "prior" else self.task.start
+        entry = self.entry if self.settings.method == "prior" else self.task.start
         starts = torch.tensor([entry(sigma) for sigma in sigmas], dtype=torch.float64)
         times = make_times(self.grid, self.steps, starts).to(self.device, torch.float32)
         given, velocity = source, velocity_of(self.engine, source)

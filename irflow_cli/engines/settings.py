@@ -11,6 +11,7 @@ from irflow_cli.tasks import TASKS, TaskSpec
 
 FULL_SCALE = 255.0  # of the scale on which noise is given
 MOST_STEPS = 10_000  # and corrections; a hundred times what the slowest published sampler takes
+RELEASED_RULE = "restora-denoise"  # a sampler of the prior: Euler's, begun where Restora-Flow's released code begins
 SCALE, OPERATOR = 2, "area"  # how much `upscale` enlarges, and how its pictures were made smaller
 
 
@@ -20,7 +21,7 @@ class RestoreSettings:
 
     method: flow, a network trained for the task, or prior (denoise), one that knows photographs and no task.
     sigma: noise of the picture on the 0-255 scale (None: estimated). strength: 0 the input, 1 the result, 2 as much again.
-    source_noise: noise added to the picture before sampling, 0-255 scale, drawn from `seed`. ensemble: mean over the
+    texture: more steps, where a task has more texture to give by them (denoise). ensemble: mean over the
     eight mirrorings and turns, at eight times the cost. tile: pixels, 0 for the whole picture at once, None for auto. batch:
     how many pictures of one size share a call of the network at most; None for as many as fill a tile, but 1 on a CPU, where
     a picture's last bits then do not depend on what shares its batch. engine, precision: what computes the network, see
@@ -33,7 +34,6 @@ class RestoreSettings:
     sampler: str | None = None
     sigma: float | None = None
     strength: float = 1.0
-    source_noise: float = 0.0
     ensemble: bool = False
     tile: int | None = None
     overlap: int = 32
@@ -44,6 +44,7 @@ class RestoreSettings:
     checkpoint: str | None = None
     method: str = "flow"
     batch: int | None = None
+    texture: bool = False
 
     @property
     def sigma_limit(self) -> float | None:
@@ -65,7 +66,7 @@ class RestoreSettings:
         from irflow_cli.flow.samplers import SAMPLERS
         from irflow_cli.flow.times import GRIDS
 
-        limit = self.sigma_limit
+        limit, samplers = self.sigma_limit, (*SAMPLERS, *([RELEASED_RULE] if self.method == "prior" else []))
         tile = self.tile or 2 * self.overlap
         require(self.method in ("flow", "prior"), f"`method` is flow or prior, got {self.method!r}")
         require(self.method == "flow" or self.task == "denoise", "`method` prior is for `task` denoise; leave it out")
@@ -73,12 +74,14 @@ class RestoreSettings:
             1 <= (self.steps or 1) <= MOST_STEPS and self.steps != 0, f"`steps` go from 1 to {MOST_STEPS}, got {self.steps}"
         )
         require(self.grid is None or self.grid in GRIDS, f"unknown grid {self.grid!r}; there are {', '.join(GRIDS)}")
-        require((self.sampler or "euler") in SAMPLERS, f"unknown sampler {self.sampler!r}; there are {', '.join(SAMPLERS)}")
+        require((self.sampler or "euler") in samplers, f"unknown sampler {self.sampler!r}; there are {', '.join(samplers)}")
         require(self.sigma is None or limit is not None, f"`sigma` has no meaning for {self.task}; leave it out")
         require(self.sigma is None or 0 <= self.sigma <= (limit or 0), f"`sigma` goes from 0 to {limit}, got {self.sigma}")
         backends.check(self.engine, self.precision)
         require(0 <= self.strength <= 2, f"`strength` goes from 0 to 2, got {self.strength}")
-        require(0 <= self.source_noise <= 50, f"`source_noise` goes from 0 to 50, got {self.source_noise}")
+        textured = TASKS[self.task].textured
+        require(not self.texture or textured is not None, f"{self.task} gains no texture by more steps; leave `texture` out")
+        require(not self.texture or self.steps is None, "`texture` is a number of steps; give it or `steps`")
         require(self.tile in (None, 0) or self.tile >= 64, f"`tile` must be 0 or at least 64, got {self.tile}")
         require(self.batch is None or self.batch >= 1, f"`batch` must be at least 1, got {self.batch}")
         require(0 <= self.overlap <= 128, f"`overlap` must be from 0 to 128, got {self.overlap}")
@@ -89,9 +92,6 @@ class RestoreSettings:
         )
 
 
-CORRECTED = ("restora", "pnp")
-
-
 @dataclass(frozen=True)
 class Schedule:
     """How a trajectory is sampled: which sampler, how many steps and corrections, and when it begins and stops.
@@ -100,7 +100,8 @@ class Schedule:
     goes to the end; None: all steps are equal. pyramid: deep in a hole what is found at half the size is taken, and there too,
     as often as the hole is deep; of a trajectory that begins later this is the guess, which is a cheap one else. exemplar:
     the wide parts of a hole are copied from the rest of the picture. spared: share of the picture, drawn from the seed, that
-    is not copied from then.
+    is not copied from then. scattered: the steps where what is missing are single pixels, close to known ones. weight: the
+    sampler's own number, of `Guidance`.
     """
 
     sampler: str
@@ -111,6 +112,8 @@ class Schedule:
     stop: float | None = None
     exemplar: bool = False
     spared: float = 0.0
+    scattered: int | None = None
+    weight: float | None = None
 
 
 # By what is observed: "pixels" are missing, and the prior knows the time of each; they are, and it does not ("noisy"); or only
@@ -135,19 +138,27 @@ PRESETS: dict[str, dict[str, Schedule]] = {
     "best": {
         "pixels": Schedule("pixelwise", 4, 0, 0.3, pyramid=True),
         "noisy": Schedule("restora", 32, 1, 0.1),
-        "means": Schedule("hqs", 12, 0, 0.5),
+        "means": Schedule("hqs", 8, 0, 0.7),
     },
-    "paper": dict.fromkeys(("pixels", "noisy", "means"), Schedule("restora", 64, 1)),
+    "texture": {
+        "pixels": Schedule("pixelwise", 8, 0, 0.4, pyramid=True),
+        "noisy": Schedule("restora", 32, 1, 0.1),
+        "means": Schedule("pnp", 8, 1, 0.7),
+    },
+    "paper": {  # as released: 64 steps for boxes, 128 for random pixels and twice the size
+        **dict.fromkeys(("pixels", "noisy"), Schedule("restora", 64, 1, scattered=128)),
+        "means": Schedule("restora", 128, 1),
+    },
 }
 USUAL = "auto"
-FILLING = ("fast", "auto", "smooth", "varied", "paper")  # what there is for holes
-ENLARGING = ("fast", "auto", "best", "paper")
+FILLING = ("fast", "auto", "smooth", "varied", "texture", "paper")  # what there is for holes
+ENLARGING = ("fast", "auto", "best", "texture", "paper")
 
 
 @dataclass(frozen=True)
 class SamplerSettings:
-    """How to sample. preset: a row of PRESETS, None for the usual one; what else is not None replaces its entry. engine,
-    precision: as in `RestoreSettings`."""
+    """How to sample. preset: a row of PRESETS, None for the usual one; what else is not None replaces its entry. sigma:
+    noise of what is known, 0-255 scale, that is not to be believed to the last. engine, precision: as in `RestoreSettings`."""
 
     preset: str | None = None
     sampler: str | None = None
@@ -155,6 +166,8 @@ class SamplerSettings:
     corrections: int | None = None
     start: float | None = None
     stop: float | None = None
+    weight: float | None = None
+    sigma: float = 0.0
     device: str = "auto"
     engine: str = field(default_factory=lambda: os.environ.get("IRFLOW_ENGINE") or "auto")
     precision: str = field(default_factory=lambda: os.environ.get("IRFLOW_PRECISION") or "auto")
@@ -163,13 +176,16 @@ class SamplerSettings:
 
     def schedule(self, kind: str) -> Schedule:
         """Return the preset's schedule for what is observed, a column of PRESETS, with what was set."""
-        given = {name: getattr(self, name) for name in ("sampler", "steps", "corrections", "start", "stop")}
+        from irflow_cli.flow.guided import CORRECTED
+
+        given = {name: getattr(self, name) for name in ("sampler", "steps", "corrections", "start", "stop", "weight")}
         row = PRESETS[self.preset or USUAL]
         base = row[kind]
         if self.sampler not in (None, base.sampler):
             if kind == "pixels":  # others than `pixelwise` find nothing in one step from nothing, and `hqs` has to begin late
                 base = PRESETS["fast"]["noisy"] if self.sampler == "hqs" else row["noisy"]
             base = replace(base, corrections=int(self.sampler in CORRECTED))
+        base = base if self.steps is None else replace(base, scattered=None)
         return replace(base, **{name: value for name, value in given.items() if value is not None})
 
     def check(self, presets: Sequence[str] = ()) -> None:
@@ -188,10 +204,11 @@ class SamplerSettings:
         require(0 <= (self.corrections or 0) <= MOST_STEPS, f"`corrections` go from 0 to {MOST_STEPS}, got {self.corrections}")
         require(self.start is None or 0 <= self.start < 1, f"`start` must be from 0 to below 1, got {self.start}")
         require(self.stop is None or 0 < self.stop < 1, f"`stop` must be above 0 and below 1, got {self.stop}")
+        require(0 <= self.sigma <= FULL_SCALE, f"`sigma` goes from 0 to {FULL_SCALE:g}, got {self.sigma}")
 
 
 def offered() -> tuple[str, ...]:
     """Return the names of the guided samplers that pictures can be sampled with."""
     from irflow_cli.flow.guided import GUIDED
 
-    return tuple(name for name in GUIDED if name != "restora-denoise")  # that one needs to know every pixel
+    return tuple(name for name in GUIDED if name != RELEASED_RULE)  # that one needs to know every pixel

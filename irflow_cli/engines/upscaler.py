@@ -12,7 +12,7 @@ from torch import Tensor
 
 from irflow_cli.engines.grey import as_colour, grey_of
 from irflow_cli.engines.prior import Prior
-from irflow_cli.engines.settings import ENLARGING, OPERATOR, SamplerSettings
+from irflow_cli.engines.settings import ENLARGING, FULL_SCALE, OPERATOR, SamplerSettings
 from irflow_cli.engines.tiling import tiled
 from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.flow.observations import OPERATORS, agreeing
@@ -80,7 +80,7 @@ class Upscaler:
     def _enlarged(self, small: Tensor, generator: torch.Generator) -> Tensor:
         """Return a picture (1, 1 or 3, h, w) in [0, 1] `scale` times as large, on the CPU."""
         colour = small.expand(-1, 3, -1, -1)
-        observation = OPERATORS[self.operator](colour.to(self.prior.device), self.scale)
+        observation = OPERATORS[self.operator](colour.to(self.prior.device), self.scale, self.prior.settings.sigma / FULL_SCALE)
         large = (small.shape[3] * self.scale, small.shape[2] * self.scale)
         guess = tensor_of(self._guess(array_of(colour)[0], large)) if self.prior.schedule.start > 0 else None
         self.prior.worked += large[0] * large[1]
@@ -88,7 +88,8 @@ class Upscaler:
         found = self.prior.sample(observation, guess, everywhere, [generator]).state
         if small.shape[1] == 1:
             found = found.mean(1, keepdim=True).expand(-1, 3, -1, -1)
-        return agreeing(observation, found)[:, : small.shape[1]].cpu()
+        found = found.clamp(0, 1) if observation.sigma else agreeing(observation, found)
+        return found[:, : small.shape[1]].cpu()
 
     def _smooth(self, small: np.ndarray) -> np.ndarray:
         """Return a channel (h, w) `scale` times as large by bicubic interpolation, agreeing with what it was, of its type."""

@@ -96,7 +96,7 @@ def test_a_suite_fills_the_readme_and_a_difference_is_found(measured, pairs, tin
 
 
 def test_a_suite_of_curves_fills_its_page_and_draws_them(measured, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:
-    sweep = {"grids": ("released", "uniform"), "source_noises": (0, 10), "plotted": True}
+    sweep = {"grids": ("released", "uniform"), "strengths": (0.5, 1.0), "plotted": True}
     monkeypatch.setitem(suite.SUITES, "curves", {"tiny": suite.Entry("set", 2, "Tiny", "derain", steps=(1, 2), **sweep)})
     page = tmp_path / suite.PAGES["curves"]
     page.parent.mkdir()
@@ -104,8 +104,8 @@ def test_a_suite_of_curves_fills_its_page_and_draws_them(measured, pairs, tiny_c
     monkeypatch.chdir(tmp_path)
     done = measured("curves", "--checkpoint", tiny_checkpoint("derain"))
     assert done.code == 0, done.err
-    assert "derain --grid released,uniform --source-noise 0,10 --steps 1,2`" in page.read_text()
-    assert "| derain, 2 steps, uniform grid, source noise 10 |" in page.read_text()
+    assert "derain --grid released,uniform --strength 0.5,1 --steps 1,2`" in page.read_text()
+    assert "| derain, 2 steps, uniform grid, strength 0.5 |" in page.read_text()
     assert (tmp_path / suite.PLOTS / "tiny.svg").is_file() == plots.can_plot()
 
 

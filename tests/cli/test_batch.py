@@ -313,7 +313,7 @@ def test_fail_fast_stops_and_failures_are_told_once(degrade, tmp_path: Path, pic
     [
         "--task derain",
         "--task denoise",
-        "--task denoise --sigma 9 --source-noise 6",
+        "--task denoise --sigma 9 --strength 0.5",
         "--task denoise --sigma 0",
         "--task denoise --method prior",
     ],

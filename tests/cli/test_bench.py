@@ -272,7 +272,7 @@ def test_classical_namesdenoise(irflow, tmp_path) -> None:
         (("--task", "inpaint", "--degrade", "pixels:1.5"), 2, "--degrade of inpaint is one of"),
         (("--task", "inpaint", "--degrade", "grid:0"), 2, "--degrade of inpaint is one of"),
         (("--task", "inpaint", "--degrade", "thin", "--presets", "magic:3"), 2, "unknown sampler"),
-        (("--task", "inpaint", "--degrade", "thin", "--presets", "slow"), 2, "SAMPLER:STEPS"),
+        (("--task", "inpaint", "--degrade", "thin", "--presets", "slow"), 2, "SAMPLER=WEIGHT:STEPS"),
         (("--task", "inpaint", "--degrade", "thin", "--steps", "1,2"), 2, "give inpaint --presets"),
         (("--task", "upscale", "--degrade", "area:2", "--ensemble"), 2, "give upscale --presets"),
         (("--task", "derain", "--presets", "fast"), 2, "give --steps"),

@@ -19,7 +19,7 @@ from irflow_cli.cli.restore import restore
 from irflow_cli.cli.train import train
 from irflow_cli.cli.upscale import upscale
 from irflow_cli.degradations import DEGRADATIONS
-from irflow_cli.engines.settings import ENLARGING, FILLING, offered
+from irflow_cli.engines.settings import ENLARGING, FILLING, RELEASED_RULE, offered
 from irflow_cli.flow.observations import OPERATORS
 from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import GRIDS
@@ -48,7 +48,7 @@ def offers(command: Any, option: str, word: str = "") -> list[str]:
     [
         (restore, "task", RESTORED),
         (restore, "grid", GRIDS),
-        (restore, "sampler", SAMPLERS),
+        (restore, "sampler", (*SAMPLERS, RELEASED_RULE)),
         (restore, "method", ("flow", "prior")),
         (restore, "metadata", METADATA),
         (upscale, "preset", ENLARGING),

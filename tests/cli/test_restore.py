@@ -111,8 +111,6 @@ def test_tiles_show_no_seam(irflow, picture_file, tmp_path: Path) -> None:
         (("--steps", 3, "--sampler", "euler"), ("--steps", 3, "--sampler", "heun")),
         (("--strength", 1), ("--strength", 0.5)),
         ((), ("--ensemble",)),
-        ((), ("--source-noise", 10)),
-        (("--source-noise", 10, "--seed", 1), ("--source-noise", 10, "--seed", 2)),
         (("--precision", "fp32"), ("--precision", "bf16")),
         (("--tile", 64, "--overlap", 0), ("--tile", 64, "--overlap", 30)),
     ],
@@ -183,6 +181,19 @@ def test_the_memory_of_a_cpu_is_known_on_linux() -> None:
     assert known is None or 0 < known[0] <= known[1]
 
 
+def test_texture_is_a_measured_number_of_steps(irflow, tiny_checkpoint, picture_file, tmp_path: Path) -> None:
+    source = picture_file("noisy.png")
+    base = ("restore", source, "--task", "denoise", "--sigma", 40, "--checkpoint", tiny_checkpoint("denoise"), "--overwrite")
+    made = {}
+    for name, options in {"usual": (), "textured": ("--texture",), "steps": ("--steps", 8)}.items():
+        done = irflow(*base, "-o", tmp_path / f"{name}.png", *options)
+        assert done.code == 0, done.err
+        made[name] = read_picture(tmp_path / f"{name}.png").pixels
+    assert np.array_equal(made["textured"], made["steps"])
+    assert not np.array_equal(made["textured"], made["usual"])
+    assert irflow(*base, "--texture", "--steps", 2).code == 2
+
+
 def test_denoise_estimates_sigma_and_says_so(irflow, tiny_checkpoint, picture_file, tmp_path: Path) -> None:
     source = picture_file("noisy.png", 80, 80)
     base = ("restore", source, "--task", "denoise", "--checkpoint", tiny_checkpoint("denoise"))
@@ -237,6 +248,7 @@ CHECKS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "unknown precision": (("good.png", "--precision", "int8"), 2, "bf16"),
     "sigma without noise": (("good.png", "--sigma", "10"), 2, "--sigma"),
     "strength": (("good.png", "--strength", "2.1"), 2, "--strength"),
+    "texture": (("good.png", "--texture"), 2, "leave --texture out"),
     "tile": (("good.png", "--tile", "small"), 2, "--tile"),
     "tiny tile": (("good.png", "--tile", "8"), 2, "--tile"),
     "overlap": (("good.png", "--tile", "64", "--overlap", "40"), 2, "--overlap"),

@@ -145,6 +145,7 @@ def test_calls_are_those_that_were_made(tiny_checkpoint) -> None:
 
     assert calls(preset="fast") == 1
     assert calls(preset="paper") == 189
+    assert calls(preset="texture") == 8 + 1
     assert calls(preset="varied") == 4 + 1
     assert calls() == 1  # thin
     inside[20:40, 20:40] = True
@@ -210,7 +211,7 @@ def test_a_sampler_by_its_name_alone_takes_the_steps_it_needs(sampler: str, tiny
 def test_presets_are_schedules() -> None:
     for name in PRESETS:
         SamplerSettings(name).check()
-    assert SamplerSettings("paper").schedule("pixels") == Schedule("restora", 64, 1)
+    assert SamplerSettings("paper").schedule("pixels") == Schedule("restora", 64, 1, scattered=128)
     assert SamplerSettings(sampler="restora", steps=5).schedule("pixels").corrections == 1  # as its name says
     assert SamplerSettings("fast", steps=3, sampler="bridge").schedule("means").corrections == 0
     assert SamplerSettings().schedule("pixels") == SamplerSettings("auto").schedule("pixels")

@@ -7,7 +7,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from irflow_cli.engines.noise import noise_entry
+from irflow_cli.engines.noise import noise_entry, released_entry
 from irflow_cli.flow import coupling
 from irflow_cli.flow.guided import CORRECTED, GUIDED, Guidance
 from irflow_cli.flow.observations import OPERATORS, Observation, agreeing, masked, unit_noise
@@ -213,6 +213,15 @@ def test_a_noisy_picture_enters_where_signal_and_noise_match(sigma: float) -> No
     clean = CLEAN.double()
     noisy = 2 * (clean + sigma / 255 * noise) - 1
     assert torch.allclose(t * noisy, t * (2 * clean - 1) + (1 - t) * noise, atol=1e-12)
+
+
+@pytest.mark.parametrize("sigma", [15.0, 50.0])
+def test_the_released_entry_has_less_noise_than_it_tells(sigma: float) -> None:
+    t = released_entry(sigma)
+    assert t < noise_entry(sigma)
+    assert t * 2 * sigma / 255 < 1 - t
+    assert released_entry(None) == 1
+    assert released_entry(200.0) == 0
 
 
 def cost_of(order: torch.Tensor, source: torch.Tensor, target: torch.Tensor) -> float:

@@ -1,0 +1,81 @@
+"""What the engine of a prior makes of its settings."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from drawn import scene
+
+from irflow_cli.api import inpaint, upscale
+from irflow_cli.degradations.masks import HOLES
+from irflow_cli.engines.prior import Prior, scattered
+from irflow_cli.engines.restorer import Restorer
+from irflow_cli.engines.settings import RestoreSettings, SamplerSettings
+from irflow_cli.errors import UsageError
+from irflow_cli.flow.guided import DIFFERENTIATED
+from irflow_cli.images.picture import Picture
+
+
+@pytest.mark.parametrize("kind", HOLES)
+def test_single_pixels_are_told_from_holes(kind: str) -> None:
+    known = torch.from_numpy(~HOLES[kind](96, 96, np.random.default_rng(1))).float()[None, None]
+    assert scattered(known) == (kind in ("pixels", "grid"))
+
+
+@pytest.mark.parametrize("known", [torch.ones(1, 1, 8, 8), torch.zeros(1, 1, 8, 8)])
+def test_all_or_nothing_is_not_scattered(known: torch.Tensor) -> None:
+    assert not scattered(known)
+
+
+def test_what_is_known_is_believed_less_where_it_is_noisy(tiny_checkpoint) -> None:
+    picture, hole = scene(48, 48), np.zeros((48, 48), bool)
+    hole[20:30, 20:30] = True
+    path = str(tiny_checkpoint("prior"))
+    filled = [inpaint(picture, hole, checkpoint=path, sampler="restora", steps=6, sigma=sigma) for sigma in (0, 40)]
+    assert not np.array_equal(filled[0][hole], filled[1][hole])
+    assert np.array_equal(filled[1][~hole], picture[~hole])
+    large = [upscale(picture, checkpoint=path, sigma=sigma) for sigma in (0, 40)]
+    means = [one.reshape(48, 2, 48, 2, 3).mean((1, 3)) for one in large]
+    assert np.abs(means[0] - picture).max() <= 1
+    assert np.abs(means[1] - picture).max() > 2
+
+
+@pytest.mark.parametrize("settings", [{"sigma": -1.0}, {"sigma": 300.0}, {"sampler": "restora-denoise"}])
+def test_settings_that_make_no_sense_are_refused(settings: dict, tiny_checkpoint) -> None:
+    with pytest.raises(UsageError):
+        inpaint(scene(32, 32), np.eye(32) > 0, checkpoint=str(tiny_checkpoint("prior")), **settings)
+
+
+def test_the_papers_own_number_reaches_the_sampler(tiny_checkpoint) -> None:
+    hole = np.zeros((40, 40), bool)
+    hole[10:20, 10:20] = True
+    path, given = str(tiny_checkpoint("prior")), {"sampler": "pnp", "steps": 4}
+    usual, other = (inpaint(scene(40, 40), hole, checkpoint=path, weight=weight, **given) for weight in (None, 2.0))
+    assert not np.array_equal(usual, other)
+    assert SamplerSettings(sampler="pnp", weight=2.0).schedule("pixels").weight == 2.0
+
+
+def test_restora_flows_denoising_rule_is_a_sampler_of_the_prior(tiny_checkpoint) -> None:
+    settings = RestoreSettings("denoise", steps=3, sigma=100, method="prior", checkpoint=str(tiny_checkpoint("prior")))
+
+    def restored(sampler: str) -> Picture:
+        return Restorer(replace(settings, sampler=sampler)).restore(Picture(scene(40, 40), None, "PNG"))[0]
+
+    ours, theirs = restored("euler"), restored("restora-denoise")
+    assert not np.array_equal(ours.pixels, theirs.pixels)
+    with pytest.raises(UsageError, match="unknown sampler"):
+        replace(settings, method="flow", sampler="restora-denoise").check()
+
+
+@pytest.mark.parametrize("sampler", DIFFERENTIATED)
+def test_gradients_are_taken_by_torch(sampler: str, tiny_checkpoint) -> None:
+    """Whatever engine is usual here: no other can."""
+    hole = np.eye(32) > 0
+    path, picture = str(tiny_checkpoint("prior")), scene(32, 32)
+    filled = inpaint(picture, hole, checkpoint=path, sampler=sampler, steps=2)
+    assert np.array_equal(filled[~hole], picture[~hole])
+    with pytest.raises(UsageError, match="gradients"):
+        Prior(SamplerSettings(sampler=sampler, engine="onnxruntime", checkpoint=path), "pixels")
