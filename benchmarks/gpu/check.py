@@ -1,0 +1,138 @@
+"""Self-check and speeds on a device: is a step there the step of the CPU, and how many pictures a second does each network see?
+
+    python benchmarks/gpu/check.py PACK --device cuda --batch 256 --out facts.json
+
+For each task: the loss of one batch on the device beside that of the CPU in float32; pictures a second of the whole step (its
+crops, degradations, network, optimisers), eager and compiled, and as a share of the bare loop of forward and backward on one
+batch. Each part that breaks is told in a line, and the others go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from irflow_cli.runtime.device import choose_device
+from irflow_cli.training.dataset import Corpus, load_corpus, load_rain_layers
+from irflow_cli.training.loop import Run, forward_of
+from irflow_cli.training.options import TrainRequest
+from irflow_cli.training.sampling import draw_batches
+
+TASKS = ("denoise", "derain", "deraindrop", "prior")
+
+
+def speed(work: Callable[[], object], device: torch.device, seconds: float, pictures: int) -> float:
+    """Return pictures a second of repeated work, after two rounds to warm up."""
+    for _ in range(2):
+        work()
+    _finish(device)
+    began, rounds = time.perf_counter(), 0
+    while time.perf_counter() - began < seconds:
+        for _ in range(4):
+            work()
+        rounds += 4
+        _finish(device)
+    return rounds * pictures / (time.perf_counter() - began)
+
+
+def _finish(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+class Subject:
+    """A task's training on a device: what is timed."""
+
+    def __init__(self, task: str, given: argparse.Namespace, device: torch.device, corpus: Corpus, layers: Tensor) -> None:
+        self.device, self.corpus, self.layers = device, corpus, layers if task == "derain" else None
+        crop = 32 if given.tiny else 128
+        request = TrainRequest(given.pack, Path("unused"), task, iterations=1, batch=given.batch, crop=crop, consistency=0)
+        self.request = replace(request, distance="log-mse", condition=task in ("derain", "deraindrop"))
+
+    def step(self, asked: TrainRequest) -> Callable[[], object]:
+        """Return a whole step."""
+        run = Run(asked, self.device)
+        forward = forward_of(asked, run.net, self.device)
+        return lambda: run.learn(asked, forward, draw_batches(asked, self.corpus, self.layers, run.iteration, run.group), 1e-3)
+
+    def bare(self, asked: TrainRequest) -> Callable[[], object]:
+        """Return forward and backward on one batch."""
+        run = Run(asked, self.device)
+        forward = forward_of(asked, run.net, self.device)
+        (source, generator), *_ = list(draw_batches(asked, self.corpus, self.layers, 0, run.group))
+
+        def work() -> None:
+            run.net.zero_grad(set_to_none=True)
+            run.loss(asked, forward, source, generator)[0].backward()
+
+        return work
+
+    def speeds(self, asked: TrainRequest, seconds: float) -> str:
+        """Return pictures a second of both."""
+        whole, alone = (speed(make(asked), self.device, seconds, asked.batch) for make in (self.step, self.bare))
+        return f"{whole:.0f} pictures/s, {whole / alone:.2f} of the bare loop"
+
+    def losses(self) -> str:
+        """Return the losses of one small batch, drawn on the device: there in bfloat16, and on the CPU in float32."""
+        small = replace(self.request, batch=min(self.request.batch, 8), at_start=1.0)
+        run = Run(small, self.device)
+        (source, generator), *_ = list(draw_batches(small, self.corpus, self.layers, 0, run.group))
+        values = []
+        for place, precision in ((self.device, "bf16"), (torch.device("cpu"), "fp32")):
+            asked, net = replace(small, precision=precision), run.net.to(place)
+            moved = type(source)(*(tensor.to(place) for tensor in source))
+            with torch.no_grad():
+                values.append(float(run.loss(asked, forward_of(asked, net, place), moved, generator)[0]))
+        return f"{values[0]:.4f} / {values[1]:.4f}"
+
+
+def main() -> None:
+    """Read the command line, and write what is found after every task."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pack", type=Path)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--seconds", type=float, default=8)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--tiny", action="store_true")
+    given = parser.parse_args()
+    device = choose_device(given.device)
+    name = torch.cuda.get_device_name() if device.type == "cuda" else device.type
+    found: dict[str, object] = {"device": name, "torch": torch.__version__, "batch": given.batch}
+    print(f"{name}, torch {torch.__version__}, batch {given.batch}")
+    corpus, _ = load_corpus(given.pack / "photos", 32 if given.tiny else 128, device)
+    layers = load_rain_layers(given.pack / "layers").to(device)
+    subjects = {task: Subject(task, given, device, corpus, layers) for task in TASKS}
+
+    def keep(task: str, name: str, work: Callable[[], str]) -> None:
+        try:
+            fact = work()
+        except Exception as error:
+            fact = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        found[f"{task}, {name}"] = fact
+        given.out.write_text(json.dumps(found, indent=1))
+        print(f"{task}, {name}: {fact}", flush=True)
+
+    for task, subject in subjects.items():
+        keep(task, "loss, device bf16 / CPU fp32", subject.losses)
+        keep(
+            task,
+            "eager bf16",
+            lambda subject=subject: subject.speeds(replace(subject.request, precision="bf16"), given.seconds),
+        )
+    for task, subject in subjects.items():  # each takes a while to compile
+        asked = replace(subject.request, precision="bf16", compile=True)
+        keep(task, "compiled bf16", lambda subject=subject, asked=asked: subject.speeds(asked, given.seconds))
+        if device.type == "cuda":
+            keep(task, "most memory", lambda: f"{torch.cuda.max_memory_allocated() / 2**20:.0f} MiB")
+
+
+if __name__ == "__main__":
+    main()

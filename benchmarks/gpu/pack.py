@@ -1,0 +1,74 @@
+"""Pack what training needs on a bare machine: photographs, rain layers, and wheels of what is not installed there.
+
+    python benchmarks/gpu/pack.py PHOTOS RAIN_LAYERS [-o runs/pack] [--most-mb 30] [--wheel platformdirs ...]
+
+PHOTOS is walked with its folders, and files are taken as they are. Where they are more than --most-mb, the largest are stored
+again as WebP, a step of quality lower each time, until they fit. Then, on the machine:
+
+    python benchmarks/gpu/train.py runs/pack --out OUT --minutes 9
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+from irflow_cli.images.find import find_pictures
+
+QUALITIES = (95, 90, 85, 80, 70)
+
+
+def pack(photos: Path, layers: Path, out: Path, most: int, wheels: list[str]) -> None:
+    """Write the folder `out`: photos/, layers/ and wheels/."""
+    shutil.rmtree(out, ignore_errors=True)
+    files = {path.relative_to(photos): path.read_bytes() for path in find_pictures(photos)}
+    for name, data in fitted(files, most).items():
+        target = out / "photos" / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    shutil.copytree(layers, out / "layers")
+    (out / "wheels").mkdir()
+    if wheels:
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--only-binary=:all:", "-d", str(out / "wheels")]
+        subprocess.run([*command, *wheels], check=True)
+    total = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    print(f"{out}: {len(files)} photographs, {total / 2**20:.1f} MiB in all")
+
+
+def fitted(files: dict[Path, bytes], most: int) -> dict[Path, bytes]:
+    """Return the files, the largest stored again as WebP where all together are more than `most` bytes."""
+    for quality in QUALITIES:
+        total = sum(map(len, files.values()))
+        for name in sorted(files, key=lambda name: -len(files[name])):
+            if total <= most:
+                return files
+            data = io.BytesIO()
+            Image.open(io.BytesIO(files[name])).convert("RGB").save(data, "WEBP", quality=quality, method=6)
+            if len(data.getvalue()) < len(files[name]):
+                total += len(data.getvalue()) - len(files[name])
+                files[name.with_suffix(".webp")] = data.getvalue()
+                if name.suffix != ".webp":
+                    del files[name]
+    return files
+
+
+def main() -> None:
+    """Read the command line and pack."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photos", type=Path)
+    parser.add_argument("layers", type=Path)
+    parser.add_argument("-o", "--out", type=Path, default=Path("runs/pack"))
+    parser.add_argument("--most-mb", type=float, default=30)
+    parser.add_argument("--wheel", nargs="*", default=["platformdirs"])
+    given = parser.parse_args()
+    pack(given.photos, given.layers, given.out, int(given.most_mb * 2**20), given.wheel)
+
+
+if __name__ == "__main__":
+    main()
