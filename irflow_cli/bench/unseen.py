@@ -42,14 +42,6 @@ def speckle(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tens
     return (clean * (1 + severity * torch.randn(clean.shape, generator=generator))).clamp(0, 1)
 
 
-def grain(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
-    """Return the picture with noise that spans some pixels, as film grain and demosaicked noise do; `severity` is its
-    standard deviation on the 0-255 scale."""
-    noise = torch.randn(clean.shape, generator=generator)[0].permute(1, 2, 0).numpy()
-    noise = cv2.GaussianBlur(noise, (0, 0), 1.0)
-    return _add(clean, noise / noise.std() * float(severity) / 255)
-
-
 def bands(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
     """Return the picture with rows lifted and lowered, as a sensor's readout does, and weak white noise; `severity` is the
     deviation of the rows on the 0-255 scale."""
@@ -136,7 +128,6 @@ UNSEEN: dict[str, Unseen] = {
     "heavy-noise": Unseen("denoise", 75, heavy_noise),
     "impulses": Unseen("denoise", 0.03, impulses),
     "speckle": Unseen("denoise", 0.2, speckle),
-    "grain": Unseen("denoise", 20, grain),
     "bands": Unseen("denoise", 8, bands),
     "processed": Unseen("denoise", 25, processed),
     "lens-drops": Unseen("deraindrop", 3, lens_drops),

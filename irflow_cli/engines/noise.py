@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,6 +14,10 @@ from irflow_cli.degradations.estimate import estimate_sigma
 from irflow_cli.engines.settings import FULL_SCALE
 from irflow_cli.images.picture import unit_of
 from irflow_cli.tensors import match_dims, tensor_of
+
+PLACE = 128  # pixels of the sides of the places in which a network looks for noise
+WHITE_SHARE = 0.75  # of what the network takes out, an estimate of white noise finds more than this
+NOTHING, GAIN, MOST = 0.8, 4.0, 2.5  # of what it sees: how much says nothing, and what it is told for the rest, and at most
 
 
 def as_if_three(
@@ -47,6 +52,59 @@ def released_entry(sigma: float | None) -> float:
 def noise_of(pixels: np.ndarray) -> float:
     """Return the estimated noise of pixels (H, W) or (H, W, 3), 0-255 scale, from the middle of a large picture."""
     return 255 * estimate_sigma(tensor_of(unit_of(_middle(pixels))))
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What a network takes out of a picture: its standard deviation over all, the darker and the lighter half (0-255 scale)."""
+
+    sigma: float
+    dark: float
+    light: float
+
+    @classmethod
+    def of(cls, degraded: Tensor, restored: Tensor) -> Noise:
+        """Return the noise between pictures (B, C, H, W) and what was made of them."""
+        noise = 255 * (degraded - restored)
+        light = restored.mean(1, keepdim=True).expand_as(noise)
+        half = light.median()
+        dark, bright = noise[light <= half], noise[light > half]
+        return cls(*(float(part.square().mean().sqrt()) if part.numel() else 0.0 for part in (noise, dark, bright)))
+
+
+def level_of(estimate: float, seen: Noise) -> float:
+    """Return the level to tell a network, by the estimate of white noise and by what the network itself saw (0-255 scale).
+
+    The estimate is right for white noise. It misses noise that was demosaicked, smoothed or compressed; then the network sees
+    more than it was told of, and more of it once it is told of more. What little it sees in a clean picture says nothing.
+    """
+    if estimate > WHITE_SHARE * seen.sigma:
+        return estimate
+    return max(estimate, min(GAIN * (seen.sigma - NOTHING), MOST * seen.sigma))
+
+
+def said_of(seen: Noise) -> str:
+    """Return what was found, in words."""
+    if seen.sigma < NOTHING:
+        return "hardly any noise found"
+    where = ""
+    if max(seen.dark, seen.light) > 1.25 * min(seen.dark, seen.light):
+        where = f", more in the {'shadows' if seen.dark > seen.light else 'lights'}"
+    if seen.sigma < 1.5:
+        return f"a little noise, about sigma {seen.sigma:.1f}{where}"
+    return f"noise of about sigma {seen.sigma:.0f}{where}"
+
+
+def places_of(pixels: np.ndarray) -> Tensor:
+    """Return places of pixels (H, W) or (H, W, 3): four of PLACE x PLACE, spread over the picture, or of a small one its middle.
+
+    Shape: (4, C, PLACE, PLACE), or (1, C, at most 2 PLACE, at most 2 PLACE); white at 1.
+    """
+    height, width = pixels.shape[:2]
+    if min(height, width) < 2 * PLACE:
+        return tensor_of(unit_of(_middle(pixels, 2 * PLACE)))
+    rows, columns = ([side // 4 - PLACE // 2, side - side // 4 - PLACE // 2] for side in (height, width))
+    return torch.cat([tensor_of(unit_of(pixels[y : y + PLACE, x : x + PLACE])) for y in rows for x in columns])
 
 
 def _middle(pixels: np.ndarray, size: int = 1024) -> np.ndarray:

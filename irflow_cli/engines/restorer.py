@@ -13,7 +13,16 @@ from torch import Tensor
 from irflow_cli.engines.backends import open_engine
 from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.grey import as_colour, grey_of
-from irflow_cli.engines.noise import as_if_three, noise_entry, noise_of, released_entry
+from irflow_cli.engines.noise import (
+    Noise,
+    as_if_three,
+    level_of,
+    noise_entry,
+    noise_of,
+    places_of,
+    released_entry,
+    said_of,
+)
 from irflow_cli.engines.settings import FULL_SCALE, RELEASED_RULE, RestoreSettings
 from irflow_cli.engines.tiling import auto_tile, tiled
 from irflow_cli.errors import CheckpointError, ImageError
@@ -26,7 +35,6 @@ from irflow_cli.seeds import SEEDS
 from irflow_cli.tasks import TASKS
 from irflow_cli.tensors import array_of, match_dims, tensor_of
 
-LOSSY = ("JPEG", "WEBP", "AVIF", "HEIF")  # formats in which noise loses what its level is estimated by
 TOGETHER = 16  # pictures that share a call at most, where that gains
 
 
@@ -109,9 +117,16 @@ class Restorer:
         found = noise_of(picture.pixels)
         if found > limit:
             return limit, (f"estimated noise sigma {found:.1f} is more than this network knows; using {limit:g}",)
-        blind = picture.format in LOSSY and self.settings.method == "flow"
-        more = ", and what compression hides; the network looks for it" if blind else ""
-        return found, (f"estimated noise sigma {found:.1f}{more}",)
+        if self.settings.method == "prior" or not self.checkpoint.card.spec.trainable:
+            return found, (f"estimated noise sigma {found:.1f}",)
+        noise = self.noise_seen(picture.pixels, found)
+        return min(limit, level_of(found, noise)), (said_of(noise),)
+
+    def noise_seen(self, pixels: np.ndarray, sigma: float) -> Noise:
+        """Return what the network itself takes for noise in some places of pixels (H, W) or (H, W, 3), told `sigma`."""
+        places = places_of(pixels)
+        restored = self.restore_tensor(places, [max(sigma, 0.5)] * len(places), [torch.Generator()] * len(places))
+        return Noise.of(places, restored)
 
     def blocks(self, stack: list[np.ndarray], sigmas: Sequence[float | None]) -> Iterator[tuple[int, int, np.ndarray]]:
         """Yield (top, left, restored block of each) of pixels (H, W) or (H, W, 3), as numbers in their range."""

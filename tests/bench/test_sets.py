@@ -178,7 +178,7 @@ def test_degradations_follow_each_other(tmp_path: Path) -> None:
     assert np.array_equal(stored.degraded, (kept * 255).round()[0].permute(1, 2, 0).byte().numpy())
 
 
-@pytest.mark.parametrize("word", ["fog:1", "noise:400", "noise:much", "grain:3", "unseen", "noise:25+", "noise:25+fog"])
+@pytest.mark.parametrize("word", ["fog:1", "noise:400", "noise:much", "bands:3", "unseen", "noise:25+", "noise:25+fog"])
 def test_unknown_degradations_are_errors(word: str) -> None:
     with pytest.raises(UsageError):
         parse_degrade(word, "all-in-one")
