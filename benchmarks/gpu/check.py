@@ -25,6 +25,7 @@ from irflow_cli.training.loop import Run, forward_of
 from irflow_cli.training.options import TrainRequest
 from irflow_cli.training.sampling import draw_batches
 
+ROOT = Path(__file__).resolve().parents[2]
 TASKS = ("denoise", "derain", "deraindrop", "prior")
 
 
@@ -54,6 +55,8 @@ class Subject:
         self.device, self.corpus, self.layers = device, corpus, layers if task == "derain" else None
         crop = 32 if given.tiny else 128
         request = TrainRequest(given.pack, Path("unused"), task, iterations=1, batch=given.batch, crop=crop, consistency=0)
+        weights = ROOT / "weights" / f"{task}.safetensors"  # for a fresh network's answer is nothing, on every device
+        request = replace(request, init=str(weights) if weights.exists() else None)
         self.request = replace(request, distance="log-mse", condition=task in ("derain", "deraindrop"))
 
     def step(self, asked: TrainRequest) -> Callable[[], object]:

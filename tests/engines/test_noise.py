@@ -1,0 +1,76 @@
+"""What is found of a picture's noise, and what a network is told of it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from drawn import scene
+
+from irflow_cli.engines.noise import PLACE, Noise, level_of, places_of, said_of
+from irflow_cli.engines.restorer import Restorer
+from irflow_cli.engines.settings import RestoreSettings
+from irflow_cli.images.picture import Picture
+
+
+def seen(sigma: float, dark: float | None = None, light: float | None = None) -> Noise:
+    return Noise(sigma, sigma if dark is None else dark, sigma if light is None else light)
+
+
+def test_noise_is_measured_in_all_and_in_both_halves() -> None:
+    generator = torch.Generator().manual_seed(0)
+    clean = torch.cat([torch.full((1, 3, 64, 32), 0.2), torch.full((1, 3, 64, 32), 0.8)], 3)
+    strength = torch.where(clean < 0.5, 6.0, 2.0) / 255
+    found = Noise.of(clean + strength * torch.randn(clean.shape, generator=generator), clean)
+    assert found.dark == pytest.approx(6, rel=0.03)
+    assert found.light == pytest.approx(2, rel=0.03)
+    assert found.sigma == pytest.approx(20**0.5, rel=0.03)
+
+
+@pytest.mark.parametrize("sigma", [5.0, 15.0, 25.0, 50.0])
+def test_an_estimate_of_white_noise_is_kept(sigma: float) -> None:
+    assert level_of(sigma, seen(1.02 * sigma)) == sigma
+
+
+def test_what_the_estimate_misses_is_told_by_what_the_network_saw() -> None:
+    assert level_of(0.3, seen(0.5)) == 0.3  # a clean picture
+    assert 5 < level_of(0.3, seen(3)) <= 7.5  # a camera's, stored as JPEG
+    levels = [level_of(0.3, seen(sigma)) for sigma in np.linspace(0, 20, 50)]
+    assert levels == sorted(levels)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        (seen(0.3), "hardly any noise"),
+        (seen(8.2), "noise of about sigma 8"),
+        (seen(8, 10, 6), "sigma 8, more in the shadows"),
+        (seen(8, 6, 10), "sigma 8, more in the lights"),
+        (seen(1.0), "a little noise, about sigma 1.0"),
+    ],
+)
+def test_what_was_found_is_said_in_words(found: Noise, words: str) -> None:
+    assert words in said_of(found)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (40, 300), (255, 256), (256, 256), (900, 700)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_places_lie_within_the_picture(size: tuple[int, int], channels: int) -> None:
+    pixels = np.zeros((*size, 3) if channels == 3 else size, np.uint8)
+    places = places_of(pixels)
+    assert places.shape[1] == channels
+    assert places.shape[0] == (4 if min(size) >= 2 * PLACE else 1)
+    assert max(places.shape[2:]) <= 2 * PLACE
+
+
+def test_a_clean_picture_is_told_next_to_nothing_and_a_noisy_jpeg_more(tmp_path) -> None:
+    restorer = Restorer(RestoreSettings("denoise"))
+    clean = scene(160, 160)
+    level, (words,) = restorer.sigma_of(Picture(clean, None, "PNG"))
+    assert level is not None
+    assert level < 3, words
+    noise = np.random.default_rng(0).normal(0, 12, (80, 80, 3)).repeat(2, 0).repeat(2, 1)  # coarse: no estimate finds it
+    noisy = (clean + noise).clip(0, 255).round().astype(np.uint8)
+    told, (words,) = restorer.sigma_of(Picture(noisy, None, "JPEG"))
+    assert told is not None
+    assert told > 2 * level, words
