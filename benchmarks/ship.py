@@ -26,8 +26,8 @@ PICTURES = (
 SCORED = "one step; one in twenty of the same pictures, held out and degraded as in training"
 LIMITS = {
     "derain": "streaks in the air, drawn or composited in training; no fog, snow or reflections; a downpour leaves traces",
-    "denoise": "noise of cameras, film and scans, stored as JPEG or not, to a standard deviation of some 25, and white noise to "
-    "55; strong grain and impulses stay",
+    "denoise": "noise of cameras, film and scans, stored as JPEG or not, to a standard deviation of some 25, and white noise "
+    "to 55; strong grain and impulses stay",
     "deraindrop": "small and half-transparent drops, drawn in training; what an opaque drop hides is not invented",
     "prior": "lines and surfaces over holes some ten pixels wide; across larger ones a blur, and no objects",
 }

@@ -96,7 +96,7 @@ def said_of(seen: Noise) -> str:
 
 
 def places_of(pixels: np.ndarray) -> Tensor:
-    """Return places of pixels (H, W) or (H, W, 3): four of PLACE x PLACE, spread over the picture, or of a small one its middle.
+    """Return places of pixels (H, W) or (H, W, 3): four, spread over the picture, or a small one's middle.
 
     Shape: (4, C, PLACE, PLACE), or (1, C, at most 2 PLACE, at most 2 PLACE); white at 1.
     """
