@@ -1,4 +1,4 @@
-"""What must agree before a release: version and changelog, weights and manifest, sizes, README and stored results.
+"""What must agree before a release: version and changelog, weights and manifest, sizes, pages and stored results.
 
 Exits 1 with what does not.
 """
@@ -33,8 +33,8 @@ def problems() -> list[str]:
     for name, task in TASKS.items():
         if task.checkpoint and load_checkpoint(ship.WEIGHTS / f"{task.checkpoint}.safetensors").card.task != name:
             found.append(f"weights/{task.checkpoint}.safetensors is not for {name}")
-    if speed.in_readme() != speed.STORE.read_text():
-        found.append("README.md's table of speed is not what `python benchmarks/speed.py --store` kept")
+    if speed.on_page() != speed.STORE.read_text():
+        found.append("docs/results.md's table of speed is not what `python benchmarks/speed.py --store` kept")
     return found + [problem for name in PAGES for problem in page_problems(ROOT, name)]
 
 

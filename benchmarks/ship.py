@@ -20,7 +20,7 @@ from irflow_cli.runtime.checkpoints import Card, load_checkpoint, read_card, sav
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 PICTURES = (
-    "a few hundred photographs: 110 of BSDS500 (for non-commercial research and education), CQ100, and freely licensed desktop "
+    "326 photographs: 110 of BSDS500 (for non-commercial research and education), CQ100, and freely licensed desktop "
     "backgrounds of Linux distributions and public collections; none of a test set in the README"
 )
 SCORED = "one step; one in twenty of the same pictures, held out and degraded as in training"

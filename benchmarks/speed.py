@@ -4,7 +4,7 @@
 
 Takes about eight minutes. Memory is read from /proc, so on Linux only. --data: the photographs for the training loop, otherwise
 drawn ones; --rain-layers: its rain, otherwise drawn. --store keeps the table in benchmarks/results/speed.md and writes it to
-README.md, as the last step of `irflow bench SETS --suite readme`.
+docs/results.md, as the last step of `irflow bench SETS --suite readme`.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ from irflow_cli.training.options import TrainRequest
 from irflow_cli.training.sampling import Source, draw_batch
 
 ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "results.md"
 STORE = ROOT / "benchmarks" / "results" / "speed.md"
 MARKED = re.compile(r"(<!-- speed -->\n)(.*?)(<!-- /speed -->)", re.DOTALL)
 
@@ -228,9 +229,9 @@ def table(options: argparse.Namespace) -> Iterator[str]:
     yield f"| training, with loading and degrading | {loaded:.1f} pictures/s, {share:.2f} of the bare loop's |"
 
 
-def in_readme() -> str:
-    """Return what stands between the markers of README.md."""
-    found = MARKED.search((ROOT / "README.md").read_text())
+def on_page() -> str:
+    """Return what stands between the markers of docs/results.md."""
+    found = MARKED.search(PAGE.read_text(encoding="utf-8"))
     return found[2] if found else ""
 
 
@@ -251,8 +252,8 @@ def main() -> None:
     if options.store:
         text = "\n".join(lines) + "\n"
         STORE.write_text(text)
-        readme = (ROOT / "README.md").read_text()
-        (ROOT / "README.md").write_text(MARKED.sub(lambda found: found[1] + text + found[3], readme))
+        page = PAGE.read_text(encoding="utf-8")
+        PAGE.write_text(MARKED.sub(lambda found: found[1] + text + found[3], page), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
     python benchmarks/suite.py readme sets/
 
-measures the sets below sets/ and fills README.md, at the root of irflow's source tree; `curves` fills docs/perception.md.
+measures the sets below sets/ and fills README.md and docs/results.md, at the root of irflow's source tree; `curves` fills
+docs/perception.md.
 A table stands between `<!-- bench NAME -->` and `<!-- /bench -->`. Its records are stored, picture by picture, below
 benchmarks/results/, so that anyone can check the table against them.
 """
@@ -32,7 +33,10 @@ STORE = Path("benchmarks", "results")  # below the root of the source tree
 PLOTS = Path("docs", "pictures")
 SCRIPTS = {"readme": Path("benchmarks", "speed.py")}  # what fills the rest of a suite's page: speed and memory
 COMPUTED = {"engine": "torch", "precision": "fp32"}  # so that the metrics are those of every machine
-PAGES = {"readme": Path("README.md"), "curves": Path("docs", "perception.md")}  # where the tables of each suite stand
+PAGES = {  # where the tables of each suite stand, each table on one of the pages
+    "readme": (Path("README.md"), Path("docs", "results.md")),
+    "curves": (Path("docs", "perception.md"),),
+}
 COLUMNS = [
     "psnr",
     "ssim",
@@ -194,17 +198,18 @@ SUITES: dict[str, dict[str, Entry]] = {
 def run_suite(
     name: str, data: Path, root: Path, settings: RestoreSettings, tell: Callable[[str], None], only: str | None = None
 ) -> Iterator[Record]:
-    """Yield the records of a suite's tables whose sets lie below `data`; store them, and write its page below `root`.
+    """Yield the records of a suite's tables whose sets lie below `data`; store them, and write its pages below `root`.
 
     Records that were stored for the same inputs and the same weights are kept. A set that is not there is passed over, and
-    its table left as it is. Last comes the script that measures speed and memory for the same page, always anew. only: the
+    its table left as it is. Last comes the script that measures speed and memory for the same pages, always anew. only: the
     one table that is measured, and nothing beside it. Raises UsageError for an unknown suite or table and where its page is
     not, DeviceError when the script fails.
     """
     if name not in SUITES:
         raise UsageError(f"no suite is called {name!r}; there is {', '.join(SUITES)}")
-    if not (root / PAGES[name]).is_file():
-        raise UsageError(f"{root} has no {PAGES[name]}; run this at the root of irflow's source tree")
+    for page in PAGES[name]:
+        if not (root / page).is_file():
+            raise UsageError(f"{root} has no {page}; run this at the root of irflow's source tree")
     if only is not None and only not in SUITES[name]:
         raise UsageError(f"{name} has no table {only!r}; there are {', '.join(SUITES[name])}")
     for key, entry in SUITES[name].items():
@@ -219,7 +224,7 @@ def run_suite(
             tell(f"{key}: {data / entry.data} has {there} pictures, the set {entry.pictures}; its table is left as it is")
             continue
         yield from bench(prepare(replace(entry.request(data, settings), store=root / STORE / f"{key}.jsonl")))
-        fill_page(name, root)
+        fill_pages(name, root)
     if name in SCRIPTS and only is None:
         options = ["--store", "--threads", str(torch.get_num_threads())]
         tell(f"speed: {' '.join(['python', SCRIPTS[name].as_posix(), *options])}; about eight minutes")
@@ -275,39 +280,44 @@ def _marked(page: str) -> list[re.Match[str]]:
     return list(re.finditer(r"<!-- bench ([a-z0-9-]+) -->\n(.*?)<!-- /bench -->", page, re.DOTALL))
 
 
-def fill_page(name: str, root: Path) -> None:
-    """Write the tables that have stored records between the markers of a suite's page, and the plots; the others stay."""
-    page = (root / PAGES[name]).read_text(encoding="utf-8")
-    for match in reversed(_marked(page)):
-        records = stored(root, match[1])
-        if not records or match[1] not in SUITES[name]:
-            continue
-        entry = SUITES[name][match[1]]
-        page = page[: match.start(2)] + rendered(entry, records, made_with(root, match[1])) + "\n" + page[match.end(2) :]
-        if entry.plotted and (plots := plots_of(records)):
-            write_atomically(root / PLOTS / f"{match[1]}.svg", plots[0][1].encode(), overwrite=True)
-    write_atomically(root / PAGES[name], page.encode(), overwrite=True)
+def fill_pages(name: str, root: Path) -> None:
+    """Write the tables that have stored records between the markers of a suite's pages, and the plots; the others stay."""
+    for path in PAGES[name]:
+        page = (root / path).read_text(encoding="utf-8")
+        for match in reversed(_marked(page)):
+            records = stored(root, match[1])
+            if not records or match[1] not in SUITES[name]:
+                continue
+            entry = SUITES[name][match[1]]
+            text = rendered(entry, records, made_with(root, match[1]))
+            page = page[: match.start(2)] + text + "\n" + page[match.end(2) :]
+            if entry.plotted and (plots := plots_of(records)):
+                write_atomically(root / PLOTS / f"{match[1]}.svg", plots[0][1].encode(), overwrite=True)
+        write_atomically(root / path, page.encode(), overwrite=True)
 
 
 def page_problems(root: Path, name: str, checkpoint: str | None = None) -> list[str]:
-    """Return where a suite's page is not what the stored results say, a line each.
+    """Return where a suite's pages are not what the stored results say, a line each.
 
     A table without stored records is not a problem as long as nothing at all is stored. checkpoint: instead of those that ship.
     """
-    parts, page = parts_of((root / PAGES[name]).read_text(encoding="utf-8")), PAGES[name].name
-    found = [f"{page} has a table {key} that no suite has" for key in parts if key not in SUITES[name]]
+    tables = [(path, key, text) for path in PAGES[name] for key, text in parts_of((root / path).read_text("utf-8")).items()]
+    parts, pages = {key: text for _, key, text in tables}, {key: path.name for path, key, _ in tables}
+    found = [f"{pages[key]} has a table {key} that no suite has" for key in parts if key not in SUITES[name]]
+    twice = sorted(key for key in parts if sum(key == other for _, other, _ in tables) > 1)
+    found += [f"the table {key} stands on more than one page" for key in twice]
     for key, entry in SUITES[name].items():
         records = stored(root, key)
         if records and key not in parts:
+            page = PAGES[name][-1].name
             found.append(f"{page} lacks the table {key}; put <!-- bench {key} --> and <!-- /bench --> where it belongs")
         elif records and (old := _outdated(entry, records, checkpoint)):
             found.append(f"{STORE / key}.jsonl: {old} was measured with other weights or code; run the suite again")
         elif records and parts[key] != rendered(entry, records, made_with(root, key)):
-            found.append(
-                f"{page}'s table {key} is not what {STORE / key}.jsonl holds; run `python benchmarks/suite.py {name} SETS`"
-            )
+            command = f"python benchmarks/suite.py {name} SETS"
+            found.append(f"{pages[key]}'s table {key} is not what {STORE / key}.jsonl holds; run `{command}`")
         elif key in parts and not records and (root / STORE).is_dir():
-            found.append(f"{page}'s table {key} has no results in {STORE / key}.jsonl")
+            found.append(f"{pages[key]}'s table {key} has no results in {STORE / key}.jsonl")
     return found
 
 

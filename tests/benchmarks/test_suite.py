@@ -1,4 +1,4 @@
-"""The suite that fills the README from measured results."""
+"""The suite that fills README.md and docs/ from measured results."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def test_a_suite_without_its_page_is_one_line(measured, tmp_path, monkeypatch) -
 def test_a_suite_fills_the_readme_and_a_difference_is_found(measured, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:
     entries = {"tiny": suite.Entry("set", 2, "Tiny", "derain", steps=(1,)), "absent": suite.Entry("none", 2, "None", "derain")}
     monkeypatch.setitem(suite.SUITES, "readme", entries)
-    readme = tmp_path / "README.md"
-    readme.write_text(
-        "before\n<!-- bench tiny -->\nold\n<!-- /bench -->\n<!-- bench absent -->\nkept\n<!-- /bench -->\nafter\n"
-    )
+    readme, results = (tmp_path / page for page in suite.PAGES["readme"])
+    readme.write_text("before\n<!-- bench tiny -->\nold\n<!-- /bench -->\nafter\n")
+    results.parent.mkdir()
+    results.write_text("<!-- bench absent -->\nkept\n<!-- /bench -->\n")
     monkeypatch.chdir(tmp_path)
     script = tmp_path / suite.SCRIPTS["readme"]
     script.parent.mkdir()
@@ -75,16 +75,20 @@ def test_a_suite_fills_the_readme_and_a_difference_is_found(measured, pairs, tin
     assert (tmp_path / "asked").read_text() == f"--store --threads {torch.get_num_threads()}"
     text = readme.read_text()
     assert text.startswith("before\n<!-- bench tiny -->\n`irflow bench set/ --task derain --steps 1`\n\n| Tiny, 2 pictures")
-    assert text.endswith("<!-- /bench -->\n<!-- bench absent -->\nkept\n<!-- /bench -->\nafter\n")
+    assert text.endswith("<!-- /bench -->\nafter\n")
+    assert results.read_text() == "<!-- bench absent -->\nkept\n<!-- /bench -->\n"
     assert len(read_records(tmp_path / suite.STORE / "tiny.jsonl")) == 4
     assert "other weights or code" in suite.page_problems(tmp_path, "readme")[0]  # than those that ship
-    assert problems() == ["README.md's table absent has no results in benchmarks/results/absent.jsonl"]
+    assert problems() == ["results.md's table absent has no results in benchmarks/results/absent.jsonl"]
     readme.write_text(text.replace("derain, 1 step | ", "derain, 1 step | 9"))
     assert "table tiny is not what" in problems()[0]
     del entries["absent"]
     assert "a table absent that no suite has" in problems()[0]
+    results.write_text(text)
+    assert "the table tiny stands on more than one page" in problems()
+    results.write_text("no table")
     readme.write_text("no table")
-    assert "lacks the table tiny" in problems()[0]
+    assert "results.md lacks the table tiny" in problems()[0]
     for kind in ("clean", "degraded"):
         (pairs / kind / "one.png").unlink()
     partial = measured("readme", "--checkpoint", checkpoint)
@@ -98,7 +102,7 @@ def test_a_suite_fills_the_readme_and_a_difference_is_found(measured, pairs, tin
 def test_a_suite_of_curves_fills_its_page_and_draws_them(measured, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:
     sweep = {"grids": ("released", "uniform"), "strengths": (0.5, 1.0), "plotted": True}
     monkeypatch.setitem(suite.SUITES, "curves", {"tiny": suite.Entry("set", 2, "Tiny", "derain", steps=(1, 2), **sweep)})
-    page = tmp_path / suite.PAGES["curves"]
+    (page,) = (tmp_path / page for page in suite.PAGES["curves"])
     page.parent.mkdir()
     page.write_text("<!-- bench tiny -->\n<!-- /bench -->\n")
     monkeypatch.chdir(tmp_path)
@@ -113,7 +117,7 @@ def test_a_suite_of_curves_fills_its_page_and_draws_them(measured, pairs, tiny_c
 def test_the_pages_of_irflow_agree_with_their_stored_results(name: str) -> None:
     root = Path(__file__).parents[2]
     assert suite.page_problems(root, name) == []
-    tables = suite.parts_of((root / suite.PAGES[name]).read_text())
+    tables = suite.parts_of("\n".join((root / page).read_text("utf-8") for page in suite.PAGES[name]))
     assert set(tables) == set(suite.SUITES[name])
     assert all((root / suite.PLOTS / f"{key}.svg").is_file() for key, entry in suite.SUITES[name].items() if entry.plotted)
     assert all(stored.startswith("`irflow bench ") for stored in tables.values())
