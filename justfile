@@ -1,0 +1,15 @@
+# The lines of CONTRIBUTING.md by short names.
+test:
+    pytest
+check:
+    ruff check irflow_cli tests benchmarks && ruff format --check irflow_cli tests benchmarks && pyright && lint-imports
+format:
+    ruff check --fix irflow_cli tests benchmarks && ruff format irflow_cli tests benchmarks
+docs:
+    mkdocs build --strict
+coverage:
+    coverage run -m pytest && coverage report
+release:
+    python benchmarks/check_release.py
+ci:
+    .ci/run
