@@ -21,7 +21,10 @@ READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0
 def open_regular(path: Path) -> BinaryIO:
     """Return a file opened for reading, links followed. Raises OSError, with a reason in its `strerror`, for pipes, devices,
     sockets and folders, none of which is waited for."""
-    _check(path.stat().st_mode)  # before opening, which some devices answer to
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode) and not os.access(path, os.R_OK):  # what is wrong with a folder that was to be looked into
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    _check(mode)  # before opening, which some devices answer to
     handle = os.open(path, READING)
     try:
         _check(os.fstat(handle).st_mode)  # what was opened may be another by now

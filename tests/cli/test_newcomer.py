@@ -71,13 +71,13 @@ def test_notes_that_are_alike_are_counted_and_the_end_sums_up(irflow, tiny_check
         picture_file(f"in/{index}.png", 24, 32)
     given = ("--task", "denoise", "--checkpoint", tiny_checkpoint("denoise"))
     done = irflow("restore", tmp_path / "in", *given, "-o", tmp_path / "out")
-    assert done.err.count("estimated noise sigma") == ALIKE + 1
+    assert done.err.count("noise of about sigma") == ALIKE + 1
     assert f"{7 - ALIKE} more pictures" in done.err
     assert "7 pictures: 7 done" in done.err.splitlines()[-1]
     again = irflow("restore", tmp_path / "in", *given, "-o", tmp_path / "out", "--skip-existing")
     assert "7 pictures: 7 skipped" in again.err
     told = irflow("restore", tmp_path / "in", *given, "-o", tmp_path / "more", "-v")
-    assert told.err.count("estimated noise sigma") == 7
+    assert told.err.count("noise of about sigma") == 7
     assert "3 of 7" in told.err
 
 
