@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from drawn import scene
 from PIL import Image
+from skimage import data
 
 import irflow_cli
 from irflow_cli.degradations import DEGRADATIONS
@@ -86,15 +87,16 @@ def test_shipped_checkpoints_improve_what_they_are_for(task: str, irflow, tmp_pa
     assert (shipped_folder() / f"{task}.safetensors").exists()
 
 
-@pytest.mark.parametrize(("kind", "severity", "quality"), [("noise", 20, 75), ("noise", 20, 95), ("camera", 12, 85)])
-def test_noise_whose_level_compression_hides_goes_too(kind: str, severity: int, quality: int, irflow, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("kind", "quality"), [("noise", 75), ("noise", 95), ("camera", 85)])
+def test_noise_whose_level_compression_hides_goes_too(kind: str, quality: int, irflow, tmp_path: Path) -> None:
     clean, noisy, stored, restored = (tmp_path / name for name in ("clean.png", "noisy.png", "stored.jpg", "restored.png"))
-    Image.fromarray(scene(160, 160)).save(clean)
-    assert irflow("degrade", clean, noisy, "--kind", kind, "--severity", severity).code == 0
+    photograph = data.astronaut()[20:220, 140:340]
+    Image.fromarray(photograph).save(clean)
+    assert irflow("degrade", clean, noisy, "--kind", kind, "--severity", 20).code == 0
     Image.open(noisy).save(stored, quality=quality, subsampling="4:2:0")
     done = irflow("restore", stored, "--task", "denoise", "-o", restored)
-    assert 5 < float(re.search(r"about sigma ([0-9.]+)", done.err)[1]) < 25  # an estimate is blind here, the network is not
-    before, after = (np.abs(read_picture(path).pixels.astype(float) - scene(160, 160)).mean() for path in (stored, restored))
+    assert float(re.search(r"about sigma ([0-9.]+)", done.err)[1]) > 5  # an estimate is blind here, the network is not
+    before, after = (np.abs(read_picture(path).pixels.astype(float) - photograph).mean() for path in (stored, restored))
     assert after < 0.65 * before
 
 
