@@ -19,7 +19,7 @@ from irflow_cli.bench import perceptual
 from irflow_cli.bench.metrics import METRICS, Scores, SetMetrics, absent, doubts, left_out, mean_of, measure, shift_of
 from irflow_cli.bench.sets import unit
 
-BACKBONES = frozenset({"lpips", "dists"})
+BACKBONES = frozenset({"lpips", "dists", *perceptual.lacking()})  # what is not measured here: not there, or not installed
 
 
 def degraded(clean: np.ndarray, seed: int = 0) -> np.ndarray:
