@@ -91,7 +91,7 @@ def st_lpips(image: Tensor, reference: Tensor) -> float:
 def _shift_tolerant() -> torch.nn.Module:
     """Return the network of ST-LPIPS with the weights that its package holds."""
     with _standing_in(UNUSED), contextlib.redirect_stdout(io.StringIO()):
-        from stlpips_pytorch import stlpips
+        from stlpips_pytorch import stlpips  # pyright: ignore[reportMissingImports]
 
         return stlpips.LPIPS(net="alex", variant="shift_tolerant").eval()
 

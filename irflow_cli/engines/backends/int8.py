@@ -27,7 +27,7 @@ def quantise(graph: bytes, checkpoint: Checkpoint) -> tuple[bytes, bytes]:
     logging.getLogger("nncf").setLevel(logging.ERROR)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
         warnings.simplefilter("ignore")
-        import nncf
+        import nncf  # pyright: ignore[reportMissingImports]
         import openvino
 
     names = [one.get_any_name() for one in openvino.Core().read_model(graph).inputs]
