@@ -1,10 +1,10 @@
 """Self-check and speeds on a device: is a step there the step of the CPU, and how many pictures a second does each network see?
 
-    python benchmarks/gpu/check.py PACK --device cuda --batch 256 --out facts.json
+    python benchmarks/gpu/check.py PACK --device cuda --batch 256 --out facts.json [--networks denoise:large] [--compile]
 
-For each task: the loss of one batch on the device beside that of the CPU in float32; pictures a second of the whole step (its
-crops, degradations, network, optimisers), eager and compiled, and as a share of the bare loop of forward and backward on one
-batch. Each part that breaks is told in a line, and the others go on.
+For each network: the loss of one batch on the device beside that of the CPU in float32; pictures a second of the whole step
+(its crops, degradations, network, optimisers), eager and with --compile compiled, and as a share of the bare loop of forward
+and backward on one batch. Each part that breaks is told in a line, and the others go on.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -21,12 +22,13 @@ from torch import Tensor
 
 from irflow_cli.runtime.device import choose_device
 from irflow_cli.training.dataset import Corpus, load_corpus, load_rain_layers
+from irflow_cli.training.distributed import ProcessGroup
 from irflow_cli.training.loop import Run, forward_of
 from irflow_cli.training.options import TrainRequest
-from irflow_cli.training.sampling import draw_batches
+from irflow_cli.training.sampling import Sampler
 
 ROOT = Path(__file__).resolve().parents[2]
-TASKS = ("denoise", "derain", "deraindrop", "prior")
+NETWORKS = ("denoise:base", "derain:base", "deraindrop:base", "prior:base")  # task and size
 
 
 def speed(work: Callable[[], object], device: torch.device, seconds: float, pictures: int) -> float:
@@ -51,10 +53,14 @@ def _finish(device: torch.device) -> None:
 class Subject:
     """A task's training on a device: what is timed."""
 
-    def __init__(self, task: str, given: argparse.Namespace, device: torch.device, corpus: Corpus, layers: Tensor) -> None:
+    def __init__(
+        self, task: str, size: str, given: argparse.Namespace, device: torch.device, corpus: Corpus, layers: Tensor
+    ) -> None:
         self.device, self.corpus, self.layers = device, corpus, layers if task == "derain" else None
         crop = 32 if given.tiny else 128
-        request = TrainRequest(given.pack, Path("unused"), task, iterations=1, batch=given.batch, crop=crop, consistency=0)
+        request = TrainRequest(
+            given.pack, Path("unused"), task, size=size, iterations=1, batch=given.batch, crop=crop, consistency=0
+        )
         weights = ROOT / "weights" / f"{task}.safetensors"  # for a fresh network's answer is nothing, on every device
         request = replace(request, init=str(weights) if weights.exists() else None)
         self.request = replace(request, distance="log-mse", condition=task in ("derain", "deraindrop"))
@@ -62,14 +68,18 @@ class Subject:
     def step(self, asked: TrainRequest) -> Callable[[], object]:
         """Return a whole step."""
         run = Run(asked, self.device)
-        forward = forward_of(asked, run.net, self.device)
-        return lambda: run.learn(asked, forward, draw_batches(asked, self.corpus, self.layers, run.iteration, run.group), 1e-3)
+        forward, sampler = forward_of(asked, run.net, self.device), self.sampler(asked)
+        return lambda: run.learn(asked, forward, sampler.batches(run.iteration), 1e-3)
+
+    def sampler(self, asked: TrainRequest) -> Sampler:
+        """Return what draws its batches."""
+        return Sampler(asked, self.corpus, self.layers, ProcessGroup())
 
     def bare(self, asked: TrainRequest) -> Callable[[], object]:
         """Return forward and backward on one batch."""
         run = Run(asked, self.device)
         forward = forward_of(asked, run.net, self.device)
-        (source, generator), *_ = list(draw_batches(asked, self.corpus, self.layers, 0, run.group))
+        source, generator = next(self.sampler(asked).batches(0))
 
         def work() -> None:
             run.net.zero_grad(set_to_none=True)
@@ -84,9 +94,9 @@ class Subject:
 
     def losses(self) -> str:
         """Return the losses of one small batch, drawn on the device: there in bfloat16, and on the CPU in float32."""
-        small = replace(self.request, batch=min(self.request.batch, 8), at_start=1.0)
+        small = replace(self.request, batch=min(self.request.batch, 8), at_start=1.0, prefetch=1)
         run = Run(small, self.device)
-        (source, generator), *_ = list(draw_batches(small, self.corpus, self.layers, 0, run.group))
+        source, generator = next(self.sampler(small).batches(0))
         values = []
         for place, precision in ((self.device, "bf16"), (torch.device("cpu"), "fp32")):
             asked, net = replace(small, precision=precision), run.net.to(place)
@@ -104,6 +114,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=256)
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--networks", nargs="+", default=NETWORKS, metavar="TASK:SIZE")
+    parser.add_argument("--compile", action="store_true", help="time compiled networks, too; each takes a while to compile")
     parser.add_argument("--tiny", action="store_true")
     given = parser.parse_args()
     device = choose_device(given.device)
@@ -112,29 +124,32 @@ def main() -> None:
     print(f"{name}, torch {torch.__version__}, batch {given.batch}")
     corpus, _ = load_corpus(given.pack / "photos", 32 if given.tiny else 128, device)
     layers = load_rain_layers(given.pack / "layers").to(device)
-    subjects = {task: Subject(task, given, device, corpus, layers) for task in TASKS}
+    subjects = {}
+    for network in given.networks:
+        task, size = network.split(":")
+        subjects[network] = Subject(task, size, given, device, corpus, layers)
 
-    def keep(task: str, name: str, work: Callable[[], str]) -> None:
+    def keep(network: str, name: str, work: Callable[[], str]) -> None:
         try:
             fact = work()
         except Exception as error:
             fact = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
-        found[f"{task}, {name}"] = fact
+        found[f"{network}, {name}"] = fact
         given.out.write_text(json.dumps(found, indent=1))
-        print(f"{task}, {name}: {fact}", flush=True)
+        print(f"{network}, {name}: {fact}", flush=True)
 
-    for task, subject in subjects.items():
-        keep(task, "loss, device bf16 / CPU fp32", subject.losses)
-        keep(
-            task,
-            "eager bf16",
-            lambda subject=subject: subject.speeds(replace(subject.request, precision="bf16"), given.seconds),
-        )
-    for task, subject in subjects.items():  # each takes a while to compile
-        asked = replace(subject.request, precision="bf16", compile=True)
-        keep(task, "compiled bf16", lambda subject=subject, asked=asked: subject.speeds(asked, given.seconds))
-        if device.type == "cuda":
-            keep(task, "most memory", lambda: f"{torch.cuda.max_memory_allocated() / 2**20:.0f} MiB")
+    def memory() -> str:
+        return f"{torch.cuda.max_memory_allocated() / 2**20:.0f} MiB"
+
+    for network, subject in subjects.items():
+        keep(network, "loss, device bf16 / CPU fp32", subject.losses)
+    for compiled in (False, True) if given.compile else (False,):
+        for network, subject in subjects.items():
+            asked = replace(subject.request, precision="bf16", compile=compiled)
+            keep(network, "compiled bf16" if compiled else "eager bf16", partial(subject.speeds, asked, given.seconds))
+            if device.type == "cuda":
+                keep(network, "most memory", memory)
+                torch.cuda.reset_peak_memory_stats()
 
 
 if __name__ == "__main__":

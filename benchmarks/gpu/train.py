@@ -2,13 +2,15 @@
 
     python benchmarks/gpu/train.py runs/pack --out OUT --minutes 9 [--first] [--only denoise,derain]
 
-Each network of PLAN gets its share of the minutes, its decay inside, in a process of its own: what breaks one does not take
-the time of the others. Where a process fails, the next rung of LADDER goes on with the time that is left of its share: without
-torch.compile, with half the batch, in float32. OUT gets, every few seconds: NAME.safetensors (the best weights, float16) and
-train.log (what ran, pictures a second, held-out PSNR).
+All networks of PLAN train side by side, each in a process of its own, for all of the minutes: while one compiles, draws or
+launches, the others have the GPU, and what breaks one does not take the time of the others. Where a process fails, the next
+rung of LADDER goes on with the time that is left: without torch.compile, with half the batch, in float32. OUT gets, every few
+seconds: NAME.safetensors (the best weights, float16), NAME.jsonl (the log of the run) and train.log (what ran, pictures a
+second, held-out PSNR, memory).
 
---first is the first call on a new machine: 3 minutes in all, self-check and speeds of every network (facts.json), then a short
-training of the first. The commands work on a CPU, too: that is how they are rehearsed (`--device cpu --tiny`).
+--first is the first call on a new machine: a self-check and speeds of every network (facts.json), then training for the rest of
+its time, which fills the compiler's cache. A later call goes on with the weights of the one before. The commands work on a CPU,
+too: that is how they are rehearsed (`--device cpu --tiny`).
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,20 +32,33 @@ ROOT = HERE.parents[1]
 
 @dataclass(frozen=True)
 class Network:
-    """A network to train: its task, its share of the time, the side of its crops, and further options of `irflow train`."""
+    """A network to train: its task, its size, crops a batch and their side, and further options of `irflow train`."""
 
     task: str
-    share: float
+    size: str
+    batch: int
     crop: int
     options: tuple[str, ...] = ()
 
 
-COMMON = ("--distance", "log-mse", "--consistency", "0", "--warmup", "100", "--decay", "0.5", "--rate", "2e-3")
+COMMON = (
+    "--distance",
+    "log-mse",
+    "--consistency",
+    "0",
+    "--warmup",
+    "100",
+    "--decay",
+    "0.6",
+    "--rate",
+    "1.5e-3",
+    "--prefetch",
+    "4",
+)
 PLAN = (
-    Network("denoise", 0.35, 128),
-    Network("derain", 0.3, 128, ("--self-conditioned", "--condition")),
-    Network("deraindrop", 0.2, 176, ("--self-conditioned", "--condition")),
-    Network("prior", 0.15, 144),
+    Network("denoise", "large", 128, 128),
+    Network("derain", "large", 128, 128, ("--self-conditioned", "--condition")),
+    Network("deraindrop", "base", 96, 176, ("--self-conditioned", "--condition")),
 )
 LADDER = (  # what is tried, one after another: options, and the part of the batch
     (("--precision", "bf16", "--compile"), 1.0),
@@ -52,6 +67,7 @@ LADDER = (  # what is tried, one after another: options, and the part of the bat
     (("--precision", "fp32"), 0.25),
 )
 OUT_OF_MEMORY = 5  # exit code of `irflow`
+OFTEN = 20.0  # seconds between two lines of a network
 
 
 class Day:
@@ -60,6 +76,7 @@ class Day:
     def __init__(self, out: Path, minutes: float) -> None:
         out.mkdir(parents=True, exist_ok=True)
         self.out, self.began, self.end = out, time.monotonic(), time.monotonic() + 60 * minutes
+        self.lock = threading.Lock()
 
     @property
     def left(self) -> float:
@@ -69,93 +86,105 @@ class Day:
     def say(self, text: str) -> None:
         """Print a line and append it to the log."""
         line = f"{time.monotonic() - self.began:6.0f} s  {text}"
-        print(line, flush=True)
-        with (self.out / "train.log").open("a") as file:
-            file.write(line + "\n")
+        with self.lock:
+            print(line, flush=True)
+            with (self.out / "train.log").open("a") as file:
+                file.write(line + "\n")
 
 
-def train(day: Day, pack: Path, network: Network, seconds: float, given: argparse.Namespace) -> None:
-    """Train a network for some seconds, down the ladder where a rung breaks."""
-    end = time.monotonic() + min(seconds, day.left)
-    batch, first = given.batch, 0
-    for rung, (options, part) in enumerate(LADDER):
+def train(day: Day, pack: Path, network: Network, given: argparse.Namespace) -> None:
+    """Train a network until the end of the day, down the ladder where a rung breaks."""
+    end = day.end - given.stop_seconds
+    part, start = 1.0, start_of(network, given)
+    for rung, (options, share) in enumerate(LADDER):
         left = end - time.monotonic()
-        if rung < first or left < 20:
-            continue
-        if "--compile" in options and left < given.compile_seconds:
+        if left < 20 or ("--compile" in options and left < given.compile_seconds):
             continue
         run = given.work / f"{network.task}-{rung}"
-        shutil.rmtree(run, ignore_errors=True)
-        size = max(2, int(batch * part))
-        code = watch(day, network, command_of(pack, network, run, left, size, options, given), run, end)
+        size = max(2, int((given.batch or network.batch) * part * share))
+        code = watch(day, network, command_of(pack, network, run, left, size, options, start, given), run, end)
         if code == 0:
             return
         day.say(
             f"{network.task}: {' '.join(options)}, batch {size} ended with code {code}; {end - time.monotonic():.0f} s left"
         )
         if code == OUT_OF_MEMORY:
-            batch //= 2
-            first = rung  # the next rung, smaller at any rate
+            part /= 2
     day.say(f"{network.task}: no more to try")
 
 
+def start_of(network: Network, given: argparse.Namespace) -> Path | None:
+    """Return the weights to begin with: those of the call before, else those that ship; earlier runs are put away."""
+    before = given.work / "before" / f"{network.task}.safetensors"
+    runs = sorted(given.work.glob(f"{network.task}-*"))
+    found = [run / "best.safetensors" for run in runs if (run / "best.safetensors").exists()]
+    if found:
+        before.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(max(found, key=lambda path: path.stat().st_mtime_ns), before)
+    for run in runs:
+        shutil.rmtree(run, ignore_errors=True)
+    if given.fresh:
+        return None
+    return next((path for path in (before, ROOT / "weights" / f"{network.task}.safetensors") if path.exists()), None)
+
+
 def command_of(
-    pack: Path, network: Network, run: Path, seconds: float, batch: int, options: tuple[str, ...], given: argparse.Namespace
+    pack: Path,
+    network: Network,
+    run: Path,
+    seconds: float,
+    batch: int,
+    options: tuple[str, ...],
+    start: Path | None,
+    given: argparse.Namespace,
 ) -> list[str]:
     """Return the `irflow train` of a rung, which ends by its own clock a little before the time is over."""
     command = [sys.executable, "-m", "irflow_cli", "train", str(pack / "photos"), "-o", str(run), "--task", network.task]
     command += ["--minutes", f"{max(5.0, seconds - given.start_seconds) / 60:.3f}", "--batch", str(batch)]
-    command += [
-        "--crop",
-        str(given.crop or network.crop),
-        "--validate-every",
-        str(given.validate_every),
-        "--device",
-        given.device,
-    ]
-    command += [*COMMON, *network.options, *options]
+    command += ["--crop", str(given.crop or network.crop), "--validate-every", str(given.validate_every)]
+    command += ["--device", given.device, "--size", given.size or network.size, *COMMON, *network.options, *options]
     if network.task == "derain":
         command += ["--rain-layers", str(pack / "layers")]
-    start = ROOT / "weights" / f"{network.task}.safetensors"
-    if given.size:
-        command += ["--size", given.size]
-    if not given.fresh and start.exists():
-        command += ["--init", str(start)]
-    return command
+    return command + (["--init", str(start)] if start else [])
 
 
 def watch(day: Day, network: Network, command: list[str], run: Path, end: float) -> int:
     """Run a command until its end or the time's, bring what it saves to the output, and return its exit code (0 if stopped)."""
     day.say(f"{network.task}: {' '.join(command[3:])}")
-    with (day.out / f"{network.task}.err").open("w") as errors:
-        process = subprocess.Popen(command, stdout=errors, stderr=errors, cwd=ROOT, env=environment())
-        told = 0.0
-        while process.poll() is None:
+    given_out = run.parent / f"{run.name}.err"
+    with given_out.open("w") as errors:
+        process = subprocess.Popen(command, stdout=errors, stderr=errors, cwd=ROOT, env=environment(run.parent))
+        told = time.monotonic()
+        while process.poll() is None and time.monotonic() < end:
             time.sleep(0.5)
             bring(day, network, run)
-            if time.monotonic() - told > 20:
+            if time.monotonic() - told > OFTEN:
                 told = time.monotonic()
-                day.say(f"{network.task}: {standing(run)}")
-            if time.monotonic() > end and process.poll() is None:
-                process.terminate()  # it saves and ends
-                try:
-                    process.wait(15)
-                except subprocess.TimeoutExpired:
-                    process.kill()
-                bring(day, network, run)
-                return 0
+                day.say(f"{network.task}: {standing(run)}{memory()}")
+        stopped = process.poll() is None
+        if stopped:
+            process.terminate()  # it saves and ends
+            try:
+                process.wait(max(1.0, day.left - 2))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
     bring(day, network, run)
     day.say(f"{network.task}: {standing(run)}")
-    return process.returncode
+    if process.returncode and not stopped:
+        for line in given_out.read_text(errors="replace").strip().splitlines()[-12:]:
+            day.say(f"{network.task} | {line[:300]}")
+    return 0 if stopped else process.returncode
 
 
 def bring(day: Day, network: Network, run: Path) -> None:
-    """Copy the best weights so far to the output when they are newer than what is there."""
-    best, there = run / "best.safetensors", day.out / f"{network.task}.safetensors"
-    if best.exists() and (not there.exists() or best.stat().st_mtime_ns > there.stat().st_mtime_ns):
-        part = there.with_suffix(".part")
-        shutil.copy2(best, part)
-        part.replace(there)
+    """Copy the best weights so far, and the log, to the output when they are newer than what is there."""
+    for name, target in (("best.safetensors", f"{network.task}.safetensors"), ("log.jsonl", f"{network.task}.jsonl")):
+        source, there = run / name, day.out / target
+        if source.exists() and (not there.exists() or source.stat().st_mtime_ns > there.stat().st_mtime_ns):
+            part = there.with_suffix(".part")
+            shutil.copy2(source, part)
+            part.replace(there)
 
 
 def standing(run: Path) -> str:
@@ -170,85 +199,96 @@ def standing(run: Path) -> str:
     return f"iteration {last['iteration']}, {last['rate']:.0f} pictures/s, loss {last['loss']:.3f}{score}"
 
 
-def environment() -> dict[str, str]:
-    """Return the environment of a run: this checkout first, whatever is installed."""
+def memory() -> str:
+    """Return what the GPU holds and how busy it is, as far as its driver tells."""
+    query = ["nvidia-smi", "--query-gpu=memory.used,utilization.gpu", "--format=csv,noheader"]
+    try:
+        return "; GPU " + subprocess.run(query, capture_output=True, text=True, timeout=5, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def environment(work: Path) -> dict[str, str]:
+    """Return the environment of a run: this checkout first, whatever is installed, and caches that a later call finds."""
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("IRFLOW_SITE", ""), os.environ.get("PYTHONPATH", "")]))
-    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTORCH_ALLOC_CONF": "expandable_segments:True"}
+    caches = {"TORCHINDUCTOR_CACHE_DIR": str(work / "inductor"), "TRITON_CACHE_DIR": str(work / "triton")}
+    settings = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTORCH_ALLOC_CONF": "expandable_segments:True"}
+    return {**os.environ, **caches, **settings, "OMP_NUM_THREADS": "4"}
 
 
 def install(day: Day, pack: Path, site: Path) -> None:
     """Put the wheels of the pack that are missing here where runs find them."""
     wheels = sorted((pack / "wheels").glob("*.whl"))
     if wheels:
-        command = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--target", str(site)]
+        command = [sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--upgrade", "--target", str(site)]
         done = subprocess.run([*command, *map(str, wheels)], capture_output=True, text=True)
         day.say(f"wheels: {'in place' if done.returncode == 0 else done.stderr.strip().splitlines()[-1]}")
         os.environ["IRFLOW_SITE"] = str(site)
 
 
-def check(day: Day, pack: Path, given: argparse.Namespace) -> None:
-    """Run the self-check in a process of its own and keep what it finds; a failure is told and no more. It gets most
-    of the time, and what it has found when that is over stays."""
-    command = [sys.executable, str(HERE / "check.py"), str(pack), "--device", given.device, "--batch", str(given.batch)]
+def check(day: Day, pack: Path, plan: list[Network], given: argparse.Namespace) -> None:
+    """Run the self-check in a process of its own and keep what it finds; a failure is told and no more. It gets
+    `check_seconds`, and what it has found when they are over stays."""
+    command = [sys.executable, str(HERE / "check.py"), str(pack), "--device", given.device]
+    command += ["--out", str(day.out / "facts.json"), "--seconds", str(given.probe_seconds)]
+    command += ["--networks", *(f"{network.task}:{given.size or network.size}" for network in plan)]
     command += [
-        "--out",
-        str(day.out / "facts.json"),
-        "--seconds",
-        str(given.probe_seconds),
+        "--batch",
+        str(given.batch or 256),
         *(["--tiny"] if given.tiny else []),
+        *(["--compile"] if given.compiled else []),
     ]
-    log = day.out / "check.log"
+    log = given.work / "check.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, cwd=ROOT, env=environment())
+        process = subprocess.Popen(command, stdout=file, stderr=file, cwd=ROOT, env=environment(given.work))
         try:
-            process.wait(0.7 * day.left)
+            process.wait(min(given.check_seconds, day.left))
         except subprocess.TimeoutExpired:
             process.kill()
-    for line in log.read_text().strip().splitlines()[-20:]:
-        day.say(f"check: {line}")
-
-
-def shares(day: Day, plan: list[Network]) -> Iterator[tuple[Network, float]]:
-    """Yield each network with its seconds: its share of what is left when its turn comes."""
-    for index, network in enumerate(plan):
-        yield network, (day.left - 10) * network.share / sum(other.share for other in plan[index:])
+            process.wait()
+    for line in log.read_text(errors="replace").strip().splitlines()[-30:]:
+        day.say(f"check: {line[:300]}")
 
 
 def main() -> None:
-    """Read the command line, check, and train one network after another."""
+    """Read the command line, check, and train all networks side by side."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pack", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=9.0)
-    parser.add_argument("--first", action="store_true", help="3 minutes: self-check, speeds, a short training")
+    parser.add_argument("--first", action="store_true", help="self-check and speeds before the training")
+    parser.add_argument("--compiled", action="store_true", help="the self-check times compiled networks, too")
+    parser.add_argument("--no-train", action="store_true", help="the self-check alone")
     parser.add_argument("--only", default="", help="tasks, separated by commas")
-    parser.add_argument("--size", default="", help="small, base or large; that of the weights unless given")
+    parser.add_argument("--size", default="", help="small, base or large; that of the plan unless given")
     parser.add_argument("--fresh", action="store_true", help="from nothing, not from the weights that ship")
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=0, help="that of the plan unless given")
     parser.add_argument("--crop", type=int, default=0)
-    parser.add_argument("--validate-every", type=int, default=400)
-    parser.add_argument("--compile-seconds", type=float, default=100, help="less time than this, and nothing is compiled")
-    parser.add_argument("--start-seconds", type=float, default=20, help="what loading takes of a run's share")
-    parser.add_argument("--probe-seconds", type=float, default=8)
+    parser.add_argument("--validate-every", type=int, default=250)
+    parser.add_argument("--compile-seconds", type=float, default=60, help="less time than this, and nothing is compiled")
+    parser.add_argument("--start-seconds", type=float, default=15, help="what loading takes of a run's time")
+    parser.add_argument("--stop-seconds", type=float, default=8, help="what saving takes at the end")
+    parser.add_argument("--check-seconds", type=float, default=45, help="what the self-check may take")
+    parser.add_argument("--probe-seconds", type=float, default=1.5)
     parser.add_argument("--work", type=Path, default=Path("runs/gpu"))
     parser.add_argument("--tiny", action="store_true", help="a rehearsal: tiny crops and batches")
     given = parser.parse_args()
     if given.tiny:
         given.batch, given.crop, given.validate_every, given.probe_seconds, given.start_seconds = 2, 32, 4, 0.5, 6
-    day = Day(given.out, 3.0 if given.first else given.minutes)
+    day = Day(given.out, given.minutes)
     pack = given.pack.resolve()
     given.work = given.work.resolve()
     install(day, pack, given.work / "site")
     plan = [network for network in PLAN if not given.only or network.task in given.only.split(",")]
-    if given.first:
-        check(day, pack, given)
-        plan = plan[:1]
-    for network, seconds in shares(day, plan):
-        try:
-            train(day, pack, network, seconds, given)
-        except Exception as error:  # one network's surprise does not take the others' time
-            day.say(f"{network.task}: {type(error).__name__}: {error}")
+    if given.first or given.no_train:
+        check(day, pack, plan, given)
+    threads = [] if given.no_train else [threading.Thread(target=train, args=(day, pack, network, given)) for network in plan]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
     day.say("done")
 
 

@@ -45,6 +45,7 @@ def train(
     rain_layers: Annotated[Optional[Path], typer.Option(help="Folder of rain layers.", show_default="synthetic")] = None,
     batch: Annotated[int, typer.Option(help="Crops at a time.")] = DEFAULTS.batch,
     accumulate: Annotated[int, typer.Option(help="Batches an iteration, whose gradients are averaged.")] = DEFAULTS.accumulate,
+    prefetch: Annotated[int, typer.Option(help="Iterations drawn at once; 4 keep a GPU busy.")] = DEFAULTS.prefetch,
     crop: Annotated[int, typer.Option(help="Pixels of a crop's side.")] = DEFAULTS.crop,
     rate: Annotated[float, typer.Option(help="Learning rate of AdamW; Muon takes three times it.")] = DEFAULTS.rate,
     warmup: Annotated[int, typer.Option(help="Iterations in which the rate rises.")] = DEFAULTS.warmup,

@@ -16,6 +16,7 @@ HARMLESS = frozenset(
             "condition",
             "validate_every",
             "accumulate",
+            "prefetch",
             "at_start",
             "consistency_every",
             "save_minutes",

@@ -49,10 +49,10 @@ def raindrops(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Te
     size = (max(1, round(height / small)), max(1, round(width / small)))
     scale = max(1.0, math.sqrt(size[0] * size[1] / USUAL))
 
-    radius = log_uniform(5, 24, count, generator) * scale
+    radius = log_uniform(8, 50, count, generator) * scale
     sharp = chance(0.12, count, generator)
-    blur = radius * log_uniform(0.3, 1.5, count, generator) * (1 - 0.8 * sharp)
-    dense = log_uniform(0.15, 0.6, count, generator) * strength
+    blur = radius * log_uniform(0.35, 1.4, count, generator) * (1 - 0.8 * sharp)
+    dense = log_uniform(0.2, 0.85, count, generator) * strength
     pane = _pane(size, radius, dense, generator)
     view, sky = _surroundings(light, generator)
     inside = _through(pane, view, sky, generator)
@@ -142,7 +142,7 @@ def _surroundings(light: Tensor, generator: torch.Generator) -> tuple[Tensor, Te
     view = F.interpolate(light, size=(VIEW, VIEW), mode="area")
     view = torch.where(match_dims(chance(0.3, count, generator), view) > 0, view.roll(1, 0), view)
     brightest = view.amax((2, 3), keepdim=True)
-    white = log_uniform(0.3, 1.2, count, generator)[:, None] * (
+    white = log_uniform(0.2, 1.1, count, generator)[:, None] * (
         1 + 0.06 * torch.randn((count, channels), generator=generator, device=generator.device)
     )
     sky = torch.lerp(brightest, white[..., None, None], match_dims(uniform(0.6, 1, count, generator), view))

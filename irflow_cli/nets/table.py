@@ -18,7 +18,7 @@ NETS: dict[str, tuple[type[Spec], type[Network]]] = {
 SIZES: dict[str, NetSpec] = {
     "small": NetSpec(depths=(2, 2, 2, 2)),
     "base": NetSpec(),
-    "large": NetSpec(widths=(24, 48, 96, 192)),
+    "large": NetSpec(widths=(24, 48, 96, 160)),
 }
 
 

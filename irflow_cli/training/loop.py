@@ -29,7 +29,7 @@ from irflow_cli.training.growth import grow
 from irflow_cli.training.optimisers import lr_factor, make_optimisers, move_average
 from irflow_cli.training.options import TrainRequest, check
 from irflow_cli.training.record import BEST, STATE, Record, TrainProgress, progress_of
-from irflow_cli.training.sampling import Batch, Source, draw_batches, draw_times
+from irflow_cli.training.sampling import Batch, Sampler, Source, draw_times
 from irflow_cli.training.state import load_state
 from irflow_cli.training.validation import validation_pairs
 
@@ -66,15 +66,15 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
             f"{request.data} holds pairs; a prior is trained on clean pictures alone: give {request.data / 'clean'}"
         )
     layers = load_rain_layers(request.rain_layers).to(device) if request.rain_layers else None
-    run = Run(request, device, group)
+    run, sampler = Run(request, device, group), Sampler(request, training, layers, group)
     forward = forward_of(request, run.net, device)
     with _alone_in(request.out, group), _signals() as caught, _flushed_denormals():
         if request.resume:
             load_state(run, request.out / STATE, request)
         record = Record(request, run, validation_pairs(request, held_out, layers) if group.first else [], report)
         while (progress := group.all_reduce_max(1.0 if caught else progress_of(request, run), device)) < 1:
-            batches = draw_batches(request, training, layers, run.iteration, group)
-            loss = run.learn(request, forward, batches, lr_factor(progress, run.iteration, request))
+            rate = lr_factor(progress, run.iteration, request)
+            loss = run.learn(request, forward, sampler.batches(run.iteration), rate)
             if group.first:
                 record.after(loss)
         if group.first:

@@ -24,23 +24,25 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """Move every parameter that has a gradient; weights of one shape are worked on together."""
         for group in self.param_groups:
-            same_shape: dict[torch.Size, list[tuple[Tensor, Tensor]]] = defaultdict(list)
+            same_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
             for parameter in group["params"]:
                 if parameter.grad is not None:
-                    same_shape[parameter.shape].append((parameter, self._ahead(parameter, parameter.grad, group["momentum"])))
-            for shape, moves in same_shape.items():
-                updates = orthogonalised(torch.stack([ahead.flatten(1) for _, ahead in moves]))  # (n, out, in kh kw)
+                    same_shape[parameter.shape].append(parameter)
+            for shape, parameters in same_shape.items():
+                ahead = self._ahead(parameters, group["momentum"])
+                updates = orthogonalised(torch.stack([one.flatten(1) for one in ahead]))  # (n, out, in kh kw)
                 scale = 0.2 * max(updates.shape[1:]) ** 0.5
-                for (parameter, _), update in zip(moves, updates, strict=True):
-                    parameter.add_(update.view(shape), alpha=-group["lr"] * scale)
+                torch._foreach_add_(parameters, list(updates.view(-1, *shape)), alpha=-group["lr"] * scale)
 
-    def _ahead(self, parameter: Tensor, gradient: Tensor, momentum: float) -> Tensor:
-        """Return Nesterov's look-ahead of the momentum, after taking the gradient in."""
-        state = self.state[parameter]
-        if not state:
-            state["momentum"] = torch.zeros_like(parameter)
-        state["momentum"].lerp_(gradient, 1 - momentum)
-        return gradient.lerp(state["momentum"], momentum)
+    def _ahead(self, parameters: list[Tensor], momentum: float) -> list[Tensor]:
+        """Return Nesterov's look-ahead of the momenta, after taking the gradients in."""
+        for parameter in parameters:
+            if not self.state[parameter]:
+                self.state[parameter]["momentum"] = torch.zeros_like(parameter)
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
+        momenta = [self.state[parameter]["momentum"] for parameter in parameters]
+        torch._foreach_lerp_(momenta, gradients, 1 - momentum)
+        return list(torch._foreach_lerp(gradients, momenta, momentum))
 
 
 def orthogonalised(matrices: Tensor, iterations: int = 5) -> Tensor:
@@ -56,8 +58,7 @@ def orthogonalised(matrices: Tensor, iterations: int = 5) -> Tensor:
     gram = x @ x.mT
     total = identity = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device).expand_as(gram)
     for _ in range(iterations):
-        lr_factor = a * identity + b * gram + c * gram @ gram
-        total = lr_factor @ total
-        gram = lr_factor @ lr_factor @ gram
+        factor = torch.baddbmm(a * identity + b * gram, gram, gram, alpha=c)
+        total, gram = factor @ total, factor @ factor @ gram
     x = total @ x
     return x.mT if tall else x

@@ -34,7 +34,8 @@ NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # of a task
 @dataclass(frozen=True)
 class TrainRequest:
     """A training run. Times in minutes; `rate` is AdamW's (Muon's is three times it); `decay` is the share of the run in
-    which the rate falls to zero; `batch` crops at a time, `accumulate` times an iteration; `at_start` the share of a batch at
+    which the rate falls to zero; `batch` crops at a time, `accumulate` times an iteration,
+    drawn `prefetch` iterations at once; `at_start` the share of a batch at
     the start of the path, 0 for the paper's uniform times; `self_conditioned`: the others stand on the network's own way to
     its own estimate, not on the way to the clean picture."""
 
@@ -49,6 +50,7 @@ class TrainRequest:
     iterations: int | None = None
     batch: int = 16
     accumulate: int = 1
+    prefetch: int = 1
     crop: int = 128
     rate: float = 1e-3
     warmup: int = 200
@@ -96,7 +98,8 @@ def request_of(values: dict[str, Any], given: set[str], *begun: dict[str, Any]) 
     for name, what in (("data", "a folder of pictures"), ("out", "`output`, the folder of the run"), ("task", "`task`")):
         if values.get(name) is None:
             raise UsageError(f"give {what}")
-    return TrainRequest(**values)
+    paths = {name: None if values.get(name) is None else Path(values[name]) for name in ("data", "out", "rain_layers")}
+    return TrainRequest(**{**values, **paths})
 
 
 def check(request: TrainRequest) -> None:
@@ -116,7 +119,7 @@ def check(request: TrainRequest) -> None:
     require(request.minutes is None or request.minutes > 0, "`minutes` must be above 0")
     require(request.iterations is None or request.iterations > 0, "`iterations` must be above 0")
     require(request.batch > 0 and request.crop >= 16, "`batch` and `crop` must be above 0 (crops at least 16)")
-    require(request.accumulate > 0, "`accumulate` must be above 0")
+    require(request.accumulate > 0 and request.prefetch > 0, "`accumulate` and `prefetch` must be above 0")
     require(request.distance in DISTANCES, f"`distance` is one of {', '.join(DISTANCES)}")
     require(request.optimiser in ("muon", "adamw"), "`optimiser` is muon or adamw")
     require(request.size is None or request.size in SIZES, f"`size` is one of {', '.join(SIZES)}")

@@ -68,7 +68,7 @@ RAIN = (
     Part("clean", 0.10, 0, 0),
 )
 LINES, SOFT = 0.35, 0.15  # shares of the clean pictures of rain that get lines which are no rain, and that are soft
-DROPS = (Part("raindrops", 0.64, 0.3, 1), Part("raindrops", 0.20, 0.05, 0.3), Part("clean", 0.16, 0, 0))
+DROPS = (Part("raindrops", 0.68, 0.4, 1), Part("raindrops", 0.16, 0.05, 0.4), Part("clean", 0.16, 0, 0))
 
 
 def _shared(parts: tuple[Part, ...], share: float) -> tuple[Part, ...]:
@@ -233,17 +233,36 @@ def _applier(kind: str, rain_layers: Tensor | None) -> Callable[[Tensor, Tensor,
     return DEGRADATIONS[kind].apply
 
 
-def draw_batches(
-    request: TrainRequest, corpus: Corpus, layers: Tensor | None, iteration: int, group: ProcessGroup
-) -> Iterator[Batch]:
-    """Yield the batches of this process in an iteration, `accumulate` of them, each with the generator of its further draws.
+class Sampler:
+    """The batches of this process, by the number of the iteration: `accumulate` of them in each.
 
     Batches are numbered through over iterations and processes, so n processes see what one that accumulates n batches sees.
+    The batches of `prefetch` iterations are drawn at once: many small operations are then few large ones, and a GPU is busy.
     """
-    for turn in range(request.accumulate):
-        number = (iteration * group.size + group.rank) * request.accumulate + turn
-        generator = torch.Generator(corpus.pixels.device).manual_seed(seed_of_number(request.seed, number))
-        yield draw_batch(request, corpus, layers, generator), generator
+
+    def __init__(self, request: TrainRequest, corpus: Corpus, layers: Tensor | None, group: ProcessGroup) -> None:
+        self.request, self.corpus, self.layers, self.group = request, corpus, layers, group
+        self.drawn: dict[int, Source] = {}  # by its seed, what is not used up yet
+
+    def batches(self, iteration: int) -> Iterator[Batch]:
+        """Yield the batches of an iteration, each with the generator of its further draws."""
+        request = self.request
+        block, place = divmod(iteration, request.prefetch)
+        seeds = [self._seed(block, turn) for turn in range(request.accumulate)]
+        self.drawn = {seed: self.drawn[seed] for seed in seeds if seed in self.drawn}
+        for seed in seeds:
+            generator = torch.Generator(self.corpus.pixels.device).manual_seed(seed)
+            if request.prefetch == 1:
+                yield draw_batch(request, self.corpus, self.layers, generator), generator
+                continue
+            if seed not in self.drawn:
+                many = replace(request, batch=request.batch * request.prefetch)
+                self.drawn[seed] = draw_batch(many, self.corpus, self.layers, generator)
+            rows = slice(place * request.batch, (place + 1) * request.batch)
+            yield Source(*(part[rows] for part in self.drawn[seed])), generator.manual_seed(seed + place)
+
+    def _seed(self, block: int, turn: int) -> int:
+        return seed_of_number(self.request.seed, (block * self.group.size + self.group.rank) * self.request.accumulate + turn)
 
 
 def draw_batch(request: TrainRequest, corpus: Corpus, layers: Tensor | None, generator: torch.Generator) -> Source:
