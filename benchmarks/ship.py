@@ -25,7 +25,8 @@ PICTURES = (
 )
 SCORED = "one step; one in twenty of the same pictures, held out and degraded as in training"
 LIMITS = {
-    "derain": "streaks in the air, drawn or composited in training; no fog, snow or reflections; a downpour leaves traces",
+    "derain": "streaks in the air, drawn or composited in training; no fog, snow or reflections; a downpour leaves traces, "
+    "and so does fine rain that falls along upright lines",
     "denoise": "noise of cameras, film and scans, stored as JPEG or not, to a standard deviation of some 25, and white noise "
     "to 55; strong grain and impulses stay",
     "deraindrop": "small and half-transparent drops, drawn in training; what an opaque drop hides is not invented",
@@ -69,6 +70,7 @@ def section(path: Path, card: Card) -> str:
         "iterations": card.trained.get("iterations", 0),
         "minutes": card.trained.get("minutes", 0),
         "processes": card.trained.get("processes", 1),
+        "device": card.trained.get("device", "cpu"),
         "minutes_in_all": card.minutes,
         **card.scores,
     }

@@ -146,6 +146,7 @@ def card_of(request: TrainRequest, run: Run, score: float | None) -> Card:
         "iterations": run.iteration,
         "minutes": round(run.seconds / 60, 1),
         "processes": run.group.size,
+        "device": run.device.type,
         "recipe": recipe,
     }
     scores = {} if score is None else {"validation_psnr": round(score, 3)}
