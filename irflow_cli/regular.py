@@ -15,7 +15,9 @@ KINDS = (  # what else may lie under a name, links followed
     (stat.S_ISSOCK, "a socket"),
 )
 UNTOLD = 2**20  # bytes that are read of files that do not tell their size, as those of /proc
-READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
+AS_FILE = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOCTTY", 0)
+READING = os.O_RDONLY | AS_FILE
+ADDING = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | AS_FILE
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -29,6 +31,18 @@ def open_regular(path: Path) -> BinaryIO:
     try:
         _check(os.fstat(handle).st_mode)  # what was opened may be another by now
         return os.fdopen(handle, "rb")
+    except BaseException:
+        os.close(handle)
+        raise
+
+
+def append_regular(path: Path) -> BinaryIO:
+    """Return a file opened for adding to its end, made where it is missing. Raises OSError as `open_regular` does, and for a
+    link: what is added to it would go elsewhere."""
+    handle = os.open(path, ADDING, 0o666)
+    try:
+        _check(os.fstat(handle).st_mode)
+        return os.fdopen(handle, "ab")
     except BaseException:
         os.close(handle)
         raise

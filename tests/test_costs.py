@@ -280,7 +280,7 @@ def test_a_record_that_is_a_link_is_not_written_through(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="a link"):
         Manifest.of(tmp_path)
     with pytest.raises(ImageError):
-        Manifest(tmp_path).record(tmp_path / "a.png", "key", b"data")
+        Manifest(tmp_path).record(tmp_path / "a.png", "key", b"data", beside=True)
     assert (tmp_path / "theirs").read_text() == "kept\n"
 
 

@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from irflow_cli.errors import FULL, DiskFull, ImageError
-from irflow_cli.regular import read_regular
+from irflow_cli.regular import append_regular, read_regular
 from irflow_cli.runtime.files import flush_to_disk
+from irflow_cli.runtime.places import batches_folder
 
 NAME = ".irflow.jsonl"
 MOST = 2**36  # bytes of a record or a result that are looked at; pipes and devices have no end
+KEPT = 90 * 86400  # seconds that a record in the cache is kept after its last line
 
 
 @dataclass
 class Manifest:
     """The record of one folder, a line for each result: its name, the key of what it is made from (source's content,
     settings, checkpoint), and the sha256 of its bytes, noted before they are written. Lines are only ever added: the last one
-    says what a file has to be, and all of them which bytes are irflow's own and may be replaced."""
+    says what a file has to be, and all of them which bytes are irflow's own and may be replaced.
+
+    Runs with `resume` keep it in the folder itself, where other machines find it; others, which leave nothing but results
+    there, in the user's cache."""
 
     folder: Path
     entries: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -32,21 +39,25 @@ class Manifest:
         """Return the folder's record, empty when there is none. Lines that were cut off are passed over. Raises ImageError."""
         manifest = cls(folder)
         path = folder / NAME
+        with contextlib.suppress(OSError):
+            manifest._take(read_regular(aside(folder), MOST))
         try:
             if path.is_symlink():  # what is added to it would go elsewhere
                 raise OSError(errno.EINVAL, "a link, and no record is one")
-            lines = read_regular(path, MOST).decode(errors="replace").splitlines() if path.exists() else []
+            manifest._take(read_regular(path, MOST) if path.exists() else b"")
         except OSError as error:
             raise ImageError(
                 f"{path}: {error.strerror or error}; `resume` needs it, move it away or leave `resume` out"
             ) from None
-        for line in lines:
+        return manifest
+
+    def _take(self, data: bytes) -> None:
+        for line in data.decode(errors="replace").splitlines():
             try:
                 entry = json.loads(line)
-                manifest._note({key: str(entry[key]) for key in ("name", "key", "sha256")})
+                self._note({key: str(entry[key]) for key in ("name", "key", "sha256")})
             except (ValueError, KeyError, TypeError, RecursionError):
                 continue
-        return manifest
 
     def proves(self, target: Path, key: str) -> bool:
         """Return whether the file `target` is the whole result of what `key` stands for, to the byte."""
@@ -65,17 +76,17 @@ class Manifest:
         except OSError:
             return False
 
-    def record(self, target: Path, key: str, data: bytes) -> None:
-        """Note the bytes that a result is about to hold. Raises ImageError and DiskFull."""
+    def record(self, target: Path, key: str, data: bytes, *, beside: bool) -> None:
+        """Note the bytes that a result is about to hold, beside it or in the cache. Raises ImageError and DiskFull for what is
+        beside it; without the cache no more is lost than that a later run cannot go on."""
         entry = {"name": target.name, "key": key, "sha256": sha256(data)}
         self._note(entry)
+        if not beside:
+            with contextlib.suppress(OSError):
+                _add(_fresh(aside(self.folder)), entry)
+            return
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle = os.open(self.folder / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
-            with os.fdopen(handle, "ab") as file:  # one write of one line, begun anew after a line that was cut off
-                cut = file.tell() and not self._ends_whole()
-                file.write((b"\n" if cut else b"") + json.dumps(entry).encode() + b"\n")
-                flush_to_disk(file)
+            _add(self.folder / NAME, entry)
         except OSError as error:
             if error.errno in FULL:
                 raise DiskFull(f"cannot write {self.folder / NAME}: {error.strerror}; make room and run again") from None
@@ -85,10 +96,34 @@ class Manifest:
         self.entries[entry["name"]] = entry
         self.written.setdefault(entry["name"], set()).add(entry["sha256"])
 
-    def _ends_whole(self) -> bool:
-        with (self.folder / NAME).open("rb") as file:
-            file.seek(-1, os.SEEK_END)
-            return file.read(1) == b"\n"
+
+def aside(folder: Path) -> Path:
+    """Return where the cache has the record of a folder."""
+    return batches_folder() / f"{sha256(os.fsencode(folder.resolve()))[:32]}.jsonl"
+
+
+def _fresh(path: Path) -> Path:
+    """Return the place of a record in the cache. With a new one, those that nothing was added to for long are removed."""
+    if not path.exists() and path.parent.is_dir():
+        for old in path.parent.glob("*.jsonl"):
+            if time.time() - old.stat().st_mtime > KEPT:
+                old.unlink(missing_ok=True)
+    return path
+
+
+def _add(path: Path, entry: dict[str, str]) -> None:
+    """Add a line to a record, in one write, begun anew after a line that was cut off. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with append_regular(path) as file:
+        cut = file.tell() and not _ends_whole(path)
+        file.write((b"\n" if cut else b"") + json.dumps(entry).encode() + b"\n")
+        flush_to_disk(file)
+
+
+def _ends_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
 
 
 def sha256(data: bytes) -> str:

@@ -313,8 +313,8 @@ def _check_targets(jobs: list[Job], files: Files) -> None:
 
 
 def _on_record(path: Path) -> bool:
-    """Return whether a result was made by a run that can be gone on with."""
+    """Return whether a result is as a run left it that can be gone on with."""
     try:
-        return path.name in Manifest.of(path.parent).entries
+        return Manifest.of(path.parent).knows(path)
     except ImageError:
         return False

@@ -123,7 +123,7 @@ class Store:
         if not (job.target.exists() or job.target.is_symlink()) or manifest.knows(job.target):
             return False
         known = job.target.name in manifest.entries
-        why = "is not as a run with `resume` left it" if known else "was not made by a run with `resume`"
+        why = "is not as irflow left it" if known else "no record says that irflow made it"
         raise ImageError(f"{job.target} exists and {why}; move it, or use `overwrite` or `skip_existing`")
 
     def store(self, outcome: Outcome, picture: Picture, key: str) -> Outcome:
@@ -137,9 +137,10 @@ class Store:
             if job.target == STREAM:
                 return Outcome(job, notes=notes, data=data, megapixels=outcome.megapixels, seconds=outcome.seconds)
             over = self.files.overwrite or self.files.resume
-            if self.files.resume or (job.target.parent / NAME).exists():  # what is there already stays true
+            beside = self.files.resume or (job.target.parent / NAME).exists()  # what is there already stays true
+            if beside:
                 clear_begun(job.target)
-                self._manifest(job.target).record(job.target, key, data)
+            self._manifest(job.target).record(job.target, key, data, beside=beside)
             write_atomically(job.target, data, overwrite=over)
             return Outcome(job, notes=notes, megapixels=outcome.megapixels, seconds=outcome.seconds)
         except ImageError as error:

@@ -23,9 +23,10 @@ from irflow_cli.bench.request import BenchRequest, Sweep
 from irflow_cli.bench.sets import MADE, Case, Corruption, Sample, cases_of, find_samples, mask_corruptions, parse_degrade
 from irflow_cli.bench.views import _corner, keep_view, worst_part
 from irflow_cli.errors import CheckpointError, ImageError, UsageError, require
-from irflow_cli.runtime.checkpoints import cache_folder, read_card
+from irflow_cli.runtime.checkpoints import read_card
 from irflow_cli.runtime.device import choose_device
 from irflow_cli.runtime.files import writing
+from irflow_cli.runtime.places import own_cache
 from irflow_cli.tasks import TASKS
 
 
@@ -247,7 +248,7 @@ def before_of(store: Path) -> Path:
 
 def fresh_store(data: Path, task: str) -> Path:
     """Return where the records of a run go that names no folder: into irflow's cache, in place of those of the run before."""
-    store = cache_folder().parent / "bench" / f"{data.resolve().name}-{task}.jsonl"
+    store = own_cache() / "bench" / f"{data.resolve().name}-{task}.jsonl"
     store.unlink(missing_ok=True)
     shutil.rmtree(features_of(store), ignore_errors=True)
     return store

@@ -133,7 +133,8 @@ def path_of_model(name: Annotated[Optional[str], typer.Argument(help="A name.", 
 
     Example: irflow models path derain
     """
-    from irflow_cli.runtime.checkpoints import cache_folder, resolve
+    from irflow_cli.runtime.checkpoints import resolve
+    from irflow_cli.runtime.places import cache_folder
 
     Console().result(str(resolve(name) if name else cache_folder()))
     return 0

@@ -16,7 +16,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -27,6 +26,7 @@ from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.nets import Network, Spec, build, spec_of
 from irflow_cli.regular import open_regular
 from irflow_cli.runtime.files import write_atomically
+from irflow_cli.runtime.places import cache_folder, checkpoints_in, shipped_folder
 from irflow_cli.tasks import TASKS
 
 SCHEMA = 1
@@ -98,19 +98,6 @@ class Checkpoint:
     path: Path
 
 
-def shipped_folder() -> Path:
-    """Return the folder of the checkpoints that ship: inside the installed package, or `weights/` of a source tree."""
-    package = Path(irflow_cli.__file__).parent
-    inside = package / "weights"
-    return inside if inside.is_dir() else package.parent / "weights"
-
-
-def cache_folder() -> Path:
-    """Return the user's checkpoint cache: `IRFLOW_CACHE_DIR`, or the platform's cache folder."""
-    chosen = os.environ.get("IRFLOW_CACHE_DIR")
-    return (Path(chosen) if chosen else Path(platformdirs.user_cache_dir("irflow"))) / "checkpoints"
-
-
 def resolve(name: str) -> Path:
     """Return the file of a checkpoint: of the name of a shipped one, or of one in the cache, or else a path that exists.
 
@@ -146,7 +133,7 @@ def cached_path(name: str) -> Path:
 
 def known_checkpoints() -> list[Path]:
     """Return the shipped and cached checkpoint files, sorted by place and name."""
-    return [path for folder in (shipped_folder(), cache_folder()) for path in sorted(folder.glob("*.safetensors"))]
+    return checkpoints_in(shipped_folder(), cache_folder())
 
 
 def read_card(path: Path) -> Card:

@@ -20,7 +20,8 @@ from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.engines.tiling import auto_tile
 from irflow_cli.errors import CheckpointError, IrflowError
-from irflow_cli.runtime.checkpoints import cache_folder, known_checkpoints, read_card
+from irflow_cli.runtime.checkpoints import known_checkpoints, read_card
+from irflow_cli.runtime.places import cache_folder
 from irflow_cli.runtime.config import ConfigFile, config_files
 from irflow_cli.runtime.device import choose_device, choose_precision, memory_of
 

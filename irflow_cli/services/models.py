@@ -16,7 +16,6 @@ from irflow_cli.runtime.checkpoints import (
     PREDICTS,
     PRIOR,
     Card,
-    cache_folder,
     cached_path,
     file_digest,
     known_checkpoints,
@@ -24,7 +23,6 @@ from irflow_cli.runtime.checkpoints import (
     read_card,
     resolve,
     save_checkpoint,
-    shipped_folder,
 )
 from irflow_cli.runtime.convert import ThirdParty, read_third_party
 from irflow_cli.runtime.download import (
@@ -37,6 +35,7 @@ from irflow_cli.runtime.download import (
     rejected_paths,
     set_aside,
 )
+from irflow_cli.runtime.places import cache_folder, shipped_folder
 from irflow_cli.tasks import TASKS
 
 if sys.version_info >= (3, 11):

@@ -178,7 +178,7 @@ def test_a_dry_run_looks_into_the_record(restore, album: Path, tmp_path: Path) -
     ]
     (tmp_path / "out" / "b.jpg").write_text("mine")
     done = restore(*command, "-n")
-    assert (done.code, "was not made by a run with --resume" in done.err) == (1, True)
+    assert (done.code, "no record says that irflow made it" in done.err) == (1, True)
     assert (tmp_path / "out" / "a.png").read_bytes() == made
 
 
@@ -241,10 +241,39 @@ def test_resume_replaces_only_bytes_that_irflow_wrote(degrade, album: Path, tmp_
 
 
 def test_resume_is_named_only_where_it_can_work(degrade, album: Path, tmp_path: Path) -> None:
-    assert degrade(album, tmp_path / "plain").code == 0
-    assert "use --overwrite, --skip-existing or another output" in degrade(album, tmp_path / "plain").err
-    assert degrade(album, tmp_path / "kept", "--resume").code == 0
-    assert "use --overwrite, --skip-existing, --resume or another output" in degrade(album, tmp_path / "kept").err
+    for name, options in (("plain", ()), ("kept", ("--resume",))):
+        out = tmp_path / name
+        assert degrade(album, out, *options).code == 0
+        assert "use --overwrite, --skip-existing, --resume or another output" in degrade(album, out).err
+        (out / "a.png").write_bytes(b"mine")
+        assert "use --overwrite, --skip-existing or another output" in degrade(album, out).err
+
+
+@pytest.mark.parametrize("first", [(), ("--overwrite",)], ids=["plain", "overwrite"])
+def test_a_run_without_resume_can_be_gone_on_with(degrade, album: Path, tmp_path: Path, first: tuple) -> None:
+    out = tmp_path / "out"
+    assert degrade(album / "a.png", out, *first).code == 0
+    assert below(out) == ["a.png"]  # and nothing beside the results
+    done = degrade(album, out, "--resume", "--json")
+    assert [json.loads(line)["status"] for line in done.out.splitlines()] == ["skipped", "done"]
+    (out / "a.png").write_bytes(b"mine")
+    assert degrade(album, out, "--resume").code == 1
+    assert (out / "a.png").read_bytes() == b"mine"
+
+
+@pytest.mark.parametrize("cache", ["a file", "old records"])
+def test_records_in_the_cache_are_no_burden(degrade, album: Path, tmp_path: Path, monkeypatch, cache: str) -> None:
+    place = tmp_path / "cache"
+    monkeypatch.setenv("IRFLOW_CACHE_DIR", str(place))
+    if cache == "a file":
+        place.write_text("no folder")
+    else:
+        (place / "batches").mkdir(parents=True)
+        old = place / "batches" / "old.jsonl"
+        old.write_text("{}\n")
+        os.utime(old, (0, 0))
+    assert degrade(album, tmp_path / "out").code == 0
+    assert not (place / "batches" / "old.jsonl").exists()
 
 
 SURPRISES = (
@@ -288,7 +317,7 @@ def test_resume_does_not_replace_what_others_made(degrade, album: Path, tmp_path
     (tmp_path / "out" / "a.png").write_text("mine")
     done = degrade(album, tmp_path / "out", "--resume")
     assert done.code == 1
-    assert "was not made by a run with --resume; move it, or use --overwrite or --skip-existing" in done.err
+    assert "no record says that irflow made it; move it, or use --overwrite or --skip-existing" in done.err
     assert (tmp_path / "out" / "a.png").read_text() == "mine"
     assert (tmp_path / "out" / "b.jpg").exists()
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import irflow_cli
 from irflow_cli.errors import IrflowError
-from irflow_cli.runtime.checkpoints import cache_folder
 from irflow_cli.runtime.files import write_atomically
+from irflow_cli.runtime.places import own_cache
 
 DIGEST = hashlib.sha256().digest_size
 
@@ -24,7 +24,7 @@ def key(*parts: Any) -> str:
 
 def engines_folder() -> Path:
     """Return the folder of the engines' cache, beside that of the checkpoints."""
-    return cache_folder().parent / "engines"
+    return own_cache() / "engines"
 
 
 def read(name: str) -> bytes | None:
