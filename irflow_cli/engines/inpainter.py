@@ -23,7 +23,7 @@ from irflow_cli.errors import ImageError
 from irflow_cli.flow.observations import Observation, masked
 from irflow_cli.images.picture import Picture, as_depth, top_of
 from irflow_cli.runtime.checkpoints import Checkpoint
-from irflow_cli.seeds import seed_of_place
+from irflow_cli.seeds import seed_of
 from irflow_cli.tensors import array_of, tensor_of
 
 # Pixels: up to how far from what is known the trajectory is best alone, and how fast half the size gets better then.
@@ -81,7 +81,7 @@ class Inpainter:
             if not enough_around(lost):
                 continue
             corner = part.place[0].start, part.place[1].start
-            drawn = seed_of_place(seed, *corner)
+            drawn = seed_of(seed, *corner)
             filled = exemplar_fill(crop, lost, partial(self._guessed, drawn), drawn, self.prior.schedule.spared)
             _put(pixels[part.place], filled.pixels, part.inside, grey)
             missing[part.place] = lost & (~part.inside | filled.seams)
@@ -103,7 +103,7 @@ class Inpainter:
         known = torch.from_numpy(~np.stack(holes))[:, None]
         parts = [_unit(pixels[crop.place], hole) for crop, hole in zip(crops, holes, strict=True)]
         generators, schedule = (
-            [torch.Generator().manual_seed(seed_of_place(seed, crop.top, crop.left)) for crop in crops],
+            [torch.Generator().manual_seed(seed_of(seed, crop.top, crop.left)) for crop in crops],
             self.prior.schedule,
         )
         picture, found = tensor_of(np.stack(parts)), None

@@ -9,7 +9,7 @@ import numpy as np
 
 from irflow_cli.errors import ImageError
 from irflow_cli.images.metadata import Tags
-from irflow_cli.seeds import seed_of_content
+from irflow_cli.seeds import seed_of
 
 if TYPE_CHECKING:
     from irflow_cli.images.span import Span
@@ -52,7 +52,7 @@ class Picture:
 
     def seed(self, given: int) -> int:
         """Return the seed of draws that hang on the picture's content and the seed given, and not on its name or place."""
-        return seed_of_content(given, np.ascontiguousarray(self.pixels).tobytes())
+        return seed_of(given, np.ascontiguousarray(self.pixels).tobytes())
 
     def with_pixels(self, pixels: np.ndarray) -> Picture:
         """Return the same picture, alpha, tags and coding with other pixels of the same shape and type."""

@@ -32,7 +32,7 @@ class Muon(torch.optim.Optimizer):
                 ahead = self._ahead(parameters, group["momentum"])
                 updates = orthogonalised(torch.stack([one.flatten(1) for one in ahead]))  # (n, out, in kh kw)
                 scale = 0.2 * max(updates.shape[1:]) ** 0.5
-                torch._foreach_add_(parameters, list(updates.view(-1, *shape)), alpha=-group["lr"] * scale)
+                torch._foreach_add_(parameters, list(updates.view(-1, *shape)), alpha=-group["lr"] * scale)  # pyright: ignore[reportPrivateImportUsage]
 
     def _ahead(self, parameters: list[Tensor], momentum: float) -> list[Tensor]:
         """Return Nesterov's look-ahead of the momenta, after taking the gradients in."""
@@ -41,8 +41,8 @@ class Muon(torch.optim.Optimizer):
                 self.state[parameter]["momentum"] = torch.zeros_like(parameter)
         gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         momenta = [self.state[parameter]["momentum"] for parameter in parameters]
-        torch._foreach_lerp_(momenta, gradients, 1 - momentum)
-        return list(torch._foreach_lerp(gradients, momenta, momentum))
+        torch._foreach_lerp_(momenta, gradients, 1 - momentum)  # pyright: ignore[reportPrivateImportUsage]
+        return list(torch._foreach_lerp(gradients, momenta, momentum))  # pyright: ignore[reportPrivateImportUsage]
 
 
 def orthogonalised(matrices: Tensor, iterations: int = 5) -> Tensor:

@@ -19,7 +19,7 @@ from irflow_cli.degradations.jpeg import compress
 from irflow_cli.degradations.rain import from_layers
 from irflow_cli.degradations.soften import soften
 from irflow_cli.flow.coupling import transport_pairing
-from irflow_cli.seeds import seed_of_number
+from irflow_cli.seeds import seed_of
 from irflow_cli.tasks import task_of
 from irflow_cli.training.dataset import Corpus
 from irflow_cli.training.distributed import ProcessGroup
@@ -97,7 +97,7 @@ def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layer
     if task_of(task).prior:
         return draw_on_path(clean, generator)
     parts = [part for part in PARTS[task] if part.kind != "rain-layers" or rain_layers is not None]
-    count, random = len(clean), np.random.default_rng(generator.initial_seed())
+    count, random = len(clean), np.random.default_rng(seed_of(generator.initial_seed(), b"parts"))
     shares = np.array([part.share for part in parts])
     chosen = random.choice(len(parts), count, p=shares / shares.sum())
     if any(part.kind.startswith("rain-") for part in parts):
@@ -259,15 +259,15 @@ class Sampler:
                 many = replace(request, batch=request.batch * request.prefetch)
                 self.drawn[seed] = draw_batch(many, self.corpus, self.layers, generator)
             rows = slice(place * request.batch, (place + 1) * request.batch)
-            yield Source(*(part[rows] for part in self.drawn[seed])), generator.manual_seed(seed + place)
+            yield Source(*(part[rows] for part in self.drawn[seed])), generator.manual_seed(seed_of(seed, place))
 
     def _seed(self, block: int, turn: int) -> int:
-        return seed_of_number(self.request.seed, (block * self.group.size + self.group.rank) * self.request.accumulate + turn)
+        return seed_of(self.request.seed, (block * self.group.size + self.group.rank) * self.request.accumulate + turn)
 
 
 def draw_batch(request: TrainRequest, corpus: Corpus, layers: Tensor | None, generator: torch.Generator) -> Source:
     """Return the pictures of one batch: pairs from the files, or clean crops degraded by the task's table."""
-    crops = corpus.batch(request.batch, request.crop, np.random.default_rng(generator.initial_seed()))
+    crops = corpus.batch(request.batch, request.crop, np.random.default_rng(seed_of(generator.initial_seed(), b"crops")))
     if corpus.paired:
         return Source(crops[:, 3:], crops[:, :3], torch.zeros(len(crops), device=crops.device))
     return draw_source(request.task, crops, generator, layers)

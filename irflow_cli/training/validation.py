@@ -7,7 +7,7 @@ from torch import Tensor
 
 from irflow_cli.metrics import psnr, rounded
 from irflow_cli.nets import Network
-from irflow_cli.seeds import seed_of_number
+from irflow_cli.seeds import seed_of
 from irflow_cli.training.dataset import Corpus, validation_crops
 from irflow_cli.training.options import TrainRequest
 from irflow_cli.training.sampling import Source, draw_source
@@ -21,7 +21,7 @@ def validation_pairs(request: TrainRequest, corpus: Corpus, layers: Tensor | Non
         if corpus.paired:
             pairs.append(Source(crop[:, 3:], crop[:, :3], torch.zeros(1, device=device)))
             continue
-        generator = torch.Generator(device).manual_seed(seed_of_number(20, index))
+        generator = torch.Generator(device).manual_seed(seed_of(20, index))
         pairs.append(draw_source(request.task, crop.expand(3, -1, -1, -1), generator, layers))
     return pairs
 

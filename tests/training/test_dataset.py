@@ -16,14 +16,6 @@ from irflow_cli.training.loop import train
 from irflow_cli.training.options import TrainRequest
 
 
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photographs")
-    for seed in range(14):
-        Image.fromarray(scene(72, 80, seed)).save(folder / f"{seed}.png")
-    return folder
-
-
 def test_held_out_pictures_are_never_trained_on(photographs: Path) -> None:
     training, held_out = load_corpus(photographs, 24, torch.device("cpu"))
     assert len(held_out)

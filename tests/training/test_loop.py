@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from drawn import TINY, scene
-from PIL import Image
+from drawn import TINY
 from safetensors.torch import load_file
 
 from irflow_cli.errors import CheckpointError, NothingToDo, UsageError
@@ -21,31 +20,6 @@ from irflow_cli.training import record
 from irflow_cli.training.loop import Run, train
 from irflow_cli.training.options import TrainRequest
 from irflow_cli.training.record import LOG, STATE, TrainProgress
-
-
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photographs")
-    for seed in range(14):
-        Image.fromarray(scene(72, 80, seed)).save(folder / f"{seed}.png")
-    return folder
-
-
-@pytest.fixture
-def request_(photographs: Path, tmp_path: Path) -> TrainRequest:
-    return TrainRequest(
-        photographs,
-        tmp_path / "run",
-        "denoise",
-        spec=TINY,
-        iterations=12,
-        batch=4,
-        crop=24,
-        validate_every=6,
-        consistency_every=3,
-        device="cpu",
-        warmup=4,
-    )
 
 
 @pytest.mark.parametrize("optimiser", ["muon", "adamw"])

@@ -6,38 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from drawn import TINY, scene
-from PIL import Image
 
 from irflow_cli.errors import UsageError
 from irflow_cli.training.loop import train
 from irflow_cli.training.optimisers import lr_factor
 from irflow_cli.training.options import TrainRequest
-
-
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photographs")
-    for seed in range(14):
-        Image.fromarray(scene(72, 80, seed)).save(folder / f"{seed}.png")
-    return folder
-
-
-@pytest.fixture
-def request_(photographs: Path, tmp_path: Path) -> TrainRequest:
-    return TrainRequest(
-        photographs,
-        tmp_path / "run",
-        "denoise",
-        spec=TINY,
-        iterations=12,
-        batch=4,
-        crop=24,
-        validate_every=6,
-        consistency_every=3,
-        device="cpu",
-        warmup=4,
-    )
 
 
 def test_the_rate_warms_up_stays_and_falls(request_: TrainRequest) -> None:

@@ -9,20 +9,13 @@ import numpy as np
 import pytest
 import torch
 from drawn import scene
-from PIL import Image
 
 from irflow_cli.tasks import TASKS
 from irflow_cli.training import sampling as sources
 from irflow_cli.training.dataset import load_corpus
-from irflow_cli.training.sampling import COMPRESSED, PARTS, Part, Source, draw_source
-
-
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photographs")
-    for seed in range(14):
-        Image.fromarray(scene(72, 80, seed)).save(folder / f"{seed}.png")
-    return folder
+from irflow_cli.training.distributed import ProcessGroup
+from irflow_cli.training.options import TrainRequest
+from irflow_cli.training.sampling import COMPRESSED, PARTS, Part, Sampler, Source, draw_batch, draw_source
 
 
 def test_every_task_has_a_source(photographs: Path) -> None:
@@ -100,3 +93,36 @@ def test_pixels_of_a_prior_stand_where_their_times_say(photographs: Path) -> Non
     assert float(shares.min()) == 0  # some are noise throughout
     assert 0.3 < float(shares.mean()) < 0.8
     assert float(shares.max()) < 1
+
+
+def test_what_happens_to_a_crop_does_not_hang_on_its_place(photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Crops, and what is done to them, are drawn independently: lines do not always come to the tops of photographs."""
+    drawn: dict[str, np.ndarray] = {}
+    real = np.random.default_rng
+
+    def noted(seed: int) -> np.random.Generator:
+        drawn[str(seed)] = real(seed).random((4, 64))
+        return real(seed)
+
+    monkeypatch.setattr(np.random, "default_rng", noted)
+    corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
+    draw_batch(TrainRequest(photographs, Path(), "derain", batch=64, crop=24), corpus, None, torch.Generator().manual_seed(1))
+    crops, parts = drawn.values()
+    assert np.abs(np.corrcoef(np.concatenate([crops, parts]))[:4, 4:]).max() < 0.5
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_batches_belong_to_the_number_of_their_iteration(photographs: Path, accumulate: int) -> None:
+    corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
+    request = TrainRequest(photographs, Path(), "denoise", batch=3, crop=24, prefetch=4, accumulate=accumulate)
+
+    def batches(iterations: range) -> list[bytes]:
+        sampler, found = Sampler(request, corpus, None, ProcessGroup()), []
+        for iteration in iterations:
+            for source, generator in sampler.batches(iteration):
+                found.append(source.degraded.numpy().tobytes() + torch.rand(4, generator=generator).numpy().tobytes())
+        return found
+
+    whole = batches(range(10))
+    assert len(set(whole)) == 10 * accumulate
+    assert batches(range(6, 10)) == whole[6 * accumulate :]
