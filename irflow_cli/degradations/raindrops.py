@@ -49,10 +49,10 @@ def raindrops(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Te
     size = (max(1, round(height / small)), max(1, round(width / small)))
     scale = max(1.0, math.sqrt(size[0] * size[1] / USUAL))
 
-    radius = log_uniform(8, 50, count, generator) * scale
+    radius = log_uniform(6, 44, count, generator) * scale
     sharp = chance(0.12, count, generator)
     blur = radius * log_uniform(0.35, 1.4, count, generator) * (1 - 0.8 * sharp)
-    dense = log_uniform(0.2, 0.85, count, generator) * strength
+    dense = log_uniform(0.2, 0.75, count, generator) * strength
     pane = _pane(size, radius, dense, generator)
     view, sky = _surroundings(light, generator)
     inside = _through(pane, view, sky, generator)

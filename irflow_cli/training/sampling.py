@@ -49,7 +49,7 @@ class Source(NamedTuple):
 Batch = tuple[Source, torch.Generator]
 
 GREY_SHARE = 0.08  # share of pictures whose three channels are one, rain and noise included
-COMPRESSED = Part("jpeg", 0.18, 3, 60)  # what happens to a share of all degraded pictures in the end
+COMPRESSED = Part("jpeg", 0.25, 3, 60)  # what happens to a share of all degraded pictures in the end
 NOISE = (
     Part("noise", 0.42, 0, 55),
     Part("photo", 0.40, 0.5, 25, 1.7),
@@ -58,6 +58,7 @@ NOISE = (
     Part("poisson", 0.04, 0, 40),
     Part("clean", 0.05, 0, 0),
 )
+GRAIN = Part("grain", 0.65, 0, 7, 2)  # of the camera, over rain and drops as over what lies behind them, and not to be removed
 RAIN = (
     Part("rain-layers", 0.34, 0.95, 1.2),
     Part("rain-layers", 0.06, 0.4, 1.1),
@@ -88,8 +89,9 @@ NOISES = WHITE_NOISES | {"camera", "photo", "film-grain", "clean"}
 def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layers: Tensor | None = None) -> Source:
     """Return degraded versions of `clean` (B, 3, H, W) as the task's table of parts says, rounded to 8 bits.
 
-    A share GREY_SHARE of the pictures is made grey: grey photographs have the same noise in all channels. A share of COMPRESSED
-    is kept as a JPEG last, as most photographs are. rain_layers (N, 1, H, W) in [0, 1] are rain from files; without them their
+    A share GREY_SHARE of the pictures is made grey: grey photographs have the same noise in all channels. Where noise is not
+    what is removed, a share of GRAIN gets some, the clean picture the same: without it water shows by the grain that it hides,
+    which is so in drawn pictures alone. A share of COMPRESSED is kept as a JPEG last, as most photographs are. rain_layers (N, 1, H, W) in [0, 1] are rain from files; without them their
     share falls to synthetic rain. For the level that goes with noise see `given_level`; for a prior see `draw_on_path`.
 
     Which picture gets what is drawn on the host, and pictures of one kind lie side by side, so a GPU is never waited for.
@@ -115,6 +117,9 @@ def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layer
         spread = torch.rand(len(pictures), generator=generator, device=generator.device) ** part.power
         severity = part.low + (part.high - part.low) * spread
         worse = _applier(part.kind, rain_layers)(target, severity, generator)
+        if sigma_max is None:
+            noise = grain(target, generator)
+            worse, target = worse + noise, (target + noise).clamp(0, 1)
         worse = (worse.clamp(0, 1) * 255).round() / 255
         stored = chance(COMPRESSED.share, len(pictures), generator) > 0
         quality = (100 - uniform(COMPRESSED.low, COMPRESSED.high, len(pictures), generator)).round()
@@ -130,6 +135,20 @@ def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layer
         clean.device, non_blocking=True
     )  # the first rows are not of one kind
     return Source(torch.cat(degraded)[order], torch.cat(targets)[order], torch.cat(start).to(clean.device)[order])
+
+
+def grain(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """Return a camera's noise for `pictures` (B, C, H, W), of the levels of GRAIN: more or less soft, more or less coloured."""
+    count = len(pictures)
+
+    def each(low: float, high: float) -> Tensor:
+        return uniform(low, high, count, generator)[:, None, None, None]
+
+    noise = torch.randn(pictures.shape, generator=generator, device=generator.device)
+    noise = torch.lerp(noise, 2.2 * F.avg_pool2d(noise, 3, 1, 1, count_include_pad=False), each(0, 1))
+    noise = torch.lerp(noise, pictures.shape[1] ** 0.5 * noise.mean(1, keepdim=True), each(0, 1))
+    there = chance(GRAIN.share, count, generator)[:, None, None, None]
+    return (there * (GRAIN.low + (GRAIN.high - GRAIN.low) * each(0, 1) ** GRAIN.power) / 255 * noise).to(pictures)
 
 
 def given_level(severity: Tensor, stored: Tensor, white: bool, generator: torch.Generator) -> Tensor:
