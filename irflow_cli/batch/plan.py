@@ -19,7 +19,6 @@ from irflow_cli.batch.journal import Manifest
 from irflow_cli.errors import ImageError, NothingToDo, UsageError, require
 from irflow_cli.images.find import find_pictures
 from irflow_cli.images.formats import FORMATS, SUFFIXES, Coding
-from irflow_cli.images.span import parse_range
 from irflow_cli.regular import read_regular
 from irflow_cli.tasks import MAX_PIXELS
 
@@ -60,6 +59,8 @@ class Files:
     def check(self) -> None:
         """Raise UsageError, in one line, for what makes no sense whatever the pictures are."""
         self.coding.check()
+        from irflow_cli.images.span import parse_range  # which loads numpy
+
         parse_range(self.range)
         _part(self.shard)
         chosen = [name for name in ("overwrite", "skip_existing", "resume") if getattr(self, name)]

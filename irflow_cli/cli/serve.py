@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import webbrowser
 from pathlib import Path
 from typing import Annotated
@@ -10,10 +11,7 @@ import typer
 
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import Device, Engine, EnginePrecision, Quiet
-from irflow_cli.errors import IrflowError
 from irflow_cli.tasks import MAX_PIXELS
-
-EXTRA = ("uvicorn", "starlette", "websockets")  # what irflow[serve] brings
 
 
 def serve(
@@ -33,20 +31,16 @@ def serve(
 
     Example: irflow serve photos/ --open
     """
-    try:
-        from irflow_cli.serve.run import ServeSettings
-        from irflow_cli.serve.run import serve as run
-    except ImportError as error:
-        if error.name not in EXTRA:
-            raise
-        raise IrflowError(f"serving needs {error.name}; run `pip install 'irflow[serve]'`") from None
+    from irflow_cli.serve.run import ServeSettings
+    from irflow_cli.serve.run import serve as run
+
     console, machine = Console(quiet=quiet), {"device": device, "engine": engine, "precision": precision}
 
     def ready(address: str) -> None:
         console.result(address)
         console.note("open it in a browser on this machine; press Ctrl-C to end")
-        if open_page and not webbrowser.open(address):
-            console.note("no browser was found; copy the address into one")
+        if open_page:  # some browsers are waited for until they end
+            threading.Thread(target=_open, args=(address, console), daemon=True).start()
 
     try:
         run(ServeSettings(folder, port, read_only, machine, max_pixels), ready)
@@ -54,3 +48,8 @@ def serve(
         console.note("ended")
         return 130
     return 0
+
+
+def _open(address: str, console: Console) -> None:
+    if not webbrowser.open(address):
+        console.note("no browser was found; copy the address into one")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections.abc import Awaitable, Callable
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,9 +19,14 @@ from starlette.websockets import WebSocket
 
 from irflow_cli.errors import CheckpointError, DeviceError, DiskFull, ImageError, IrflowError, UsageError
 from irflow_cli.serve.folder import Forbidden, Taken
-from irflow_cli.serve.studio import Json, Studio, as_json
-from irflow_cli.serve.tabs import Tab
+from irflow_cli.serve.lobby import Json, Lobby
 from irflow_cli.serve.worker import in_words
+
+if TYPE_CHECKING:
+    from irflow_cli.serve.studio import Studio
+
+Work = Callable[[Json, bytes], "Json | Response"]
+Made = Callable[[], "Studio"]  # waits until all that pictures need is loaded; the page itself comes before
 
 # The status of each kind of error; the first that fits.
 STATUS: tuple[tuple[type[IrflowError], int], ...] = (
@@ -35,22 +41,24 @@ STATUS: tuple[tuple[type[IrflowError], int], ...] = (
 )
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 MESSAGE = 2**20  # bytes of a message that is no picture and no mask
+METHODS = {"tile": "GET"}  # all else is asked for by POST
 FILES = resources.files("irflow_cli.serve") / "page"
 
 
 # Addresses below /api/. The message is JSON in the address's `ask`, or, where no bytes come with it, in the body.
-ASKED = (
-    *("menu", "list", "open", "drop", "close", "tile", "changes", "mask", "colour", "read_mask", "mask_file", "masks"),
+LOBBY = ("menu", "list")
+STUDIO = (
+    *("open", "drop", "close", "tile", "changes", "mask", "colour", "read_mask", "mask_file", "masks"),
     *("work", "cancel", "command", "save", "download"),
 )
 
 
-def _handler(studio: Studio, name: str) -> Callable[[Request], Awaitable[Response]]:
-    work: Callable[[Json, bytes], Json | Response] = getattr(studio, name)
+def _handler(work: Work, most: int) -> Callable[[Request], Awaitable[Response]]:
+    """Return what answers a request by a function of its message and bytes, of which `most` are taken in."""
 
     async def handle(request: Request) -> Response:
         with_bytes = "ask" in request.query_params
-        data = await _body(request, studio.most if with_bytes and request.method == "POST" else MESSAGE)
+        data = await _body(request, most if with_bytes and request.method == "POST" else MESSAGE)
         text = request.query_params["ask"] if with_bytes else data or b"{}"
         try:
             asked = json.loads(text)
@@ -58,7 +66,7 @@ def _handler(studio: Studio, name: str) -> Callable[[Request], Awaitable[Respons
             raise UsageError("the message is no JSON; reload the page") from None
         if not isinstance(asked, dict):
             raise UsageError("the message is no JSON object; reload the page")
-        answer = await run_in_threadpool(work, asked, data if with_bytes else b"")
+        answer = await asyncio.to_thread(work, asked, data if with_bytes else b"")
         return answer if isinstance(answer, Response) else as_json(answer)
 
     return handle
@@ -78,31 +86,49 @@ async def _body(request: Request, most: int) -> bytes:
     return b"".join(parts)
 
 
-def make_app(studio: Studio) -> Starlette:
+def make_app(lobby: Lobby, made: Made) -> Starlette:
     """Return the application; who may ask is for `guard.Guard` to say."""
 
     async def page(request: Request) -> Response:
         name = request.path_params.get("name", "index.html")
-        if name not in {file.name for file in FILES.iterdir()}:
+        if name not in _names():
             raise HTTPException(404, "there is no such page")
-        data = FILES.joinpath(name).read_bytes()
-        return Response(data, media_type=TYPES.get(Path(name).suffix, "application/octet-stream"))
+        return Response(_content(name), media_type=TYPES.get(Path(name).suffix, "application/octet-stream"))
+
+    def in_studio(name: str) -> Work:
+        return lambda asked, data: getattr(made(), name)(asked, data)
 
     async def socket(connection: WebSocket) -> None:
-        await _attend(studio, connection)
+        await _attend(await asyncio.to_thread(made), connection)
 
     async def failed(request: Request, error: Exception) -> Response:
         return _failure(error)
 
+    works = [(name, getattr(lobby, name)) for name in LOBBY] + [(name, in_studio(name)) for name in STUDIO]
     return Starlette(
         routes=[
             Route("/", page),
             Route("/page/{name}", page),
-            *(Route(f"/api/{name}", _handler(studio, name), methods=["GET" if name == "tile" else "POST"]) for name in ASKED),
+            *(Route(f"/api/{name}", _handler(work, lobby.most), methods=[METHODS.get(name, "POST")]) for name, work in works),
             WebSocketRoute("/api/tab", socket),
         ],
         exception_handlers={IrflowError: failed, MemoryError: failed, HTTPException: failed},
     )
+
+
+def as_json(values: Json, status: int = 200) -> Response:
+    """Return an answer as JSON, whose names may be in an encoding that is none: they come back as they went."""
+    return Response(json.dumps(values), status, media_type="application/json")
+
+
+@functools.cache
+def _names() -> set[str]:
+    return {file.name for file in FILES.iterdir()}
+
+
+@functools.cache
+def _content(name: str) -> bytes:
+    return FILES.joinpath(name).read_bytes()
 
 
 def _failure(error: Exception) -> Response:
@@ -118,6 +144,8 @@ def _failure(error: Exception) -> Response:
 
 async def _attend(studio: Studio, connection: WebSocket) -> None:
     """Be there for a page as long as it is open: messages go out; when it closes, its work stops and all of its is let go."""
+    from irflow_cli.serve.tabs import Tab  # which is loaded by now
+
     await connection.accept()
     loop, messages = asyncio.get_running_loop(), asyncio.Queue()
 
@@ -127,6 +155,7 @@ async def _attend(studio: Studio, connection: WebSocket) -> None:
 
     tab = Tab(tell)
     studio.tabs[tab.token] = tab
+    studio.worker.wake()
 
     async def send() -> None:
         while True:

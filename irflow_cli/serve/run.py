@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import importlib.util
 import secrets
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import uvicorn
-
-from irflow_cli.errors import UsageError
-from irflow_cli.serve.app import make_app
-from irflow_cli.serve.folder import Folder
-from irflow_cli.serve.guard import Guard
-from irflow_cli.serve.steps import Engines
-from irflow_cli.serve.studio import Studio
+from irflow_cli.errors import IrflowError, UsageError
 from irflow_cli.serve.worker import Worker
 from irflow_cli.tasks import MAX_PIXELS
 
+if TYPE_CHECKING:
+    from irflow_cli.serve.lobby import Lobby
+    from irflow_cli.serve.studio import Studio
+
 HOST = "127.0.0.1"
+EXTRA = ("uvicorn", "starlette", "websockets")  # what irflow[serve] brings
 PATIENCE = 5  # seconds that a file which is being written has, at the end
 
 
@@ -36,7 +38,7 @@ class ServeSettings:
     max_pixels: int = MAX_PIXELS
 
     def check(self) -> None:
-        """Raise UsageError, in one line, for the first setting that makes no sense."""
+        """Raise UsageError, in one line, for the first setting that makes no sense; IrflowError where the extra is missing."""
         rules = {
             f"there is no folder {self.folder}": self.folder.is_dir(),
             f"`port` goes from 0 to 65535, got {self.port}": 0 <= self.port <= 65535,
@@ -45,22 +47,36 @@ class ServeSettings:
         for message, holds in rules.items():
             if not holds:
                 raise UsageError(message)
+        for name in EXTRA:
+            if importlib.util.find_spec(name) is None:
+                raise IrflowError(f"serving needs {name}; run `pip install 'irflow[serve]'`")
 
 
 def serve(settings: ServeSettings, ready: Callable[[str], None]) -> None:
     """Serve until Ctrl-C or SIGTERM, which is raised again when all is at its end. ready: told the address, with its token.
 
-    Raises UsageError for settings that make no sense, and where the port is taken.
+    The address is told as soon as the port listens: a browser starts while the server is loaded, and is answered then. When the
+    page is there, it calls: then that is loaded which reads pictures, and the network, while the page is looked at.
+
+    Raises UsageError for settings that make no sense, and where the port is taken; IrflowError where the extra is missing.
     """
     settings.check()
-    engines = Engines(settings.machine, settings.max_pixels)
-    worker = Worker(lambda: _warm(engines))
-    studio = Studio(Folder(settings.folder, settings.read_only), engines, worker)
     token = secrets.token_urlsafe(24)
     with _listening(settings.port) as listener:
         port = listener.getsockname()[1]
+        ready(f"http://{HOST}:{port}/?token={token}")
+        import uvicorn
+
+        from irflow_cli.serve.app import make_app
+        from irflow_cli.serve.folder import Folder
+        from irflow_cli.serve.guard import Guard
+        from irflow_cli.serve.lobby import Lobby
+
+        worker = Worker(lambda: _warm(made()))
+        lobby = Lobby(Folder(settings.folder, settings.read_only), settings.max_pixels)
+        made = _once(functools.partial(_studio, settings, lobby, worker))
         config = uvicorn.Config(
-            Guard(make_app(studio), port, token),
+            Guard(make_app(lobby, made), port, token),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -72,37 +88,45 @@ def serve(settings: ServeSettings, ready: Callable[[str], None]) -> None:
         )
         worker.start()
         try:
-            _Server(config, lambda: ready(f"http://{HOST}:{port}/?token={token}")).run(sockets=[listener])
+            uvicorn.Server(config).run(sockets=[listener])
         finally:
             worker.end(PATIENCE)
 
 
-class _Server(uvicorn.Server):
-    """A server that says when it answers."""
+def _once(make: Callable[[], Studio]) -> Callable[[], Studio]:
+    """Return a function that makes something at its first call; other threads wait for it."""
+    lock, kept = threading.Lock(), functools.cache(make)
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self.ready = ready
+    def made() -> Studio:
+        with lock:
+            return kept()
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            self.ready()
+    return made
 
 
-def _warm(engines: Engines) -> None:
+def _studio(settings: ServeSettings, lobby: Lobby, worker: Worker) -> Studio:
+    """Return what works with pictures, and load all that it needs but the networks."""
+    from irflow_cli.serve.steps import Engines
+    from irflow_cli.serve.studio import Studio
+
+    return Studio(lobby, Engines(settings.machine, settings.max_pixels), worker)
+
+
+def _warm(studio: Studio) -> None:
     """Load what takes long, while the person looks at the page."""
     from irflow_cli.engines.settings import SamplerSettings
 
-    engines.inpainter(SamplerSettings(None, **engines.machine))
+    studio.engines.inpainter(SamplerSettings(None, **studio.engines.machine))
 
 
 @contextlib.contextmanager
 def _listening(port: int) -> Iterator[socket.socket]:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    # Told to be TCP, for asyncio to send what is small at once; else each answer would wait 40 ms for the other end.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((HOST, port))
+        listener.listen()
     except OSError as error:
         listener.close()
         raise UsageError(f"port {port} is not to be had ({error.strerror}); give another `port`, or 0 for any") from None

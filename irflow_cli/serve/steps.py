@@ -8,8 +8,6 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from irflow_cli.errors import UsageError
-from irflow_cli.images.picture import Picture
-from irflow_cli.serve.bits import Bits
 from irflow_cli.tasks import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -17,6 +15,8 @@ if TYPE_CHECKING:
     from irflow_cli.engines.restorer import Restorer
     from irflow_cli.engines.settings import RestoreSettings, SamplerSettings
     from irflow_cli.engines.upscaler import Upscaler
+    from irflow_cli.images.picture import Picture
+    from irflow_cli.serve.bits import Bits
 
 Progress = Callable[[float], None]  # told the share that is done
 Words = list[str]  # of a command line

@@ -2,47 +2,41 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import Response
 
-import irflow_cli
-from irflow_cli.engines.settings import ENLARGING, FILLING, USUAL
 from irflow_cli.errors import UsageError
 from irflow_cli.images.decode import decode_picture
-from irflow_cli.images.formats import FORMATS, Coding
+from irflow_cli.images.formats import Coding
 from irflow_cli.serve import saving
 from irflow_cli.serve.bits import Bits
 from irflow_cli.serve.folder import Folder
+from irflow_cli.serve.lobby import Json, Lobby
 from irflow_cli.serve.marks import bits_of_file, mask_file, near_colour
-from irflow_cli.serve.steps import PROPOSALS, Engines, Inpaint, Step, proposals_of, run_steps, step_of
+from irflow_cli.serve.steps import Engines, Inpaint, Step, proposals_of, run_steps, step_of
 from irflow_cli.serve.tabs import Photo, Tab, Version
 from irflow_cli.serve.views import changes, difference_tile
 from irflow_cli.serve.worker import Job, Worker, in_words
-from irflow_cli.tasks import TASKS
-
-Json = dict[str, Any]
 
 
 @dataclass(eq=False)
 class Studio:
     """All that the server has: the folder, the engines, the queue, and the pages that are open."""
 
-    folder: Folder
+    lobby: Lobby
     engines: Engines
     worker: Worker
     tabs: dict[str, Tab] = field(default_factory=dict)
 
     @property
-    def most(self) -> int:
-        """Bytes of the largest file that is taken in."""
-        return 16 * self.engines.max_pixels + 2**26
+    def folder(self) -> Folder:
+        """The folder that is served."""
+        return self.lobby.folder
 
     def tab(self, token: object) -> Tab:
         """Return a page. Raises UsageError when it is closed."""
@@ -59,31 +53,10 @@ class Studio:
 
     # What the page can ask. Each takes a message and what came with it as bytes.
 
-    def menu(self, asked: Json, data: bytes) -> Json:
-        """Return what there is to choose from, and how the server was started."""
-        tasks = [
-            {"task": name, "summary": one.summary, "steps": one.steps, "sigma": one.sigma_max}
-            for name, one in TASKS.items()
-            if one.checkpoint and not one.prior
-        ]
-        formats = {name: {"exact": form.exact != "never", "alpha": form.alpha} for name, form in FORMATS.items()}
-        presets = {
-            "inpaint": [name for name in FILLING if name != USUAL],
-            "upscale": [name for name in ENLARGING if name != USUAL],
-        }
-        about = {"version": irflow_cli.__version__, "folder": str(self.folder.given), "read_only": self.folder.read_only}
-        return {"tasks": tasks, "formats": formats, "proposals": PROPOSALS, "presets": presets, **about}
-
-    def list(self, asked: Json, data: bytes) -> Json:
-        """Return what lies in a folder below the one that is served."""
-        entries = self.folder.list(str(asked.get("path", "")))
-        self.worker.wake()  # not before, for a network that is being loaded holds up the page
-        return {"entries": [asdict(entry) for entry in entries]}
-
     def open(self, asked: Json, data: bytes) -> Json:
         """Open a picture of the folder."""
         path = str(asked.get("path", ""))
-        opened = self._opened(asked, path, self.folder.read(path, self.most), dropped=False)
+        opened = self._opened(asked, path, self.folder.read(path, self.lobby.most), dropped=False)
         mask = saving.mask_of(path)
         return {**opened, "mask": mask if self.folder.place(mask).is_file() else None}
 
@@ -140,10 +113,10 @@ class Studio:
         """Return, as bits, what a file says is missing: one that was dropped, or one of the folder."""
         _, _, version = self.version(asked)
         name = str(asked.get("path") or asked.get("name") or "mask")
-        data = self.folder.read(name, self.most) if "path" in asked else data
+        data = self.folder.read(name, self.lobby.most) if "path" in asked else data
         return _bytes(bits_of_file(data, name, version.picture, self.engines.max_pixels).message())
 
-    def mask_file(self, asked: Json, data: bytes) -> Response:
+    def mask_file(self, asked: Json, data: bytes) -> Json | Response:
         """Return a mask as the bytes of a PNG, white where the picture is missing, or write it beside the photograph."""
         _, photo, version = self.version(asked)
         size = version.picture.pixels.shape[:2]
@@ -153,7 +126,7 @@ class Studio:
         if not asked.get("beside"):
             return _bytes(png, "image/png", PurePosixPath(name).name)
         self._write(name, png, asked)
-        return as_json({"path": self.folder.shown(name)})
+        return {"path": self.folder.shown(name)}
 
     def masks(self, asked: Json, data: bytes) -> Json:
         """Write the masks of all steps that have one beside the photograph, so that the command finds them."""
@@ -245,11 +218,6 @@ def _whole(asked: Json, name: str, usual: int | None = None) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
         raise UsageError(f"{name} is no whole number: {value!r}")
     return value
-
-
-def as_json(values: Json, status: int = 200) -> Response:
-    """Return an answer as JSON, whose names may be in an encoding that is none: they come back as they went."""
-    return Response(json.dumps(values), status, media_type="application/json")
 
 
 def _bytes(data: bytes, kind: str = "application/octet-stream", name: str | None = None) -> Response:

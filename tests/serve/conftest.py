@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from irflow_cli.serve.app import make_app
 from irflow_cli.serve.folder import Folder
 from irflow_cli.serve.guard import Guard
+from irflow_cli.serve.lobby import Lobby
 from irflow_cli.serve.steps import Engines
 from irflow_cli.serve.studio import Studio
 from irflow_cli.serve.worker import Worker
@@ -63,10 +64,10 @@ def make_page(photos: Path) -> Iterator[Callable[..., Page]]:
 
     def make(*, read_only: bool = False, max_pixels: int = 2**22) -> Page:
         if not studios:
-            studio = Studio(Folder(photos, read_only), Engines({"device": "cpu"}, max_pixels), Worker())
+            studio = Studio(Lobby(Folder(photos, read_only), max_pixels), Engines({"device": "cpu"}, max_pixels), Worker())
             studio.worker.start()
             studios.append(studio)
-        guard = Guard(make_app(studios[0]), PORT, TOKEN)
+        guard = Guard(make_app(studios[0].lobby, lambda: studios[0]), PORT, TOKEN)
         client = TestClient(guard, base_url=f"http://127.0.0.1:{PORT}", raise_server_exceptions=True)
         client.get("/", params={"token": TOKEN})
         socket = client.websocket_connect(

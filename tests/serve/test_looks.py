@@ -47,6 +47,11 @@ def test_all_words_come_from_one_file() -> None:
     assert spare == set()
 
 
+def test_all_scripts_are_asked_for_at_once() -> None:
+    scripts = {file.name for file in PAGE.iterdir() if file.name.endswith(".js")} - {"types.js", "main.js"}
+    assert set(re.findall(r'rel="modulepreload" href="/page/(\w+\.js)"', HTML)) == scripts
+
+
 def test_nothing_is_loaded_from_elsewhere() -> None:
     for file in PAGE.iterdir():
         text = file.read_text("utf-8").replace("http://www.w3.org/2000/svg", "")

@@ -16,39 +16,45 @@ export class Server {
   /** @param {(news: News) => void} heard @param {() => void} lost */
   constructor(heard, lost) {
     this.tab = "";
+    this.known = /** @type {Promise<void>} */ (new Promise((resolve) => (this.met = resolve)));
     this.heard = heard;
     this.lost = lost;
   }
 
-  /** Open the line; resolves when the server knows the page. @returns {Promise<void>} */
+  /** Open the line. The server begins to load what works with pictures; what is asked for waits until it knows the page. */
   connect() {
-    return new Promise((resolve) => {
-      const socket = new WebSocket(`ws://${location.host}/api/tab`);
-      socket.onmessage = (event) => {
-        const news = /** @type {News} */ (JSON.parse(event.data));
-        if (news.type === "tab") {
-          this.tab = news.tab;
-          resolve();
-        } else {
-          this.heard(news);
-        }
-      };
-      socket.onclose = () => this.lost();
-      window.addEventListener("pagehide", () => {
-        socket.onclose = null;
-        socket.close();
-      });
+    const socket = new WebSocket(`ws://${location.host}/api/tab`);
+    socket.onmessage = (event) => {
+      const news = /** @type {News} */ (JSON.parse(event.data));
+      if (news.type === "tab") {
+        this.tab = news.tab;
+        this.met();
+      } else {
+        this.heard(news);
+      }
+    };
+    socket.onclose = () => this.lost();
+    window.addEventListener("pagehide", () => {
+      socket.onclose = null;
+      socket.close();
     });
+  }
+
+  /** Ask for what is the same for every page. @param {string} what @param {object} [message] @returns {Promise<any>} */
+  async look(what, message = {}) {
+    return (await this.#fetch(`/api/${what}`, { method: "POST", body: JSON.stringify(message) })).json();
   }
 
   /** Ask for something, with a message. @param {string} what @param {object} [message] @returns {Promise<any>} */
   async ask(what, message = {}) {
+    await this.known;
     const body = JSON.stringify({ tab: this.tab, ...message });
     return (await this.#fetch(`/api/${what}`, { method: "POST", body })).json();
   }
 
   /** Ask with bytes beside the message. @param {string} what @param {object} message @param {BodyInit} body */
   async send(what, message, body) {
+    await this.known;
     const ask = encodeURIComponent(JSON.stringify({ tab: this.tab, ...message }));
     return this.#fetch(`/api/${what}?ask=${ask}`, { method: "POST", body });
   }

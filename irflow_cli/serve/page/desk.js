@@ -33,8 +33,10 @@ export const calls = { heard: (/** @type {import("./types.js").News} */ news) =>
 export const server = new Server((news) => calls.heard(news), lost);
 export const viewer = new Viewer(part("frame"), server);
 export const painter = new Painter(viewer);
-await server.connect();
-export const menu = /** @type {import("./types.js").Menu} */ (await server.ask("menu"));
+/** What lies in the folder; asked for together with the rest. */
+export const listed = server.look("list");
+listed.catch(() => {}); // is told by who waits for it
+export const menu = /** @type {import("./types.js").Menu} */ (await server.look("menu"));
 export const controls = new Controls(menu, () => calls.set());
 
 /** Say something in passing. @param {string} text */

@@ -2,7 +2,7 @@
 
 import { Refused } from "./api.js";
 import { the } from "./controls.js";
-import { alarm, attempt, attemptWrite, button, desk, input, jobs, menu, note, painter, part, photos, server, viewer } from "./desk.js";
+import { alarm, attempt, attemptWrite, button, desk, input, jobs, listed, menu, note, painter, part, photos, server, viewer } from "./desk.js";
 import { mark, openTab, stroked, turn, use } from "./marking.js";
 import { download, save, shown, tellChanges } from "./results.js";
 import { look, slide } from "./screen.js";
@@ -217,5 +217,6 @@ part("keys").replaceChildren(...KEYS.flatMap(([keys, does]) => {
 }));
 part("served").textContent = menu.folder === "." ? "" : menu.folder;
 openTab("restore");
-await listFolder("");
+await listFolder("", listed);
 document.body.dataset.ready = "yes";
+requestAnimationFrame(() => setTimeout(() => server.connect())); // when it is seen

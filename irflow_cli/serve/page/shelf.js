@@ -84,9 +84,9 @@ export function showList() {
   button("save-all").textContent = say("saveAll", { count: results.length });
 }
 
-/** List a folder below the one that is served. @param {string} path */
-export async function listFolder(path) {
-  const found = await attempt(() => server.ask("list", { path }));
+/** List a folder below the one that is served. @param {string} path @param {Promise<any>} [answer] what was asked for already */
+export async function listFolder(path, answer) {
+  const found = await attempt(() => answer ?? server.look("list", { path }));
   if (!found) return;
   desk.place = path;
   const names = path.split("/").filter(Boolean);
