@@ -15,10 +15,11 @@ from irflow_cli.training import sampling as sources
 from irflow_cli.training.dataset import load_corpus
 from irflow_cli.training.distributed import ProcessGroup
 from irflow_cli.training.options import TrainRequest
-from irflow_cli.training.sampling import COMPRESSED, PARTS, Part, Sampler, Source, draw_batch, draw_source
+from irflow_cli.training.sampling import COMPRESSED, GRAIN, PARTS, Part, Sampler, Source, draw_batch, draw_source
 
 
-def test_every_task_has_a_source(photographs: Path) -> None:
+def test_every_task_has_a_source(photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "GRAIN", replace(GRAIN, share=0))
     corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
     clean = corpus.batch(48, 24, np.random.default_rng(0))
     assert PARTS.keys() | {"prior"} == TASKS.keys()
@@ -51,6 +52,19 @@ def test_some_pictures_are_stored_as_jpeg_last(monkeypatch: pytest.MonkeyPatch, 
     assert 0 < changed[0] < 0.4
     assert changed[1] == 1
     assert float((all_.degraded - none.degraded).abs().mean()) < 0.1  # no worse than a JPEG makes it
+
+
+@pytest.mark.parametrize("task", ["derain", "deraindrop"])
+def test_grain_lies_over_all_and_is_no_degradation(monkeypatch: pytest.MonkeyPatch, task: str) -> None:
+    monkeypatch.setitem(PARTS, task, (Part("clean", 1, 0, 0),))
+    monkeypatch.setattr(sources, "COMPRESSED", replace(COMPRESSED, share=0))
+    monkeypatch.setattr(sources, "GRAIN", replace(GRAIN, share=1))
+    grey = torch.full((60, 3, 32, 32), 0.5)
+    source = draw_source(task, grey, torch.Generator().manual_seed(1))
+    levels = 255 * (source.clean - 0.5).std((1, 2, 3))
+    assert float((source.degraded - source.clean).abs().max()) <= 0.5001 / 255  # rounding
+    assert GRAIN.low <= float(levels.min()) < 1
+    assert 2 < float(levels.max()) < 1.4 * GRAIN.high
 
 
 def test_a_level_is_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
