@@ -77,11 +77,12 @@ class SamplerOptions(TypedDict, total=False):
 class Restorer:
     """A network for a task, loaded once: derain, denoise or deraindrop.
 
-    >>> derain = Restorer("derain", steps=2)
-    >>> derain(np.zeros((4, 6, 3), np.uint8)).shape
-    (4, 6, 3)
-    >>> [one.shape for one in derain.batch([np.zeros((4, 6), np.uint8), np.zeros((8, 8, 4), np.uint16)])]
-    [(4, 6), (8, 8, 4)]
+    Examples:
+        >>> derain = Restorer("derain", steps=2)
+        >>> derain(np.zeros((4, 6, 3), np.uint8)).shape
+        (4, 6, 3)
+        >>> [one.shape for one in derain.batch([np.zeros((4, 6), np.uint8), np.zeros((8, 8, 4), np.uint16)])]
+        [(4, 6), (8, 8, 4)]
     """
 
     @usual_defaults()
@@ -129,9 +130,10 @@ class Restorer:
 class Inpainter:
     """A prior, loaded once, that fills holes; all other pixels are the picture's own, bit for bit.
 
-    >>> fill = Inpainter(preset="fast")
-    >>> fill(np.zeros((40, 40), np.uint8), np.eye(40, dtype=bool)).shape
-    (40, 40)
+    Examples:
+        >>> fill = Inpainter(preset="fast")
+        >>> fill(np.zeros((40, 40), np.uint8), np.eye(40, dtype=bool)).shape
+        (40, 40)
     """
 
     @usual_defaults()
@@ -213,8 +215,9 @@ def restore(
 ) -> AnyPicture:
     """Return one picture restored; see `Restorer`.
 
-    >>> restore(np.zeros((4, 6, 3), np.uint8), "derain").shape
-    (4, 6, 3)
+    Examples:
+        >>> restore(np.zeros((4, 6, 3), np.uint8), "derain").shape
+        (4, 6, 3)
     """
     return Restorer(task, checkpoint=checkpoint, range=range, **options)(picture)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -265,3 +266,9 @@ def test_floats_that_count_otherwise_need_a_range(low: float, high: float, dtype
     assert np.array_equal(filled[~inside], picture[~inside])
     with pytest.raises(UsageError, match="`range`"):
         irflow_cli.restore(picture, "derain", checkpoint=checkpoint, range=(high, low))
+
+
+def test_examples_of_the_docstrings_hold() -> None:
+    tried = doctest.testmod(api)
+    assert tried.attempted >= 6
+    assert not tried.failed

@@ -21,9 +21,9 @@ from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.engines.tiling import auto_tile
 from irflow_cli.errors import CheckpointError, IrflowError
 from irflow_cli.runtime.checkpoints import known_checkpoints, read_card
-from irflow_cli.runtime.places import cache_folder
 from irflow_cli.runtime.config import ConfigFile, config_files
 from irflow_cli.runtime.device import choose_device, choose_precision, memory_of
+from irflow_cli.runtime.places import cache_folder
 
 EXTRAS = {
     "pillow_heif": "HEIC files (pip install pillow-heif)",
