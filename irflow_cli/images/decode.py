@@ -20,6 +20,7 @@ from irflow_cli.images.layout import USUAL, Layout
 from irflow_cli.images.metadata import ORIENTATION, Tags, dpi_of, exif_of, xmp_of
 from irflow_cli.images.picture import BAND, Picture, split_alpha, too_large, top_of, upright
 from irflow_cli.images.span import Given, spread
+from irflow_cli.images.texts import caption_of, colours_of, texts_of
 from irflow_cli.images.tiff import BIG_TIFF, decode_unknown_tiff, note_of_pages, pixels_of_tiff
 from irflow_cli.images.unkept import unkept
 from irflow_cli.regular import read_regular
@@ -126,8 +127,10 @@ def _decode(image: Image.Image, data: bytes, name: str, span: Given) -> Picture:
     if image.mode == "RGBX":
         notes.append("has a fourth channel whose meaning it does not tell; it is left out")
     profile, dpi = image.info.get("icc_profile") or None, dpi_of(image.info.get("dpi"), turn)
-    tags = Tags(profile, exif_of(exif, kind), xmp_of(image), dpi)
-    notes += unkept(image, kind, data, tags.xmp)
+    colours = colours_of(data, profile=profile is not None) if kind == "PNG" else ()
+    beside = Tags(caption=caption_of(image, kind), texts=texts_of(image, kind), colours=colours)
+    tags = replace(beside, icc=profile, exif=exif_of(exif, kind), xmp=xmp_of(image), dpi=dpi)
+    notes += unkept(kind, image.info, data, tags.xmp)
     coding = _coding_of(image, kind, data)
     if pixels is not None:
         return split_alpha(upright(pixels, turn), kind, tags, coding, tuple(notes))

@@ -12,6 +12,7 @@ import numpy as np
 
 from irflow_cli.errors import ImageError
 from irflow_cli.images.picture import Picture
+from irflow_cli.images.texts import chunks_of
 
 
 def check_depth(pixels: np.ndarray, name: str) -> np.ndarray:
@@ -57,6 +58,7 @@ def encode_deep_png(picture: Picture) -> bytes:
     chunks = [(b"IHDR", layout)]
     chunks += [(b"iCCP", b"profile\0\0" + zlib.compress(tags.icc))] if tags.icc else []
     chunks += [(b"pHYs", struct.pack(">IIB", *(round(value / 0.0254) for value in tags.dpi), 1))] if tags.dpi else []
+    chunks += chunks_of(tags)
     chunks += [(b"eXIf", tags.exif.removeprefix(b"Exif\0\0"))] if tags.exif else []
     chunks += [(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + tags.xmp)] if tags.xmp else []
     chunks += [(b"IDAT", zlib.compress(lines.tobytes())), (b"IEND", b"")]

@@ -7,17 +7,18 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from irflow_cli.errors import ImageError
 from irflow_cli.images.decode import register_heif
 from irflow_cli.images.deep import encode_deep_png
 from irflow_cli.images.formats import FORMATS, Coding
-from irflow_cli.images.metadata import XMP_TAG, kept_tags, sized, xmp_options
+from irflow_cli.images.metadata import XMP_TAG, Tags, kept_tags, mark_undefined, sized
 from irflow_cli.images.picture import BAND, Picture, as_depth
+from irflow_cli.images.texts import IPTC_TAG, chunks_of, segments_of
 from irflow_cli.images.tiff import encode_deep_tiff
+from irflow_cli.images.unkept import held
 
-MAX_XMP, MAX_EXIF = 65_504, 65_533  # bytes, in a JPEG
 PNG_LEVEL = 2  # of zlib: at 6 photographs get smaller by some 8 hundredths, in four times the time
 QUALITY = 92  # of lossy files whose source does not say
 
@@ -48,14 +49,9 @@ def encode_picture(
     check_encoding(picture, kind, coding)
     if coding.quality is not None and form.exact == "always":
         notes.append(f"{kind} has no quality; `quality` is left out")
-    if kind == "BMP" and any((picture.tags.icc, picture.tags.exif, picture.tags.xmp)):
-        notes.append("BMP cannot hold a colour profile, EXIF or XMP; left out")
-    if kind == "JPEG" and picture.tags.exif and len(picture.tags.exif) > MAX_EXIF:
-        notes.append("its EXIF is too long for a JPEG; left out")
-        picture = replace(picture, tags=replace(picture.tags, exif=None))
-    if kind == "JPEG" and picture.tags.xmp and len(picture.tags.xmp) > MAX_XMP:
-        notes.append("its XMP is too long for a JPEG; left out")
-        picture = replace(picture, tags=replace(picture.tags, xmp=None))
+    tags, said = kept_tags(picture.tags, coding.metadata)
+    tags, more = held(tags, kind)
+    notes += more
     if picture.pixels.dtype.name not in form.dtypes:
         dtype = np.dtype(form.dtypes[-1])
         notes.append(f"{kind} cannot hold {picture.pixels.dtype.name}; written as {dtype.name}")
@@ -63,10 +59,9 @@ def encode_picture(
             notes.append("values beyond 0 to 1 were clipped")
         alpha = None if picture.alpha is None else as_depth(picture.alpha, dtype)
         picture = replace(picture, pixels=as_depth(picture.pixels, dtype), alpha=alpha)
-    tags, said = kept_tags(picture.tags, coding.metadata)
-    picture = replace(picture, tags=tags)
     if tags.exif:
-        picture = replace(picture, tags=replace(tags, exif=sized(tags.exif, picture.pixels.shape)))
+        tags = replace(tags, exif=sized(tags.exif, picture.pixels.shape))
+    picture = replace(picture, tags=tags)
     packed = kind == "TIFF" and tags.exif and picture.coding.get("compression", "raw") != "raw"  # libtiff takes no such EXIF
     if picture.pixels.dtype == np.uint8 and not packed:
         data = _by_pillow(picture, kind, coding, spend)
@@ -93,16 +88,31 @@ def _by_pillow(picture: Picture, kind: str, coding: Coding, spend: bool) -> byte
         options["exif"] = Image.Exif()
         options["exif"].load(tags.exif or b"")
         options["exif"].update({XMP_TAG: tags.xmp} if tags.xmp else {})
+        options["exif"].update({IPTC_TAG: tags.caption} if tags.caption else {})
     elif kind != "BMP":
         options |= {"exif": tags.exif} if tags.exif else {}
-        options |= xmp_options(tags.xmp, kind) if tags.xmp else {}
+        options |= {"xmp": tags.xmp} if tags.xmp and kind != "PNG" else {}
+    options |= {"pnginfo": _png_info(tags)} if kind == "PNG" else {}
+    options |= {"extra": segments_of(tags)} if kind == "JPEG" else {}
     pixels = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
     buffer = io.BytesIO()
     try:
         _image_of(pixels, spend).save(buffer, kind, **options)
     except (OSError, ValueError, KeyError) as error:
         raise ImageError(f"cannot be written as {kind} ({error})") from None
+    if kind == "TIFF" and tags.exif:
+        with buffer.getbuffer() as block:
+            mark_undefined(block)
     return buffer.getvalue()
+
+
+def _png_info(tags: Tags) -> PngImagePlugin.PngInfo:
+    info = PngImagePlugin.PngInfo()
+    for name, data in chunks_of(tags):
+        info.add(name, data)
+    if tags.xmp:
+        info.add_itxt("XML:com.adobe.xmp", tags.xmp.decode(errors="replace"))
+    return info
 
 
 def _image_of(pixels: np.ndarray, spend: bool) -> Image.Image:

@@ -1,14 +1,15 @@
-"""What a file says beside its pixels: colour profile, EXIF, XMP and the size in print."""
+"""What a file says beside its pixels: colour profile, EXIF, XMP and the size in print; captions and texts stand in `texts`."""
 
 from __future__ import annotations
 
 import contextlib
 import math
 import re
+import struct
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 ORIENTATION, EXIF_IFD, GPS_IFD, XMP_TAG, ICC_TAG = 0x0112, 0x8769, 0x8825, 700, 34675
 TIFF_TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # description, make, model, software, date, artist, copyright
@@ -17,12 +18,16 @@ TIFF_TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # description, make, model, 
 @dataclass(frozen=True)
 class Tags:
     """What a file says beside its pixels: as bytes colour profile, EXIF (with its prefix, upright) and XMP; dpi, the pixels an
-    inch, across and down, at which it is to be printed."""
+    inch, across and down, at which it is to be printed; caption, an IPTC block; texts by key, "Comment" where a format knows
+    none; colours, the chunks of a PNG that say what its colours are."""
 
     icc: bytes | None = None
     exif: bytes | None = None
     xmp: bytes | None = None
     dpi: tuple[float, float] | None = None
+    caption: bytes | None = None
+    texts: tuple[tuple[str, str], ...] = ()
+    colours: tuple[tuple[bytes, bytes], ...] = ()
 
 
 def exif_of(exif: Image.Exif, kind: str) -> bytes | None:
@@ -38,8 +43,33 @@ def exif_of(exif: Image.Exif, kind: str) -> bytes | None:
     if ORIENTATION in exif:
         exif[ORIENTATION] = 1
     with contextlib.suppress(Exception):  # a damaged EXIF block is not worth the picture
-        return exif.tobytes() if len(exif) else None
+        return as_undefined(exif.tobytes()) if len(exif) else None
     return None
+
+
+def as_undefined(exif: bytes) -> bytes:
+    """Return an EXIF block whose EXIF directory says UNDEFINED where it says BYTE, as `mark_undefined`."""
+    block = bytearray(exif)
+    mark_undefined(block)
+    return bytes(block)
+
+
+def mark_undefined(block: bytearray | memoryview) -> None:
+    """Let an EXIF block, or a TIFF, say of bytes in its EXIF directory that they are UNDEFINED: the standard has no BYTE there,
+    and Pillow writes comments and notes of makers as such. Raises struct.error for what is neither."""
+    start = 6 if block[:6] == b"Exif\0\0" else 0
+    order = "<" if block[start : start + 2] == b"II" else ">"
+
+    def entries(directory: int) -> list[tuple[int, int, int, int]]:
+        (count,) = struct.unpack_from(f"{order}H", block, start + directory)
+        places = [start + directory + 2 + 12 * index for index in range(count)]
+        return [(place, *struct.unpack_from(f"{order}HH4xI", block, place)) for place in places]
+
+    (first,) = struct.unpack_from(f"{order}I", block, start + 4)
+    for _, tag, _, directory in entries(first):
+        for place, _, kind, _ in entries(directory) if tag == EXIF_IFD else ():
+            if kind == 1:
+                struct.pack_into(f"{order}H", block, place + 2, 7)
 
 
 def xmp_of(image: Image.Image) -> bytes | None:
@@ -60,8 +90,9 @@ def dpi_of(dpi: object, turn: int) -> tuple[float, float] | None:
 
 
 def kept_tags(tags: Tags, policy: str) -> tuple[Tags, tuple[str, ...]]:
+    """Return what of the tags a policy of `Coding.metadata` keeps, and what to tell of the rest. Colours are always kept."""
     if policy == "strip":
-        return Tags(tags.icc, dpi=tags.dpi), ()
+        return Tags(tags.icc, dpi=tags.dpi, colours=tags.colours), ()
     if policy == "keep":
         return tags, ()
     exif, notes = tags.exif, ()
@@ -70,11 +101,16 @@ def kept_tags(tags: Tags, policy: str) -> tuple[Tags, tuple[str, ...]]:
         parsed.load(exif)
         if GPS_IFD in parsed:
             del parsed[GPS_IFD]
-            exif = parsed.tobytes()
+            exif = as_undefined(parsed.tobytes())
     xmp = tags.xmp
     if xmp and b"GPS" in xmp:
         xmp, notes = None, ("its XMP names a place and was left out",)
-    return replace(tags, exif=exif, xmp=xmp), notes
+    if tags.caption:
+        notes += ("its caption (IPTC) may name a place and was left out",)
+    texts = tuple(pair for pair in tags.texts if "gps" not in "".join(pair).lower() and not pair[0].endswith(" iptc"))
+    if len(texts) < len(tags.texts):
+        notes += ("one of its texts names a place and was left out",)
+    return replace(tags, exif=exif, xmp=xmp, caption=None, texts=texts), notes
 
 
 def sized(exif: bytes, shape: tuple[int, ...]) -> bytes:
@@ -89,11 +125,3 @@ def sized(exif: bytes, shape: tuple[int, ...]) -> bytes:
                 value = pixels.to_bytes(width, order) + bytes(4 - width)
                 exif = exif[: place + 8] + value + exif[place + 12 :]
     return exif
-
-
-def xmp_options(xmp: bytes, kind: str) -> dict[str, Any]:
-    if kind != "PNG":
-        return {"xmp": xmp}
-    texts = PngImagePlugin.PngInfo()
-    texts.add_itxt("XML:com.adobe.xmp", xmp.decode(errors="replace"))
-    return {"pnginfo": texts}

@@ -21,9 +21,21 @@ from typing import Any
 
 from irflow_cli.images.deep import check_depth, decode_deep
 from irflow_cli.images.layout import Layout
-from irflow_cli.images.metadata import EXIF_IFD, GPS_IFD, ICC_TAG, ORIENTATION, TIFF_TEXTS, XMP_TAG, Tags, dpi_of, exif_of
+from irflow_cli.images.metadata import (
+    EXIF_IFD,
+    GPS_IFD,
+    ICC_TAG,
+    ORIENTATION,
+    TIFF_TEXTS,
+    XMP_TAG,
+    Tags,
+    as_undefined,
+    dpi_of,
+    exif_of,
+)
 from irflow_cli.images.picture import Picture, split_alpha, too_large, upright
 from irflow_cli.images.span import Given, spread
+from irflow_cli.images.texts import IPTC_TAG, caption_in
 
 DEFLATE = (8, 32946)  # of a TIFF's compressions
 PAGES = 64  # that are looked at
@@ -43,7 +55,8 @@ def decode_unknown_tiff(data: bytes, name: str, max_pixels: int, span: Given = N
     xmp = directory.get(XMP_TAG)
     turn = directory.get(ORIENTATION, 1)
     dpi = dpi_of((directory.get(282), directory.get(283)) if directory.get(296, 2) == 2 else None, turn)
-    tags = Tags(directory.get(ICC_TAG) or None, exif_of(exif, "TIFF"), bytes(xmp) if xmp else None, dpi)
+    icc, caption = directory.get(ICC_TAG) or None, caption_in(directory)
+    tags = Tags(icc, exif_of(exif, "TIFF"), bytes(xmp) if xmp else None, dpi, caption)
     packed = {"compression": "raw" if directory.get(259, 1) == 1 else "tiff_adobe_deflate"}
     pixels, told = pixels_of_tiff(directory, data, name)
     pixels, spanned, more = spread(pixels, directory, span, name)
@@ -164,7 +177,7 @@ def encode_deep_tiff(picture: Picture) -> bytes:
         directory[338] = 2  # transparency, colours not multiplied by it
     buffer = io.BytesIO()
     directory.save(buffer)
-    return buffer.getvalue() + data
+    return as_undefined(buffer.getvalue()) + data
 
 
 def _described(tags: Tags) -> dict[int, Any]:
@@ -174,5 +187,6 @@ def _described(tags: Tags) -> dict[int, Any]:
     entries: dict[int, Any] = {tag: exif[tag] for tag in TIFF_TEXTS if tag in exif}  # others are of another layout
     entries |= {tag: inner for tag in (EXIF_IFD, GPS_IFD) if (inner := exif.get_ifd(tag))}
     entries |= {XMP_TAG: tags.xmp} if tags.xmp else {}
+    entries |= {IPTC_TAG: tags.caption} if tags.caption else {}
     entries |= {282: tags.dpi[0], 283: tags.dpi[1], 296: 2} if tags.dpi else {}  # pixels an inch
     return entries | ({ICC_TAG: tags.icc} if tags.icc else {})

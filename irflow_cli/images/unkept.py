@@ -1,59 +1,76 @@
-"""What a file tells that a result does not: colours outside of a profile, captions, comments and texts. It is said."""
+"""What a file tells that a result does not: what no format takes along, and what the result's format has no place for. It is
+said."""
 
 from __future__ import annotations
 
 import re
+import struct
+from dataclasses import replace
 from typing import Any
 
-from PIL import Image
+from irflow_cli.images.metadata import Tags
+from irflow_cli.images.texts import COMMENT, RESOURCES, SEGMENT
 
 SRGB_GAMMA, SRGB_CORNERS = 1 / 2.2, (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 CLOSE = 0.005  # how near to those is the same
 USUAL = ((1, 2), (1, 2, 6, 13, 14, 15))  # primaries and transfers of H.273 that are sRGB, near to it, or not told
 GONE = (b"hdr-gain-map", b"HDRGainMap", b"photos/1.0/camera", b"photos/1.0/container", b"HasExtendedXMP")
-IPTC_TAGS = (33723, 34377)  # of a TIFF: IPTC, and Photoshop's resources
+CAPTIONED = ("JPEG", "TIFF")  # formats with a place for a caption (IPTC)
+MAX_XMP, MAX_EXIF = 65_504, 65_533  # bytes, in a JPEG
 
 
-def unkept(image: Image.Image, kind: str, data: bytes, xmp: bytes | None) -> list[str]:
-    """Return what to tell of an opened file, whose format is `kind`."""
-    info, notes = image.info, []
-    if not info.get("icc_profile"):
-        notes += [
-            f"tells its colours by {how}, not by a profile; the result does not tell them" for how in _colours(info, kind, data)
-        ]
-    if b"Photoshop 3.0\0" in data[: 2**20] and b"8BIM\x04\x04" in data[: 2**20] and kind == "JPEG":
-        notes.append("has a caption (IPTC), which is left out")
-    if kind == "TIFF" and any(tag in image.tag_v2 for tag in IPTC_TAGS):  # type: ignore[attr-defined]
-        notes.append("has a caption (IPTC), which is left out")
-    if kind in ("JPEG", "GIF") and info.get("comment"):
-        notes.append("has a comment, which is left out")
-    if kind == "PNG":
-        texts = [key for key in getattr(image, "text", {}) if not key.startswith(("XML:com.adobe.xmp", "Raw profile type"))]
-        notes += [f"has texts ({', '.join(texts[:5])}), which are left out"] if texts else []
-        notes += ["has a caption (IPTC), which is left out"] if "Raw profile type iptc" in info else []
+def unkept(kind: str, info: dict[Any, Any], data: bytes, xmp: bytes | None) -> list[str]:
+    """Return what to tell of a file of format `kind` that no result has, whatever its format."""
+    notes = []
+    if kind in ("AVIF", "HEIF") and not info.get("icc_profile"):
+        found = re.search(rb"colrnclx(..)(..)", data, re.DOTALL)
+        numbers = [int.from_bytes(part, "big") for part in found.groups()] if found else [2, 2]
+        notes += [] if _is_usual(*numbers) else ["tells its colours by nclx, not by a profile; the result does not tell them"]
     if xmp and any(name in xmp for name in GONE):
         notes.append("has an XMP that promises a gain map, a moving picture or more XMP; the result has none of them")
     return notes
 
 
-def _colours(info: dict[Any, Any], kind: str, data: bytes) -> list[str]:
-    """Return how a file without a profile tells of colours that are not sRGB's."""
-    if kind == "PNG":
-        head = data[: data.find(b"IDAT")]
-        place = head.find(b"cICP")
-        if place >= 0:
-            return [] if _is_usual(head[place + 4], head[place + 5]) else ["cICP"]
-        if "srgb" in info:
-            return []
-        gamma, corners = info.get("gamma"), info.get("chromaticity")
-        far = gamma is not None and abs(gamma - SRGB_GAMMA) > CLOSE
-        other = corners is not None and max(abs(a - b) for a, b in zip(corners, SRGB_CORNERS, strict=True)) > CLOSE
-        return (["gAMA"] if far else []) + (["cHRM"] if other else [])
-    if kind in ("AVIF", "HEIF"):
-        found = re.search(rb"colrnclx(..)(..)", data, re.DOTALL)
-        numbers = [int.from_bytes(part, "big") for part in found.groups()] if found else [2, 2]
-        return [] if _is_usual(*numbers) else ["nclx"]
-    return []
+def held(tags: Tags, kind: str) -> tuple[Tags, tuple[str, ...]]:
+    """Return what a format has a place for of the tags, and what to tell of the rest."""
+    notes = []
+    if kind == "BMP" and any((tags.icc, tags.exif, tags.xmp)):
+        notes.append("BMP cannot hold a colour profile, EXIF or XMP; left out")
+    for name, field, most in (("EXIF", "exif", MAX_EXIF), ("XMP", "xmp", MAX_XMP)):
+        if kind == "JPEG" and len(getattr(tags, field) or b"") > most:
+            notes.append(f"its {name} is too long for a JPEG; left out")
+            tags = replace(tags, **{field: None})
+    if kind != "PNG" and tags.colours:
+        strange = _strange(dict(tags.colours))
+        notes += [f"tells its colours by {strange}, not by a profile, which {kind} cannot hold; left out"] if strange else []
+        tags = replace(tags, colours=())
+    if tags.caption and (kind not in CAPTIONED or (kind == "JPEG" and len(tags.caption) + len(RESOURCES) + 13 > SEGMENT)):
+        notes.append(f"has a caption (IPTC) that {kind} cannot hold; left out")
+        tags = replace(tags, caption=None)
+    fitting = tuple(pair for pair in tags.texts if _fits(pair, kind))
+    if len(fitting) < len(tags.texts):
+        lost = ", ".join(dict.fromkeys(key for key, _ in tags.texts if (key, _) not in fitting))
+        notes.append(f"has texts ({lost[:80]}) that {kind} cannot hold; left out")
+        tags = replace(tags, texts=fitting)
+    return tags, tuple(notes)
+
+
+def _fits(text: tuple[str, str], kind: str) -> bool:
+    small = len(text[1].encode("utf-8", "surrogateescape")) <= SEGMENT
+    return kind == "PNG" or (kind == "JPEG" and text[0] == COMMENT and small)
+
+
+def _strange(colours: dict[bytes, bytes]) -> str | None:
+    """Return which chunks of a PNG tell of colours that are not sRGB's. The first of them in their order counts."""
+    if len(numbers := colours.get(b"cICP", b"")) == 4:
+        return None if _is_usual(numbers[0], numbers[1]) else "cICP"
+    if b"sRGB" in colours:
+        return None
+    (gamma,) = struct.unpack(">I", found) if len(found := colours.get(b"gAMA", b"")) == 4 else (SRGB_GAMMA * 1e5,)
+    corners = struct.unpack(">8I", found) if len(found := colours.get(b"cHRM", b"")) == 32 else ()
+    other = any(abs(one / 1e5 - usual) > CLOSE for one, usual in zip(corners, SRGB_CORNERS, strict=False))
+    strange = ["gAMA"] * (abs(gamma / 1e5 - SRGB_GAMMA) > CLOSE) + ["cHRM"] * other
+    return " and ".join(strange) or None
 
 
 def _is_usual(primaries: int, transfer: int) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from drawn import scene
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, TiffImagePlugin
 
-from irflow_cli.images.decode import read_picture
+from irflow_cli.images.decode import decode_picture, read_picture
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.formats import FORMATS, Coding
 from irflow_cli.images.metadata import EXIF_IFD, GPS_IFD, Tags
@@ -138,3 +139,26 @@ def test_the_size_that_exif_tells_is_the_results_own(kind: str, tmp_path: Path) 
     again = Image.Exif()
     again.load(read_picture(stored(tmp_path, data, "a")).tags.exif)
     assert (again.get_ifd(EXIF_IFD)[0xA002], again.get_ifd(EXIF_IFD)[0xA003]) == (32, 24)
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+@pytest.mark.parametrize("policy", ["keep", "no-gps"])
+def test_comments_and_notes_of_makers_are_undefined_bytes(kind: str, depth: type, policy: str) -> None:
+    if np.dtype(depth).name not in FORMATS[kind].dtypes:
+        pytest.skip("holds 8 bits only")
+    exif = Image.Exif()
+    inner = {0x927C: b"maker's", 0x9286: b"ASCII\0\0\0a comment", 0x9101: b"\1\2\3\0", 0xA300: b"\3", 0x9000: b"0232"}
+    exif[EXIF_IFD] = inner
+    exif[GPS_IFD] = {0: b"\2\3\0\0", 1: "N"}
+    picture = Picture(as_depth(scene(16, 24), np.dtype(depth)), None, "PNG", Tags(exif=exif.tobytes()))
+    data = encode_picture(picture, kind, Coding(metadata=policy))[0]
+    block = data if kind == "TIFF" else decode_picture(data, "a").tags.exif
+    assert block is not None
+    directory = TiffImagePlugin.ImageFileDirectory_v2(block[6:14] if kind != "TIFF" else block[:8])
+    file = io.BytesIO(block if kind == "TIFF" else block[6:])
+    for place in (directory.next, None):
+        file.seek(directory[EXIF_IFD] if place is None else place)
+        directory.load(file)
+    assert {tag: directory.tagtype[tag] for tag in inner} == dict.fromkeys(inner, 7)
+    assert {tag: directory[tag] for tag in inner} == inner

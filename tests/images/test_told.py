@@ -1,4 +1,4 @@
-"""Damage inside a JPEG fails by name; what a result does not keep is said."""
+"""Damage inside a JPEG fails by name; captions, comments, texts and colours are kept, or said."""
 
 from __future__ import annotations
 
@@ -14,6 +14,10 @@ from PIL import Image, PngImagePlugin
 
 from irflow_cli.errors import ImageError
 from irflow_cli.images.decode import decode_picture
+from irflow_cli.images.encode import encode_picture
+from irflow_cli.images.formats import Coding
+from irflow_cli.images.metadata import Tags
+from irflow_cli.images.picture import Picture, as_depth
 
 
 def jpeg(**options: object) -> bytes:
@@ -75,21 +79,117 @@ COLOURS = {
 
 
 @pytest.mark.parametrize("colours", COLOURS)
-def test_colours_told_outside_of_a_profile_are_said(colours: str) -> None:
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_colours_told_outside_of_a_profile_are_kept_or_said(colours: str, depth: type) -> None:
     chunks, how = COLOURS[colours]
-    notes = decode_picture(png(*chunks), "a.png").notes
-    assert len(notes) == (how is not None)
-    assert how is None or f"by {how}, not by a profile" in notes[0]
+    picture = decode_picture(png(*chunks), "a.png")
+    picture = picture.with_pixels(as_depth(picture.pixels, np.dtype(depth)))
+    data, notes = encode_picture(picture, "PNG", Coding(metadata="strip"))
+    assert (picture.notes, notes) == ((), ())
+    assert decode_picture(data, "b.png").tags.colours == tuple(chunks)
+    told = " ".join(encode_picture(picture, "TIFF")[1])
+    assert told == (f"tells its colours by {how}, not by a profile, which TIFF cannot hold; left out" if how else "")
 
 
-def test_captions_comments_and_texts_are_said() -> None:
-    caption = b"Photoshop 3.0\x008BIM\x04\x04\0\0" + struct.pack(">I", 8) + b"\x1c\x02\x78\0\3abc"
-    whole = jpeg(comment=b"by a studio")
-    told = whole[:2] + b"\xff\xed" + struct.pack(">H", len(caption) + 2) + caption + whole[2:]
-    assert [note.split(",")[0] for note in decode_picture(told, "a.jpg").notes] == ["has a caption (IPTC)", "has a comment"]
+def test_colours_told_by_a_heic_are_said() -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    pillow_heif.register_heif_opener()
+    buffer = io.BytesIO()
+    told = {"color_primaries": 12, "transfer_characteristics": 13, "matrix_coefficients": 6, "full_range_flag": 1}
+    Image.fromarray(scene(64, 64)).save(buffer, "HEIF", **told)
+    assert "by nclx" in decode_picture(buffer.getvalue(), "a.heic").notes[0]
+
+
+CAPTION = b"\x1c\x02\x78\0\3abc"
+
+
+def captioned() -> bytes:
+    """Return a JPEG with a caption beside other resources of Photoshop's, and two comments, one of no encoding."""
+    resources = [(0x040C, b"thumbnail"), (0x0404, CAPTION), (0x0421, b"")]
+    segment = b"Photoshop 3.0\0" + b"".join(
+        b"8BIM" + struct.pack(">HHI", number, 0, len(data)) + data + bytes(len(data) % 2) for number, data in resources
+    )
+    segments = [(0xED, segment), (0xFE, b"by a studio"), (0xFE, b"1999 \xe9\xff")]
+    whole = jpeg()
+    return whole[:2] + b"".join(struct.pack(">BBH", 255, mark, len(data) + 2) + data for mark, data in segments) + whole[2:]
+
+
+def test_a_caption_and_comments_of_a_jpeg_stay_in_it() -> None:
+    picture = decode_picture(captioned(), "a.jpg")
+    data, notes = encode_picture(picture, "JPEG")
+    assert (picture.notes, notes) == ((), ())
+    assert b"thumbnail" not in data
+    again = decode_picture(data, "b.jpg")
+    assert (again.tags.caption, again.tags.texts) == (CAPTION, picture.tags.texts)
+    assert b"1999 \xe9\xff" in data
+    texts = decode_picture(encode_picture(picture, "PNG")[0], "a.png").tags.texts
+    assert dict(texts)["Comment"].startswith("1999")
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "AVIF"])
+def test_what_a_format_has_no_place_for_is_said_unless_it_was_to_go(kind: str) -> None:
+    picture = decode_picture(captioned(), "a.jpg")
+    said = " ".join(encode_picture(picture, kind)[1])
+    assert f"has a caption (IPTC) that {kind} cannot hold" in said
+    assert (f"has texts (Comment) that {kind} cannot hold" in said) == (kind != "PNG")
+    assert encode_picture(picture, kind, Coding(metadata="strip"))[1] == ()
+
+
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16, np.float32])
+def test_a_caption_stays_in_a_tiff(compression: str, depth: type) -> None:
+    picture = Picture(
+        as_depth(scene(20, 30), np.dtype(depth)), None, "TIFF", Tags(caption=CAPTION), {"compression": compression}
+    )
+    data, notes = encode_picture(picture, "TIFF")
+    again = decode_picture(data, "a.tif")
+    assert notes == ()
+    assert again.tags.caption is not None
+    assert again.tags.caption.rstrip(b"\0") == CAPTION
+    assert np.array_equal(again.pixels, picture.pixels)
+
+
+@pytest.mark.parametrize("tag", ["words", "resources"])
+def test_a_caption_is_found_wherever_a_tiff_has_it(tag: str) -> None:
+    tifffile, buffer = pytest.importorskip("tifffile"), io.BytesIO()
+    resources = b"8BIM\x04\x0c\0\0\0\0\0\4abcd" + b"8BIM\x04\x04\3abc\0\0\0" + bytes([len(CAPTION)]) + CAPTION + b"\0"
+    words = struct.unpack("<2I", CAPTION.ljust(8, b"\0"))
+    extra = (33723, 4, 2, words, True) if tag == "words" else (34377, 1, len(resources), resources, True)
+    tifffile.imwrite(buffer, scene(20, 30), photometric="rgb", extratags=[extra])
+    found = decode_picture(buffer.getvalue(), "a.tif").tags.caption
+    assert found is not None
+    assert found.rstrip(b"\0") == CAPTION
+
+
+TEXTS = (("Copyright", "an archive"), ("Title", "Straße \u2192 \u65e5"), ("Raw profile type iptc", "\niptc\n 4\n1c0278\n"))
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_texts_of_a_png_stay_in_it(depth: type) -> None:
     texts, buffer = PngImagePlugin.PngInfo(), io.BytesIO()
-    texts.add_text("Copyright", "an archive")
+    for key, text in TEXTS:
+        texts.add_text(key, text)
     Image.fromarray(scene(20, 30)).save(buffer, "PNG", pnginfo=texts)
-    assert "texts (Copyright)" in decode_picture(buffer.getvalue(), "a.png").notes[0]
+    picture = decode_picture(buffer.getvalue(), "a.png")
+    picture = picture.with_pixels(as_depth(picture.pixels, np.dtype(depth)))
+    data, notes = encode_picture(picture, "PNG")
+    assert (picture.notes, notes) == ((), ())
+    assert sorted(decode_picture(data, "b.png").tags.texts) == sorted(TEXTS)
+    assert "texts (Copyright, Title, Raw profile type iptc) that JPEG cannot hold" in " ".join(
+        encode_picture(picture, "JPEG")[1]
+    )
+
+
+def test_without_its_place_a_picture_has_no_caption_and_no_text_that_may_name_one() -> None:
+    tags = Tags(caption=CAPTION, texts=(("exif:GPSLatitude", "1"), ("Title", "a pond"), TEXTS[2]))
+    data, notes = encode_picture(Picture(scene(20, 30), None, "PNG", tags), "PNG", Coding(metadata="no-gps"))
+    assert decode_picture(data, "a.png").tags.texts == (("Title", "a pond"),)
+    assert [note.split(" and ")[0] for note in notes] == [
+        "its caption (IPTC) may name a place",
+        "one of its texts names a place",
+    ]
+
+
+def test_an_xmp_that_promises_what_is_gone_is_said() -> None:
     promising = jpeg(xmp=b'<x:xmpmeta xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0"/>')
     assert "promises a gain map" in decode_picture(promising, "a.jpg").notes[0]
