@@ -59,7 +59,7 @@ class Subject:
         self.device, self.corpus, self.layers = device, corpus, layers if task == "derain" else None
         crop = 32 if given.tiny else 128
         request = TrainRequest(
-            given.pack, Path("unused"), task, size=size, iterations=1, batch=given.batch, crop=crop, consistency=0
+            given.pack, Path("unused"), task, size=size, iterations=1, batch=given.batch, crop=crop, consistency=0, prefetch=4
         )
         weights = ROOT / "weights" / f"{task}.safetensors"  # for a fresh network's answer is nothing, on every device
         request = replace(request, init=str(weights) if weights.exists() else None)
@@ -77,7 +77,10 @@ class Subject:
 
     def bare(self, asked: TrainRequest) -> Callable[[], object]:
         """Return forward and backward on one batch."""
-        run = Run(asked, self.device)
+        return self.bare_of(Run(asked, self.device), asked)
+
+    def bare_of(self, run: Run, asked: TrainRequest) -> Callable[[], object]:
+        """Return the same for a run."""
         forward = forward_of(asked, run.net, self.device)
         source, generator = next(self.sampler(asked).batches(0))
 
@@ -87,10 +90,25 @@ class Subject:
 
         return work
 
+    def draws(self, asked: TrainRequest) -> Callable[[], object]:
+        """Return the drawing of one batch, whose share of a step is one in `prefetch`."""
+        sampler = self.sampler(replace(asked, prefetch=1, batch=asked.batch * asked.prefetch))
+        return lambda: list(sampler.batches(0))
+
+    def updates(self, asked: TrainRequest) -> Callable[[], object]:
+        """Return a step of the optimisers, without gradients of its own."""
+        run = Run(asked, self.device)
+        self.bare_of(run, asked)()
+        return lambda: [optimiser.step() for optimiser in run.optimisers]
+
     def speeds(self, asked: TrainRequest, seconds: float) -> str:
-        """Return pictures a second of both."""
-        whole, alone = (speed(make(asked), self.device, seconds, asked.batch) for make in (self.step, self.bare))
-        return f"{whole:.0f} pictures/s, {whole / alone:.2f} of the bare loop"
+        """Return pictures a second of the whole step and of its parts."""
+        whole, alone, updates = (
+            speed(make(asked), self.device, seconds, asked.batch) for make in (self.step, self.bare, self.updates)
+        )
+        draws = speed(self.draws(asked), self.device, seconds, asked.batch * asked.prefetch)
+        parts = f"forward and backward {alone:.0f}, draws {draws:.0f}, optimisers {updates:.0f}"
+        return f"{whole:.0f} pictures/s, {whole / alone:.2f} of the bare loop; alone: {parts}"
 
     def losses(self) -> str:
         """Return the losses of one small batch, drawn on the device: there in bfloat16, and on the CPU in float32."""
