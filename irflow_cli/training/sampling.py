@@ -60,15 +60,15 @@ NOISE = (
 )
 GRAIN = Part("grain", 0.65, 0, 7, 2)  # of the camera, over rain and drops as over what lies behind them, and not to be removed
 RAIN = (
-    Part("rain-layers", 0.34, 0.95, 1.2),
+    Part("rain-layers", 0.31, 0.95, 1.2),
     Part("rain-layers", 0.06, 0.4, 1.1),
     Part("rain-heavy", 0.20, 0.15, 1),
-    Part("rain", 0.15, 0.05, 1),
+    Part("rain", 0.20, 0.05, 1),
     Part("rain-soft", 0.11, 0.1, 1),
     Part("rain-veil", 0.04, 0.1, 0.6),
-    Part("clean", 0.10, 0, 0),
+    Part("clean", 0.08, 0, 0),
 )
-LINES, SOFT = 0.35, 0.15  # shares of the clean pictures of rain that get lines which are no rain, and that are soft
+LINES, SOFT = 0.18, 0.15  # shares of the clean pictures of rain that get lines which are no rain, and that are soft
 DROPS = (Part("raindrops", 0.68, 0.4, 1), Part("raindrops", 0.16, 0.05, 0.4), Part("clean", 0.16, 0, 0))
 
 
