@@ -3,8 +3,10 @@ so that the command line can show them."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # of a task, somebody's own too
 MAX_PIXELS = 2**27  # of a picture, unless more are allowed: all but a few cameras have less; 1 GiB of memory, 4 for floats
 
 

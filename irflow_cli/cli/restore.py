@@ -38,9 +38,9 @@ DEFAULTS = RestoreSettings("derain")
 def restore(
     inputs: Inputs,
     task: Annotated[
-        str,
-        typer.Option(help=f"{either(*RESTORED)}.", show_default=False, autocompletion=among(*RESTORED)),
-    ],
+        Optional[str],
+        typer.Option(help=f"{either(*RESTORED)}.", show_default="that of --checkpoint", autocompletion=among(*RESTORED)),
+    ] = None,
     output: Output = None,
     steps: Annotated[Optional[int], typer.Option(help="Sampling steps, 1 to 5 and more.", show_default="the task's")] = None,
     grid: Annotated[
@@ -95,10 +95,13 @@ def restore(
 
     Results lie beside the inputs unless --output says otherwise; a file that exists is never replaced without --overwrite.
 
+    A network of your own does what it was trained for: --checkpoint mine.safetensors, without --task.
+
     Example: irflow restore rainy.jpg --task derain --steps 4
     """
-    from irflow_cli.services.restore_files import RestoreRequest, restore_files
+    from irflow_cli.services.restore_files import RestoreRequest, restore_files, task_of_checkpoint
 
+    task = task or task_of_checkpoint(checkpoint)
     settings = RestoreSettings(
         task=task,
         steps=steps,

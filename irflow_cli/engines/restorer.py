@@ -32,7 +32,7 @@ from irflow_cli.images.picture import Picture, top_of, unit_of
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import choose_device
 from irflow_cli.seeds import SEEDS
-from irflow_cli.tasks import TASKS
+from irflow_cli.tasks import task_of
 from irflow_cli.tensors import array_of, match_dims, tensor_of
 
 TOGETHER = 16  # pictures that share a call at most, where that gains
@@ -43,7 +43,7 @@ class Restorer:
 
     def __init__(self, settings: RestoreSettings, checkpoint: Checkpoint | None = None) -> None:
         settings.check()
-        self.settings, self.task = settings, TASKS[settings.task]
+        self.settings, self.task = settings, task_of(settings.task)
         self.device = choose_device(settings.device)
         self.checkpoint = checkpoint or load_checkpoint(settings.checkpoint or str(settings.trained_for.checkpoint))
         if self.checkpoint.card.task not in (("prior",) if settings.method == "prior" else (settings.task, "all-in-one")):

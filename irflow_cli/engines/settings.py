@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from irflow_cli.errors import UsageError, require
-from irflow_cli.tasks import TASKS, TaskSpec
+from irflow_cli.tasks import TASKS, TaskSpec, task_of
 
 FULL_SCALE = 255.0  # of the scale on which noise is given
 MOST_STEPS = 10_000  # and corrections; a hundred times what the slowest published sampler takes
@@ -49,19 +49,19 @@ class RestoreSettings:
     @property
     def sigma_limit(self) -> float | None:
         """The most noise that can be given, 0-255 scale; None where noise has no meaning."""
-        return FULL_SCALE if self.method == "prior" else TASKS[self.task].sigma_max
+        return FULL_SCALE if self.method == "prior" else task_of(self.task).sigma_max
 
     @property
     def trained_for(self) -> TaskSpec:
         """The task whose checkpoint is used."""
-        return TASKS["prior" if self.method == "prior" else self.task]
+        return task_of("prior" if self.method == "prior" else self.task)
 
     def check(self) -> None:
         """Raise UsageError, in one line, for the first setting that makes no sense."""
-        known = [name for name, entry in TASKS.items() if not entry.prior]
-        if self.task not in known:
-            ships = [name for name in known if TASKS[name].checkpoint]
-            raise UsageError(f"unknown task {self.task!r}; there are {', '.join(ships)}")
+        if task_of(self.task).prior or (self.task not in TASKS and not self.checkpoint):
+            ships = [name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior]
+            own = "" if self.task in TASKS else "; one of your own needs its `checkpoint`"
+            raise UsageError(f"unknown task {self.task!r}; there are {', '.join(ships)}{own}")
         from irflow_cli.engines import backends
         from irflow_cli.flow.samplers import SAMPLERS
         from irflow_cli.flow.times import GRIDS
@@ -79,7 +79,7 @@ class RestoreSettings:
         require(self.sigma is None or 0 <= self.sigma <= (limit or 0), f"`sigma` goes from 0 to {limit}, got {self.sigma}")
         backends.check(self.engine, self.precision)
         require(0 <= self.strength <= 2, f"`strength` goes from 0 to 2, got {self.strength}")
-        textured = TASKS[self.task].textured
+        textured = task_of(self.task).textured
         require(not self.texture or textured is not None, f"{self.task} gains no texture by more steps; leave `texture` out")
         require(not self.texture or self.steps is None, "`texture` is a number of steps; give it or `steps`")
         require(self.tile in (None, 0) or self.tile >= 64, f"`tile` must be 0 or at least 64, got {self.tile}")

@@ -27,6 +27,7 @@ from irflow_cli.nets import Network, Spec, build, spec_of
 from irflow_cli.regular import open_regular
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.runtime.places import cache_folder, checkpoints_in, shipped_folder
+from irflow_cli.tasks import NAME as TASK
 from irflow_cli.tasks import TASKS
 
 SCHEMA = 1
@@ -77,7 +78,7 @@ class Card:
         unknown = set(values) - set(cls.__dataclass_fields__)
         if missing or unknown:
             raise ValueError(f"header lacks {sorted(missing)}" if missing else f"header has unknown {sorted(unknown)}")
-        if values["task"] not in PREDICTS.get(values["predicts"], ()) or list(values["range"]) != [0.0, 1.0]:
+        if not _can_be_for(values["task"], values["predicts"]) or list(values["range"]) != [0.0, 1.0]:
             raise ValueError(f"task {values['task']!r}, predicts {values['predicts']!r}, range {values['range']} is not known")
         card = cls(**{**values, "spec": spec_of(values["spec"]), "range": (0.0, 1.0)})
         types = {"sigma_max": (int, float, type(None)), "trained": dict, "scores": dict, "licence": str, "digest": str}
@@ -87,6 +88,14 @@ class Card:
         if isinstance(card.sigma_max, bool) or not (card.sigma_max is None or 0 < card.sigma_max <= 255):
             raise ValueError(f"header entry sigma_max is above 0 and up to 255, got {card.sigma_max!r}")
         return card
+
+
+def _can_be_for(task: Any, predicts: Any) -> bool:
+    """Return whether a network can be for a task: those of PREDICTS, and one of somebody's own."""
+    if not isinstance(task, str) or not isinstance(predicts, str) or predicts not in PREDICTS:
+        return False
+    own = predicts != "velocity" and len(task) <= 64 and TASK.fullmatch(task) is not None
+    return own or task in PREDICTS[predicts]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,10 @@ from irflow_cli.batch.run import Batched, Operation, Progress, work_through
 from irflow_cli.batch.store import Outcome
 from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
+from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
+from irflow_cli.runtime.checkpoints import read_card, resolve
+from irflow_cli.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,15 @@ class RestoreRequest:
         """Return the jobs; raises UsageError and NothingToDo before any work is done."""
         self.settings.check()
         return plan(self.files)
+
+
+def task_of_checkpoint(checkpoint: str | None) -> str:
+    """Return the task that a checkpoint's card names. Raises UsageError without a checkpoint, CheckpointError for one that is
+    missing or damaged."""
+    if checkpoint is None:
+        ships = (name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior)
+        raise UsageError(f"give `task` ({', '.join(ships)}), or the `checkpoint` of a network of your own")
+    return read_card(resolve(checkpoint)).task
 
 
 def restore_files(

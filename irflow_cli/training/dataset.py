@@ -11,12 +11,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from PIL import Image
 from torch import Tensor
 
 from irflow_cli.errors import NothingToDo, UsageError
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.find import find_pictures
 from irflow_cli.runtime.device import available_cores
+from irflow_cli.training.pairs import Pair, find_pairs, has_pairs
 
 SCALES = (1.0, 0.6, 0.35)  # every picture is also there smaller, so that texture comes in several sizes
 
@@ -76,33 +78,27 @@ class Corpus:
         return self.pixels[begin + channels * plane + row * width + column].float() / 255
 
 
-def has_pairs(folder: Path) -> bool:
-    """Return whether a folder holds pairs: `clean/` and `degraded/`."""
-    return (folder / "clean").is_dir() and (folder / "degraded").is_dir()
-
-
 def load_corpus(folder: Path, crop: int, device: torch.device) -> tuple[Corpus, Corpus]:
     """Return the pictures below `folder` as (training, validation).
 
-    A folder with `clean/` and `degraded/` holds pairs of equal names. One picture in twenty, chosen by its name, is kept
-    for validation and never trained on. Training pictures are added at the smaller SCALES that still hold a crop.
-    Raises NothingToDo without pictures, UsageError for pairs that do not match and pictures smaller than a crop.
+    A folder in one of the LAYOUTS of `pairs`, such as `clean/` and `degraded/`, holds pairs. One picture in twenty, chosen by
+    its name, is kept for validation and never trained on. Clean pictures are added at the smaller SCALES that still hold a
+    crop. Raises NothingToDo without pictures, UsageError for pairs that do not match and pictures smaller than a crop.
     """
     paired = has_pairs(folder)
-    root = folder / "clean" if paired else folder
-    paths = find_pictures(root)
-    if not paths:
-        raise NothingToDo(f"no pictures below {root}; training needs a folder of clean photographs")
+    found = find_pairs(folder) if paired else [Pair(path, path, path.stem) for path in find_pictures(folder)]
+    if not found:
+        raise NothingToDo(f"no pictures below {folder}; training needs a folder of clean photographs")
     training: list[Tensor] = []
     held_out: list[Tensor] = []
-    partners = folder / "degraded" if paired else None
+    versions = _pair if paired else _sizes
     with ThreadPoolExecutor(available_cores()) as pool:
-        for path, tensors in zip(paths, pool.map(lambda path: _versions(path, partners, crop), paths), strict=True):
-            (held_out if _is_held_out(path) else training).extend(tensors[:1] if _is_held_out(path) else tensors)
+        for pair, tensors in zip(found, pool.map(lambda pair: _fitting(versions(pair), crop), found), strict=True):
+            (held_out if _is_held_out(pair.group) else training).extend(tensors[:1] if _is_held_out(pair.group) else tensors)
     if len(training) > 1 and not held_out:
         held_out.append(training.pop())
     if not training:
-        raise UsageError(f"no picture below {root} is at least {crop} pixels wide and high; lower `crop`")
+        raise UsageError(f"no picture below {folder} is at least {crop} pixels wide and high; lower `crop`")
     return Corpus.of(training, paired, device), Corpus.of(held_out or training[:1], paired, device)
 
 
@@ -135,35 +131,32 @@ def load_rain_layers(folder: Path, size: int = 480) -> Tensor:
     return torch.stack(layers)
 
 
-def _versions(path: Path, partners: Path | None, crop: int) -> list[Tensor]:
-    """Return a picture, (3, H, W) uint8, at all sizes that hold a crop; with `partners` (6, H, W) and as it is alone."""
-    pixels = read_picture(path).rgb8()
-    if partners is None:
-        versions = _smaller(pixels)
-    else:
-        versions = [np.concatenate([pixels, _partner(partners, path, pixels.shape)], axis=2)]
+def _fitting(versions: list[np.ndarray], crop: int) -> list[Tensor]:
+    """Return pixels (H, W, C) that hold a crop as tensors (C, H, W)."""
     fitting = [version for version in versions if min(version.shape[:2]) >= crop]
     return [torch.from_numpy(np.ascontiguousarray(version.transpose(2, 0, 1))) for version in fitting]
 
 
-def _is_held_out(path: Path) -> bool:
-    return hashlib.sha256(path.stem.encode()).digest()[0] % 20 == 0
+def _is_held_out(name: str) -> bool:
+    return hashlib.sha256(name.encode()).digest()[0] % 20 == 0
 
 
-def _smaller(pixels: np.ndarray) -> list[np.ndarray]:
+def _sizes(pair: Pair) -> list[np.ndarray]:
+    """Return a clean picture, (H, W, 3) uint8, at all SCALES."""
+    pixels = read_picture(pair.clean).rgb8()
     height, width = pixels.shape[:2]
     sizes = [(max(1, round(width * scale)), max(1, round(height * scale))) for scale in SCALES]
     return [pixels if s == (width, height) else cv2.resize(pixels, s, interpolation=cv2.INTER_AREA) for s in sizes]
 
 
-def _partner(folder: Path, clean: Path, shape: tuple[int, ...]) -> np.ndarray:
-    matches = [path for path in folder.iterdir() if path.stem == clean.stem]
-    if len(matches) != 1:
-        raise UsageError(f"{clean.name} has {len(matches)} partners in {folder}; pairs share one file name")
-    pixels = read_picture(matches[0]).rgb8()
-    if pixels.shape != shape:
-        raise UsageError(f"{matches[0]} and {clean} differ in size; pairs must match pixel by pixel")
-    return pixels
+def _pair(pair: Pair) -> list[np.ndarray]:
+    """Return a clean picture over its degraded one, (H, W, 6) uint8, as they are alone."""
+    clean, degraded = (read_picture(path).rgb8() for path in (pair.clean, pair.degraded))
+    if pair.enlarged:
+        degraded = np.asarray(Image.fromarray(degraded).resize(clean.shape[1::-1], Image.Resampling.BICUBIC))
+    if degraded.shape != clean.shape:
+        raise UsageError(f"{pair.degraded} and {pair.clean} differ in size; pairs must match pixel by pixel")
+    return [np.concatenate([clean, degraded], axis=2)]
 
 
 def validation_crops(corpus: Corpus, size: int, most: int = 12) -> list[Tensor]:

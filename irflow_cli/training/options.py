@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from irflow_cli.errors import UsageError, require
-from irflow_cli.tasks import TASKS, task_of
+from irflow_cli.tasks import NAME, TASKS, task_of
 
 if TYPE_CHECKING:
     from irflow_cli.nets import NetSpec
@@ -26,9 +25,6 @@ FREE = (
     "size",
     "accumulate",
 )  # what may change on `resume`
-
-
-NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")  # of a task
 
 
 @dataclass(frozen=True)
@@ -106,14 +102,14 @@ def check(request: TrainRequest) -> None:
     """Raise UsageError for a request that cannot be trained."""
     from irflow_cli.flow.losses import DISTANCES
     from irflow_cli.nets import SIZES
-    from irflow_cli.training.dataset import has_pairs
+    from irflow_cli.training.pairs import has_pairs
 
     require(NAME.fullmatch(request.task), f"`task` {request.task!r} is no name; use small letters, digits and hyphens")
     require(request.data.is_dir(), f"there is no folder {request.data}")
     require(
         request.task in TASKS or has_pairs(request.data),
         f"unknown task {request.task!r}; there are {', '.join(TASKS)}, and for one of your own give a folder with clean/ and "
-        "degraded/",
+        "degraded/, or another layout of pairs that irflow knows",
     )
     require(request.minutes is not None or request.iterations is not None, "give `minutes` or `iterations`")
     require(request.minutes is None or request.minutes > 0, "`minutes` must be above 0")

@@ -1,0 +1,95 @@
+"""Pairs of a degraded and a clean picture in folders, as people lay them out and as the usual sets come. One table."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from irflow_cli.errors import UsageError
+from irflow_cli.images.find import find_pictures
+
+DEPTH = 3  # folders below the one that is given in which pairs are looked for: a set, its half, a scene
+
+
+class Layout(NamedTuple):
+    """Two folders side by side. added: what the name of a degraded picture has more than that of its clean one, as a regular
+    expression; several may then belong to one. enlarged: the degraded ones have fewer pixels, and are brought to size."""
+
+    clean: str
+    degraded: str
+    added: str = ""
+    enlarged: bool = False
+
+
+LAYOUTS = (  # the first that is found counts, wherever it lies
+    Layout("clean", "degraded"),
+    Layout("clear", "hazy", r"_.*"),  # RESIDE: ITS and OTS, 0001_0.85_0.12.jpg of 0001.png
+    Layout("gt", "hazy", r"_.*"),  # RESIDE: SOTS, 1400_3.png of 1400.png
+    Layout("GT", "hazy", r"_.*"),
+    Layout("sharp", "blur"),  # GoPro, a folder a scene
+    Layout("high", "low"),  # LOL: our485 and eval15
+    Layout("DIV2K_train_HR", "DIV2K_train_LR_bicubic/X4", r"x4", enlarged=True),
+    Layout("DIV2K_train_HR", "DIV2K_train_LR_bicubic/X3", r"x3", enlarged=True),
+    Layout("DIV2K_train_HR", "DIV2K_train_LR_bicubic/X2", r"x2", enlarged=True),
+    Layout("expertC", "input"),  # MIT-Adobe FiveK, retouched by expert C
+    Layout("target", "input"),  # Rain13K
+    Layout("norain", "rain"),  # Rain100L, Rain100H
+    Layout("groundtruth", "rainy"),  # Rain12
+    Layout("gt", "data"),  # RainDrop
+)
+
+
+class Pair(NamedTuple):
+    """A clean picture and a degraded one of it. group: what is held out for validation together, for it shows the same."""
+
+    clean: Path
+    degraded: Path
+    group: str
+    enlarged: bool = False
+
+
+def has_pairs(folder: Path) -> bool:
+    """Return whether a folder holds pairs in one of the LAYOUTS."""
+    return _places(folder) is not None
+
+
+def find_pairs(folder: Path) -> list[Pair]:
+    """Return the pairs below `folder`, sorted by the clean picture's path, then the degraded one's; empty where there is none
+    of the LAYOUTS. Raises UsageError for a clean picture without a degraded one, and for two where names are equal."""
+    layout, places = _places(folder) or (LAYOUTS[0], [])
+    pairs: list[Pair] = []
+    for place in places:
+        partners: dict[str, list[Path]] = {}
+        root = place / layout.degraded
+        for path in find_pictures(root):
+            name = re.sub(f"{layout.added}$", "", path.stem) if layout.added else path.stem
+            partners.setdefault((path.relative_to(root).parent / name).as_posix(), []).append(path)
+        for clean in find_pictures(place / layout.clean):
+            found = partners.get(clean.relative_to(place / layout.clean).with_suffix("").as_posix(), [])
+            if not found or (len(found) > 1 and not layout.added):
+                raise UsageError(f"{clean.name} has {len(found)} partners in {root}; pairs share one file name")
+            group = clean.stem if len(places) == 1 else place.relative_to(folder).as_posix()  # frames of a scene are alike
+            pairs += [Pair(clean, path, group, layout.enlarged) for path in found]
+    return pairs
+
+
+def _places(folder: Path) -> tuple[Layout, list[Path]] | None:
+    """Return the first of the LAYOUTS that is there, and the folders whose two halves it names."""
+    folders = list(_folders(folder))
+    for layout in LAYOUTS:
+        places = [place for place in folders if all((place / name).is_dir() for name in layout[:2])]
+        if places:
+            return layout, places
+    return None
+
+
+def _folders(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
+    """Yield a folder and those below it, sorted, without hidden ones and links."""
+    yield folder
+    with os.scandir(folder) as entries:
+        inside = sorted(entry.path for entry in entries if entry.is_dir(follow_symlinks=False) and entry.name[0] != ".")
+    for path in inside if depth else ():
+        yield from _folders(Path(path), depth - 1)
