@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import torch
+from encoded import png_of
 from PIL import Image
 
 from irflow_cli.batch.journal import Manifest
@@ -202,11 +203,8 @@ def test_pages_are_not_counted_by_walking_through_them(tmp_path: Path, monkeypat
 
 def _png(width: int, height: int, *chunks: tuple[bytes, bytes]) -> bytes:
     """Return a flat PNG of one bit a pixel, with chunks before its pixels."""
-    packer, row = zlib.compressobj(9), bytes(1 + (width + 7) // 8)
-    pixels = b"".join(packer.compress(row) for _ in range(height)) + packer.flush()
-    whole = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)), *chunks, (b"IDAT", pixels), (b"IEND", b"")]
-    framed = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in whole)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
+    row = bytes((width + 7) // 8)
+    return png_of(width, height, 1, (row for _ in range(height)), *chunks)
 
 
 def test_a_flat_picture_of_144_megapixels_is_refused_and_said_how_to_read_it(tmp_path: Path) -> None:

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import io
 import struct
-import zlib
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from drawn import scene
+from encoded import chunks_of, packed_bits, png_of, stored
 from PIL import Image, ImageOps
 
 from irflow_cli.errors import ImageError
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.picture import Picture
-
-
-def stored(tmp_path: Path, data: bytes, name: str = "picture.png") -> Path:
-    path = tmp_path / name
-    path.write_bytes(data)
-    return path
 
 
 @pytest.mark.parametrize("turn", range(1, 9))
@@ -99,12 +93,6 @@ def test_decompression_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.Mon
     assert read_picture(path, max_pixels=1600).pixels.shape == (40, 40, 3)
 
 
-@pytest.fixture(autouse=True)
-def _heic_is_an_extra(request: pytest.FixtureRequest) -> None:
-    if "HEIF" in request.node.name:
-        pytest.importorskip("pillow_heif")
-
-
 @pytest.mark.parametrize("progressive", [False, True])
 @pytest.mark.parametrize("sampling", [0, 1, 2])
 @pytest.mark.parametrize("mode", ["L", "RGB"])
@@ -168,17 +156,8 @@ def test_the_pictures_inside_a_phones_jpeg_do_not_count_as_frames(tmp_path: Path
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_a_grey_that_stands_for_nothing_is_found_at_every_depth(bits: int, tmp_path: Path) -> None:
     values = np.arange(64, dtype=np.uint8).reshape(8, 8) % 2**bits
-    rows = b"".join(b"\0" + np.packbits(np.unpackbits(row[:, None], axis=1)[:, 8 - bits :].ravel()).tobytes() for row in values)
-    parts = {
-        b"IHDR": struct.pack(">IIBBBBB", 8, 8, bits, 0, 0, 0, 0),
-        b"tRNS": b"\0\1",
-        b"IDAT": zlib.compress(rows),
-        b"IEND": b"",
-    }
-    chunks = [
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts.items()
-    ]
-    picture = read_picture(stored(tmp_path, b"\x89PNG\r\n\x1a\n" + b"".join(chunks)))
+    data = png_of(8, 8, bits, packed_bits(values, bits), (b"tRNS", b"\0\1"))
+    picture = read_picture(stored(tmp_path, data))
     assert picture.alpha is not None
     assert np.array_equal(picture.alpha == 0, values == 1)
 
@@ -195,9 +174,8 @@ def test_whatever_a_decoder_raises_is_one_picture_that_fails(tmp_path: Path, mon
 def test_a_grey_that_stands_for_nothing_is_transparent_at_16_bits_too(tmp_path: Path) -> None:
     pixels = np.arange(48, dtype=np.uint16).reshape(6, 8) * 1000
     data = encode_picture(Picture(pixels, None, "PNG"), "PNG")[0]
-    chunk = b"tRNS" + struct.pack(">H", 5000)
     place = data.index(b"IDAT") - 4
-    chunk = struct.pack(">I", 2) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    chunk = chunks_of((b"tRNS", struct.pack(">H", 5000)))
     picture = read_picture(stored(tmp_path, data[:place] + chunk + data[place:]))
     assert np.array_equal(picture.pixels, pixels)
     assert picture.alpha is not None

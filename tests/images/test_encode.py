@@ -10,20 +10,15 @@ import cv2
 import numpy as np
 import pytest
 from drawn import scene
-from PIL import Image, ImageCms, JpegImagePlugin
+from encoded import stored, tagged
+from PIL import Image, JpegImagePlugin
 
 from irflow_cli.errors import ImageError
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.encode import check_encoding, encode_picture
 from irflow_cli.images.formats import FORMATS, Coding
-from irflow_cli.images.metadata import EXIF_IFD, GPS_IFD, Tags
+from irflow_cli.images.metadata import Tags
 from irflow_cli.images.picture import Picture, as_depth
-
-
-def stored(tmp_path: Path, data: bytes, name: str = "picture.png") -> Path:
-    path = tmp_path / name
-    path.write_bytes(data)
-    return path
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
@@ -45,12 +40,6 @@ def test_round_trips_are_exact(kind: str, dtype: type, channels: int, alpha: boo
     assert (back.alpha is None) == (not alpha)
     if picture.alpha is not None and back.alpha is not None:
         assert np.array_equal(back.alpha, picture.alpha)
-
-
-@pytest.fixture(autouse=True)
-def _heic_is_an_extra(request: pytest.FixtureRequest) -> None:
-    if "HEIF" in request.node.name:
-        pytest.importorskip("pillow_heif")
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -140,19 +129,6 @@ def test_spent_pixels_become_the_same_bytes_and_their_memory_is_given_back(shape
     view = pixels[1:] if len(pixels) > 1 else pixels[:]
     encode_picture(Picture(view, None, "PNG"), "PNG", spend=True)
     assert pixels.size
-
-
-XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><place exif:GPSLatitude="1"/></x:xmpmeta>'
-
-
-def tagged(tmp_path: Path, kind: str = "JPEG") -> Path:
-    """Return a file with a colour profile, EXIF with a place in it, and XMP."""
-    exif = Image.Exif()
-    exif[0x010F] = "maker"
-    exif[EXIF_IFD] = {36867: "2020:01:02 03:04:05"}
-    exif[GPS_IFD] = {1: "N", 2: (1.0, 2.0, 3.0)}
-    tags = Tags(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), exif.tobytes(), XMP)
-    return stored(tmp_path, encode_picture(Picture(scene(16, 16), None, kind, tags), kind)[0], "tagged")
 
 
 @pytest.mark.parametrize(("factors", "told"), [(0x411111, True), (0x221111, False), (0x121111, True), (0x111111, False)])

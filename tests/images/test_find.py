@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from irflow_cli.images.find import find_pictures
-
-
-@pytest.fixture(autouse=True)
-def _heic_is_an_extra(request: pytest.FixtureRequest) -> None:
-    if "HEIF" in request.node.name:
-        pytest.importorskip("pillow_heif")
 
 
 def test_pictures_are_found_by_name_below_a_folder(tmp_path: Path) -> None:

@@ -8,38 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn import scene
-from PIL import Image, ImageCms, TiffImagePlugin
+from encoded import XMP, stored, tagged
+from PIL import Image, TiffImagePlugin
 
 from irflow_cli.images.decode import decode_picture, read_picture
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.formats import FORMATS, Coding
 from irflow_cli.images.metadata import EXIF_IFD, GPS_IFD, Tags
 from irflow_cli.images.picture import Picture, as_depth
-
-
-def stored(tmp_path: Path, data: bytes, name: str = "picture.png") -> Path:
-    path = tmp_path / name
-    path.write_bytes(data)
-    return path
-
-
-@pytest.fixture(autouse=True)
-def _heic_is_an_extra(request: pytest.FixtureRequest) -> None:
-    if "HEIF" in request.node.name:
-        pytest.importorskip("pillow_heif")
-
-
-XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><place exif:GPSLatitude="1"/></x:xmpmeta>'
-
-
-def tagged(tmp_path: Path, kind: str = "JPEG") -> Path:
-    """Return a file with a colour profile, EXIF with a place in it, and XMP."""
-    exif = Image.Exif()
-    exif[0x010F] = "maker"
-    exif[EXIF_IFD] = {36867: "2020:01:02 03:04:05"}
-    exif[GPS_IFD] = {1: "N", 2: (1.0, 2.0, 3.0)}
-    tags = Tags(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), exif.tobytes(), XMP)
-    return stored(tmp_path, encode_picture(Picture(scene(16, 16), None, kind, tags), kind)[0], "tagged")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in FORMATS if kind != "BMP"])

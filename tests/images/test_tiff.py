@@ -11,26 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn import scene
-from PIL import Image, ImageCms
+from encoded import XMP, packed_bits, stored, tagged
+from PIL import Image
 
 from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.encode import encode_picture
-from irflow_cli.images.metadata import EXIF_IFD, GPS_IFD, Tags
 from irflow_cli.images.picture import Picture
 from irflow_cli.images.span import parse_range
-
-
-def stored(tmp_path: Path, data: bytes, name: str = "picture.png") -> Path:
-    path = tmp_path / name
-    path.write_bytes(data)
-    return path
-
-
-@pytest.fixture(autouse=True)
-def _heic_is_an_extra(request: pytest.FixtureRequest) -> None:
-    if "HEIF" in request.node.name:
-        pytest.importorskip("pillow_heif")
 
 
 def test_floating_point_pixels_may_lie_beyond_white(tmp_path: Path) -> None:
@@ -46,19 +34,6 @@ def test_floating_point_pixels_may_lie_beyond_white(tmp_path: Path) -> None:
     broken[0, 0, 0] = np.nan
     with pytest.raises(ImageError, match="no numbers"):
         read_picture(stored(tmp_path, encode_picture(Picture(broken, None, "TIFF"), "TIFF")[0]))
-
-
-XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><place exif:GPSLatitude="1"/></x:xmpmeta>'
-
-
-def tagged(tmp_path: Path, kind: str = "JPEG") -> Path:
-    """Return a file with a colour profile, EXIF with a place in it, and XMP."""
-    exif = Image.Exif()
-    exif[0x010F] = "maker"
-    exif[EXIF_IFD] = {36867: "2020:01:02 03:04:05"}
-    exif[GPS_IFD] = {1: "N", 2: (1.0, 2.0, 3.0)}
-    tags = Tags(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), exif.tobytes(), XMP)
-    return stored(tmp_path, encode_picture(Picture(scene(16, 16), None, kind, tags), kind)[0], "tagged")
 
 
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32])
@@ -165,9 +140,18 @@ def test_grey_of_every_depth_is_what_it_means(bits: int, white: int, tmp_path: P
     if bits not in (1, 8, 16):
         pytest.importorskip("imagecodecs")
     values = np.random.default_rng(0).integers(0, 2**bits, (21, 30)).astype(np.uint8 if bits <= 8 else np.uint16)
-    stored_ = (2**bits - 1 - values if white == 0 else values).astype(bool if bits == 1 else values.dtype)
-    photometric = "miniswhite" if white == 0 else "minisblack"
-    tifffile.imwrite(tmp_path / "a.tif", stored_, photometric=photometric, bitspersample=bits, metadata=None)
+    kept = 2**bits - 1 - values if white == 0 else values
+    rows = packed_bits(kept, bits) if bits not in (8, 16) else [kept.tobytes()]
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        iter([b"".join(rows)]),
+        shape=values.shape,
+        dtype=bool if bits == 1 else values.dtype,
+        photometric="miniswhite" if white == 0 else "minisblack",
+        bitspersample=bits,
+        rowsperstrip=len(values),
+        metadata=None,
+    )
     picture = read_picture(tmp_path / "a.tif")
     top = 255 if bits <= 8 else 65535
     assert picture.pixels.dtype == values.dtype

@@ -5,14 +5,13 @@ from __future__ import annotations
 import functools
 import io
 import os
-import struct
 import time
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from encoded import png_of
 from PIL import Image
 
 from irflow_cli.cli.app import run
@@ -25,13 +24,7 @@ from irflow_cli.serve.tabs import MOST_BYTES
 @functools.cache
 def bomb(width: int, height: int) -> bytes:
     """Return a PNG of one grey level, small as a file and large as a picture."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    rows = zlib.compress(bytes((width + 1) * height), 9)
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return png_of(width, height, 8, (bytes(width) for _ in range(height)))
 
 
 @pytest.mark.parametrize(

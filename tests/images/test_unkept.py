@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import struct
 import sys
-import zlib
 
 import numpy as np
 import pytest
 from drawn import scene
+from encoded import chunks_of
 from PIL import Image, PngImagePlugin
 
 from irflow_cli.errors import ImageError
@@ -60,10 +60,7 @@ def png(*chunks: tuple[bytes, bytes]) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(scene(20, 30)).save(buffer, "PNG")
     data = buffer.getvalue()
-    framed = b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
-    )
-    return data[:33] + framed + data[33:]
+    return data[:33] + chunks_of(*chunks) + data[33:]
 
 
 CORNERS = struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000)

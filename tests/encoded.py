@@ -1,0 +1,59 @@
+"""Files of pictures for tests: written as they are, with tags, and PNGs put together chunk by chunk."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from drawn import scene
+from PIL import Image, ImageCms
+
+from irflow_cli.images.encode import encode_picture
+from irflow_cli.images.metadata import EXIF_IFD, GPS_IFD, Tags
+from irflow_cli.images.picture import Picture
+
+XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><place exif:GPSLatitude="1"/></x:xmpmeta>'
+PNG = b"\x89PNG\r\n\x1a\n"  # what every PNG begins with
+Chunk = tuple[bytes, bytes]  # kind and content
+
+
+def stored(tmp_path: Path, data: bytes, name: str = "picture.png") -> Path:
+    """Write a file and return its path."""
+    path = tmp_path / name
+    path.write_bytes(data)
+    return path
+
+
+def tagged(tmp_path: Path, kind: str = "JPEG") -> Path:
+    """Return a file with a colour profile, EXIF with a place in it, and XMP."""
+    exif = Image.Exif()
+    exif[0x010F] = "maker"
+    exif[EXIF_IFD] = {36867: "2020:01:02 03:04:05"}
+    exif[GPS_IFD] = {1: "N", 2: (1.0, 2.0, 3.0)}
+    tags = Tags(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), exif.tobytes(), XMP)
+    return stored(tmp_path, encode_picture(Picture(scene(16, 16), None, kind, tags), kind)[0], "tagged")
+
+
+def chunks_of(*chunks: Chunk) -> bytes:
+    """Return chunks of a PNG with their lengths and check sums."""
+    return b"".join(
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in chunks
+    )
+
+
+def png_of(width: int, height: int, bits: int, rows: Iterable[bytes], *before: Chunk) -> bytes:
+    """Return a grey PNG from its rows, packed and without filters, with chunks `before` its pixels."""
+    packer = zlib.compressobj(9)
+    pixels = b"".join(packer.compress(b"\0" + row) for row in rows) + packer.flush()
+    header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
+    return PNG + chunks_of((b"IHDR", header), *before, (b"IDAT", pixels), (b"IEND", b""))
+
+
+def packed_bits(values: np.ndarray, bits: int) -> list[bytes]:
+    """Return the rows (H, W) of numbers below 2**bits, `bits` from 1 to 16, each packed into bytes, the highest bit first."""
+    wide = np.unpackbits(values.astype(">u2")[..., None].view(np.uint8), axis=2)[..., 16 - bits :]
+    return [np.packbits(row.ravel()).tobytes() for row in wide]
