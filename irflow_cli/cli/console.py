@@ -72,7 +72,7 @@ class Console:
         say(f"irflow: {_plain(' '.join(with_flags(str(text)).split()))}\n")
 
     @contextmanager
-    def progress(self, label: str, total: float, *, left: bool = True) -> Iterator[Any]:
+    def progress(self, label: str, total: float | None, *, left: bool = True) -> Iterator[Any]:
         """Show a bar with time left on a terminal, nothing elsewhere; yields a function that sets how much is done."""
         if self.quiet or not sys.stderr.isatty():
             yield lambda done, note="": None

@@ -43,16 +43,20 @@ def carry_out(
     perform: Callable[[Asked, Progress, threading.Event], Iterator[Outcome]],
     *,
     compare: bool = False,
+    endless: bool = False,
 ) -> int:
     """Print every outcome of a request as it comes, how many there were of each kind at the end, and return the exit code.
 
     perform: `restore_files` or its like, which does the work. compare: put a page with before and after beside each result.
+    endless: the pictures are not there yet, and a wish to stop is the end.
     """
-    jobs = request.plan()
+    jobs = [] if endless else request.plan()
     if compare:
         _check_pages(jobs, request.files)
     tally = Tally(console, jobs, request.files)
-    with _finishing(console) as stop, console.progress("irflow", len(jobs), left=False) as show:
+    if endless:
+        console.note("waiting for pictures; Ctrl-C ends it")
+    with _finishing(console) as stop, console.progress("irflow", len(jobs) or None, left=False) as show:
         try:
             for outcome in perform(request, lambda done: show(done, tally.at(done)), stop):
                 told = _with_page(outcome, request.files) if compare and outcome.status == "done" else outcome
@@ -60,8 +64,9 @@ def carry_out(
                 _tell(console, tally, told)
         except KeyboardInterrupt:
             stop.set()
-    tally.close(stopped=stop.is_set())
-    return 130 if stop.is_set() else 1 if tally.counts["failed"] else 0
+    stopped = stop.is_set() and not endless
+    tally.close(stopped=stopped)
+    return 130 if stopped else 1 if tally.counts["failed"] else 0
 
 
 def _page_of(job: Job) -> Path:

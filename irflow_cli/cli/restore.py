@@ -27,6 +27,7 @@ from irflow_cli.cli.options import (
     with_files,
 )
 from irflow_cli.cli.outcomes import carry_out
+from irflow_cli.cli.raw import pipe
 from irflow_cli.engines.settings import RestoreSettings
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
@@ -84,6 +85,13 @@ def restore(
     engine: Engine = DEFAULTS.engine,
     precision: EnginePrecision = DEFAULTS.precision,
     seed: Seed = DEFAULTS.seed,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Go on for ever: restore what comes into the folders. Ctrl-C ends it.")
+    ] = False,
+    raw: Annotated[
+        Optional[str],
+        typer.Option(help="WIDTHxHEIGHT of rgb24 video frames on - (standard input) and standard output.", show_default=False),
+    ] = None,
     compare: Compare = False,
     quiet: Quiet = False,
     verbose: Verbose = False,
@@ -100,6 +108,7 @@ def restore(
     Example: irflow restore rainy.jpg --task derain --steps 4
     """
     from irflow_cli.services.restore_files import RestoreRequest, restore_files, task_of_checkpoint
+    from irflow_cli.services.watch import watch_files
 
     task = task or task_of_checkpoint(checkpoint)
     settings = RestoreSettings(
@@ -121,6 +130,9 @@ def restore(
         seed=seed,
         checkpoint=checkpoint,
     )
-    request = RestoreRequest(files(inputs, output, suffix, f".{task}"), settings)
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
-    return carry_out(console, request, restore_files, compare=compare)
+    if raw is not None:
+        return pipe(console, raw, inputs, output, settings)
+    request = RestoreRequest(files(inputs, output, suffix, f".{task}"), settings)
+    perform = watch_files if watch else restore_files
+    return carry_out(console, request, perform, compare=compare, endless=watch)

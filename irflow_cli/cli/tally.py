@@ -34,11 +34,13 @@ class Tally:
     @property
     def place(self) -> str:
         """The number of the last picture that had its outcome, of how many."""
-        return f"{self.told} of {len(self.jobs)}"
+        return f"{self.told} of {len(self.jobs)}" if self.jobs else str(self.told)
 
     def at(self, done: float) -> str:
         """Return what stands beside the bar when so many pictures, in fractions, are done: which is worked on, and how long the
         rest may take, by the time that pictures took that there was work on."""
+        if not self.jobs:
+            return f"{self.told} so far"
         index = min(int(done), len(self.jobs) - 1)
         left = f", {_span(self.seconds / self.worked * (len(self.jobs) - done))} left" if self.worked else ""
         return f"{self.jobs[index].source.name}, {index + 1} of {len(self.jobs)}{left}"
@@ -61,18 +63,19 @@ class Tally:
             if times > ALIKE and not self.console.verbose:
                 self.console.note(f"{times - ALIKE} more pictures: {kind}; -v tells of each")
         parts = ", ".join(f"{self.counts[status]} {word}" for status, word in WORDS.items() if self.counts[status])
-        rest = len(self.jobs) - self.told
-        if len(self.jobs) > 1:
-            self.console.note(f"{len(self.jobs)} pictures: {parts or 'none done'}, in {_span(time.monotonic() - self.began)}")
-        if self.counts["failed"] and len(self.jobs) > 1 and not self.files.dry_run:
-            self.console.error(f"{self.counts['failed']} of {len(self.jobs)} pictures failed")
+        total = len(self.jobs) or self.told
+        rest = total - self.told
+        if total > 1:
+            self.console.note(f"{total} pictures: {parts or 'none done'}, in {_span(time.monotonic() - self.began)}")
+        if self.counts["failed"] and total > 1 and not self.files.dry_run:
+            self.console.error(f"{self.counts['failed']} of {total} pictures failed")
         if stopped and rest:
             how = (
                 "the same command goes on"
                 if self.files.resume or self.files.skip_existing
                 else ("the same command with --skip-existing goes on")
             )
-            self.console.error(f"interrupted with {rest} of {len(self.jobs)} pictures left; {how}")
+            self.console.error(f"interrupted with {rest} of {total} pictures left; {how}")
         elif stopped:
             self.console.error("interrupted, with all pictures done")
 

@@ -40,16 +40,20 @@ def task_of_checkpoint(checkpoint: str | None) -> str:
     return read_card(resolve(checkpoint)).task
 
 
-def restore_files(
-    request: RestoreRequest, progress: Progress = lambda done: None, stop: threading.Event | None = None
-) -> Iterator[Outcome]:
-    """Restore every picture of a request and yield what became of each. Raises before any work if it makes no sense."""
-    jobs = request.plan()
+def restoring(request: RestoreRequest) -> Operation:
+    """Return what restores pictures, its network loaded. Raises CheckpointError, DeviceError."""
     restorer = Restorer(request.settings)
     identity = f"{request.settings} {restorer.checkpoint.card.to_json()} {irflow_cli.__version__}"
 
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         return restorer.restore(picture, progress)
 
-    batched = Batched(restorer.batch_size, restorer.restore_batch)
-    return work_through(jobs, Operation(work, identity, batched), request.files, progress=progress, stop=stop)
+    return Operation(work, identity, Batched(restorer.batch_size, restorer.restore_batch))
+
+
+def restore_files(
+    request: RestoreRequest, progress: Progress = lambda done: None, stop: threading.Event | None = None
+) -> Iterator[Outcome]:
+    """Restore every picture of a request and yield what became of each. Raises before any work if it makes no sense."""
+    jobs = request.plan()
+    return work_through(jobs, restoring(request), request.files, progress=progress, stop=stop)

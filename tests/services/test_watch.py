@@ -1,0 +1,128 @@
+"""Folders that grow, and frames through a pipe."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from drawn import scene
+from PIL import Image
+
+from irflow_cli.batch.plan import Files, Job
+from irflow_cli.batch.store import Outcome
+from irflow_cli.engines.restorer import Restorer
+from irflow_cli.engines.settings import RestoreSettings
+from irflow_cli.errors import ImageError, NothingToDo, UsageError
+from irflow_cli.images.picture import Picture
+from irflow_cli.services.restore_files import RestoreRequest
+from irflow_cli.services.restore_raw import Frames, restore_frames
+from irflow_cli.services.watch import Arrivals, watch_files
+
+
+@pytest.fixture
+def settings(tiny_checkpoint: Callable[[str], Path]) -> RestoreSettings:
+    return RestoreSettings("derain", checkpoint=str(tiny_checkpoint("derain")), device="cpu")
+
+
+@contextmanager
+def watched(request: RestoreRequest) -> Iterator[Iterator[Outcome]]:
+    """Yield the outcomes of a folder that is watched, and stop in the end, which has to be the end of them."""
+    stop = threading.Event()
+    coming = watch_files(request, stop=stop, every=0.02)
+    yield coming
+    stop.set()
+    assert list(coming) == []
+
+
+def test_what_comes_is_restored_once_and_failures_wait_for_a_change(settings: RestoreSettings, tmp_path: Path) -> None:
+    inbox, out = tmp_path / "in", tmp_path / "out"
+    inbox.mkdir()
+    Image.fromarray(scene(24, 32)).save(inbox / "a.png")
+    with watched(RestoreRequest(Files((str(inbox),), out), settings)) as coming:
+        assert next(coming).job.target == out / "a.png"
+        (inbox / "b.png").write_bytes((inbox / "a.png").read_bytes()[:-400])  # a copy that stalled
+        failed = next(coming)
+        assert (failed.job.source.name, failed.status) == ("b.png", "failed")
+        Image.fromarray(scene(24, 32, 1)).save(inbox / "c.png")
+        assert next(coming).job.source.name == "c.png"  # and not b.png again
+        (inbox / "b.png").write_bytes((inbox / "a.png").read_bytes())
+        assert (done := next(coming)).status == "done" and done.job.source.name == "b.png"
+    assert sorted(path.name for path in out.glob("*.png")) == ["a.png", "b.png", "c.png"]
+
+
+def test_a_file_that_grows_is_not_read(tmp_path: Path) -> None:
+    path, arrivals = tmp_path / "a.png", Arrivals()
+    job = Job(path, tmp_path / "out.png")
+    for size in (1, 2, 3):
+        path.write_bytes(bytes(size))
+        assert arrivals.whole([job]) == []
+    assert arrivals.whole([job]) == [job]
+    arrivals.fail(path)
+    assert arrivals.whole([job]) == []
+    assert arrivals.whole([]) == [] and not arrivals.waiting and not arrivals.failed  # nothing is kept of what is gone
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"inputs": ("-",)}, "`watch` is for folders"),
+        ({"inputs": ("no-such-folder",)}, "`watch` needs a folder"),
+        ({"overwrite": True}, "`watch` leaves results alone"),
+        ({"dry_run": True}, "contradict"),
+        ({"name_template": "{index}{ext}"}, "{index}"),
+    ],
+)
+def test_what_cannot_be_watched_is_refused(settings: RestoreSettings, tmp_path: Path, change: dict, said: str) -> None:
+    files = replace(Files((str(tmp_path),), tmp_path / "out"), **change)
+    with pytest.raises(UsageError, match=said):
+        watch_files(RestoreRequest(files, settings))
+
+
+def test_frames_are_restored_as_pictures_are(settings: RestoreSettings) -> None:
+    pixels = [scene(24, 40, seed) for seed in range(3)]
+    stream = io.BytesIO(b"".join(one.tobytes() for one in pixels))
+    done = [data for data, _ in restore_frames(stream, Frames.of("40x24"), settings)]
+    expected = [Restorer(settings).restore(Picture(one.copy(), None, "PNG"))[0].pixels.tobytes() for one in pixels]
+    assert done == expected
+    assert done[0] != pixels[0].tobytes()
+    with pytest.raises(ImageError, match=r"5 bytes into frame 2 of 40x24"):
+        list(restore_frames(io.BytesIO(pixels[0].tobytes() + b"12345"), Frames.of("40x24"), settings))
+    with pytest.raises(NothingToDo):
+        list(restore_frames(io.BytesIO(), Frames.of("40x24"), settings))
+
+
+@pytest.mark.parametrize("size", ["", "40", "0x24", "40x", "-4x4", "4x4x4", "99999x99999"])
+def test_sizes_of_frames_that_are_none_are_refused(size: str) -> None:
+    with pytest.raises(UsageError, match="`raw` is the size"):
+        Frames.of(size)
+
+
+def test_the_command_ends_well_when_it_is_told_to_or_not_read(settings: RestoreSettings, tmp_path: Path) -> None:
+    Image.fromarray(scene(24, 32)).save(tmp_path / "a.png")
+    command = [sys.executable, "-m", "irflow_cli", "restore", "--checkpoint", str(settings.checkpoint), "--device", "cpu"]
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "env": {**os.environ, "OMP_NUM_THREADS": "1"}}
+    watch = subprocess.Popen([*command, str(tmp_path), "-o", str(tmp_path / "out"), "--watch"], text=True, **options)
+    assert watch.stdout.readline() == f"{tmp_path / 'out' / 'a.png'}\n"
+    watch.send_signal(signal.SIGINT)
+    _, said = watch.communicate(timeout=60)
+    assert (watch.returncode, "Traceback" in said) == (0, False)
+    raw = subprocess.Popen([*command, "-", "--raw", "40x24"], stdin=subprocess.PIPE, **options)
+    frame = scene(24, 40).tobytes()
+    raw.stdin.write(frame)
+    raw.stdin.flush()
+    assert np.frombuffer(raw.stdout.read(len(frame)), np.uint8).size == len(frame)  # it does not wait for more
+    raw.stdout.close()
+    _, said = raw.stdin.write(frame), raw.stdin.close()
+    assert raw.wait(timeout=60) == 141
+    assert raw.stderr.read() == b""
+    raw.stderr.close()
