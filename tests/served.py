@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from drawn import scene
+from encoded import png_of
 from PIL import Image
 
 
@@ -33,9 +35,9 @@ class Served:
         return self.process.returncode, said
 
 
-def begin(folder: Path) -> Served:
+def begin(folder: Path, *options: str) -> Served:
     """Serve a folder; one thread, so that results are those of a command with one."""
-    words = [sys.executable, "-m", "irflow_cli", "serve", str(folder), "--device", "cpu"]
+    words = [sys.executable, "-m", "irflow_cli", "serve", str(folder), "--device", "cpu", *options]
     env = {**os.environ, "OMP_NUM_THREADS": "1", "IRFLOW_ENGINE": "torch", "IRFLOW_PRECISION": "fp32"}
     process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
     assert process.stdout is not None
@@ -53,3 +55,9 @@ def fill_folder(place: Path) -> Path:
     (place / "secret.png").write_bytes((folder / "a.png").read_bytes())
     (folder / "way-out.png").symlink_to(place / "secret.png")
     return folder
+
+
+@functools.cache
+def bomb(width: int, height: int) -> bytes:
+    """Return a PNG of one grey level, small as a file and large as a picture."""
+    return png_of(width, height, 8, (bytes(width) for _ in range(height)))

@@ -70,6 +70,24 @@ def test_what_cannot_be_compared_is_said(irflow: Callable, pair: tuple[Path, Pat
     assert irflow("compare", *pair, "-o", tmp_path / "there.html", "--overwrite").code == 0
 
 
+def test_every_kind_of_result_comes_with_a_page(
+    irflow: Callable, picture_file: Callable, tiny_checkpoint: Callable, tmp_path: Path
+) -> None:
+    picture, mask = picture_file("a.png"), tmp_path / "mask.png"
+    with Image.open(picture) as opened:
+        inside = np.zeros(opened.size[::-1], np.uint8)
+    inside[2:5, 3:9] = 255
+    Image.fromarray(inside).save(mask)
+    for command, options, name in (
+        ("restore", ("--task", "derain", "--checkpoint", tiny_checkpoint("derain")), "a.derain"),
+        ("inpaint", ("--mask", mask, "--checkpoint", tiny_checkpoint("prior")), "a.inpaint"),
+    ):
+        assert irflow(command, picture, *options, "--compare").code == 0
+        after, before = held((tmp_path / f"{name}.compare.html").read_text())
+        assert np.array_equal(before, np.asarray(Image.open(picture).convert("RGB")))
+        assert np.array_equal(after, np.asarray(Image.open(tmp_path / f"{name}.png")))
+
+
 def test_results_come_with_a_page(irflow: Callable, picture_file: Callable, tiny_checkpoint: Callable, tmp_path: Path) -> None:
     picture = picture_file("a.png")
     options = ("--checkpoint", tiny_checkpoint("prior"), "--scale", 2, "--compare")

@@ -84,12 +84,12 @@ def make_page(photos: Path) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.fixture
-def serve_folder(photos: Path) -> Iterator[Callable[[], Served]]:
-    """Return a function that serves the folder from a process of its own."""
+def serve_folder(photos: Path) -> Iterator[Callable[..., Served]]:
+    """Return a function that serves the folder from a process of its own, with options."""
     begun: list[Served] = []
 
-    def start() -> Served:
-        begun.append(begin(photos))
+    def start(*options: str) -> Served:
+        begun.append(begin(photos, *options))
         return begun[-1]
 
     yield start

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ import pytest
 import torch
 from drawn import scene
 from PIL import Image
-from served import Served, begin, fill_folder
+from served import Served, begin, bomb, fill_folder
 
 from irflow_cli.cli.app import run
 from irflow_cli.images.decode import read_picture
@@ -62,7 +63,7 @@ class Visit:
         self.context.close()
         own = (self.home, "blob:" + self.home, self.home.replace("http", "ws"))
         assert [url for url in self.requests if not url.startswith(own)] == []
-        refused = r"status of (409|422)"  # what a test asks for in vain is said by the browser, too
+        refused = r"status of (403|409|413|422)"  # what a test asks for in vain is said by the browser, too
         assert [line for line in self.errors if not re.search(refused, line)] == []
 
 
@@ -111,6 +112,14 @@ def shows(where: Locator, text: str) -> None:
     from playwright.sync_api import expect
 
     expect(where).to_contain_text(text, timeout=PATIENCE)
+
+
+def until(page: Page, what: str) -> None:
+    """Wait until something holds of the page's `viewer` or `desk`."""
+    deadline = time.monotonic() + PATIENCE / 1000
+    while not page.evaluate(f"async () => {{ const {{ viewer, desk }} = await import('/page/desk.js'); return {what}; }}"):
+        assert time.monotonic() < deadline, what
+        page.wait_for_timeout(20)
 
 
 def choose(page: Page, name: str) -> None:
@@ -173,7 +182,7 @@ def test_a_stroke_is_filled_saved_and_undone(visit: Callable[..., Visit], photos
     assert not np.array_equal(after.pixels, before.pixels)
 
     page.keyboard.press("Control+z")
-    shows(page.locator("#what"), "Nothing was done")
+    shows(page.locator("#what"), "No result yet")
     with page.expect_download() as coming:  # the stroke is there again
         page.click("#download-mask")
     assert Path(coming.value.path()).read_bytes() == source.with_name(f"{source.stem}.mask.png").read_bytes()
@@ -262,6 +271,27 @@ def test_tools_mark_what_they_say(visit: Callable[..., Visit], photos: Path) -> 
     page.click("#clear-mask")
     page.click("[data-tool=lasso]")
     stroke(page, (0.4, 0.4), (0.6, 0.4))  # drawn to and fro it has no inside
+    assert page.locator("#undo").is_enabled()
+    page.keyboard.press("1")
+    corners = [
+        (box["x"] + box["width"] / 2 + x, box["y"] + box["height"] / 2 + y) for x, y in ((-10, -10), (10, -10), (10, 10))
+    ]
+    page.mouse.move(*corners[0])
+    page.mouse.down()
+    for corner in corners[1:]:
+        page.mouse.move(*corner)
+    page.mouse.up()
+    assert abs(marked().sum() - 20 * 20 / 2) <= 20  # a triangle
+    page.keyboard.down("Alt")
+    page.mouse.move(*corners[0])
+    page.mouse.down()
+    for corner in corners[1:]:
+        page.mouse.move(*corner)
+    page.mouse.up()
+    page.keyboard.up("Alt")
+    page.click("#download-mask")
+    shows(page.locator("#alerts"), "Paint what is to be filled first")
+    page.keyboard.press("0")
     page.click("[data-tool=box]")
     stroke(page, (0.4, 0.4), (0.6, 0.6))
     found = marked()
@@ -282,8 +312,12 @@ def test_one_of_several_proposals_is_painted_on(visit: Callable[..., Visit], pho
     stroke(page, (0.45, 0.4), (0.55, 0.5))
     page.fill("#count", "2")
     page.click("#inpaint button.main")
-    page.locator("#proposals button").nth(1).click()
+    page.locator("#proposals button").nth(0).focus()
+    page.keyboard.press("ArrowRight")
     shows(page.locator("#command"), "--seed 1")
+    assert page.evaluate("document.activeElement.getAttribute('aria-label')") == "Proposal 2"
+    blank = "([...document.querySelectorAll('#proposals canvas')].map((one) => one.toDataURL()))"
+    page.wait_for_function(f"new Set({blank}).size === 2")  # beside each other, and not the same
     page.fill("#count", "1")
     stroke(page, (0.3, 0.6), (0.4, 0.7))
     shows(page.locator("#command"), "p.inpaint.png")
@@ -300,6 +334,152 @@ def test_one_of_several_proposals_is_painted_on(visit: Callable[..., Visit], pho
     assert (photos / "p.inpaint.inpaint.png").read_bytes() == mine
 
 
+VIEW = """async () => {
+  const { viewer } = await import("/page/desk.js"), { width, height } = viewer.marks;
+  const ink = viewer.ink.getImageData(0, 0, width, height);
+  return { x: viewer.x, y: viewer.y, scale: viewer.scale, inked: ink.data.some((value) => value) };
+}"""
+
+
+def test_masks_are_loaded_shown_and_hidden(visit: Callable[..., Visit], photos: Path) -> None:
+    Image.fromarray(scene(60, 80)).save(photos / "masked.png")
+    inside = np.zeros((60, 80), np.uint8)
+    inside[20:30, 10:50] = 255
+    Image.fromarray(inside).save(photos / "masked.mask.png")
+    page = visit().open()
+    page.locator("#entries button", has_text="masked.png").click()
+    shows(page.locator("#about"), "masked.png")
+    page.click("#tab-inpaint")
+    shows(page.locator("#near-mask"), "Load masked.mask.png")
+
+    def taken() -> np.ndarray:
+        with page.expect_download() as coming:
+            page.click("#download-mask")
+        return np.asarray(Image.open(coming.value.path()).convert("L"))
+
+    page.click("#near-mask")
+    page.wait_for_selector("#undo:enabled")
+    assert np.array_equal(taken(), inside)
+    page.wait_for_timeout(100)
+    assert page.evaluate(VIEW)["inked"]
+    page.keyboard.press("m")
+    page.wait_for_timeout(100)
+    assert not page.evaluate(VIEW)["inked"] and not page.locator("#show-mask").is_checked()
+    page.click("#clear-mask")
+    with page.expect_file_chooser() as chooser:
+        page.click("#load-mask")
+    chooser.value.set_files(str(photos / "masked.mask.png"))
+    until(page, "!desk.current.mask.empty")
+    assert np.array_equal(taken(), inside)
+    with page.expect_file_chooser() as chooser:
+        page.click("#load-mask")
+    chooser.value.set_files(str(photos / "below" / "c.png"))
+    shows(page.locator("#alerts"), "c.png")
+
+
+def test_several_photographs_are_upscaled_one_after_another(visit: Callable[..., Visit], photos: Path) -> None:
+    browser = visit()
+    browser.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = browser.open()
+    for name, seed in (("one.png", 4), ("two.png", 5)):
+        Image.fromarray(scene(24, 32, seed=seed)).save(photos / name)
+    page.locator("#crumbs button").first.click()
+    for name in ("one.png", "two.png"):
+        choose(page, name)
+    page.click("#tab-upscale")
+    page.select_option("#large-preset", "fast")
+    page.locator("#upscale button.all").click()
+    for number in (0, 1):
+        shows(page.locator("#opened li").nth(number), "done")
+    shows(page.locator("#what"), "x2 · 64 × 48")
+    assert page.locator("[data-view=slider]").get_attribute("aria-checked") == "true"
+    assert page.locator("[data-view=difference]").is_disabled()
+    page.click("#save-all")
+    page.locator("#save-all").wait_for(state="hidden")
+    for name in ("one.x2.png", "two.x2.png"):
+        with Image.open(photos / name) as result:
+            assert result.size == (64, 48)
+    page.click("#copy")
+    shows(page.locator("#notices"), "Copied")
+    line = page.evaluate("navigator.clipboard.readText()")
+    assert line == page.inner_text("#command")
+    mine = (photos / "two.x2.png").read_bytes()
+    (photos / "two.x2.png").unlink()
+    by_command(line)
+    assert (photos / "two.x2.png").read_bytes() == mine
+
+
+def test_pictures_are_moved_and_zoomed_by_mouse_pen_and_fingers(visit: Callable[..., Visit]) -> None:
+    page = visit(has_touch=True).open()
+    choose(page, "a.png")
+    page.keyboard.press("1")
+    box = page.locator("#marks").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    before = page.evaluate(VIEW)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 30, y - 20, steps=2)
+    page.mouse.up()
+    moved = page.evaluate(VIEW)
+    assert (moved["x"] - before["x"], moved["y"] - before["y"], moved["scale"]) == (30, -20, 1)
+    page.mouse.wheel(0, -240)
+    until(page, "viewer.scale > 1.5")
+    page.keyboard.press("0")
+
+    page.click("#tab-inpaint")
+    browser = page.context.new_cdp_session(page)
+    for kind, where in (("mousePressed", 0), ("mouseMoved", 20), ("mouseReleased", 20)):
+        event = {"type": kind, "x": x + where, "y": y, "button": "left", "buttons": 1, "clickCount": 1, "force": 0.5}
+        browser.send("Input.dispatchMouseEvent", {**event, "pointerType": "pen"})
+    page.wait_for_selector("#undo:enabled")
+    page.keyboard.press("Control+z")
+    before = page.evaluate(VIEW)
+    for kind, gap in (("touchStart", 20), ("touchMove", 40), ("touchMove", 60), ("touchEnd", 0)):
+        points = [{"x": x - gap, "y": y, "id": 0}, {"x": x + gap, "y": y, "id": 1}] if gap else []
+        browser.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    after = page.evaluate(VIEW)
+    assert after["scale"] > 2 * before["scale"] and not after["inked"]
+    assert page.locator("#undo").is_disabled()  # two fingers leave no stroke
+
+
+def test_the_focus_is_seen_and_kept_in_light_and_dark(visit: Callable[..., Visit]) -> None:
+    page = visit(color_scheme="light").open()
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    light = page.evaluate(ground)
+    page.emulate_media(color_scheme="dark")
+    assert page.evaluate(ground) != light
+    names = set()
+    for _ in range(12):
+        page.keyboard.press("Tab")
+        style = page.evaluate("[document.activeElement.id, getComputedStyle(document.activeElement).outlineStyle]")
+        assert style[1] == "solid", style
+        names.add(style[0])
+    assert {"pick", "ask-help"} <= names
+    entry = page.locator("#entries button", has_text="a.png")
+    entry.focus()
+    page.keyboard.press("Enter")
+    shows(page.locator("#about"), "a.png")
+    page.locator("#opened button").focus()
+    page.keyboard.press("Enter")  # the list is made anew
+    assert page.evaluate("document.activeElement.closest('#opened') !== null")
+    page.keyboard.press("?")
+    assert page.evaluate("document.activeElement.id") == "help-title"
+    page.keyboard.press("Escape")
+
+
+def test_who_has_no_token_reads_why(chromium: Browser, served: Served) -> None:
+    stranger = chromium.new_page()
+    for address in (served.home, f"{served.home}?token=guess"):
+        answer = stranger.goto(address)
+        assert answer is not None and answer.status == 403
+        shows(stranger.locator("body"), "open the address that `irflow serve` printed")
+    foreign = "fetch({!r}, {{ method: 'POST', body: '{{}}' }}).then(() => 'answered', () => 'refused')"
+    stranger.goto("data:text/html,<p>another page</p>")
+    assert stranger.evaluate(foreign.format(served.home + "api/menu")) == "refused"
+    stranger.close()
+
+
 def test_work_is_cancelled_and_pages_do_not_disturb_each_other(visit: Callable[..., Visit], photos: Path) -> None:
     Image.fromarray(np.zeros((2400, 2500, 3), np.uint8)).save(photos / "large.png")
     there = sorted(photos.iterdir())
@@ -312,7 +492,7 @@ def test_work_is_cancelled_and_pages_do_not_disturb_each_other(visit: Callable[.
     shows(page.locator("#doing"), "Restoring")
     assert other.locator("#working").is_hidden()
     page.click("#cancel")
-    shows(page.locator("#notices"), "Stopped")
+    shows(page.locator("#notices"), "Cancelled")
     assert page.locator("#save").is_disabled() and sorted(photos.iterdir()) == there
 
     for _ in range(3):
@@ -325,7 +505,7 @@ def test_work_is_cancelled_and_pages_do_not_disturb_each_other(visit: Callable[.
     other.locator("#passes .strength").fill("50")  # done again, not on top
     other.click("#restore button.main")
     shows(other.locator("#command"), "--strength 0.5")
-    shows(other.locator("#typed-title"), "was done")
+    shows(other.locator("#typed-title"), "this result")
     assert other.inner_text("#command").count("denoise") == 1 and other.inner_text("#what").count("denoise") == 1
 
 
@@ -357,6 +537,13 @@ def test_what_cannot_be_opened_is_said_on_the_page(visit: Callable[..., Visit], 
     shows(page.locator("#alerts"), "text.png: not a picture")
     page.set_input_files("#files", [{"name": "dropped.png", "mimeType": "image/png", "buffer": b"no picture"}])
     shows(page.locator("#alerts"), "dropped.png: not a picture")
+    (photos / "bomb.png").write_bytes(bomb(13_000, 13_000))
+    page.locator("#crumbs button").first.click()
+    page.locator("#entries button", has_text="bomb.png").click()
+    shows(page.locator("#alerts"), "bomb.png: larger than")
+    outside = "async () => (await import('/page/shelf.js')).openPath('../secret.png')"
+    page.evaluate(outside)
+    shows(page.locator("#alerts"), "../secret.png: is not a name inside the folder")
     page.set_input_files("#files", str(photos / "b.jpg"))
     shows(page.locator("#about"), "b.jpg")
     page.evaluate(DROP, [*(photos / "a.png").read_bytes()])
@@ -432,3 +619,21 @@ def test_it_ends_with_nothing_half_written(serve_folder: Callable[..., Served], 
     ended, said = served.end(number)
     assert ended == code and "Traceback" not in said
     assert sorted(served.folder.rglob("*")) == there
+
+
+def test_it_ends_while_it_works_with_nothing_half_written(chromium: Browser, serve_folder: Callable[..., Served]) -> None:
+    served = serve_folder()
+    Image.fromarray(np.zeros((2400, 2500, 3), np.uint8)).save(served.folder / "large.png")
+    there = sorted(served.folder.rglob("*"))
+    visit = Visit(chromium, served.home)
+    page = visit.open(served.address)
+    choose(page, "large.png")
+    page.locator("#passes .task").select_option("denoise")
+    page.locator("#passes .sigma").fill("20")
+    page.click("#restore button.main")
+    shows(page.locator("#doing"), "Restoring")
+    ended, said = served.end(signal.SIGINT)
+    assert ended == 130 and "Traceback" not in said and "ERROR" not in said
+    shows(page.locator("#alerts"), "The server has ended")
+    assert sorted(served.folder.rglob("*")) == there
+    visit.context.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import io
 import os
 import time
@@ -11,20 +10,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from encoded import png_of
-from PIL import Image
+from drawn import scene
+from PIL import Image, ImageCms
+from served import bomb
 
 from irflow_cli.cli.app import run
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.picture import Picture
 from irflow_cli.serve.bits import Bits
 from irflow_cli.serve.tabs import MOST_BYTES
-
-
-@functools.cache
-def bomb(width: int, height: int) -> bytes:
-    """Return a PNG of one grey level, small as a file and large as a picture."""
-    return png_of(width, height, 8, (bytes(width) for _ in range(height)))
 
 
 @pytest.mark.parametrize(
@@ -84,12 +78,19 @@ def commanded(words: str) -> None:
         ("b.jpg", [{"kind": "restore", "task": "derain", "steps": 1}, {"kind": "restore", "task": "denoise", "sigma": 9}]),
         ("below/c.png", [{"kind": "upscale", "scale": 2, "preset": "fast"}]),
         ("deep.tif", [{"kind": "restore", "task": "denoise", "sigma": 5}]),
+        ("tagged.jpg", [{"kind": "restore", "task": "denoise", "sigma": 5}]),
     ],
 )
 def test_what_is_saved_is_what_the_command_writes(make_page: Callable, photos: Path, name: str, steps: list[dict]) -> None:
     if name == "deep.tif":
         noise = np.random.default_rng(0).integers(0, 65536, (40, 50, 3), dtype=np.uint16)
         (photos / name).write_bytes(encode_picture(Picture(noise, None, "TIFF"), "TIFF")[0])
+    tags = {}
+    if name == "tagged.jpg":
+        exif = Image.Exif()
+        exif[0x010F] = "a camera"
+        tags = {"exif": exif.tobytes(), "icc_profile": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()}
+        Image.fromarray(scene(40, 50)).save(photos / name, **tags)
     page = make_page()
     _, opened = page.ask("open", path=name)
     code, _ = page.ask("work", photo=opened["photo"], version=0, steps=steps)
@@ -104,6 +105,9 @@ def test_what_is_saved_is_what_the_command_writes(make_page: Callable, photos: P
     commanded(told["command"])
     assert path.read_bytes() == mine
     assert page.send("download", b"", photo=opened["photo"], version=version).content == mine
+    with Image.open(io.BytesIO(mine)) as result:
+        assert result.info.get("icc_profile") == tags.get("icc_profile")
+        assert result.getexif().get(0x010F) == ("a camera" if tags else None)
 
 
 def hole(size: tuple[int, int]) -> bytes:
@@ -135,6 +139,27 @@ def test_fillings_are_those_of_the_command_and_touch_nothing_else(make_page: Cal
     (photos / "a.inpaint.png").unlink()
     commanded(told["command"])
     assert (photos / "a.inpaint.png").read_bytes() == files[1]
+
+
+def test_only_the_surroundings_of_a_hole_go_to_the_network(
+    make_page: Callable, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from irflow_cli.engines.inpainter import Inpainter
+
+    sides, sampled = [], Inpainter._sampled
+
+    def spy(self: Inpainter, pixels: np.ndarray, missing: np.ndarray, crops: list, seed: int) -> list[np.ndarray]:
+        sides.extend(crop.inside.shape for crop in crops)
+        return sampled(self, pixels, missing, crops, seed)
+
+    monkeypatch.setattr(Inpainter, "_sampled", spy)
+    Image.fromarray(np.full((1400, 2000, 3), 90, np.uint8)).save(photos / "large.png", compress_level=0)
+    page = make_page()
+    photo = page.ask("open", path="large.png")[1]["photo"]
+    number = page.send("mask", hole((1400, 2000)), photo=photo, version=0).json()["mask"]
+    page.ask("work", photo=photo, version=0, steps=[{"kind": "inpaint"}], mask=number)
+    assert page.done()["versions"][0]["changed"] == [[0, 0, 512, 512]]
+    assert sides and max(max(side) for side in sides) <= 256
 
 
 def test_a_saved_mask_is_loaded_as_it_was(make_page: Callable, photos: Path) -> None:

@@ -39,6 +39,15 @@ listed.catch(() => {}); // is told by who waits for it
 export const menu = /** @type {import("./types.js").Menu} */ (await server.look("menu"));
 export const controls = new Controls(menu, () => calls.set());
 
+/** Put new things into a list; the button that has the focus is followed by the one in its place. @param {HTMLElement} list
+ * @param {Node[]} items */
+export function refill(list, items) {
+  const at = [...list.querySelectorAll("button")].indexOf(/** @type {HTMLButtonElement} */ (document.activeElement));
+  list.replaceChildren(...items);
+  const buttons = list.querySelectorAll("button");
+  if (at >= 0) buttons[Math.min(at, buttons.length - 1)]?.focus();
+}
+
 /** Say something in passing. @param {string} text */
 export function note(text) {
   const line = document.createElement("p");

@@ -13,17 +13,19 @@ import { start } from "./work.js";
 /** @typedef {import("./viewer.js").Look} Look */
 /** @typedef {import("./painter.js").Tool} Tool */
 
+const USABLE = "button:not(:disabled)";
+
 /** Let arrow keys go from one button of a group to the next. @param {HTMLElement} group */
 function roving(group) {
   group.addEventListener("keydown", (event) => {
     const way = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
-    const items = /** @type {HTMLButtonElement[]} */ ([...group.querySelectorAll("button:not(:disabled)")]), at = items.indexOf(/** @type {HTMLButtonElement} */ (event.target));
+    const items = /** @type {HTMLButtonElement[]} */ ([...group.querySelectorAll(USABLE)]), at = items.indexOf(/** @type {HTMLButtonElement} */ (event.target));
     if (!way || at < 0) return;
     event.preventDefault();
     event.stopPropagation();
-    const next = items[(at + way + items.length) % items.length];
-    next.click();
-    next.focus();
+    const next = (at + way + items.length) % items.length;
+    items[next].click();
+    /** @type {HTMLButtonElement} */ (group.querySelectorAll(USABLE)[next]).focus(); // which may be another now
   });
 }
 
@@ -139,6 +141,11 @@ handle.addEventListener("keydown", (event) => {
   event.preventDefault();
   event.stopPropagation();
   slide(viewer.split + way);
+});
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  viewer.draw();
+  tellChanges();
 });
 
 window.addEventListener("beforeunload", (event) => {

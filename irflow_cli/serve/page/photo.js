@@ -19,6 +19,10 @@ export class Photo {
     this.now = 0;
     /** @type {number[]} */
     this.proposals = [];
+    /** Of the proposals. @type {Map<number, HTMLCanvasElement>} */
+    this.previews = new Map();
+    /** Where the last hole was. @type {import("./types.js").Box} */
+    this.filled = [0, 0, 0, 0];
     /** @type {Deed[]} */
     this.done = [];
     /** @type {Deed[]} */
@@ -73,10 +77,11 @@ export class Photo {
     const same = first.width === this.version.width && first.height === this.version.height;
     let diff = null;
     if (same && first.changed) {
-      this.mask.clear();
+      this.filled = this.mask.clear();
       diff = this.mask.end();
     }
     this.did(diff, first.version);
+    this.previews.clear();
     this.proposals = versions.length > 1 ? versions.map((version) => version.version) : [];
   }
 

@@ -4,7 +4,7 @@ import { Refused } from "./api.js";
 import { drawHistogram, the } from "./controls.js";
 import { attempt, attemptWrite, button, calls, controls, desk, menu, note, part, server } from "./desk.js";
 import { listFolder, showList } from "./shelf.js";
-import { say } from "./texts.js";
+import { say, sentence } from "./texts.js";
 
 /** @typedef {import("./photo.js").Photo} Photo */
 
@@ -34,7 +34,7 @@ export async function save(photo) {
   const done = await attemptWrite((overwrite) => server.ask("save", { ...shown(photo), overwrite }));
   if (!done) return;
   photo.saved.add(number);
-  note([say("saved", { path: done.path }), ...done.notes].join(" "));
+  note([say("saved", { path: done.path }), ...done.notes.map(sentence)].join(" "));
   listFolder(desk.place);
   showList();
 }

@@ -1,10 +1,11 @@
 // What is shown of the photograph at hand, and how.
 
-import { button, controls, desk, painter, part, server, viewer } from "./desk.js";
+import { attempt, button, controls, desk, painter, part, refill, server, viewer } from "./desk.js";
 import { showTools } from "./marking.js";
 import { showResult, tellChanges, tellCommand } from "./results.js";
 import { showList } from "./shelf.js";
 import { say } from "./texts.js";
+import { TILE, coarsest } from "./viewer.js";
 import { showWork } from "./work.js";
 
 /** @typedef {import("./photo.js").Photo} Photo */
@@ -76,13 +77,14 @@ export function showProposals() {
   const bar = part("proposals"), photo = desk.current;
   bar.hidden = !photo?.proposals.length;
   if (!photo) return;
-  bar.replaceChildren(...photo.proposals.filter((number) => photo.versions.has(number)).map((number, at) => {
-    const one = document.createElement("button"), picture = document.createElement("img"), version = /** @type {import("./types.js").Version} */ (photo.versions.get(number));
-    picture.alt = "";
+  refill(bar, photo.proposals.filter((number) => photo.versions.has(number)).map((number, at) => {
+    const one = document.createElement("button"), picture = photo.previews.get(number) ?? document.createElement("canvas"), version = /** @type {import("./types.js").Version} */ (photo.versions.get(number));
     one.append(picture, String(at + 1));
-    showPart(picture, photo, version);
+    if (!photo.previews.has(number)) attempt(() => drawFilled(picture, photo, version));
+    photo.previews.set(number, picture);
     one.setAttribute("role", "radio");
     one.setAttribute("aria-checked", String(number === photo.now));
+    one.tabIndex = number === photo.now ? 0 : -1;
     one.setAttribute("aria-label", say("proposal", { number: at + 1 }));
     one.onclick = () => {
       photo.choose(number);
@@ -92,9 +94,23 @@ export function showProposals() {
   }));
 }
 
-/** Show of a proposal where it differs. @param {HTMLImageElement} picture @param {Photo} photo
+/** Draw of a version what was filled, with some of what is around it. @param {HTMLCanvasElement} canvas @param {Photo} photo
  * @param {import("./types.js").Version} version */
-export function showPart(picture, photo, version) {
-  const [left, top] = version.changed?.[0] ?? [0, 0];
-  picture.src = server.address("tile", { photo: photo.number, version: version.version, level: 0, column: Math.floor(left / 512), row: Math.floor(top / 512) });
+async function drawFilled(canvas, photo, version) {
+  const [left, top, width, height] = photo.filled, shape = 4 / 3, room = 1.3;
+  const wide = Math.min(version.width, Math.max(64, room * width, room * height * shape)), high = Math.min(version.height, wide / shape);
+  const x = Math.max(0, Math.min(version.width - wide, left + (width - wide) / 2));
+  const y = Math.max(0, Math.min(version.height - high, top + (height - high) / 2));
+  canvas.width = 256;
+  canvas.height = 192;
+  const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d")), scale = Math.min(canvas.width / wide, canvas.height / high);
+  const level = Math.max(0, Math.min(Math.floor(Math.log2(1 / scale)), coarsest(version))), side = TILE * 2 ** level;
+  pen.translate((canvas.width - wide * scale) / 2 - x * scale, (canvas.height - high * scale) / 2 - y * scale);
+  for (let row = Math.floor(y / side); row * side < y + high; row++) {
+    for (let column = Math.floor(x / side); column * side < x + wide; column++) {
+      const tile = await server.bitmap(server.address("tile", { photo: photo.number, version: version.version, level, column, row }));
+      pen.drawImage(tile, column * side * scale, row * side * scale, tile.width * 2 ** level * scale, tile.height * 2 ** level * scale);
+      tile.close();
+    }
+  }
 }

@@ -1,9 +1,9 @@
 // The photographs that are open, and those of the folder.
 
-import { attempt, button, desk, menu, note, painter, part, photos, server } from "./desk.js";
+import { attempt, button, desk, menu, note, painter, part, photos, refill, server } from "./desk.js";
 import { Photo } from "./photo.js";
 import { refresh } from "./screen.js";
-import { say } from "./texts.js";
+import { say, sentence } from "./texts.js";
 import { coarsest } from "./viewer.js";
 
 /** @param {string} path */
@@ -29,7 +29,7 @@ export function take(opened) {
   document.body.classList.remove("listing"); // which covers the picture where there is little room
   button("show-photos").setAttribute("aria-expanded", "false");
   part("notices").replaceChildren();
-  if (opened.notes.length) note(opened.notes.join("; "));
+  if (opened.notes.length) note(opened.notes.map(sentence).join(" "));
   choose(photo);
 }
 
@@ -61,7 +61,7 @@ function showThumb(photo) {
 
 export function showList() {
   part("none-open").hidden = photos.size > 0;
-  part("opened").replaceChildren(...[...photos.values()].map((photo) => {
+  refill(part("opened"), [...photos.values()].map((photo) => {
     const item = document.createElement("li"), pick = document.createElement("button");
     const name = document.createElement("span"), state = document.createElement("span");
     showThumb(photo);
@@ -90,7 +90,7 @@ export async function listFolder(path, answer) {
   if (!found) return;
   desk.place = path;
   const names = path.split("/").filter(Boolean);
-  part("crumbs").replaceChildren(...["", ...names].map((name, number) => {
+  refill(part("crumbs"), ["", ...names].map((name, number) => {
     const crumb = document.createElement("button");
     crumb.textContent = number ? name : menu.folder === "." ? say("folderTop") : menu.folder;
     crumb.className = "quiet";
@@ -98,7 +98,7 @@ export async function listFolder(path, answer) {
     return crumb;
   }));
   const entries = /** @type {{path: string, size: number | null}[]} */ (found.entries);
-  part("entries").replaceChildren(...entries.map((entry) => {
+  refill(part("entries"), entries.map((entry) => {
     const item = document.createElement("li"), pick = document.createElement("button"), name = document.createElement("span"), size = document.createElement("span");
     name.textContent = (entry.path.split("/").pop() ?? "") + (entry.size === null ? "/" : "");
     size.textContent = entry.size === null ? "" : entry.size < 1e6 ? say("kilobytes", { count: Math.ceil(entry.size / 1e3) }) : say("megabytes", { count: (entry.size / 1e6).toFixed(1) });

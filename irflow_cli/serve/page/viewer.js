@@ -7,7 +7,7 @@
 /** @typedef {import("./mask.js").Mask} Mask */
 /** @typedef {"after" | "before" | "slider" | "difference"} Look */
 
-const TILE = 512; // pixels of a tile's side, as the server has them
+export const TILE = 512; // pixels of a tile's side, as the server has them
 const KEPT = 320; // tiles in memory
 const TOGETHER = 4; // requests at a time
 const MOST = 32; // screen pixels that a picture's pixel becomes at most

@@ -5,7 +5,7 @@ import { the } from "./controls.js";
 import { alarm, attempt, calls, controls, desk, jobs, note, part, photos, server, viewer } from "./desk.js";
 import { refresh } from "./screen.js";
 import { showList } from "./shelf.js";
-import { say } from "./texts.js";
+import { say, sentence } from "./texts.js";
 
 /** @typedef {import("./photo.js").Photo} Photo */
 
@@ -46,7 +46,7 @@ export function heard(news) {
   if (news.state === "done" && photo && news.versions) {
     photo.came(news.versions, news.kept ?? []);
     const told = news.versions.flatMap((version) => version.notes);
-    note([say("doneIn", { count: (news.seconds ?? 0).toFixed(1) }), ...new Set(told)].join(" "));
+    note([say("doneIn", { count: (news.seconds ?? 0).toFixed(1) }), ...[...new Set(told)].map(sentence)].join(" "));
     if (photo === desk.current) {
       if (news.kind !== "inpaint" && viewer.look === "after") viewer.look = "slider";
       refresh();

@@ -1,0 +1,114 @@
+"""The queue: in which order it works, what it tells of its jobs, and how they end."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from irflow_cli.errors import UsageError
+from irflow_cli.serve.worker import Job, Worker
+
+
+class Owner:
+    """A page: what it is told is kept."""
+
+    def __init__(self) -> None:
+        self.news: list[dict[str, Any]] = []
+        self.over = threading.Semaphore(0)
+
+    def tell(self, message: dict[str, Any]) -> None:
+        """Keep a message."""
+        self.news.append(message)
+        if message["state"] in ("done", "failed", "cancelled"):
+            self.over.release()
+
+    def job(self, work: Callable[[Callable[[float], None]], dict[str, Any]], **about: Any) -> Job:
+        """Return a job of this page."""
+        return Job(self, self.tell, about, work)
+
+
+@pytest.fixture
+def worker() -> Iterator[Worker]:
+    """Return a worker that runs."""
+    worker = Worker()
+    worker.start()
+    yield worker
+    worker.end()
+
+
+def test_a_page_waits_for_one_job_of_another_page(worker: Worker) -> None:
+    one, other, order, go = Owner(), Owner(), [], threading.Event()
+
+    def work(name: str) -> Callable:
+        def waits(progress: Callable[[float], None]) -> dict[str, Any]:
+            go.wait(10)
+            order.append(name)
+            return {}
+
+        return waits
+
+    for number in range(3):
+        worker.add(one.job(work(f"one {number}")))
+    worker.add(other.job(work("other")))
+    go.set()
+    for owner, jobs in ((other, 1), (one, 3)):
+        assert all(owner.over.acquire(timeout=10) for _ in range(jobs))
+    assert order == ["one 0", "other", "one 1", "one 2"]
+
+
+def test_progress_tells_the_time_that_is_left(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("irflow_cli.serve.worker.BETWEEN", 0.0)
+    clock = iter([100.0, 102.0, 108.0, 110.0])
+    monkeypatch.setattr("irflow_cli.serve.worker.time.monotonic", lambda: next(clock))
+    owner = Owner()
+    worker.add(owner.job(lambda progress: progress(0.25) or progress(0.8) or {"versions": []}, photo=7))
+    owner.over.acquire()
+    monkeypatch.undo()
+    assert [one["state"] for one in owner.news] == ["waiting", "running", "running", "running", "done"]
+    assert [(one["share"], one["seconds"], one["left"]) for one in owner.news[1:4]] == [
+        (0.0, 0.0, None),
+        (0.25, 2.0, 6.0),
+        (0.8, 8.0, pytest.approx(2.0)),
+    ]
+    assert all(one["photo"] == 7 for one in owner.news) and owner.news[-1]["versions"] == []
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (UsageError("`scale` goes from 2 to 4"), "scale goes from 2 to 4"),
+        (MemoryError(), "not enough memory for it; free some, or cut the picture"),
+        (ZeroDivisionError("division by zero"), "a defect of irflow: division by zero; the terminal has more"),
+    ],
+)
+def test_a_job_that_fails_says_why_and_the_next_one_runs(worker: Worker, error: Exception, said: str) -> None:
+    def fail(progress: Callable[[float], None]) -> dict[str, Any]:
+        raise error
+
+    owner = Owner()
+    worker.add(owner.job(fail))
+    worker.add(owner.job(lambda progress: {}))
+    assert owner.over.acquire(timeout=10) and owner.over.acquire(timeout=10)
+    assert [one.get("error") for one in owner.news if one["state"] == "failed"] == [said]
+    assert owner.news[-1]["state"] == "done"
+
+
+def test_the_end_stops_what_runs_and_what_waits(worker: Worker) -> None:
+    owner, begun = Owner(), threading.Event()
+
+    def work(progress: Callable[[float], None]) -> dict[str, Any]:
+        begun.set()
+        for step in range(1000):
+            threading.Event().wait(0.005)
+            progress(step / 1000)
+        return {}
+
+    for _ in range(2):
+        worker.add(owner.job(work))
+    assert begun.wait(10)
+    worker.end()
+    assert not worker.thread.is_alive()
+    assert [one["state"] for one in owner.news if one["state"] in ("done", "cancelled")] == ["cancelled"]
