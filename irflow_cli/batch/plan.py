@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from irflow_cli.batch.journal import Manifest
+from irflow_cli.batch.remote import Mirror
 from irflow_cli.errors import ImageError, NothingToDo, UsageError, require
 from irflow_cli.images.find import find_pictures
 from irflow_cli.images.formats import FORMATS, SUFFIXES, Coding
@@ -33,11 +34,12 @@ SPELLINGS = {suffix[1:]: kind for suffix, kind in SUFFIXES.items()}  # of `forma
 class Files:
     """What is read and written, and how: the part of a request that all commands over pictures share.
 
-    inputs, as typed: files, folders (with `recursive`, all below them), patterns such as `*.jpg`, `@list.txt` with a name
-    a line (or between zero bytes), and `-` for standard input. output: a file, a folder, `-`, or None for beside the input,
-    where `suffix` is added to the name. name_template: of `{stem}`, `{suffix}`, `{ext}`, `{index}`, `{parent}`.
-    shard: i/n, the i-th of n parts is done. dry_run: what would become of every picture is said, and nothing done. range: black
-    and white of floating-point pixels, such as `0..255`.
+    inputs, as typed: files, folders (with `recursive`, all below them), patterns such as `*.jpg`, `@list.txt` with a name a
+    line (or between zero bytes), and `-` for standard input. output: a file, a folder, `-`, or None for beside the input,
+    where `suffix` is added to the name. name_template: of `{stem}`, `{suffix}`, `{ext}`, `{index}`, `{parent}`. mirror: of the
+    inputs and outputs that are remote, which then are places in it (see `batch.remote`). shard: i/n, the i-th of n parts is
+    done. dry_run: what would become of every picture is said, and nothing done. range: black and white of floating-point
+    pixels, such as `0..255`.
     """
 
     inputs: tuple[str, ...]
@@ -55,6 +57,7 @@ class Files:
     max_pixels: int = MAX_PIXELS
     range: str | None = None
     coding: Coding = field(default_factory=Coding)
+    mirror: Mirror | None = None
 
     def check(self) -> None:
         """Raise UsageError, in one line, for what makes no sense whatever the pictures are."""

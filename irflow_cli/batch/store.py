@@ -75,7 +75,10 @@ class Store:
             if self.files.skip_existing and job.exists:
                 return Loaded(None, outcome=Outcome(job, "skipped"))
             name = "standard input" if job.source == STREAM else str(job.source)
+            self._bring(job)
             data = _piped(self.files.max_pixels) if job.source == STREAM else _bytes_of(job.source, self.files.max_pixels)
+            if self.files.mirror:
+                self.files.mirror.drop(job.source)
             key = self._key(job, data)
             if self._made(job, key):
                 return Loaded(None, outcome=Outcome(job, "skipped"))
@@ -140,14 +143,26 @@ class Store:
             beside = self.files.resume or (job.target.parent / NAME).exists()  # what is there already stays true
             if beside:
                 clear_begun(job.target)
-            self._manifest(job.target).record(job.target, key, data, beside=beside)
+            if not (self.files.mirror and self.files.mirror.holds(job.target)):
+                self._manifest(job.target).record(job.target, key, data, beside=beside)
             write_atomically(job.target, data, overwrite=over)
+            if self.files.mirror:
+                self.files.mirror.send(job.target)
             return Outcome(job, notes=notes, megapixels=outcome.megapixels, seconds=outcome.seconds)
         except ImageError as error:
             text = str(error)
             return Outcome(job, "failed", text if str(job.target) in text else f"{job.source}: {text}", outcome.notes)
         except Exception as error:
             return Outcome(job, "failed", surprise(job, error), outcome.notes)
+
+    def _bring(self, job: Job) -> None:
+        """Bring what a job reads, where that is remote, unless it is too large."""
+        if self.files.mirror is None or job.source == STREAM:
+            return
+        _check_file(job.source, self.files.max_pixels)
+        self.files.mirror.bring(job.source)
+        if job.mask is not None and job.mask.exists():
+            self.files.mirror.bring(job.mask, mask=True)
 
     def _manifest(self, target: Path) -> Manifest:
         with self.lock:

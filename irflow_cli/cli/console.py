@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,10 +42,12 @@ class Console:
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False, as_json: bool = False) -> None:
         self.quiet, self.verbose, self.as_json = quiet, verbose, as_json
+        self.named: Callable[[str], str] = str  # what is printed instead of a text
 
     def result(self, text: str, **values: Any) -> None:
         """Print one result: `text`, or as JSON the values."""
         line = json.dumps({"schema": SCHEMA, **values}, default=str) if self.as_json else text
+        line = self.named(line)
         with _to_a_reader():
             try:
                 sys.stdout.write(line + "\n")
@@ -55,12 +57,12 @@ class Console:
     def note(self, text: str) -> None:
         """Say something that is worth knowing."""
         if not self.quiet:
-            say(_plain(with_flags(text)) + "\n")
+            say(_plain(with_flags(self.named(text))) + "\n")
 
     def detail(self, text: str) -> None:
         """Say something that only those who ask for it want to know."""
         if self.verbose and not self.quiet:
-            say(_plain(text) + "\n")
+            say(_plain(self.named(text)) + "\n")
 
     def data(self, data: bytes) -> None:
         """Write a result that is bytes, not text."""
@@ -69,7 +71,7 @@ class Console:
 
     def error(self, text: str) -> None:
         """Say what is wrong, in one line."""
-        say(f"irflow: {_plain(' '.join(with_flags(str(text)).split()))}\n")
+        say(f"irflow: {_plain(' '.join(with_flags(self.named(str(text))).split()))}\n")
 
     @contextmanager
     def progress(self, label: str, total: float | None, *, left: bool = True) -> Iterator[Any]:

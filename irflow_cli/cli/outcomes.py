@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.flags import with_flags
 from irflow_cli.cli.tally import Tally
-from irflow_cli.errors import ImageError, UsageError
+from irflow_cli.errors import ImageError, IrflowError, UsageError
 
 if TYPE_CHECKING:
     from irflow_cli.batch.plan import Files, Job
@@ -48,8 +48,34 @@ def carry_out(
     """Print every outcome of a request as it comes, how many there were of each kind at the end, and return the exit code.
 
     perform: `restore_files` or its like, which does the work. compare: put a page with before and after beside each result.
-    endless: the pictures are not there yet, and a wish to stop is the end.
+    endless: the pictures are not there yet, and a wish to stop is the end. What is remote is worked on in a mirror, and called
+    by its address.
     """
+    from irflow_cli.services.remote import mirrored
+
+    request = mirrored(request)
+    mirror = request.files.mirror
+    if mirror is None:
+        return _carry_out(console, request, perform, compare=compare, endless=endless)
+    console.named = mirror.named
+    try:
+        if compare or endless:
+            raise UsageError(f"--{'compare' if compare else 'watch'} needs folders of this machine; leave it out")
+        return _carry_out(console, request, perform, compare=False, endless=False)
+    except IrflowError as error:
+        raise type(error)(mirror.named(str(error))) from None
+    finally:
+        mirror.close()
+
+
+def _carry_out(
+    console: Console,
+    request: Asked,
+    perform: Callable[[Asked, Progress, threading.Event], Iterator[Outcome]],
+    *,
+    compare: bool,
+    endless: bool,
+) -> int:
     jobs = [] if endless else request.plan()
     if compare:
         _check_pages(jobs, request.files)

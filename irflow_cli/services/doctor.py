@@ -35,6 +35,8 @@ EXTRAS = {
     "skimage": "biharmonic filling, wavelets and NLM as baselines (pip install scikit-image PyWavelets)",
     "nncf": 'networks in int8 (pip install "irflow[int8]")',
     "onnx": '`irflow models export` (pip install "irflow[onnx]")',
+    "s3fs": 's3:// folders (pip install "irflow[remote]")',
+    "gcsfs": 'gs:// folders (pip install "irflow[remote]")',
     "spandrel": "third-party networks as baselines (pip install spandrel)",
 }
 
