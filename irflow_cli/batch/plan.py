@@ -18,7 +18,7 @@ from typing import TextIO
 from irflow_cli.batch.journal import Manifest
 from irflow_cli.batch.remote import Mirror
 from irflow_cli.errors import ImageError, NothingToDo, UsageError, require
-from irflow_cli.images.find import find_pictures
+from irflow_cli.images.find import find_others, find_pictures
 from irflow_cli.images.formats import FORMATS, SUFFIXES, Coding
 from irflow_cli.regular import read_regular
 from irflow_cli.tasks import MAX_PIXELS
@@ -80,6 +80,16 @@ class Files:
         for name in names:
             if self.kind and name is not None and SUFFIXES[name.suffix.lower()] != self.kind:
                 raise UsageError(f"`format` {self.format} and the name {name} contradict each other; leave `format` out")
+
+    def left_out(self) -> str | None:
+        """Return what to tell of pictures in the folders given that are left out for their names; None where there are none."""
+        folders = [Path(name) for name in self.inputs if name != "-" and Path(name).is_dir()]
+        others = [path.name for folder in folders for path in find_others(folder, deep=self.recursive)]
+        if not others:
+            return None
+        files = f"{len(others)} files" if len(others) > 1 else "a file"
+        some = ", ".join(others[:3]) + ", ..." * (len(others) > 3)
+        return f"left out {files} whose names do not end like those taken from a folder ({some}); to try them, give their names"
 
     @property
     def kind(self) -> str | None:
@@ -161,7 +171,8 @@ def _planned(files: Files, samples: int, masks_of: Pairing, apart: Path | None) 
     if not sources:
         deeper = not files.recursive and any(Path(name).is_dir() for name in files.inputs)
         hint = "; -r looks into the folders below, too" if deeper else ""
-        raise NothingToDo(f"no pictures in {', '.join(files.inputs)}{hint}")
+        others = f"; {found}" if (found := files.left_out()) else ""
+        raise NothingToDo(f"no pictures in {', '.join(files.inputs)}{hint}{others}")
     if files._one_file and (len(sources) != 1 or (files.output != STREAM and Path(files.inputs[0]).is_dir())):
         raise UsageError(f"{files.output} is one file, but the input is more than one picture; give a folder")
     if any(source == STREAM for source, _ in sources) and len(sources) > 1:

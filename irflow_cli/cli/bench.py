@@ -11,7 +11,7 @@ import typer
 
 from irflow_cli.bench.request import BenchRequest, Sweep
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import RESTORED, AsJson, Device, Engine, EnginePrecision, Quiet, among, either
+from irflow_cli.cli.options import RESTORED, AsJson, Device, Engine, EnginePrecision, Quiet, checkpoints, choice, either
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import UsageError
 
@@ -55,11 +55,7 @@ def bench(
     ] = None,
     task: Annotated[
         Optional[str],
-        typer.Option(
-            help=f"{either(*MEASURED)}.",
-            show_default=False,
-            autocompletion=among(*MEASURED),
-        ),
+        choice(*MEASURED, help=f"What to measure: {either(*MEASURED)}.", show_default=False),
     ] = None,
     steps: Annotated[str, typer.Option(help="Numbers of steps, such as 1,2,4.")] = _text(SWEEP.steps),
     degrade: Annotated[
@@ -82,13 +78,17 @@ def bench(
     baseline_command: Annotated[
         Optional[list[str]], typer.Option(help="A command to measure too: 'tool {in} {out}'.", show_default=False)
     ] = None,
-    checkpoint: Annotated[Optional[str], typer.Option(help="A file or a name.", show_default="shipped")] = None,
+    checkpoint: Annotated[
+        Optional[str], typer.Option(help="A file or a name.", show_default="shipped", autocompletion=checkpoints)
+    ] = None,
     sigma: Annotated[Optional[float], typer.Option(help="Noise given to all methods.", show_default="estimated")] = None,
     sampler: Annotated[
-        Optional[str], typer.Option(help="euler, heun or, of irflow-prior, restora-denoise.", show_default="euler")
+        Optional[str],
+        choice("euler", "heun", "restora-denoise", help="restora-denoise is of irflow-prior.", show_default="euler"),
     ] = None,
     grid: Annotated[
-        Optional[str], typer.Option(help="released or uniform, or both: released,uniform.", show_default="released")
+        Optional[str],
+        choice("released", "uniform", "released,uniform", help="Times of the steps, or both.", show_default="released"),
     ] = None,
     strength: Annotated[str, typer.Option(help="Shares of the result in the mixture with the input, such as 0.5,1.")] = _text(
         SWEEP.strengths

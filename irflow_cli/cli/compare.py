@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Overwrite, Quiet
+from irflow_cli.cli.options import AsJson, MaxPixels, Overwrite, Quiet, Range
 from irflow_cli.tasks import MAX_PIXELS
 
 
@@ -19,7 +19,8 @@ def compare(
         Path, typer.Option("--output", "-o", help=".html: a slider; .png, .jpg, .webp: side by side; .gif: in turn.")
     ] = Path("compare.html"),
     overwrite: Overwrite = False,
-    max_pixels: Annotated[int, typer.Option(help="Refuse pictures with more.", envvar="IRFLOW_MAX_PIXELS")] = MAX_PIXELS,
+    max_pixels: MaxPixels = MAX_PIXELS,
+    range: Range = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> int:
@@ -29,10 +30,11 @@ def compare(
 
     Example: irflow compare rainy.jpg rainy.derain.jpg -o rainy.html
     """
+    from irflow_cli.images.span import parse_range
     from irflow_cli.services.compare import compare_files
 
     console = Console(quiet=quiet, as_json=as_json)
-    notes = compare_files(before, after, output, overwrite=overwrite, max_pixels=max_pixels)
+    notes = compare_files(before, after, output, overwrite=overwrite, max_pixels=max_pixels, span=parse_range(range))
     for note in notes:
         console.note(note)
     console.result(str(output), before=before, after=after, output=output, notes=notes)

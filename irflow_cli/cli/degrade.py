@@ -9,7 +9,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Output, Quiet, Seed, Suffix, Verbose, among, with_files
+from irflow_cli.cli.options import AsJson, Output, Quiet, Seed, Suffix, Verbose, choice, with_files
 from irflow_cli.cli.outcomes import carry_out
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
@@ -27,22 +27,11 @@ def degrade(
     ],
     kind: Annotated[
         str,
-        typer.Option(
+        choice(
+            *("noise", "poisson", "camera", "photo", "film-grain"),
+            *("rain", "rain-heavy", "rain-soft", "rain-veil", "raindrops", "jpeg"),
             help="noise, poisson, camera, photo, film-grain, rain, rain-heavy, rain-soft, rain-veil, raindrops or jpeg.",
             show_default=False,
-            autocompletion=among(
-                "noise",
-                "poisson",
-                "camera",
-                "photo",
-                "film-grain",
-                "rain",
-                "rain-heavy",
-                "rain-soft",
-                "rain-veil",
-                "raindrops",
-                "jpeg",
-            ),
         ),
     ],
     severity: Annotated[

@@ -10,7 +10,7 @@ import typer
 
 from irflow_cli.cli.config import Command
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Overwrite, Quiet
+from irflow_cli.cli.options import AsJson, Overwrite, Quiet, among, checkpoints, choice
 
 models = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
@@ -46,7 +46,7 @@ def list_models(as_json: AsJson = False) -> int:
 
 
 @models.command("show", cls=Command)
-def show_model(name: str = typer.Argument(help="A name or a .safetensors file.")) -> int:
+def show_model(name: str = typer.Argument(help="A name or a .safetensors file.", autocompletion=checkpoints)) -> int:
     """Print what a checkpoint says of itself, as JSON: `digest` is the sha256 of its weights, `file_sha256` that of the whole
     file, which `irflow models verify` compares.
 
@@ -94,7 +94,9 @@ def pull_model(
 
 @models.command("verify", cls=Command)
 def verify_models(
-    names: Annotated[Optional[list[str]], typer.Argument(help="Names or files.", show_default="all")] = None,
+    names: Annotated[
+        Optional[list[str]], typer.Argument(help="Names or files.", show_default="all", autocompletion=checkpoints)
+    ] = None,
     as_json: AsJson = False,
 ) -> int:
     """Read checkpoints in full and compare them with what they should be; one in the cache that is not is set aside.
@@ -115,7 +117,7 @@ def verify_models(
 
 
 @models.command("rm", cls=Command)
-def remove_models(names: Annotated[list[str], typer.Argument(help="Names in the cache.")]) -> int:
+def remove_models(names: Annotated[list[str], typer.Argument(help="Names in the cache.", autocompletion=checkpoints)]) -> int:
     """Remove checkpoints from the cache. Those that ship with irflow stay.
 
     Example: irflow models rm snow
@@ -128,7 +130,9 @@ def remove_models(names: Annotated[list[str], typer.Argument(help="Names in the 
 
 
 @models.command("path", cls=Command)
-def path_of_model(name: Annotated[Optional[str], typer.Argument(help="A name.", show_default="the cache")] = None) -> int:
+def path_of_model(
+    name: Annotated[Optional[str], typer.Argument(help="A name.", show_default="the cache", autocompletion=checkpoints)] = None,
+) -> int:
     """Print where a checkpoint lies, or the folder that pull writes to.
 
     Example: irflow models path derain
@@ -148,7 +152,7 @@ def convert_model(
     ] = None,
     task: Annotated[Optional[str], typer.Option(help="What an IR-Flow network was trained for.")] = None,
     sigma_max: Annotated[Optional[float], typer.Option(help="The noise it was trained on, 0-255.")] = None,
-    order: Annotated[str, typer.Option(help="Channels an IR-Flow network was shown: bgr or rgb.")] = "bgr",
+    order: Annotated[str, choice("bgr", "rgb", help="Channels that an IR-Flow network was shown.")] = "bgr",
     size: Annotated[Optional[int], typer.Option(help="Side of the pictures of a prior.")] = None,
     licence: Annotated[str, typer.Option(help="Licence of the weights, for the record.")] = "that of its authors",
     overwrite: Overwrite = False,
@@ -166,9 +170,10 @@ def convert_model(
 
 @models.command("export", cls=Command)
 def export_model(
-    name: Annotated[str, typer.Argument(help="A name or a .safetensors file.")],
+    name: Annotated[str, typer.Argument(help="A name or a .safetensors file.", autocompletion=checkpoints)],
     kind: Annotated[
-        str, typer.Option("--format", help="onnx or openvino.", autocompletion=lambda: ["onnx", "openvino"])
+        str,
+        typer.Option("--format", help="Format of the file.", metavar="onnx|openvino", autocompletion=among("onnx", "openvino")),
     ] = "onnx",
     output: Annotated[
         Optional[Path], typer.Option("--output", "-o", help="The .onnx or .xml file.", show_default="NAME in this folder")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import glob
 import inspect
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -24,6 +25,25 @@ def among(*values: str) -> Callable[[str], list[str]]:
     return lambda incomplete: [value for value in values if value.startswith(incomplete)]
 
 
+SHOWN = 40  # letters of choices that stand in the place of a value in help; longer lists stand in its sentence
+
+
+def choice(*values: str, shown: str = "", **options: Any) -> Any:
+    """Return an option that takes one of `values`: they are shown in help, and completed in the shell."""
+    joined = shown or "|".join(values)
+    return typer.Option(metavar=joined if len(joined) <= SHOWN else "NAME", autocompletion=among(*values), **options)
+
+
+def checkpoints(incomplete: str) -> list[str]:
+    """Return what completes a word in the shell to the name of a checkpoint or to a file of one."""
+    from irflow_cli.runtime.places import cache_folder, checkpoints_in, shipped_folder
+
+    names = dict.fromkeys(path.stem for path in checkpoints_in(shipped_folder(), cache_folder()))
+    paths = sorted(Path().glob(f"{glob.escape(incomplete)}*")) if incomplete and not incomplete.startswith(("/", "~")) else []
+    files = [str(path) + "/" * path.is_dir() for path in paths if path.is_dir() or path.suffix == ".safetensors"]
+    return [*(name for name in names if name.startswith(incomplete)), *files]
+
+
 def either(*names: str) -> str:
     """Return names as a sentence of help has them: a, b or c."""
     return " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
@@ -43,29 +63,24 @@ Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results th
 Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
 Device = Annotated[
     str,
-    typer.Option(
-        help="auto, cpu, cuda, cuda:N or mps.", envvar="IRFLOW_DEVICE", autocompletion=among("auto", "cpu", "cuda", "mps")
-    ),
+    choice("auto", "cpu", "cuda", "mps", shown="auto|cpu|cuda|cuda:N|mps", help="Where it works.", envvar="IRFLOW_DEVICE"),
 ]
-Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.", autocompletion=among("auto", "fp32", "bf16", "fp16"))]
+Precision = Annotated[str, choice("auto", "fp32", "bf16", "fp16", help="Numbers that the network computes in.")]
 Engine = Annotated[
     str,
-    typer.Option(
-        help="What computes the network: auto, torch, openvino or onnxruntime.",
-        envvar="IRFLOW_ENGINE",
-        autocompletion=among("auto", "torch", "openvino", "onnxruntime"),
-    ),
+    choice("auto", "torch", "openvino", "onnxruntime", help="What computes the network.", envvar="IRFLOW_ENGINE"),
 ]
 EnginePrecision = Annotated[
     str,
-    typer.Option(
-        help="auto, fp32, bf16, fp16 or int8.",
-        envvar="IRFLOW_PRECISION",
-        autocompletion=among("auto", "fp32", "bf16", "fp16", "int8"),
-    ),
+    choice("auto", "fp32", "bf16", "fp16", "int8", help="Numbers that the network computes in.", envvar="IRFLOW_PRECISION"),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell size and time of every picture.")]
+Range = Annotated[
+    Optional[str],
+    typer.Option(help="Black and white of floating-point TIFFs, such as 0..255.", show_default="as the file says, or 0..1"),
+]
+MaxPixels = Annotated[int, typer.Option(help="Refuse pictures with more.", envvar="IRFLOW_MAX_PIXELS")]
 Compare = Annotated[bool, typer.Option("--compare", help="Put a page with before and after beside each result.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print results as JSON Lines.")]
 
@@ -74,7 +89,7 @@ FILE_OPTIONS: dict[str, Any] = {
     "recursive": Annotated[bool, typer.Option("--recursive", "-r", help="Look below folders too; the tree is kept.")],
     "overwrite": Overwrite,
     "skip_existing": Annotated[bool, typer.Option("--skip-existing", help="Leave results that exist alone.")],
-    "resume": Annotated[bool, typer.Option("--resume", help="Go on with a broken batch; .irflow.jsonl keeps what is done.")],
+    "resume": Annotated[bool, typer.Option("--resume", help="Go on with a broken batch, by the record of what is done.")],
     "dry_run": Annotated[bool, typer.Option("--dry-run", "-n", help="Say what would be written, and do nothing.")],
     "fail_fast": Annotated[bool, typer.Option("--fail-fast", help="Stop at the first picture that fails.")],
     "shard": Annotated[
@@ -85,22 +100,19 @@ FILE_OPTIONS: dict[str, Any] = {
     ],
     "format": Annotated[
         Optional[str],
-        typer.Option(
-            help="png, jpg, webp, tiff, ...",
+        choice(
+            *("png", "jpg", "webp", "tiff", "bmp", "avif", "heic"),
+            help="File format of the results.",
             show_default="the input's",
-            autocompletion=among("png", "jpg", "webp", "tiff", "bmp", "avif", "heic"),
         ),
     ],
     "quality": Annotated[Optional[int], typer.Option(help="1 to 100, for lossy formats.", show_default="the input's")],
     "lossless": Annotated[bool, typer.Option("--lossless", help="Write WebP without loss; refuse lossy formats.")],
     "metadata": Annotated[
-        str, typer.Option(help="keep, strip or no-gps; for EXIF and XMP.", autocompletion=among("keep", "strip", "no-gps"))
+        str, choice("keep", "strip", "no-gps", help="What becomes of EXIF, XMP, captions, comments and texts.")
     ],
-    "range": Annotated[
-        Optional[str],
-        typer.Option(help="Black and white of floating-point TIFFs, such as 0..255.", show_default="as the file says, or 0..1"),
-    ],
-    "max_pixels": Annotated[int, typer.Option(help="Refuse pictures with more.", envvar="IRFLOW_MAX_PIXELS")],
+    "range": Range,
+    "max_pixels": MaxPixels,
 }
 
 
@@ -108,13 +120,11 @@ FILE_OPTIONS: dict[str, Any] = {
 SAMPLER_OPTIONS: dict[str, Any] = {
     "sampler": Annotated[
         Optional[str],
-        typer.Option(
+        choice(
+            *("pixelwise", "restora", "replacement", "repaint", "ddnm"),
+            *("bridge", "pnp", "hqs", "ot-ode", "flow-priors", "d-flow"),
             help="pixelwise, restora, replacement, repaint, ddnm, bridge, pnp, hqs, ot-ode, flow-priors or d-flow.",
             show_default="the preset's",
-            autocompletion=among(
-                *("pixelwise", "restora", "replacement", "repaint", "ddnm"),
-                *("bridge", "pnp", "hqs", "ot-ode", "flow-priors", "d-flow"),
-            ),
         ),
     ],
     "steps": Annotated[Optional[int], typer.Option(help="Sampling steps.", show_default="the preset's")],
@@ -138,7 +148,8 @@ SAMPLER_OPTIONS: dict[str, Any] = {
     "precision": EnginePrecision,
     "seed": Seed,
     "checkpoint": Annotated[
-        Optional[str], typer.Option(help="A prior: a .safetensors file or a name.", show_default="shipped")
+        Optional[str],
+        typer.Option(help="A prior: a .safetensors file or a name.", show_default="shipped", autocompletion=checkpoints),
     ],
 }
 
@@ -162,8 +173,8 @@ def with_files(command: Callable[..., int]) -> Callable[..., int]:
 def with_sampler(presets: Sequence[str], told: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Return what gives a command SAMPLER_OPTIONS among its own, and --preset with these names and this help; they reach it as
     one function, `sampling()`."""
-    choice = typer.Option(help=f"{', '.join(presets)}: {told}", show_default="auto", autocompletion=among(*presets))
-    options = {"preset": Annotated[Optional[str], choice], **SAMPLER_OPTIONS}
+    preset = choice(*presets, help=told[:1].upper() + told[1:], show_default="auto")
+    options = {"preset": Annotated[Optional[str], preset], **SAMPLER_OPTIONS}
 
     def make(values: dict[str, Any]) -> SamplerSettings:
         return SamplerSettings(**values)

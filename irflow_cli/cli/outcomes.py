@@ -77,6 +77,8 @@ def _carry_out(
     endless: bool,
 ) -> int:
     jobs = [] if endless else request.plan()
+    if not endless and (left_out := request.files.left_out()):
+        console.note(left_out)
     if compare:
         _check_pages(jobs, request.files)
     tally = Tally(console, jobs, request.files)
@@ -112,11 +114,13 @@ def _check_pages(jobs: list[Job], files: Files) -> None:
 
 def _with_page(outcome: Outcome, files: Files) -> Outcome:
     """Write the page of an outcome, and return the outcome with what is to be told of it."""
+    from irflow_cli.images.span import parse_range
     from irflow_cli.services.compare import compare_files
 
     job, page = outcome.job, _page_of(outcome.job)
     try:
-        told = compare_files(job.source, job.target, page, overwrite=True, max_pixels=files.max_pixels)
+        span = parse_range(files.range)
+        told = compare_files(job.source, job.target, page, overwrite=True, max_pixels=files.max_pixels, span=span)
     except ImageError as error:
         return replace(outcome, status="failed", error=str(error))
     return replace(outcome, notes=(*outcome.notes, f"compared in {page}", *told))

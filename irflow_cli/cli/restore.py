@@ -21,8 +21,8 @@ from irflow_cli.cli.options import (
     Seed,
     Suffix,
     Verbose,
-    among,
-    either,
+    checkpoints,
+    choice,
     parse_tile,
     with_files,
 )
@@ -40,30 +40,24 @@ def restore(
     inputs: Inputs,
     task: Annotated[
         Optional[str],
-        typer.Option(help=f"{either(*RESTORED)}.", show_default="that of --checkpoint", autocompletion=among(*RESTORED)),
+        choice(*RESTORED, help="What to take out.", show_default="that of --checkpoint"),
     ] = None,
     output: Output = None,
     steps: Annotated[Optional[int], typer.Option(help="Sampling steps, 1 to 5 and more.", show_default="the task's")] = None,
     grid: Annotated[
         Optional[str],
-        typer.Option(help="released or uniform.", show_default="released", autocompletion=among("released", "uniform")),
+        choice("released", "uniform", help="Times of the steps.", show_default="released"),
     ] = None,
     sampler: Annotated[
         Optional[str],
-        typer.Option(
-            help="euler or heun; restora-denoise with --method prior.",
-            show_default="euler",
-            autocompletion=among("euler", "heun", "restora-denoise"),
-        ),
+        choice(*("euler", "heun", "restora-denoise"), help="restora-denoise goes with --method prior.", show_default="euler"),
     ] = None,
     sigma: Annotated[
         Optional[float], typer.Option(help="Noise of the picture, 0-255 scale (denoise).", show_default="estimated")
     ] = None,
     method: Annotated[
         str,
-        typer.Option(
-            help="flow, or prior: denoise by the prior of inpaint and upscale.", autocompletion=among("flow", "prior")
-        ),
+        choice("flow", "prior", help="prior denoises by the prior of inpaint and upscale."),
     ] = DEFAULTS.method,
     strength: Annotated[
         float, typer.Option(help="0 leaves the picture alone, 1 restores it wholly, 2 takes out twice as much.")
@@ -74,7 +68,10 @@ def restore(
     ensemble: Annotated[
         bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns; 8 times slower.")
     ] = DEFAULTS.ensemble,
-    checkpoint: Annotated[Optional[str], typer.Option(help="A .safetensors file or a name.", show_default="shipped")] = None,
+    checkpoint: Annotated[
+        Optional[str],
+        typer.Option(help="A .safetensors file or a name.", show_default="shipped", autocompletion=checkpoints),
+    ] = None,
     suffix: Suffix = None,
     tile: Annotated[str, typer.Option(help="auto, pixels, or 0 for the whole picture at once.")] = "auto",
     overlap: Annotated[int, typer.Option(help="Pixels that neighbouring tiles share.")] = DEFAULTS.overlap,

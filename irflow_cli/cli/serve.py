@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import Device, Engine, EnginePrecision, Quiet
+from irflow_cli.cli.options import Device, Engine, EnginePrecision, MaxPixels, Quiet
 from irflow_cli.tasks import MAX_PIXELS
 
 
@@ -19,7 +19,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 for any that is free.")] = 0,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     read_only: Annotated[bool, typer.Option("--read-only", help="Write nothing; results can be downloaded.")] = False,
-    max_pixels: Annotated[int, typer.Option(help="Refuse pictures with more.", envvar="IRFLOW_MAX_PIXELS")] = MAX_PIXELS,
+    max_pixels: MaxPixels = MAX_PIXELS,
     device: Device = "auto",
     engine: Engine = "auto",
     precision: EnginePrecision = "auto",

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import Device, Precision, Quiet, Seed, among, either
+from irflow_cli.cli.options import Device, Precision, Quiet, Seed, checkpoints, choice
 from irflow_cli.tasks import TASKS
 from irflow_cli.training.options import TrainRequest, options_of_run, request_of
 
@@ -25,23 +25,24 @@ def train(
     output: Annotated[Optional[Path], typer.Option("--output", "-o", help="Folder of the run.", show_default=False)] = None,
     task: Annotated[
         Optional[str],
-        typer.Option(
-            help=f"{either(*TASKS)}; any name for pairs of your own.",
-            show_default=False,
-            autocompletion=among(*TASKS),
-        ),
+        choice(*TASKS, help=f"{', '.join(TASKS)}; any name for pairs of your own.", show_default=False),
     ] = None,
     recipe: Annotated[
         Optional[str],
-        typer.Option(help="Checkpoint whose run's options are taken.", show_default=False, autocompletion=among(*TASKS)),
+        typer.Option(help="Checkpoint whose run's options are taken.", show_default=False, autocompletion=checkpoints),
     ] = None,
     minutes: Annotated[Optional[float], typer.Option(help="Time limit.", show_default=False)] = None,
     iterations: Annotated[Optional[int], typer.Option(help="Limit of iterations.", show_default=False)] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run in --output, by its own options.")
     ] = DEFAULTS.resume,
-    init: Annotated[Optional[str], typer.Option(help="Checkpoint to start from.", show_default="fresh weights")] = None,
-    size: Annotated[Optional[str], typer.Option(help="small, base or large.", show_default="that of --init, else base")] = None,
+    init: Annotated[
+        Optional[str],
+        typer.Option(help="Checkpoint to start from.", show_default="fresh weights", autocompletion=checkpoints),
+    ] = None,
+    size: Annotated[
+        Optional[str], choice("small", "base", "large", help="Of the network.", show_default="that of --init, else base")
+    ] = None,
     rain_layers: Annotated[Optional[Path], typer.Option(help="Folder of rain layers.", show_default="synthetic")] = None,
     batch: Annotated[int, typer.Option(help="Crops at a time.")] = DEFAULTS.batch,
     accumulate: Annotated[int, typer.Option(help="Batches an iteration, whose gradients are averaged.")] = DEFAULTS.accumulate,
@@ -50,8 +51,10 @@ def train(
     rate: Annotated[float, typer.Option(help="Learning rate of AdamW; Muon takes three times it.")] = DEFAULTS.rate,
     warmup: Annotated[int, typer.Option(help="Iterations in which the rate rises.")] = DEFAULTS.warmup,
     decay: Annotated[float, typer.Option(help="Last share of the run in which the rate falls to 0; 0 never.")] = DEFAULTS.decay,
-    distance: Annotated[str, typer.Option(help="charbonnier, mse or log-mse.")] = DEFAULTS.distance,
-    optimiser: Annotated[str, typer.Option(help="muon or adamw.")] = DEFAULTS.optimiser,
+    distance: Annotated[
+        str, choice("charbonnier", "mse", "log-mse", help="Between residuals, which is made small.")
+    ] = DEFAULTS.distance,
+    optimiser: Annotated[str, choice("muon", "adamw", help="What moves the weights.")] = DEFAULTS.optimiser,
     at_start: Annotated[
         float, typer.Option(help="Share of a batch at the start of the path; the rest is uniform in time.")
     ] = DEFAULTS.at_start,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Compare, Inputs, Output, Quiet, Suffix, Verbose, among, with_files, with_sampler
+from irflow_cli.cli.options import AsJson, Compare, Inputs, Output, Quiet, Suffix, Verbose, choice, with_files, with_sampler
 from irflow_cli.cli.outcomes import carry_out
 from irflow_cli.engines.settings import OPERATOR, SCALE
 
@@ -25,10 +25,7 @@ def upscale(
     scale: Annotated[int, typer.Option(help="2, 3 or 4 times as high and wide.")] = SCALE,
     operator: Annotated[
         str,
-        typer.Option(
-            help="How the input was made smaller: area (means, as files are) or grid (every n-th pixel).",
-            autocompletion=among("area", "grid"),
-        ),
+        choice("area", "grid", help="How the input was made smaller: means, as files are, or every n-th pixel."),
     ] = OPERATOR,
     suffix: Suffix = None,
     compare: Compare = False,

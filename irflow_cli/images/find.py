@@ -6,6 +6,16 @@ import os
 from pathlib import Path
 
 from irflow_cli.images.formats import SUFFIXES
+from irflow_cli.regular import open_regular
+
+# How the names of pictures end that are not read, or may be more than one.
+OTHERS = frozenset(
+    {
+        *(".gif", ".jxl", ".jp2", ".psd", ".xcf", ".exr", ".hdr", ".tga", ".ppm", ".pgm", ".pnm", ".dcm", ".fits"),
+        *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"),
+    }
+)
+HEADS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"8BPS")  # how pictures begin, whatever they are called
 
 
 def find_pictures(folder: Path, *, deep: bool = True) -> list[Path]:
@@ -21,3 +31,23 @@ def find_pictures(folder: Path, *, deep: bool = True) -> list[Path]:
         pictures = (Path(root, name) for name in files if not name.startswith("."))
         found += [path for path in pictures if path.suffix.lower() in SUFFIXES and path.is_file()]
     return sorted([*found, *(Path(error.filename) for error in closed)])
+
+
+def find_others(folder: Path, *, deep: bool = True) -> list[Path]:
+    """Return the files where `find_pictures` looks that are pictures too, by the ends of their names or, without such an end,
+    by how they begin, but that it leaves out."""
+    found: list[Path] = []
+    for root, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if deep and not name.startswith(".")]
+        paths = [Path(root, name) for name in files if not name.startswith(".")]
+        found += [path for path in paths if path.suffix.lower() in OTHERS or (not path.suffix and _begins_as_picture(path))]
+    return sorted(found)
+
+
+def _begins_as_picture(path: Path) -> bool:
+    try:
+        with open_regular(path) as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return head.startswith(HEADS) or (head[:4] == b"RIFF" and head[8:] == b"WEBP") or head[4:8] == b"ftyp"

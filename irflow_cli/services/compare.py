@@ -21,6 +21,7 @@ from irflow_cli.errors import UsageError
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.formats import SUFFIXES
 from irflow_cli.images.picture import Picture
+from irflow_cli.images.span import Given
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.tasks import MAX_PIXELS
 
@@ -32,16 +33,18 @@ Shown = tuple[Picture, Picture]  # before and after
 
 
 def compare_files(
-    before: Path, after: Path, output: Path, *, overwrite: bool = False, max_pixels: int = MAX_PIXELS
+    before: Path, after: Path, output: Path, *, overwrite: bool = False, max_pixels: int = MAX_PIXELS, span: Given = None
 ) -> tuple[str, ...]:
     """Write what shows two files beside each other, of the kind that the output's name says, and return what is to be told.
+
+    span: black and white of floating-point pixels.
 
     Raises UsageError for other names and for an output that exists or is one of the two, ImageError for files that are no
     pictures, DiskFull."""
     check_output(output, overwrite=overwrite)
     if output.resolve() in (before.resolve(), after.resolve()):
         raise UsageError(f"{output} is one of the two; give another output")
-    pictures = read_picture(before, max_pixels), read_picture(after, max_pixels)
+    pictures = read_picture(before, max_pixels, span), read_picture(after, max_pixels, span)
     make = _maker(output)
     data, notes = make(pictures, (before.name, after.name))
     write_atomically(output, data, overwrite=overwrite)

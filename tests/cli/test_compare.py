@@ -103,3 +103,16 @@ def test_results_come_with_a_page(irflow: Callable, picture_file: Callable, tiny
     assert irflow("upscale", "-", "--compare").code == 2
     assert irflow("upscale", picture, "-n", "--compare", "--suffix", ".y").code == 0
     assert not (tmp_path / "a.y.compare.html").exists()
+
+
+def test_a_page_knows_the_range_of_floating_point_pixels(irflow: Callable, tiny_checkpoint: Callable, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    tifffile.imwrite(tmp_path / "a.tif", scene(24, 32).astype(np.float32), photometric="rgb")
+    options = ("--checkpoint", tiny_checkpoint("prior"), "--compare", "--range", "0..255")
+    assert irflow("upscale", tmp_path / "a.tif", *options).code == 0
+    pictures = held((tmp_path / "a.x2.compare.html").read_text())
+    assert [round(float(picture.mean())) for picture in pictures] == pytest.approx([scene(24, 32).mean()] * 2, abs=30)
+    pair = (tmp_path / "a.tif", tmp_path / "a.x2.tif", "-o", tmp_path / "b.html")
+    refused = irflow("compare", *pair)
+    assert (refused.code, "give --range" in refused.err) == (1, True)
+    assert irflow("compare", *pair, "--range", "0..255").code == 0

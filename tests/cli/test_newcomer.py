@@ -98,3 +98,20 @@ def test_plain_pictures_raise_no_doubts(level: int, seed: int) -> None:
     clean = np.clip(level + draw.normal(0, 2, (64, 64, 3)), 0, 255).astype(np.uint8)
     noisy = np.clip(clean + draw.normal(0, 25, clean.shape), 0, 255).astype(np.uint8)
     assert doubts(noisy, clean, "input") == ()
+
+
+def test_pictures_left_out_of_a_folder_are_counted_once(irflow, picture_file, tmp_path: Path) -> None:
+    for name in ("in/a", "in/b.gif", "in/c.gif", "in/d.gif"):
+        picture_file(name, 20, 20, format="GIF" if name.endswith("gif") else "PNG")
+    alone = irflow("degrade", tmp_path / "in", "--kind", "noise", "-o", tmp_path / "out")
+    assert (alone.code, "left out 4 files" in alone.err, "(a, b.gif, c.gif, ...)" in alone.err) == (3, True, True)
+    picture_file("in/e.png", 20, 20)
+    done = irflow("degrade", tmp_path / "in", "--kind", "noise", "-o", tmp_path / "out")
+    assert (done.code, done.err.count("left out 4 files")) == (0, 1)
+    assert irflow("degrade", tmp_path / "in" / "b.gif", "--kind", "noise", "-o", tmp_path / "out").code == 0
+
+
+def test_help_shows_the_choices(irflow) -> None:
+    text = irflow("restore", "--help").out
+    for line in ("--task derain|denoise|deraindrop", "--metadata keep|strip|no-gps", "--device auto|cpu|cuda|cuda:N|mps"):
+        assert line in text
