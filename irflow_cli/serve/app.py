@@ -48,7 +48,7 @@ FILES = resources.files("irflow_cli.serve") / "page"
 # Addresses below /api/. The message is JSON in the address's `ask`, or, where no bytes come with it, in the body.
 LOBBY = ("menu", "list")
 STUDIO = (
-    *("open", "drop", "close", "tile", "changes", "mask", "colour", "read_mask", "mask_file", "masks"),
+    *("open", "drop", "close", "tile", "changes", "colour", "read_mask", "mask_file", "masks"),
     *("work", "cancel", "command", "save", "download"),
 )
 

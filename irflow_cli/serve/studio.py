@@ -95,14 +95,6 @@ class Studio:
         _, photo, version = self.version(asked)
         return asdict(changes(photo.version(asked.get("against", 0)).view, version.view))
 
-    def mask(self, asked: Json, data: bytes) -> Json:
-        """Take in a mask of a version's size, and return its number."""
-        tab, photo, version = self.version(asked)
-        size = version.picture.pixels.shape[:2]
-        number = next(tab.numbers)
-        photo.masks = {number: (Bits.read(data, size), size)}  # one is enough: it goes into the step that is asked for next
-        return {"mask": number}
-
     def colour(self, asked: Json, data: bytes) -> Response:
         """Return, as bits, where a version is like at a point."""
         _, _, version = self.version(asked)
@@ -139,9 +131,11 @@ class Studio:
         return {"paths": written}
 
     def work(self, asked: Json, data: bytes) -> Json:
-        """Put work into the queue: `steps` done one after another to a version, or several proposals of one step."""
+        """Put work into the queue: `steps` done one after another to a version, or several proposals of one step. What comes
+        with it is the mask of an inpaint."""
         tab, photo, version = self.version(asked)
-        steps = self._steps(asked, photo)
+        size = version.picture.pixels.shape[:2]
+        steps = _steps(asked, (Bits.read(data, size), size) if data else None)
         if not steps:
             raise UsageError("nothing is to be done; choose a task")
         ways = [[step] for step in proposals_of(steps[0], _whole(asked, "proposals", 1))] if len(steps) == 1 else [steps]
@@ -160,13 +154,6 @@ class Studio:
         job = Job(tab, tab.tell, about, work)
         self.worker.add(job)
         return {"job": job.number}
-
-    def _steps(self, asked: Json, photo: Photo) -> list[Step]:
-        wanted = asked.get("steps", [])
-        if not isinstance(wanted, list) or not all(isinstance(one, dict) for one in wanted):
-            raise UsageError("steps is no list of steps; reload the page")
-        number = asked.get("mask")
-        return [step_of(one, photo.masks.get(number) if isinstance(number, int) else None) for one in wanted]
 
     def cancel(self, asked: Json, data: bytes) -> Json:
         """Stop a job of the page, or all."""
@@ -203,6 +190,13 @@ class Studio:
     def _write(self, name: str, data: bytes, asked: Json) -> str:
         self.folder.write(name, data, overwrite=bool(asked.get("overwrite")))
         return self.folder.shown(name)
+
+
+def _steps(asked: Json, mask: tuple[Bits, tuple[int, ...]] | None) -> list[Step]:
+    wanted = asked.get("steps", [])
+    if not isinstance(wanted, list) or not all(isinstance(one, dict) for one in wanted):
+        raise UsageError("steps is no list of steps; reload the page")
+    return [step_of(one, mask) for one in wanted]
 
 
 def _wish(asked: Json) -> saving.Wish:

@@ -13,7 +13,6 @@ import numpy as np
 
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
-from irflow_cli.serve.bits import Bits
 from irflow_cli.serve.steps import Inpaint, Step
 from irflow_cli.serve.views import TILE, View
 from irflow_cli.serve.worker import Tell, in_words
@@ -68,7 +67,6 @@ class Photo:
     name: str
     dropped: bool
     versions: dict[int, Version] = field(default_factory=dict)
-    masks: dict[int, tuple[Bits, tuple[int, ...]]] = field(default_factory=dict)
 
     def version(self, number: object) -> Version:
         """Return a version. Raises UsageError when it is gone."""

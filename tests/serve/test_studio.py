@@ -121,8 +121,8 @@ def test_fillings_are_those_of_the_command_and_touch_nothing_else(make_page: Cal
     page = make_page()
     _, opened = page.ask("open", path="a.png")
     photo = opened["photo"]
-    number = page.send("mask", hole((60, 80)), photo=photo, version=0).json()["mask"]
-    page.ask("work", photo=photo, version=0, steps=[{"kind": "inpaint", "feather": 1}], mask=number, proposals=3)
+    steps = [{"kind": "inpaint", "feather": 1}]
+    page.send("work", hole((60, 80)), photo=photo, version=0, steps=steps, proposals=3)
     versions = page.done()["versions"]
     assert len(versions) == 3 and all(one["changed"] == [[0, 0, 512, 512]] for one in versions)
     files = [saved(page, photo, one["version"], overwrite=True) for one in versions]
@@ -156,8 +156,7 @@ def test_only_the_surroundings_of_a_hole_go_to_the_network(
     Image.fromarray(np.full((1400, 2000, 3), 90, np.uint8)).save(photos / "large.png", compress_level=0)
     page = make_page()
     photo = page.ask("open", path="large.png")[1]["photo"]
-    number = page.send("mask", hole((1400, 2000)), photo=photo, version=0).json()["mask"]
-    page.ask("work", photo=photo, version=0, steps=[{"kind": "inpaint"}], mask=number)
+    page.send("work", hole((1400, 2000)), photo=photo, version=0, steps=[{"kind": "inpaint"}])
     assert page.done()["versions"][0]["changed"] == [[0, 0, 512, 512]]
     assert sides and max(max(side) for side in sides) <= 256
 
@@ -205,6 +204,8 @@ def test_work_that_makes_no_sense_is_refused_before_it_waits(make_page: Callable
     for steps in ([], [{"kind": "restore", "task": "snow"}], [{"kind": "upscale", "scale": 7}], "derain", [5]):
         assert page.ask("work", photo=photo, version=0, steps=steps)[0] == 400
     assert page.ask("work", photo=photo, version=99, steps=[{"kind": "upscale"}])[0] == 400
+    for mask in (b"", b"short", hole((60, 81))[:-1], hole((200, 200))[:12] + b"\xff" * 8):
+        assert page.send("work", mask, photo=photo, version=0, steps=[{"kind": "inpaint"}]).status_code == 400
     assert page.ask("work", photo=99, version=0, steps=[{"kind": "upscale"}])[0] == 400
     assert page.ask("save", photo=photo, version=0)[0] == 400
 
@@ -250,9 +251,9 @@ def test_results_make_room_for_new_ones(make_page: Callable, monkeypatch: pytest
     assert MOST_BYTES > 2**30
     page = make_page()
     photo = page.ask("open", path="below/c.png")[1]["photo"]
-    number, kept = page.send("mask", hole((40, 40)), photo=photo, version=0).json()["mask"], []
+    kept = []
     for seed in range(6):
-        page.ask("work", photo=photo, version=0, steps=[{"kind": "inpaint", "seed": seed}], mask=number)
+        page.send("work", hole((40, 40)), photo=photo, version=0, steps=[{"kind": "inpaint", "seed": seed}])
         kept = page.done()["kept"]
     assert 0 in kept and len(kept) == 5
 
@@ -294,8 +295,7 @@ def test_reading_by_address_changes_nothing(make_page: Callable) -> None:
 def test_a_format_that_codes_anew_is_told(make_page: Callable) -> None:
     page = make_page()
     photo = page.ask("open", path="b.jpg")[1]["photo"]
-    number = page.send("mask", hole((60, 80)), photo=photo, version=0).json()["mask"]
-    page.ask("work", photo=photo, version=0, steps=[{"kind": "inpaint"}], mask=number)
+    page.send("work", hole((60, 80)), photo=photo, version=0, steps=[{"kind": "inpaint"}])
     version = page.done()["versions"][0]["version"]
     assert any(
         "codes all pixels anew; format png" in note for note in page.ask("save", photo=photo, version=version)[1]["notes"]

@@ -18,12 +18,9 @@ export async function start(some) {
   const steps = controls.steps, proposals = controls.count, kind = controls.kind;
   for (const photo of some) {
     await attempt(async () => {
-      let mask = null;
-      if (kind === "inpaint") {
-        if (photo.mask.empty) throw new Refused(400, say("maskEmpty"));
-        mask = (await (await server.send("mask", { photo: photo.number, version: photo.version.version }, photo.mask.message())).json()).mask;
-      }
-      await server.ask("work", { photo: photo.number, version: photo.base(kind).version, steps, proposals, mask });
+      const inpaints = kind === "inpaint";
+      if (inpaints && photo.mask.empty) throw new Refused(400, say("maskEmpty"));
+      await server.send("work", { photo: photo.number, version: photo.base(kind).version, steps, proposals }, inpaints ? photo.mask.message() : "");
       part("alerts").replaceChildren();
     });
   }
