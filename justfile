@@ -1,6 +1,6 @@
 # The lines of CONTRIBUTING.md by short names.
 test:
-    pytest
+    pytest -n auto
 check:
     ruff check irflow_cli tests benchmarks && ruff format --check irflow_cli tests benchmarks && pyright && lint-imports
 format:
@@ -8,7 +8,7 @@ format:
 docs:
     mkdocs build --strict
 coverage:
-    coverage run -m pytest && coverage report
+    pytest -n auto --cov
 release:
     python benchmarks/check_release.py
 ci:

@@ -7,9 +7,8 @@ import copy
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import cast
 
 import torch
 from filelock import FileLock, Timeout  # torch brings it
@@ -18,7 +17,7 @@ from torch import Tensor
 from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.flow.losses import DISTANCES, consistency_loss, residual_loss
 from irflow_cli.flow.times import make_times
-from irflow_cli.nets import SIZES, NetSpec, Network, build
+from irflow_cli.nets import SIZES, NetSpec, Network, Spec, build
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision
 from irflow_cli.runtime.files import clear_begun
@@ -145,19 +144,22 @@ class Run:
         return loss + request.consistency * consistency_loss(residual, degraded, times, clean, distance), loss
 
 
-def spec_of_run(request: TrainRequest, start: Checkpoint | None) -> NetSpec:
+def spec_of_run(request: TrainRequest, start: Checkpoint | None) -> Spec:
     """Return the network of a run: what was asked for, else that of the checkpoint it begins with, else the default.
 
-    Raises CheckpointError for a start that cannot be trained on.
+    Raises CheckpointError for a start that cannot be trained on, UsageError for a network that cannot do what the run needs.
     """
     prior = task_of(request.task).prior
     if start and not start.card.spec.trainable:
         raise CheckpointError(f"{request.init} is a third-party network, which irflow does not train; begin with another")
     if start and start.net.contract.time_map and not prior:
         raise CheckpointError(f"{request.init} is a prior; `init` it for `task` prior, or begin with another")
-    begun = cast(NetSpec, start.card.spec) if start else NetSpec()
+    begun = start.card.spec if start else NetSpec()
     spec = request.spec or (SIZES[request.size] if request.size else begun)
-    return replace(spec, condition=spec.condition or request.condition, time_map=spec.time_map or prior)
+    needed = {name: True for name, wanted in (("condition", request.condition), ("time_map", prior)) if wanted}
+    if lacking := needed.keys() - {field.name for field in fields(spec)}:
+        raise UsageError(f"the network {spec.net} has no {' and no '.join(sorted(lacking))}; train another `size`")
+    return replace(spec, **needed)
 
 
 def forward_of(request: TrainRequest, net: Network, device: torch.device) -> Forward:

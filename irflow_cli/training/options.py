@@ -10,7 +10,7 @@ from irflow_cli.errors import UsageError, require
 from irflow_cli.tasks import NAME, TASKS, task_of
 
 if TYPE_CHECKING:
-    from irflow_cli.nets import NetSpec
+    from irflow_cli.nets import Spec
 
 STATE = "state.safetensors"  # of a run: all that is needed to go on
 PRIVATE = ("data", "out", "rain_layers", "init", "resume", "spec", "device")  # what the recipe on the card leaves out
@@ -39,7 +39,7 @@ class TrainRequest:
     out: Path
     task: str
     size: str | None = None
-    spec: NetSpec | None = None
+    spec: Spec | None = None
     init: str | None = None
     rain_layers: Path | None = None
     minutes: float | None = None

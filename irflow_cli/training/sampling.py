@@ -91,8 +91,9 @@ def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layer
 
     A share GREY_SHARE of the pictures is made grey: grey photographs have the same noise in all channels. Where noise is not
     what is removed, a share of GRAIN gets some, the clean picture the same: without it water shows by the grain that it hides,
-    which is so in drawn pictures alone. A share of COMPRESSED is kept as a JPEG last, as most photographs are. rain_layers (N, 1, H, W) in [0, 1] are rain from files; without them their
-    share falls to synthetic rain. For the level that goes with noise see `given_level`; for a prior see `draw_on_path`.
+    which is so in drawn pictures alone. A share of COMPRESSED is kept as a JPEG last, as most photographs are. rain_layers
+    (N, 1, H, W) in [0, 1] are rain from files; without them their share falls to synthetic rain.
+    For the level that goes with noise see `given_level`; for a prior see `draw_on_path`.
 
     Which picture gets what is drawn on the host, and pictures of one kind lie side by side, so a GPU is never waited for.
     """

@@ -87,7 +87,7 @@ def test_exif_orientation_is_honoured(derain, picture_file, tmp_path: Path) -> N
         assert image.getexif().get(0x0112, 1) == 1
 
 
-def test_tiles_show_no_seam(irflow, picture_file, tmp_path: Path) -> None:
+def test_tiles_show_no_seam(irflow, picture_file, tiny_checkpoint, tmp_path: Path) -> None:
     source = picture_file("large.png", 200, 260)
     jumps = {}
     for name, options in {
@@ -95,6 +95,7 @@ def test_tiles_show_no_seam(irflow, picture_file, tmp_path: Path) -> None:
         "cut": ("--tile", 96, "--overlap", 0),
         "blended": ("--tile", 96, "--overlap", 40),
     }.items():
+        options = (*options, "--checkpoint", tiny_checkpoint("derain"))
         assert irflow("restore", source, "--task", "derain", "-o", tmp_path / f"{name}.png", *options).code == 0
         pixels = read_picture(tmp_path / f"{name}.png").pixels.astype(int)
         difference = pixels - read_picture(tmp_path / "whole.png").pixels
