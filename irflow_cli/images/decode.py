@@ -16,6 +16,7 @@ from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin, UnidentifiedIm
 from irflow_cli.errors import ImageError
 from irflow_cli.images.chatter import caught, damage_of
 from irflow_cli.images.deep import decode_deep, silent_opencv
+from irflow_cli.images.hollow import has_hollow
 from irflow_cli.images.layout import USUAL, Layout
 from irflow_cli.images.metadata import ORIENTATION, Tags, dpi_of, exif_of, xmp_of
 from irflow_cli.images.picture import BAND, Picture, split_alpha, too_large, top_of, upright
@@ -29,6 +30,7 @@ from irflow_cli.tasks import MAX_PIXELS
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
 CHAINS = ("GIF",)  # which hold their frames one after another, to be counted by walking through all
+HOLLOW = "a part of its pixels is zeros"
 COUNTED = 2**16  # bytes of a file whose chain is walked through
 SETS = ("MPO", "HEIF")  # files of one picture and its helpers: gain map, depth, preview
 PngImagePlugin.MAX_TEXT_CHUNK = 2**24  # bytes of a profile, an XMP or a text; long histories of edits need more than 2**20
@@ -53,7 +55,8 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS, span: G
             warnings.simplefilter("ignore")  # of bombs, which we look for ourselves, and of damage beside the pixels
             with caught() as said:
                 picture = _opened(data, name, max_pixels, span)
-            if picture.format == "JPEG" and (damage := damage_of(said, data)):
+            damage = (damage_of(said, data) or (HOLLOW if has_hollow(data) else None)) if picture.format == "JPEG" else None
+            if damage:
                 raise ImageError(f"{name}: damaged or incomplete ({damage}); find a whole copy of it")
             return replace(picture, notes=(*picture.notes, *(f"its reader says: {line}" for line in said[:3])))
     except Image.DecompressionBombError:

@@ -38,6 +38,7 @@ from irflow_cli.images.span import Given, spread
 from irflow_cli.images.texts import IPTC_TAG, caption_in
 
 DEFLATE = (8, 32946)  # of a TIFF's compressions
+BYTES = (1, 2, 3, 4, 5, *DEFLATE, 32773, 34925, 34926, 50000)  # of them, those that know nothing of pictures
 PAGES = 64  # that are looked at
 BIG_TIFF = (b"II+\0", b"MM\0+")  # how files of 64-bit places begin
 
@@ -140,13 +141,31 @@ def _by_tifffile(data: bytes, name: str) -> np.ndarray:
 
 
 def _check_strips(page: tifffile.TiffPage, data: bytes, name: str) -> None:
-    """Raise ImageError where a strip or tile is cut off, or is packed by deflate and holds more than its pixels need."""
+    """Raise ImageError where a strip or tile is cut off, or holds more than its pixels need: packed by deflate, or as a picture
+    of its own, such as a JPEG 2000. The other ways to pack are unpacked into as much memory as is needed."""
     if any(start + count > len(data) for start, count in zip(page.dataoffsets, page.databytecounts, strict=False)):
         raise ImageError(f"{name}: damaged or incomplete: its pixels lie beyond its end")
     most = math.prod(page.chunks) * page.dtype.itemsize if page.dtype is not None else 0
     for start, count in zip(page.dataoffsets, page.databytecounts, strict=False):
         if page.compression in DEFLATE and len(zlib.decompressobj().decompress(data[start : start + count], most + 1)) > most:
             raise ImageError(f"{name}: damaged: its pixels are more than its size says")
+        if page.compression not in BYTES:
+            _check_inner(
+                data[start : start + count],
+                math.prod(page.chunks),
+                getattr(page.compression, "name", str(page.compression)),
+                name,
+            )
+
+
+def _check_inner(chunk: bytes, most: int, packed: str, name: str) -> None:
+    try:
+        with Image.open(io.BytesIO(chunk)) as inner:
+            size = inner.width * inner.height
+    except OSError:
+        raise ImageError(f"{name}: its compression {packed} is not read; convert it to a TIFF with LZW or to a PNG") from None
+    if size > most:
+        raise ImageError(f"{name}: damaged: its pixels are more than its size says")
 
 
 def encode_deep_tiff(picture: Picture) -> bytes:

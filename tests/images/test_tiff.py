@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 from drawn import scene
 from encoded import XMP, packed_bits, stored, tagged
-from PIL import Image
+from PIL import Image, TiffImagePlugin, features
 
 from irflow_cli.errors import ImageError, UsageError
-from irflow_cli.images.decode import read_picture
+from irflow_cli.images.decode import decode_picture, read_picture
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.picture import Picture
 from irflow_cli.images.span import parse_range
@@ -308,3 +308,19 @@ def test_a_floating_point_tiff_is_read_as_strictly_as_others(tmp_path: Path) -> 
     tifffile.imwrite(tmp_path / "pages.tif", pages, photometric="rgb", metadata=None)
     with pytest.raises(ImageError, match="2 frames"):
         read_picture(tmp_path / "pages.tif")
+
+
+@pytest.mark.parametrize(("packed", "kind"), [(34712, "JPEG2000"), (50001, "WEBP")])
+def test_a_picture_inside_a_tiff_is_no_larger_than_the_tiff_says(packed: int, kind: str) -> None:
+    pytest.importorskip("imagecodecs")
+    if not features.check({"JPEG2000": "jpg_2000", "WEBP": "webp"}[kind]):
+        pytest.skip("Pillow was built without it")
+    inner, buffer = io.BytesIO(), io.BytesIO()
+    Image.new("RGB", (900, 900)).save(inner, kind, **({"no_jp2": True} if kind == "JPEG2000" else {"lossless": True}))
+    data = inner.getvalue()
+    entries = {256: 64, 257: 64, 258: (8, 8, 8), 259: packed, 262: 2, 273: 0, 277: 3, 278: 64, 279: len(data), 338: 0}
+    directory = TiffImagePlugin.ImageFileDirectory_v2(prefix=b"II")
+    directory.update(entries)
+    directory.save(buffer)
+    with pytest.raises(ImageError, match="its pixels are more than its size says"):
+        decode_picture(buffer.getvalue() + data, "a.tif")
