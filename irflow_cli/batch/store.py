@@ -102,7 +102,8 @@ class Store:
             _check_mask(job)
             if job.source != STREAM:
                 _check_file(job.source, self.files.max_pixels)
-                if self.files.resume and self._made(job, self._key(job, _bytes_of(job.source, self.files.max_pixels))):
+                there = self.files.resume and job.exists
+                if there and self._made(job, self._key(job, _bytes_of(job.source, self.files.max_pixels))):
                     return Outcome(job, "skipped")
             return Outcome(job, "planned")
         except ImageError as error:
@@ -159,7 +160,8 @@ class Store:
         """Bring what a job reads, where that is remote, unless it is too large."""
         if self.files.mirror is None or job.source == STREAM:
             return
-        _check_file(job.source, self.files.max_pixels)
+        if job.source.exists():  # else this is another machine than the one that looked
+            _check_file(job.source, self.files.max_pixels)
         self.files.mirror.bring(job.source)
         if job.mask is not None and job.mask.exists():
             self.files.mirror.bring(job.mask, mask=True)

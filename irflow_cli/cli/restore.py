@@ -29,6 +29,7 @@ from irflow_cli.cli.options import (
 from irflow_cli.cli.outcomes import carry_out
 from irflow_cli.cli.raw import pipe
 from irflow_cli.engines.settings import RestoreSettings
+from irflow_cli.errors import require
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
@@ -85,6 +86,10 @@ def restore(
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on for ever: restore what comes into the folders. Ctrl-C ends it.")
     ] = False,
+    runner: Annotated[
+        str,
+        choice("local", "ray", help="Who works: this process, or the workers of a Ray cluster."),
+    ] = "local",
     raw: Annotated[
         Optional[str],
         typer.Option(help="WIDTHxHEIGHT of rgb24 video frames on - (standard input) and standard output.", show_default=False),
@@ -105,7 +110,10 @@ def restore(
     Example: irflow restore rainy.jpg --task derain --steps 4
     """
     from irflow_cli.services.restore_files import RestoreRequest, restore_files, task_of_checkpoint
+    from irflow_cli.services.restore_on_ray import restore_on_ray
     from irflow_cli.services.watch import watch_files
+
+    runners = {"local": restore_files, "ray": restore_on_ray}
 
     task = task or task_of_checkpoint(checkpoint)
     settings = RestoreSettings(
@@ -131,5 +139,7 @@ def restore(
     if raw is not None:
         return pipe(console, raw, inputs, output, settings)
     request = RestoreRequest(files(inputs, output, suffix, f".{task}"), settings)
-    perform = watch_files if watch else restore_files
+    require(runner in runners, f"`runner` is one of {', '.join(runners)}, got {runner!r}")
+    require(runner == "local" or not watch, "`watch` is for `runner` local; leave one of them out")
+    perform = watch_files if watch else runners[runner]
     return carry_out(console, request, perform, compare=compare, endless=watch)

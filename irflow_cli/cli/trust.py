@@ -35,7 +35,7 @@ REFUSED = {
     "it decides what a picture tells of you": ("metadata",),
     "it is a limit that protects you": ("max_pixels", "sha256", "read_only", "port"),
     "it chooses what of a picture is replaced": ("mask_box", "mask_color", "mask_from_alpha", "mask_invert"),
-    "it makes another command of it": ("speed", "compare", "watch", "raw"),
+    "it makes another command of it": ("speed", "compare", "watch", "raw", "runner"),
     "it is about one file alone": ("sigma_max", "order", "licence", "models convert.task", "models convert.size"),
 }
 REASONS = {name: reason for reason, names in REFUSED.items() for name in names}

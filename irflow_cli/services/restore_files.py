@@ -14,7 +14,7 @@ from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
-from irflow_cli.runtime.checkpoints import read_card, resolve
+from irflow_cli.runtime.checkpoints import Card, read_card, resolve
 from irflow_cli.tasks import TASKS
 
 
@@ -40,10 +40,15 @@ def task_of_checkpoint(checkpoint: str | None) -> str:
     return read_card(resolve(checkpoint)).task
 
 
+def identity_of(settings: RestoreSettings, card: Card) -> str:
+    """Return all that determines results beside the pictures."""
+    return f"{settings} {card.to_json()} {irflow_cli.__version__}"
+
+
 def restoring(request: RestoreRequest) -> Operation:
     """Return what restores pictures, its network loaded. Raises CheckpointError, DeviceError."""
     restorer = Restorer(request.settings)
-    identity = f"{request.settings} {restorer.checkpoint.card.to_json()} {irflow_cli.__version__}"
+    identity = identity_of(request.settings, restorer.checkpoint.card)
 
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         return restorer.restore(picture, progress)
