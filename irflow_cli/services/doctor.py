@@ -37,7 +37,7 @@ EXTRAS = {
     "onnx": '`irflow models export` (pip install "irflow[onnx]")',
     "s3fs": 's3:// folders (pip install "irflow[remote]")',
     "gcsfs": 'gs:// folders (pip install "irflow[remote]")',
-    "ray": '`irflow restore --runner ray` (pip install "irflow[ray]")',
+    "ray": 'the runner `ray` (pip install "irflow[ray]")',
     "spandrel": "third-party networks as baselines (pip install spandrel)",
 }
 

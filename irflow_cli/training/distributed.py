@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ def join_group(device: torch.device) -> tuple[ProcessGroup, torch.device]:
         torch.cuda.set_device(device)
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
+        atexit.register(distributed.destroy_process_group)  # else its threads can end a process that is done by an abort
     return ProcessGroup(distributed.get_rank(), size), device
 
 
