@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from suite import failures
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -211,11 +212,9 @@ def main(arguments: list[str] | None = None) -> int:
     except IrflowError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    for record in records:
-        if record.error:
-            print(f"{record.method} on {record.picture}: {record.error}", file=sys.stderr)
+    failed = failures(records)
     print("\n".join(markdown(table(records, given.data.resolve().name))))
-    return 1 if any(record.error for record in records) else 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

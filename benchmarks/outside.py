@@ -15,6 +15,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from suite import failures
+
 from irflow_cli.bench.metrics import METRICS
 from irflow_cli.bench.records import Record, gains, markdown, show
 from irflow_cli.bench.request import BenchRequest, Sweep
@@ -85,11 +87,9 @@ def main(arguments: list[str] | None = None) -> int:
     except IrflowError as error:
         print(error, file=sys.stderr)
         return error.exit_code
-    for record in records:
-        if record.error:
-            print(f"{record.method} on {record.picture}: {record.error}", file=sys.stderr)
+    failed = failures(records)
     print("\n".join(markdown(gain_table(records))))
-    return 1 if any(record.error for record in records) else 0
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

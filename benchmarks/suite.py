@@ -14,7 +14,7 @@ import argparse
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -331,6 +331,16 @@ def page_problems(root: Path, name: str, checkpoint: str | None = None) -> list[
     return found
 
 
+def failures(records: Iterable[Record]) -> int:
+    """Print a line for every record that failed, and return how many did."""
+    failed = 0
+    for record in records:
+        if record.error:
+            failed += 1
+            print(f"{record.method} on {record.picture}: {record.error}", file=sys.stderr)
+    return failed
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Measure a suite and return the exit code: 1 when a method failed on a picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -349,13 +359,9 @@ def main(arguments: list[str] | None = None) -> int:
     if given.fill:
         fill_pages(given.suite, Path.cwd(), given.checkpoint)
         return 0
-    failed = 0
     try:
         told = run_suite(given.suite, given.data, Path.cwd(), settings, lambda line: print(line, file=sys.stderr), given.only)
-        for record in told:
-            failed += record.error is not None
-            if record.error:
-                print(f"{record.method} on {record.picture}: {record.error}", file=sys.stderr)
+        failed = failures(told)
     except IrflowError as error:
         print(error, file=sys.stderr)
         return error.exit_code

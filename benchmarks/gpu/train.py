@@ -151,8 +151,8 @@ def command_of(
 def watch(day: Day, network: Network, command: list[str], run: Path, end: float) -> int:
     """Run a command until its end or the time's, bring what it saves to the output, and return its exit code (0 if stopped)."""
     day.say(f"{network.task}: {' '.join(command[3:])}")
-    given_out = run.parent / f"{run.name}.err"
-    with given_out.open("w") as errors:
+    errors_of_run = run.parent / f"{run.name}.err"
+    with errors_of_run.open("w") as errors:
         process = subprocess.Popen(command, stdout=errors, stderr=errors, cwd=ROOT, env=environment(run.parent))
         told = time.monotonic()
         while process.poll() is None and time.monotonic() < end:
@@ -172,7 +172,7 @@ def watch(day: Day, network: Network, command: list[str], run: Path, end: float)
     bring(day, network, run)
     day.say(f"{network.task}: {standing(run)}")
     if process.returncode and not stopped:
-        for line in given_out.read_text(errors="replace").strip().splitlines()[-12:]:
+        for line in errors_of_run.read_text(errors="replace").strip().splitlines()[-12:]:
             day.say(f"{network.task} | {line[:300]}")
     return 0 if stopped else process.returncode
 

@@ -80,22 +80,23 @@ def _watched(kind: Any, watch: Watch) -> Any:
     return Watched
 
 
-class Http(urllib.request.HTTPHandler):
+class Watching:
+    """What a handler of `urllib` adds to have its connections watched."""
+
     def __init__(self, watch: Watch) -> None:
         super().__init__()
         self.watch = watch
 
     def do_open(self, http_class: Any, req: Any, **more: Any) -> Any:
-        return super().do_open(_watched(http_class, self.watch), req, **more)
+        return super().do_open(_watched(http_class, self.watch), req, **more)  # type: ignore[misc]
 
 
-class Https(urllib.request.HTTPSHandler):
-    def __init__(self, watch: Watch) -> None:
-        super().__init__()
-        self.watch = watch
+class Http(Watching, urllib.request.HTTPHandler):
+    """Watched connections over http."""
 
-    def do_open(self, http_class: Any, req: Any, **more: Any) -> Any:
-        return super().do_open(_watched(http_class, self.watch), req, **more)
+
+class Https(Watching, urllib.request.HTTPSHandler):
+    """Watched connections over https."""
 
 
 class Redirects(urllib.request.HTTPRedirectHandler):

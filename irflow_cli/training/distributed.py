@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -41,6 +40,12 @@ class ProcessGroup:
         distributed.all_reduce(largest, distributed.ReduceOp.MAX)
         return float(largest)
 
+    def leave(self) -> None:
+        """Wait for the others and leave the group. One that just ends may be aborted by the threads of the group."""
+        if self.size > 1:
+            distributed.barrier()
+            distributed.destroy_process_group()
+
 
 def is_first() -> bool:
     """Return whether this process is the first of those that were started together, or alone."""
@@ -60,7 +65,6 @@ def join_group(device: torch.device) -> tuple[ProcessGroup, torch.device]:
         torch.cuda.set_device(device)
     if not distributed.is_initialized():
         distributed.init_process_group("nccl" if device.type == "cuda" else "gloo")
-        atexit.register(distributed.destroy_process_group)  # else its threads can end a process that is done by an abort
     return ProcessGroup(distributed.get_rank(), size), device
 
 

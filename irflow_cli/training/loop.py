@@ -78,6 +78,7 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
                 record.after(loss)
         if group.first:
             record.end(finished=not caught)
+    group.leave()
     return TrainResult(request.out / BEST, run.iteration, max(run.best, record.score or 0.0), caught[0] if caught else None)
 
 

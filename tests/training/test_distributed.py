@@ -9,22 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-from drawn import scene
-from PIL import Image
 from safetensors.torch import load_file
 
 from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.training.record import LOG
-
-
-@pytest.fixture(scope="module")
-def photographs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("photographs")
-    for seed in range(14):
-        Image.fromarray(scene(72, 80, seed)).save(folder / f"{seed}.png")
-    return folder
-
 
 MEAN = """
 import torch
