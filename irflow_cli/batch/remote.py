@@ -14,7 +14,7 @@ import re
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -85,9 +85,7 @@ class Mirror:
         found = list(self._listed(address_of(address), deep=deep))
         if not found:
             raise UsageError(f"there is nothing at {address_of(address)}; check the address, and the credentials of its store")
-        for name, size in found:
-            if Path(name).suffix.lower() in SUFFIXES and not {".", ".."} & set(name.split("/")):
-                self._put_place(self.local(f"{address.partition(':')[0]}://{name}"), size)
+        self._put_places(address, found)
         if not glob.has_magic(str(place)) and not place.exists():
             place.mkdir(parents=True)
         return place
@@ -97,9 +95,7 @@ class Mirror:
         place = self.local(address)
         if place.suffix.lower() not in SUFFIXES:
             place.mkdir(parents=True, exist_ok=True)
-        for name, size in self._listed(address_of(address), deep=True):
-            if Path(name).suffix.lower() in SUFFIXES and not {".", ".."} & set(name.split("/")):
-                self._put_place(self.local(f"{address.partition(':')[0]}://{name}"), size)
+        self._put_places(address, self._listed(address_of(address), deep=True))
         return place
 
     def bring(self, path: Path | None, *, mask: bool = False) -> None:
@@ -147,10 +143,15 @@ class Mirror:
         scheme, *parts = path.relative_to(self.root).parts
         return scheme, "/".join(parts)
 
-    def _put_place(self, path: Path, size: int) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            file.truncate(size)  # without content, and without room on the disk
+    def _put_places(self, address: str, found: Iterable[tuple[str, int]]) -> None:
+        """Put a place for every picture among what was found at an address."""
+        scheme = address.partition(":")[0]
+        for name, size in found:
+            if Path(name).suffix.lower() in SUFFIXES and not {".", ".."} & set(name.split("/")):
+                path = self.local(f"{scheme}://{name}")
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("wb") as file:
+                    file.truncate(size)  # without content, and without room on the disk
 
     def _listed(self, address: str, *, deep: bool) -> Iterator[tuple[str, int]]:
         """Yield the key and the size of files at an address. Raises UsageError."""
