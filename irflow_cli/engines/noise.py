@@ -17,7 +17,7 @@ from irflow_cli.tensors import match_dims, tensor_of
 
 PLACE = 64  # pixels of the sides of the places in which a network looks for noise
 WHITE_SHARE = 0.75  # of what the network takes out, an estimate of white noise finds more than this
-NOTHING, GAIN, MOST = 0.8, 4.0, 2.5  # of what it sees: how much says nothing, and what it is told for the rest, and at most
+NOTHING, GAIN, MOST = 0.8, 3.0, 2.5  # of what it sees: how much says nothing, and what it is told for the rest, and at most
 
 
 def as_if_three(
