@@ -70,6 +70,9 @@ def train(
     condition: Annotated[
         bool, typer.Option("--condition", help="The degraded picture as a second input.")
     ] = DEFAULTS.condition,
+    known: Annotated[
+        float, typer.Option(help="Prior: share of pictures of which a part is known; 0 is the papers' prior.")
+    ] = DEFAULTS.known,
     validate_every: Annotated[int, typer.Option(help="Iterations between validations.")] = DEFAULTS.validate_every,
     save_minutes: Annotated[float, typer.Option(help="Minutes from one saved state to the next.")] = DEFAULTS.save_minutes,
     device: Device = DEFAULTS.device,

@@ -33,7 +33,8 @@ class TrainRequest:
     which the rate falls to zero; `batch` crops at a time, `accumulate` times an iteration,
     drawn `prefetch` iterations at once; `at_start` the share of a batch at
     the start of the path, 0 for the paper's uniform times; `self_conditioned`: the others stand on the network's own way to
-    its own estimate, not on the way to the clean picture."""
+    its own estimate, not on the way to the clean picture; `known`: of a prior, the share of pictures of which a part is known,
+    0 for the papers' prior, all of whose pixels stand at one time."""
 
     data: Path
     out: Path
@@ -56,6 +57,7 @@ class TrainRequest:
     at_start: float = 0.7
     self_conditioned: bool = False
     condition: bool = False
+    known: float = 0.8
     consistency: float = 0.3
     consistency_every: int = 16
     validate_every: int = 500
@@ -123,10 +125,15 @@ def check(request: TrainRequest) -> None:
     require(request.rate > 0, "`rate` must be above 0")
     require(0 <= request.decay <= 1, "`decay` is a share between 0 and 1")
     require(0 <= request.at_start <= 1, "`at_start` is a share between 0 and 1")
+    require(0 <= request.known <= 1, "`known` is a share between 0 and 1")
     require(request.consistency >= 0, "`consistency` must be 0 or more")
     require(request.consistency_every > 0, "`consistency_every` must be above 0")
     require(request.validate_every > 0, "`validate_every` must be above 0")
     require(request.save_minutes > 0, "`save_minutes` must be above 0")
+    require(
+        task_of(request.task).prior or request.known == TrainRequest.known,
+        "`known` is of a prior; leave it out",
+    )
     require(
         not task_of(request.task).prior or not (request.condition or request.self_conditioned or request.rain_layers),
         "`condition`, `self_conditioned` and `rain_layers` have no meaning for a prior; leave them out",

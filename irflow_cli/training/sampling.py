@@ -86,19 +86,25 @@ WHITE_NOISES = {"noise", "poisson"}  # independent from pixel to pixel, so that 
 NOISES = WHITE_NOISES | {"camera", "photo", "film-grain", "clean"}
 
 
-def draw_source(task: str, clean: Tensor, generator: torch.Generator, rain_layers: Tensor | None = None) -> Source:
+def draw_source(
+    task: str,
+    clean: Tensor,
+    generator: torch.Generator,
+    rain_layers: Tensor | None = None,
+    known: float = TrainRequest.known,
+) -> Source:
     """Return degraded versions of `clean` (B, 3, H, W) as the task's table of parts says, rounded to 8 bits.
 
     A share GREY_SHARE of the pictures is made grey: grey photographs have the same noise in all channels. Where noise is not
     what is removed, a share of GRAIN gets some, the clean picture the same: without it water shows by the grain that it hides,
     which is so in drawn pictures alone. A share of COMPRESSED is kept as a JPEG last, as most photographs are. rain_layers
     (N, 1, H, W) in [0, 1] are rain from files; without them their share falls to synthetic rain.
-    For the level that goes with noise see `given_level`; for a prior see `draw_on_path`.
+    For the level that goes with noise see `given_level`; for a prior, which alone has a share `known`, see `draw_on_path`.
 
     Which picture gets what is drawn on the host, and pictures of one kind lie side by side, so a GPU is never waited for.
     """
     if task_of(task).prior:
-        return draw_on_path(clean, generator)
+        return draw_on_path(clean, generator, known)
     parts = [part for part in PARTS[task] if part.kind != "rain-layers" or rain_layers is not None]
     count, random = len(clean), np.random.default_rng(seed_of(generator.initial_seed(), b"parts"))
     shares = np.array([part.share for part in parts])
@@ -170,19 +176,20 @@ def given_level(severity: Tensor, stored: Tensor, white: bool, generator: torch.
     return torch.where(lot < 0.6, nothing, torch.where(lot < 0.7, part, guess))
 
 
-def draw_on_path(clean: Tensor, generator: torch.Generator) -> Source:
+def draw_on_path(clean: Tensor, generator: torch.Generator, share: float) -> Source:
     """Return points between Gaussian noise (mean and deviation a half) and `clean` (B, 3, H, W), and the times (B, 1, H, W) at
     which their pixels stand.
 
     On [-1, 1], where flow priors are mostly written down, the noise is a standard normal one. Noise and pictures are
-    paired by optimal transport within the batch. The time is uniform on [0, 0.99). In most pictures a random part of the
-    pixels is further: it is known, at time 1. There half of the others stand at 0, where a trajectory of one step begins.
+    paired by optimal transport within the batch. The time is uniform on [0, 0.99). In a `share` of the pictures a random part
+    of the pixels is further: it is known, at time 1. There half of the others stand at 0, where a trajectory of one step
+    begins.
     """
     clean, _ = _some_grey(clean, generator)
     count, _, height, width = clean.shape
     noise = torch.randn(clean.shape, generator=generator, device=generator.device).to(clean) / 2 + 0.5
     noise = noise[transport_pairing(noise - 0.5, clean - 0.5)]
-    known = draw_known(count, height, width, generator).to(clean)
+    known = draw_known(count, height, width, generator, share).to(clean)
     partly = known.amax((1, 2, 3))
     t = 0.99 * torch.rand(count, generator=generator, device=generator.device).to(clean)
     t = t * (1 - partly * chance(0.5, count, generator).to(clean))
@@ -190,9 +197,9 @@ def draw_on_path(clean: Tensor, generator: torch.Generator) -> Source:
     return Source(noise + times * (clean - noise), clean, times)
 
 
-def draw_known(count: int, height: int, width: int, generator: torch.Generator) -> Tensor:
-    """Return what is known of pictures, (count, 1, H, W), 0 or 1, of many shapes: nothing, single pixels, a grid, all but
-    curves, all but blots.
+def draw_known(count: int, height: int, width: int, generator: torch.Generator, share: float) -> Tensor:
+    """Return what is known of pictures, (count, 1, H, W), 0 or 1, in a `share` of them anything, of many shapes: single pixels,
+    a grid, all but curves, all but blots.
 
     Curves and blots are where smooth noise of a random scale is near to zero, or large.
     """
@@ -201,18 +208,18 @@ def draw_known(count: int, height: int, width: int, generator: torch.Generator) 
     def each(low: float, high: float) -> Tensor:
         return uniform(low, high, count, generator)[:, None, None, None]
 
-    kind, share = each(0, 1), each(0, 1)
-    pixels = torch.rand((count, 1, height, width), generator=generator, device=device) < 0.03 + 0.6 * share**1.5
+    kind, part = each(0, 1), each(0, 1)
+    pixels = torch.rand((count, 1, height, width), generator=generator, device=device) < 0.03 + 0.6 * part**1.5
     step = each(2, 5).floor()
     rows, columns = torch.arange(height, device=device)[:, None], torch.arange(width, device=device)
     lattice = (rows % step == 0) & (columns % step == 0)
     bumps = smooth_noise(height, width, log_uniform(4, 48, count, generator), generator)
     bumps = torch.where(kind < 0.75, bumps.abs(), bumps)
-    holes = ((0.03 + 0.4 * share) * (height * width - 1)).long()
+    holes = ((0.03 + 0.4 * part) * (height * width - 1)).long()
     least = bumps.flatten(1).sort(1).values.gather(1, holes.flatten(1))
     curves = bumps > least[:, :, None, None]
     known = torch.where(kind < 0.35, pixels, torch.where(kind < 0.4, lattice, curves))
-    return (known & (kind >= 0.2)).float()
+    return (known & (kind >= 1 - share)).float()
 
 
 def smooth_noise(height: int, width: int, cell: Tensor, generator: torch.Generator) -> Tensor:
@@ -290,7 +297,7 @@ def draw_batch(request: TrainRequest, corpus: Corpus, layers: Tensor | None, gen
     crops = corpus.batch(request.batch, request.crop, np.random.default_rng(seed_of(generator.initial_seed(), b"crops")))
     if corpus.paired:
         return Source(crops[:, 3:], crops[:, :3], torch.zeros(len(crops), device=crops.device))
-    return draw_source(request.task, crops, generator, layers)
+    return draw_source(request.task, crops, generator, layers, request.known)
 
 
 def draw_times(start: Tensor, at_start: float, generator: torch.Generator) -> tuple[Tensor, int]:

@@ -22,7 +22,7 @@ def validation_pairs(request: TrainRequest, corpus: Corpus, layers: Tensor | Non
             pairs.append(Source(crop[:, 3:], crop[:, :3], torch.zeros(1, device=device)))
             continue
         generator = torch.Generator(device).manual_seed(seed_of(20, index))
-        pairs.append(draw_source(request.task, crop.expand(3, -1, -1, -1), generator, layers))
+        pairs.append(draw_source(request.task, crop.expand(3, -1, -1, -1), generator, layers, request.known))
     return pairs
 
 

@@ -36,6 +36,8 @@ def test_the_rate_warms_up_stays_and_falls(request_: TrainRequest) -> None:
         ({"size": "huge"}, "`size`"),
         ({"precision": "fp16"}, "`precision`"),
         ({"data": Path("none")}, "no folder"),
+        ({"known": 0.5}, "`known` is of a prior"),
+        ({"task": "prior", "known": 1.5}, "`known` is a share"),
     ],
 )
 def test_requests_that_make_no_sense_are_refused(request_: TrainRequest, change: dict, match: str) -> None:

@@ -109,6 +109,15 @@ def test_pixels_of_a_prior_stand_where_their_times_say(photographs: Path) -> Non
     assert float(shares.max()) < 1
 
 
+def test_all_pixels_of_the_papers_prior_stand_at_one_time(photographs: Path) -> None:
+    corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
+    request = TrainRequest(photographs, Path(), "prior", batch=400, crop=24, known=0)
+    times = draw_batch(request, corpus, None, torch.Generator().manual_seed(1)).start
+    assert torch.equal(times.amin((1, 2, 3)), times.amax((1, 2, 3)))
+    counts = torch.histc(times.amax((1, 2, 3)), 4, 0, 0.99)
+    assert bool((counts > 60).all())  # uniform: a hundred each
+
+
 def test_what_happens_to_a_crop_does_not_hang_on_its_place(photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Crops, and what is done to them, are drawn independently: lines do not always come to the tops of photographs."""
     drawn: dict[str, np.ndarray] = {}
