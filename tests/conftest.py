@@ -1,10 +1,10 @@
-"""Pictures in files and checkpoints of random weights, for every test."""
+"""Pictures in files, checkpoints of random weights, and the command line as a shell sees it, for every test."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ import torch
 from drawn import TINY, lively, scene
 from PIL import Image
 
+from irflow_cli.cli.app import run
 from irflow_cli.runtime.checkpoints import Card, save_checkpoint
 from irflow_cli.tasks import TASKS
 
@@ -74,3 +75,55 @@ def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str],
         return path
 
     return make
+
+
+@dataclass(frozen=True)
+class Finished:
+    """Exit code, standard output and standard error of a command."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def irflow(capsys: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
+    """Return a function that runs `irflow` with its arguments, in this process for speed."""
+
+    def call(*arguments: object) -> Finished:
+        capsys.readouterr()
+        try:
+            code = run([str(argument) for argument in arguments])
+        except SystemExit as exit_:
+            code = int(exit_.code or 0)
+        captured = capsys.readouterr()
+        return Finished(code, captured.out, captured.err)
+
+    return call
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what commands put into the user's cache out of it."""
+    monkeypatch.setenv("IRFLOW_DEBUG", "1")  # a fault is one, however well it is reported
+    monkeypatch.setenv("IRFLOW_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+
+
+@pytest.fixture
+def degrade(irflow: Callable[..., Finished]) -> Callable[..., Finished]:
+    """Return `irflow degrade --kind noise`, which needs no network."""
+    return lambda *arguments: irflow("degrade", *arguments, "--kind", "noise")
+
+
+@pytest.fixture
+def restore(irflow: Callable[..., Finished], tiny_checkpoint: Callable[[str], Path]) -> Callable[..., Finished]:
+    """Return `irflow restore --task derain` with a tiny checkpoint."""
+    return lambda *arguments: irflow("restore", *arguments, "--task", "derain", "--checkpoint", tiny_checkpoint("derain"))
+
+
+@pytest.fixture
+def album(picture_file: Callable[..., Path], tmp_path: Path) -> Path:
+    """Return a folder of three pictures, one of them in a folder below."""
+    for name in ("album/a.png", "album/b.jpg", "album/below/c.webp"):
+        picture_file(name)
+    return tmp_path / "album"

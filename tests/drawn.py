@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
+from PIL import Image
 
 from irflow_cli.nets import NetSpec, UNet, build
 
@@ -29,3 +32,10 @@ def scene(height: int, width: int, seed: int = 0) -> np.ndarray:
     bricks = 0.35 + 0.25 * ((np.floor(rows * 40) + np.floor(columns * 25)) % 2)[..., None] * np.array([1.0, 0.6, 0.4])
     picture = np.where(hill[..., None], sky, bricks) + 0.01 * noise.standard_normal((height, width, 1))
     return (picture.clip(0, 1) * 255).round().astype(np.uint8)
+
+
+def save(path: Path, pixels: np.ndarray) -> Path:
+    """Write pixels into a file, in the format of its name, with the folders above it; return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path

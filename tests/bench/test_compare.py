@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from results import records_of
 
 from irflow_cli.bench.compare import bootstrap, compare, lost
 from irflow_cli.bench.metrics import Scores
@@ -129,3 +131,48 @@ def test_a_figure_that_is_gone_is_told(tmp_path: Path) -> None:
     assert lost(old, results(new)) == []
     write_records(new, [replace(record, scores=replace(record.scores, lpips=float("nan"))) for record in read_records(old)], {})
     assert lost(old, new) == [f"denoise, 1 step has no LPIPS in {new}"]
+
+
+def test_compare_tells_what_got_worse(irflow, pairs, bench, tmp_path) -> None:
+    for number in range(8):
+        for kind in ("clean", "degraded"):
+            (pairs / kind / f"{number}.png").write_bytes((pairs / kind / "one.png").read_bytes())
+    assert bench(pairs, "--report", tmp_path / "old").code == 0
+    assert bench(pairs, "--report", tmp_path / "new", "--strength", "1").code == 0
+    old, new = (tmp_path / name / "results.jsonl" for name in ("old", "new"))
+    records = records_of(new.read_text())
+    for record in records:
+        record.update(seconds_per_mp=None, peak_mib=None)
+    new.write_text("".join(json.dumps(record) + "\n" for record in records))
+    same = irflow("bench", "--compare", old, new)
+    assert same.code == 0
+    assert "no metric of quality got worse" in same.err
+    for record in records:
+        record["psnr"] -= 0.5 if record["method"] == "irflow" else 0
+    new.write_text("".join(json.dumps(record) + "\n" for record in records))
+    worse = irflow("bench", "--compare", old, new)
+    assert worse.code == 1
+    assert [line.split("|")[-2].strip() for line in worse.out.splitlines() if "| PSNR |" in line] == ["worse"]
+    assert irflow("bench", "--compare", new, old).code == 0
+    for record in records:
+        record.update(psnr=record["psnr"] + 0.6, peak_mib=100.0, seconds_per_mp=9.0)
+    new.write_text("".join(json.dumps(record) + "\n" for record in records))
+    cheap = tmp_path / "cheap.jsonl"
+    cheap.write_text("".join(json.dumps({**record, "peak_mib": 50.0}) + "\n" for record in records))
+    costly = irflow("bench", "--compare", cheap, new)  # what hangs on the hour is told, and no reason to fail
+    assert costly.code == 0
+    assert any("| MiB |" in line and "| worse |" in line for line in costly.out.splitlines())
+
+
+def test_compare_tells_what_is_gone(irflow, pairs, bench, tmp_path) -> None:
+    assert bench(pairs, "--report", tmp_path / "old", "--steps", "1,2").code == 0
+    old, new = tmp_path / "old" / "results.jsonl", tmp_path / "new.jsonl"
+    records = records_of(old.read_text())
+    new.write_text("".join(json.dumps(record) + "\n" for record in records if record["steps"] != 2))
+    gone = irflow("bench", "--compare", old, new)
+    assert (gone.code, "derain, 2 steps is not there" in gone.err) == (1, True)
+    for record in records:
+        record["error"] = "no memory" if (record["steps"], record["picture"]) == (2, "one") else None
+    new.write_text("".join(json.dumps(record) + "\n" for record in records))
+    gone = irflow("bench", "--compare", old, new)
+    assert (gone.code, "derain, 2 steps has no metrics of 1 pictures, such as one" in gone.err) == (1, True)

@@ -11,12 +11,13 @@ import numpy as np
 import pytest
 import torch
 from drawn import scene
+from PIL import Image
 from scipy.linalg import sqrtm
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from irflow_cli.bench import metrics as metrics
-from irflow_cli.bench import perceptual
+from irflow_cli.bench import metrics, perceptual, run
 from irflow_cli.bench.metrics import METRICS, Scores, SetMetrics, absent, doubts, left_out, mean_of, measure, shift_of
+from irflow_cli.bench.records import read_records
 from irflow_cli.bench.sets import unit
 
 BACKBONES = frozenset({"lpips", "dists", *perceptual.lacking()})  # what is not measured here: not there, or not installed
@@ -166,3 +167,38 @@ def test_faults_of_programs_are_told(change: Callable[[np.ndarray], np.ndarray],
     assert doubts(clean, clean, "it") == ()
     assert doubts(degraded(clean, 1), clean, "it") == ()
     assert any(told in doubt for doubt in doubts(np.ascontiguousarray(change(clean)), clean, "it"))
+
+
+class Means(torch.nn.Module):
+    """Stands for the Inception network."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return pixels.float().mean((2, 3))
+
+
+def test_metrics_of_sets_stand_with_their_last_picture(tmp_path, bench, monkeypatch) -> None:
+    for seed in range(metrics.LEAST):
+        (tmp_path / "set").mkdir(exist_ok=True)
+        Image.fromarray(scene(24, 24, seed)).save(tmp_path / "set" / f"{seed}.png")
+    monkeypatch.setattr(metrics, "inception", Means)
+    monkeypatch.setattr(metrics, "absent", lambda: {})
+    monkeypatch.setattr(run, "measure", lambda *rest: {"psnr": 20.0})
+    monkeypatch.setattr(run, "due", lambda *rest: {"psnr": METRICS["psnr"]})
+    done = bench(tmp_path / "set", "--degrade", "rain:0.5,rain:1", "--report", tmp_path / "out")
+    header, _, *body = [line.split(" | ") for line in done.out.splitlines() if line.startswith("|")]
+    assert len(body) == 4
+    assert all(float(cells[header.index("FID")]) > 0 for cells in body)
+    stored = read_records(tmp_path / "out" / "results.jsonl")
+    assert {record.picture for record in stored if record.scores.fid == record.scores.fid} == {stored[-1].picture}
+    whole = (tmp_path / "out" / "results.jsonl").read_text()
+    for lines_left in (-1, -9, None):  # a run that was broken off goes on with the features of what it has
+        (tmp_path / "out" / "results.jsonl").write_text("".join(whole.splitlines(True)[:lines_left]))
+        assert bench(tmp_path / "set", "--degrade", "rain:0.5,rain:1", "--report", tmp_path / "out").code == 0
+        again = read_records(tmp_path / "out" / "results.jsonl")
+        assert [(record.scores.fid, record.scores.kid) for record in again[-4:]] == [
+            (record.scores.fid, record.scores.kid) for record in stored[-4:]
+        ]
+        assert {record.picture for record in again if record.scores.fid == record.scores.fid} == {again[-1].picture}
+    next((tmp_path / "out" / "results.features").iterdir()).unlink()
+    again = bench(tmp_path / "set", "--degrade", "rain:0.5,rain:1", "--report", tmp_path / "out")
+    assert "FID and KID need the whole set" in again.err

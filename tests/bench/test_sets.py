@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from drawn import scene
+from drawn import save, scene
 from PIL import Image
 
 from irflow_cli.bench.pairs import check_pairs
 from irflow_cli.bench.sets import cases_of, find_samples, parse_degrade, unit
-from irflow_cli.bench.unseen import UNSEEN
-from irflow_cli.degradations import DEGRADATIONS
 from irflow_cli.degradations.jpeg import jpeg
 from irflow_cli.engines.degrader import degrade_picture
 from irflow_cli.errors import NothingToDo, UsageError
 from irflow_cli.images.decode import read_picture
-from irflow_cli.training.sampling import PARTS
-
-
-def save(path: Path, pixels: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
 
 
 def grey(value: int, height: int = 12, width: int = 14) -> np.ndarray:
@@ -106,27 +99,6 @@ def test_an_empty_folder_has_nothing_to_do(tmp_path: Path) -> None:
         find_samples(tmp_path, paired=False)
 
 
-def scenes(folder: Path, degraded: tuple[int, ...]) -> None:
-    """Write four scenes and rainy ones of the scenes with these numbers."""
-    for number, other in enumerate(degraded):
-        save(folder / f"clean/{number}.png", np.roll(scene(60, 70, 5 * number), 17 * number, (0, 1)))
-        save(folder / f"degraded/{number}.png", np.roll(scene(60, 70, 5 * other), 17 * other, (0, 1)) // 2 + 90)
-
-
-def test_a_swapped_pair_is_caught(tmp_path: Path) -> None:
-    scenes(tmp_path / "right", (0, 1, 2, 3))
-    check_pairs(find_samples(tmp_path / "right", paired=True))
-    scenes(tmp_path / "wrong", (0, 3, 2, 1))
-    with pytest.raises(UsageError, match="degraded picture of 1 shows the scene of 3, and the other way round"):
-        check_pairs(find_samples(tmp_path / "wrong", paired=True))
-
-
-def test_a_wrong_partner_is_caught(tmp_path: Path) -> None:
-    scenes(tmp_path / "wrong", (0, 1, 3, 3))
-    with pytest.raises(UsageError, match="degraded picture of 2 shows the scene of 3, pairs are mixed up"):
-        check_pairs(find_samples(tmp_path / "wrong", paired=True))
-
-
 def test_names_that_end_like_smaller_versions_count_where_they_stand_alone(tmp_path: Path) -> None:
     for name in ("x.png", "y_x2.png", "sea-kim.png", "img_HR.png", "img_LR.png", "img_bicubic.png"):
         save(tmp_path / name, scene(20, 30))
@@ -184,18 +156,26 @@ def test_unknown_degradations_are_errors(word: str) -> None:
         parse_degrade(word, "all-in-one")
 
 
-@pytest.mark.parametrize("name", UNSEEN)
-def test_unseen_degradations_are_repeatable_and_not_trained_on(name: str) -> None:
-    clean = unit(scene(50, 60))
-    entry = UNSEEN[name]
-    one, again = (entry.apply(clean, torch.tensor([entry.severity]), torch.Generator().manual_seed(3)) for _ in range(2))
-    other = entry.apply(clean, torch.tensor([entry.severity]), torch.Generator().manual_seed(4))
-    assert torch.equal(one, again)
-    assert not torch.equal(one, other)
-    assert one.shape == clean.shape
-    assert float(one.min()) >= 0
-    assert float(one.max()) <= 1
-    assert 0.003 < float((one - clean).abs().mean()) < 0.25
-    assert name not in DEGRADATIONS
-    assert name not in {part.kind for parts in PARTS.values() for part in parts}
-    assert name in {corruption.name for corruption in parse_degrade("unseen", entry.task)}
+def test_masks_of_a_folder_go_with_every_picture(irflow, clean_set, tiny_checkpoint, tmp_path) -> None:
+    (tmp_path / "strokes").mkdir()
+    for index in range(3):
+        hole = np.zeros((64, 64), np.uint8)
+        hole[10 * index : 10 * index + 8, 20:40] = 255
+        Image.fromarray(hole).save(tmp_path / "strokes" / f"m{index}.png")
+    command = ("bench", clean_set, "--task", "inpaint", "--methods", "telea", "--masks", tmp_path / "strokes", "--json")
+    done = irflow(*command, "--crop", 64)
+    assert done.code == 0, done.err
+    records = [json.loads(line) for line in done.out.splitlines()]
+    assert sorted({record["picture"] for record in records}) == [
+        f"{picture} m{mask}" for picture in (0, 1) for mask in (0, 1, 2)
+    ]
+    assert {record["degrade"] for record in records} == {"strokes"}
+    clean = read_picture(clean_set / "0.png").rgb8()[3:67, 8:72].astype(float)
+    degraded = clean.copy()
+    degraded[:8, 20:40] = 0
+    wanted = 10 * np.log10(255**2 / np.mean((clean - degraded) ** 2))
+    assert next(
+        record["psnr"] for record in records if record["picture"] == "0 m0" and record["method"] == "input"
+    ) == pytest.approx(wanted, abs=1e-3)
+    whole = irflow(*command)  # the masks do not have the size of the whole pictures
+    assert (whole.code, "--crop cuts it" in whole.err) == (1, True)

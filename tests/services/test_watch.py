@@ -1,14 +1,13 @@
-"""Folders that grow, and frames through a pipe."""
+"""Folders that grow."""
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -20,18 +19,10 @@ from PIL import Image
 
 from irflow_cli.batch.plan import Files, Job
 from irflow_cli.batch.store import Outcome
-from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
-from irflow_cli.errors import ImageError, NothingToDo, UsageError
-from irflow_cli.images.picture import Picture
+from irflow_cli.errors import UsageError
 from irflow_cli.services.restore_files import RestoreRequest
-from irflow_cli.services.restore_raw import Frames, restore_frames
 from irflow_cli.services.watch import Arrivals, watch_files
-
-
-@pytest.fixture
-def settings(tiny_checkpoint: Callable[[str], Path]) -> RestoreSettings:
-    return RestoreSettings("derain", checkpoint=str(tiny_checkpoint("derain")), device="cpu")
 
 
 @contextmanager
@@ -86,25 +77,6 @@ def test_what_cannot_be_watched_is_refused(settings: RestoreSettings, tmp_path: 
     files = replace(Files((str(tmp_path),), tmp_path / "out"), **change)
     with pytest.raises(UsageError, match=said):
         watch_files(RestoreRequest(files, settings))
-
-
-def test_frames_are_restored_as_pictures_are(settings: RestoreSettings) -> None:
-    pixels = [scene(24, 40, seed) for seed in range(3)]
-    stream = io.BytesIO(b"".join(one.tobytes() for one in pixels))
-    done = [data for data, _ in restore_frames(stream, Frames.of("40x24"), settings)]
-    expected = [Restorer(settings).restore(Picture(one.copy(), None, "PNG"))[0].pixels.tobytes() for one in pixels]
-    assert done == expected
-    assert done[0] != pixels[0].tobytes()
-    with pytest.raises(ImageError, match=r"5 bytes into frame 2 of 40x24"):
-        list(restore_frames(io.BytesIO(pixels[0].tobytes() + b"12345"), Frames.of("40x24"), settings))
-    with pytest.raises(NothingToDo):
-        list(restore_frames(io.BytesIO(), Frames.of("40x24"), settings))
-
-
-@pytest.mark.parametrize("size", ["", "40", "0x24", "40x", "-4x4", "4x4x4", "99999x99999"])
-def test_sizes_of_frames_that_are_none_are_refused(size: str) -> None:
-    with pytest.raises(UsageError, match="`raw` is the size"):
-        Frames.of(size)
 
 
 def test_the_command_ends_well_when_it_is_told_to_or_not_read(settings: RestoreSettings, tmp_path: Path) -> None:

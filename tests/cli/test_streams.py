@@ -1,0 +1,73 @@
+"""Standard input and output: pipes, signals while they are waited for, a full disk behind them."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from PIL import Image
+
+
+def test_pipes(tmp_path: Path, tiny_checkpoint, picture_file) -> None:
+    command = [sys.executable, "-m", "irflow_cli", "restore", "-", "--task", "derain"]
+    command += ["--checkpoint", str(tiny_checkpoint("derain")), "--format", "png"]
+    source = picture_file("in.jpg")
+    done = subprocess.run(command, input=source.read_bytes(), capture_output=True, check=True)
+    with Image.open(io.BytesIO(done.stdout)) as image:
+        assert (image.format, image.size) == ("PNG", (64, 48))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals")
+def test_two_ctrl_c_stop_a_command_that_waits_for_a_pipe(restore, monkeypatch: pytest.MonkeyPatch) -> None:
+    waits, opened = threading.Event(), threading.Event()
+
+    def read(most: int) -> bytes:
+        waits.set()
+        opened.wait(30)
+        return b""
+
+    def interrupt() -> None:
+        waits.wait(30)
+        for _ in range(2):
+            time.sleep(0.3)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=SimpleNamespace(read=read)))
+    threading.Thread(target=interrupt).start()
+    try:
+        assert restore("-", "-o", "out.png").code == 130
+        assert not opened.is_set()
+    finally:
+        opened.set()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGTERM")
+def test_a_sigterm_ends_a_command_that_waits_for_its_input(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "irflow_cli", "degrade", "-", str(tmp_path / "out.png"), "--kind", "noise", "--seed", "1"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        time.sleep(3)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(30) == 143
+        assert b"Traceback" not in running.stderr.read()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_behind_standard_output_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "irflow_cli", "config", "show", "--json"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 5
+    assert (
+        done.stderr.splitlines()[-1]
+        == "irflow: cannot write to standard output: No space left on device; make room and run again"
+    )
