@@ -1,4 +1,4 @@
-"""What is asked of a run is checked, and its rate follows."""
+"""What a request may not be."""
 
 from __future__ import annotations
 
@@ -9,16 +9,7 @@ import pytest
 
 from irflow_cli.errors import UsageError
 from irflow_cli.training.loop import train
-from irflow_cli.training.optimisers import lr_factor
 from irflow_cli.training.options import TrainRequest
-
-
-def test_the_rate_warms_up_stays_and_falls(request_: TrainRequest) -> None:
-    stable, decaying = request_, replace(request_, decay=0.5)
-    assert lr_factor(0.0, 0, stable) == 0.25
-    assert lr_factor(0.9, 1000, stable) == lr_factor(0.4, 1000, decaying) == 1
-    assert lr_factor(0.75, 1000, decaying) == pytest.approx(0.5)
-    assert lr_factor(1.0, 1000, decaying) == 0
 
 
 @pytest.mark.parametrize(

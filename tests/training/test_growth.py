@@ -1,0 +1,48 @@
+"""A network begins as another that was trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from drawn import TINY
+from safetensors.torch import load_file
+
+from irflow_cli.errors import CheckpointError, UsageError
+from irflow_cli.runtime.checkpoints import load_checkpoint
+from irflow_cli.training.loop import Run, train
+from irflow_cli.training.options import TrainRequest
+
+
+def test_a_trained_network_is_the_start_of_a_deeper_one(request_: TrainRequest, tmp_path: Path) -> None:
+    result = train(request_)
+    deeper = replace(TINY, depths=(1, 3))
+    run = Run(replace(request_, init=str(result.checkpoint), spec=deeper), torch.device("cpu"))
+    x, t = torch.rand(2, 3, 16, 16), torch.tensor([0.0, 0.5])
+    assert torch.allclose(run.net(x, t), load_checkpoint(result.checkpoint).net(x, t), atol=1e-6)
+    grown = train(replace(request_, init=str(result.checkpoint), spec=deeper, out=tmp_path / "grown"))
+    assert load_file(grown.checkpoint)["encoder.1.2.second.weight"].any()
+    with pytest.raises(CheckpointError, match="larger in"):
+        Run(replace(request_, init=str(grown.checkpoint), spec=replace(TINY, widths=(4, 8))), torch.device("cpu"))
+
+
+def test_a_prior_is_trained_and_is_no_start_for_others(request_: TrainRequest, tmp_path: Path) -> None:
+    result = train(replace(request_, task="prior"))
+    card = load_checkpoint(result.checkpoint).card
+    assert (card.task, card.spec.time_map) == ("prior", True)
+    with pytest.raises(CheckpointError, match="is a prior"):
+        train(replace(request_, init=str(result.checkpoint), out=tmp_path / "other"))
+    with pytest.raises(UsageError, match="no meaning for a prior"):
+        train(replace(request_, task="prior", condition=True, out=tmp_path / "third"))
+
+
+def test_a_second_input_begins_as_nothing(request_: TrainRequest, tmp_path: Path) -> None:
+    first = train(request_)
+    wider = replace(request_, init=str(first.checkpoint), condition=True, self_conditioned=True, out=tmp_path / "wider")
+    before, after = load_checkpoint(first.checkpoint).net, Run(wider, torch.device("cpu")).net
+    x, t = torch.rand(1, 3, 24, 24), torch.tensor([0.3])
+    assert torch.allclose(before(x, t), after(x, t, torch.rand(1, 3, 24, 24)), atol=1e-6)
+    result = train(wider)
+    assert load_checkpoint(result.checkpoint).card.spec.condition
