@@ -66,7 +66,7 @@ def step(task: str, mode: FakeTensorMode) -> Tensor:
         for group in (group for optimiser in run.optimisers for group in optimiser.param_groups):
             group["fused"] = False  # whose kernels need a real device
         corpus = replace(corpus, pixels=moved(corpus.pixels))
-        layers = None if TASKS[task].prior else torch.rand(4, 1, 64, 64, device=DEVICE)
+        layers = torch.rand(4, 1, 64, 64, device=DEVICE)
         batches = list(sampling.Sampler(request, corpus, layers, run.group).batches(0))
         for source, _ in batches:
             assert all(tensor.device == DEVICE for tensor in source), [tensor.device for tensor in source]

@@ -35,11 +35,15 @@ def spans(length: int, tile: int, overlap: int, align: int = 1) -> list[tuple[in
 
 
 def weights(parts: list[tuple[int, int]], overlap: int) -> list[Tensor]:
-    """Return the weights of tiles along one axis: ramps over the shared ends, and at every pixel a sum of one."""
+    """Return the weights of tiles along one axis: smooth ramps over the shared ends, and at every pixel a sum of one.
+
+    The ramps are flat at both ends, so that the border of a tile, where a network sees least around it, hardly counts.
+    """
     hats = []
     for start, stop in parts:
         ramp = torch.arange(1, stop - start + 1) / (overlap + 1)
-        hats.append(torch.minimum(ramp, ramp.flip(0)).clamp(max=1))
+        ramp = torch.minimum(ramp, ramp.flip(0)).clamp(max=1)
+        hats.append(ramp**2 * (3 - 2 * ramp))
     total = torch.zeros(parts[-1][1])
     for (start, stop), hat in zip(parts, hats, strict=True):
         total[start:stop] += hat

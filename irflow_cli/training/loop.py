@@ -22,13 +22,13 @@ from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision
 from irflow_cli.runtime.files import clear_begun
 from irflow_cli.tasks import task_of
-from irflow_cli.training.dataset import load_corpus, load_rain_layers
+from irflow_cli.training.dataset import load_corpus
 from irflow_cli.training.distributed import ProcessGroup, join_group
 from irflow_cli.training.growth import grow
 from irflow_cli.training.optimisers import lr_factor, make_optimisers, move_average
 from irflow_cli.training.options import TrainRequest, check
 from irflow_cli.training.record import BEST, STATE, Record, TrainProgress, progress_of
-from irflow_cli.training.sampling import Batch, Sampler, Source, draw_times
+from irflow_cli.training.sampling import Batch, Sampler, Source, draw_times, load_layers
 from irflow_cli.training.state import load_state
 from irflow_cli.training.validation import validation_pairs
 
@@ -64,7 +64,7 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
         raise UsageError(
             f"{request.data} holds pairs; a prior is trained on clean pictures alone: give {request.data / 'clean'}"
         )
-    layers = load_rain_layers(request.rain_layers).to(device) if request.rain_layers else None
+    layers = load_layers(request, device)
     run, sampler = Run(request, device, group), Sampler(request, training, layers, group)
     forward = forward_of(request, run.net, device)
     with _alone_in(request.out, group), _signals() as caught, _flushed_denormals():

@@ -21,8 +21,9 @@ from irflow_cli.degradations.soften import soften
 from irflow_cli.flow.coupling import transport_pairing
 from irflow_cli.seeds import seed_of
 from irflow_cli.tasks import task_of
-from irflow_cli.training.dataset import Corpus
+from irflow_cli.training.dataset import Corpus, load_rain_layers
 from irflow_cli.training.distributed import ProcessGroup
+from irflow_cli.training.known import draw_known, film_holes
 from irflow_cli.training.options import TrainRequest
 
 
@@ -90,22 +91,22 @@ def draw_source(
     task: str,
     clean: Tensor,
     generator: torch.Generator,
-    rain_layers: Tensor | None = None,
+    layers: Tensor | None = None,
     known: float = TrainRequest.known,
 ) -> Source:
     """Return degraded versions of `clean` (B, 3, H, W) as the task's table of parts says, rounded to 8 bits.
 
     A share GREY_SHARE of the pictures is made grey: grey photographs have the same noise in all channels. Where noise is not
     what is removed, a share of GRAIN gets some, the clean picture the same: without it water shows by the grain that it hides,
-    which is so in drawn pictures alone. A share of COMPRESSED is kept as a JPEG last, as most photographs are. rain_layers
-    (N, 1, H, W) in [0, 1] are rain from files; without them their share falls to synthetic rain.
-    For the level that goes with noise see `given_level`; for a prior, which alone has a share `known`, see `draw_on_path`.
+    which is so in drawn pictures alone. A share of COMPRESSED is kept as a JPEG last, as most photographs are. layers
+    (N, 1, H, W) in [0, 1] are rain from files; without them their share falls to synthetic rain. For a prior they are holes,
+    see `draw_on_path`, and so is the share `known`. For the level that goes with noise see `given_level`.
 
     Which picture gets what is drawn on the host, and pictures of one kind lie side by side, so a GPU is never waited for.
     """
     if task_of(task).prior:
-        return draw_on_path(clean, generator, known)
-    parts = [part for part in PARTS[task] if part.kind != "rain-layers" or rain_layers is not None]
+        return draw_on_path(clean, generator, known, layers)
+    parts = [part for part in PARTS[task] if part.kind != "rain-layers" or layers is not None]
     count, random = len(clean), np.random.default_rng(seed_of(generator.initial_seed(), b"parts"))
     shares = np.array([part.share for part in parts])
     chosen = random.choice(len(parts), count, p=shares / shares.sum())
@@ -123,7 +124,7 @@ def draw_source(
         target = pictures.mean(1, keepdim=True) if kind % 2 else pictures
         spread = torch.rand(len(pictures), generator=generator, device=generator.device) ** part.power
         severity = part.low + (part.high - part.low) * spread
-        worse = _applier(part.kind, rain_layers)(target, severity, generator)
+        worse = _applier(part.kind, layers)(target, severity, generator)
         if sigma_max is None:
             noise = grain(target, generator)
             worse, target = worse + noise, (target + noise).clamp(0, 1)
@@ -176,7 +177,7 @@ def given_level(severity: Tensor, stored: Tensor, white: bool, generator: torch.
     return torch.where(lot < 0.6, nothing, torch.where(lot < 0.7, part, guess))
 
 
-def draw_on_path(clean: Tensor, generator: torch.Generator, share: float) -> Source:
+def draw_on_path(clean: Tensor, generator: torch.Generator, share: float, holes: Tensor | None = None) -> Source:
     """Return points between Gaussian noise (mean and deviation a half) and `clean` (B, 3, H, W), and the times (B, 1, H, W) at
     which their pixels stand.
 
@@ -189,48 +190,12 @@ def draw_on_path(clean: Tensor, generator: torch.Generator, share: float) -> Sou
     count, _, height, width = clean.shape
     noise = torch.randn(clean.shape, generator=generator, device=generator.device).to(clean) / 2 + 0.5
     noise = noise[transport_pairing(noise - 0.5, clean - 0.5)]
-    known = draw_known(count, height, width, generator, share).to(clean)
+    known = draw_known(count, height, width, generator, share, holes).to(clean)
     partly = known.amax((1, 2, 3))
     t = 0.99 * torch.rand(count, generator=generator, device=generator.device).to(clean)
     t = t * (1 - partly * chance(0.5, count, generator).to(clean))
     times = torch.where(known > 0, 1.0, t[:, None, None, None])
     return Source(noise + times * (clean - noise), clean, times)
-
-
-def draw_known(count: int, height: int, width: int, generator: torch.Generator, share: float) -> Tensor:
-    """Return what is known of pictures, (count, 1, H, W), 0 or 1, in a `share` of them anything, of many shapes: single pixels,
-    a grid, all but curves, all but blots.
-
-    Curves and blots are where smooth noise of a random scale is near to zero, or large.
-    """
-    device = generator.device
-
-    def each(low: float, high: float) -> Tensor:
-        return uniform(low, high, count, generator)[:, None, None, None]
-
-    kind, part = each(0, 1), each(0, 1)
-    pixels = torch.rand((count, 1, height, width), generator=generator, device=device) < 0.03 + 0.6 * part**1.5
-    step = each(2, 5).floor()
-    rows, columns = torch.arange(height, device=device)[:, None], torch.arange(width, device=device)
-    lattice = (rows % step == 0) & (columns % step == 0)
-    bumps = smooth_noise(height, width, log_uniform(4, 48, count, generator), generator)
-    bumps = torch.where(kind < 0.75, bumps.abs(), bumps)
-    holes = ((0.03 + 0.4 * part) * (height * width - 1)).long()
-    least = bumps.flatten(1).sort(1).values.gather(1, holes.flatten(1))
-    curves = bumps > least[:, :, None, None]
-    known = torch.where(kind < 0.35, pixels, torch.where(kind < 0.4, lattice, curves))
-    return (known & (kind >= 1 - share)).float()
-
-
-def smooth_noise(height: int, width: int, cell: Tensor, generator: torch.Generator) -> Tensor:
-    """Return noise (B, 1, H, W) whose bumps are `cell` (B,) pixels wide, 4 or more."""
-    count = len(cell)
-    size = (height // 4 + 3, width // 4 + 3)
-    points = torch.randn((count, 1, *size), generator=generator, device=generator.device)
-    matrix = torch.zeros((count, 2, 3), device=generator.device)  # the part that is shown has a bump every `cell` pixels
-    matrix[:, 0, 0], matrix[:, 1, 1] = width / cell / size[1], height / cell / size[0]
-    grid = F.affine_grid(matrix, [count, 1, height, width], align_corners=False)
-    return F.grid_sample(points, grid, mode="bicubic", padding_mode="reflection", align_corners=False)
 
 
 def _for_some(
@@ -251,13 +216,20 @@ def _some_grey(clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tenso
     return torch.where(grey[:, None, None, None].to(clean.device), clean.mean(1, keepdim=True), clean), grey
 
 
-def _applier(kind: str, rain_layers: Tensor | None) -> Callable[[Tensor, Tensor, torch.Generator], Tensor]:
+def _applier(kind: str, layers: Tensor | None) -> Callable[[Tensor, Tensor, torch.Generator], Tensor]:
     if kind == "rain-layers":
-        assert rain_layers is not None
-        return partial(from_layers, layers=rain_layers)
+        assert layers is not None
+        return partial(from_layers, layers=layers)
     if kind == "clean":
         return lambda clean, severity, generator: clean
     return DEGRADATIONS[kind].apply
+
+
+def load_layers(request: TrainRequest, device: torch.device) -> Tensor | None:
+    """Return what lies over pictures, (N, 1, H, W) in [0, 1]: rain from the files of the request, or holes for a prior."""
+    if task_of(request.task).prior:
+        return film_holes().to(device)
+    return load_rain_layers(request.rain_layers).to(device) if request.rain_layers else None
 
 
 class Sampler:
