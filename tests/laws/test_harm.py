@@ -32,7 +32,7 @@ def block_means(picture: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("name", CLEAN)
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", ("denoise", "derain"))
 def test_brightness_of_clean_pictures_stays(task: str, name: str) -> None:
     clean = photograph(name)
     restored = restore(clean, task, engine="torch", device="cpu")
