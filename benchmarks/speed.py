@@ -4,7 +4,7 @@
 
 Takes about eight minutes. Memory is read from /proc, so on Linux only. --data: the photographs for the training loop, otherwise
 drawn ones; --rain-layers: its rain, otherwise drawn. --store keeps the table in benchmarks/results/speed.md and writes it to
-docs/results.md, as the last step of `irflow bench SETS --suite readme`.
+docs/results.md, as the last step of `python benchmarks/suite.py readme SETS`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
     python benchmarks/gpu/pack.py PHOTOS RAIN_LAYERS [-o runs/pack] [--most-mb 30] [--wheel platformdirs ...]
 
-PHOTOS is walked with its folders, and files are taken as they are. Where they are more than --most-mb, the largest are stored
+PHOTOS is searched with its folders, and files are taken as they are. Where they are more than --most-mb, the largest are stored
 again as WebP, a step of quality lower each time, until they fit. Then, on the machine:
 
     python benchmarks/gpu/train.py runs/pack --out OUT --minutes 9

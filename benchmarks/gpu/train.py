@@ -10,7 +10,7 @@ second, held-out PSNR, memory).
 
 --first is the first call on a new machine: a self-check and speeds of every network (facts.json), then training for the rest of
 its time, which fills the compiler's cache. A later call goes on with the weights of the one before. The commands work on a CPU,
-too: that is how they are rehearsed (`--device cpu --tiny`).
+too: that is how to try them (`--device cpu --tiny`).
 """
 
 from __future__ import annotations

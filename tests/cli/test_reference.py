@@ -6,6 +6,7 @@ python tests/cli/test_reference.py      # writes it anew
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,10 @@ HEAD = """# Commands
 
 Written by `python tests/cli/test_reference.py` from the commands themselves, and compared with them by the tests.
 """
+
+PAGES = [*(REFERENCE.parents[1] / name for name in ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md"))]
+PAGES += [page for page in REFERENCE.parent.glob("*.md") if page != REFERENCE]
+COMMAND = re.compile(r"\birflow ((?:models |config )?[a-z]+)((?: [^`|&\n]*)?)")
 
 
 def commands() -> list[tuple[str, ...]]:
@@ -43,6 +48,17 @@ def reference() -> str:
     return text
 
 
+def options() -> dict[str, set[str]]:
+    """Return the options of every command, by its words."""
+    found = {}
+    for words in commands():
+        command = typer.main.get_command(app)
+        for word in words:
+            command = command.commands[word]  # type: ignore[attr-defined]
+        found[" ".join(words)] = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
+    return found
+
+
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
 def test_every_command_has_help_with_an_example(words: tuple[str, ...], irflow) -> None:
     done = irflow(*words, "--help")
@@ -61,6 +77,19 @@ def test_the_reference_says_what_the_commands_say(monkeypatch: pytest.MonkeyPatc
     for name in [name for name in os.environ if name.startswith("IRFLOW_")]:
         monkeypatch.delenv(name)
     assert REFERENCE.read_text() == reference(), "run `python tests/cli/test_reference.py`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_pages_give_commands_options_that_they_have(page: Path) -> None:
+    known = options()
+    text = re.sub(r"\\\n\s*", " ", page.read_text(encoding="utf-8"))
+    unknown = [
+        f"irflow {words} {option}"
+        for words, rest in COMMAND.findall(text)
+        for option in re.findall(r"(?<=\s)--?[a-z][a-z-]*", rest.partition(" #")[0])
+        if words in known and option not in known[words]
+    ]
+    assert not unknown
 
 
 if __name__ == "__main__":
