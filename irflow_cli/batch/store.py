@@ -11,12 +11,12 @@ from typing import NamedTuple
 from irflow_cli.batch.journal import NAME, Manifest, sha256
 from irflow_cli.batch.plan import STREAM, Files, Job
 from irflow_cli.errors import ImageError, IrflowError
+from irflow_cli.images.claims import check_size, most_of, read_file
 from irflow_cli.images.decode import decode_picture
 from irflow_cli.images.encode import check_encoding, encode_picture
 from irflow_cli.images.formats import FORMATS, SUFFIXES
 from irflow_cli.images.picture import Picture
 from irflow_cli.images.span import parse_range
-from irflow_cli.regular import read_regular
 from irflow_cli.runtime.device import out_of_memory
 from irflow_cli.runtime.files import clear_begun, write_atomically
 from irflow_cli.runtime.heap import trim
@@ -76,7 +76,7 @@ class Store:
                 return Loaded(None, outcome=Outcome(job, "skipped"))
             name = "standard input" if job.source == STREAM else str(job.source)
             self._bring(job)
-            data = _piped(self.files.max_pixels) if job.source == STREAM else _bytes_of(job.source, self.files.max_pixels)
+            data = _piped(self.files.max_pixels) if job.source == STREAM else read_file(job.source, self.files.max_pixels)
             if self.files.mirror:
                 self.files.mirror.drop(job.source)
             key = self._key(job, data)
@@ -103,7 +103,7 @@ class Store:
             if job.source != STREAM:
                 _check_file(job.source, self.files.max_pixels)
                 there = self.files.resume and job.exists
-                if there and self._made(job, self._key(job, _bytes_of(job.source, self.files.max_pixels))):
+                if there and self._made(job, self._key(job, read_file(job.source, self.files.max_pixels))):
                     return Outcome(job, "skipped")
             return Outcome(job, "planned")
         except ImageError as error:
@@ -112,7 +112,7 @@ class Store:
     def _key(self, job: Job, data: bytes) -> str:
         """Return what the result of a picture, as bytes, is made from: its content, its mask's, and the settings."""
         _check_mask(job)
-        beside = "" if job.mask is None else f" {sha256(_bytes_of(job.mask, self.files.max_pixels))}"
+        beside = "" if job.mask is None else f" {sha256(read_file(job.mask, self.files.max_pixels))}"
         asked = f"{self.files.coding} {self.files.format}{self.files.range or ''}"
         made_of = f"{sha256(data)} {self.identity} {asked}{beside} {job.sample or ''}"
         return sha256(made_of.strip().encode())
@@ -173,31 +173,17 @@ class Store:
             return self.manifests[target.parent]
 
 
-def _bytes_of(path: Path, max_pixels: int) -> bytes:
-    """Return a file's bytes. Raises ImageError when it cannot be read, or is larger than any picture of `max_pixels`."""
-    _check_file(path, max_pixels)
-    try:
-        return read_regular(path, _most(max_pixels))
-    except OSError as error:
-        raise ImageError(f"{path}: {error.strerror or error}") from None
-
-
 def _piped(max_pixels: int) -> bytes:
-    """Return the bytes of standard input. Raises ImageError as `_bytes_of` does."""
+    """Return the bytes of standard input. Raises ImageError as `read_file` does."""
     if sys.stdin is None:
         raise ImageError("standard input: is closed; give a file, or something to read from")
     try:
-        data = sys.stdin.buffer.read(_most(max_pixels) + 1)
+        data = sys.stdin.buffer.read(most_of(max_pixels) + 1)
     except OSError as error:  # a folder, say
         raise ImageError(f"standard input: {error.strerror or error}") from None
-    if len(data) > _most(max_pixels):
+    if len(data) > most_of(max_pixels):
         raise ImageError(f"standard input: too large for {max_pixels} pixels; `max_pixels` raises the limit")
     return data
-
-
-def _most(max_pixels: int) -> int:
-    """Return the bytes of the largest file of so many pixels: four floating-point numbers each, and what goes with them."""
-    return 16 * max_pixels + 2**26
 
 
 def _check_file(path: Path, max_pixels: int) -> None:
@@ -205,8 +191,7 @@ def _check_file(path: Path, max_pixels: int) -> None:
         size = path.stat().st_size
     except OSError as error:
         raise ImageError(f"{path}: {error.strerror or error}") from None
-    if size > _most(max_pixels):
-        raise ImageError(f"{path}: too large a file for {max_pixels} pixels; `max_pixels` raises the limit")
+    check_size(path, size, max_pixels)
 
 
 def _check_mask(job: Job) -> None:

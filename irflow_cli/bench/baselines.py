@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import importlib.util
 import os
 import shlex
@@ -182,7 +181,7 @@ def third_party_network(path: Path, device: torch.device, task: str, scale: int 
         return pixels_of(model(unit(pixels[..., :3]).to(device), *hole).cpu())
 
     parameters = sum(weight.numel() for weight in model.model.parameters())
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    digest = file_digest(path)[:12]
     about = f"{path.name} ({digest}), {model.architecture.name}, whole pictures; its training set is not in the file"
     return Method(path.stem, in_process(work, device), identity_of(digest), about, parameters=parameters)
 

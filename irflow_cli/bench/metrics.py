@@ -22,9 +22,11 @@ from irflow_cli import metrics
 from irflow_cli.bench.perceptual import flip, lacking, ssimulacra2, st_lpips, torchmetrics_function
 from irflow_cli.bench.sets import unit
 from irflow_cli.errors import UsageError
+from irflow_cli.regular import read_regular
 from irflow_cli.runtime.files import write_atomically
 
 MISSING = float("nan")
+FEATURES = 2**20  # bytes of a file of features, which has some 16 KiB
 EQUAL = 100.0  # dB, for pictures that are the same
 
 
@@ -178,9 +180,9 @@ class SetMetrics:
     def recall(self, key: object, name: str) -> None:
         """Take in what was kept as `name`, if it was."""
         file = None if self.folder is None else self.folder / f"{name}.safetensors"
-        if file is not None and file.is_file():
-            with contextlib.suppress(SafetensorError, KeyError):  # what is damaged is as what is not there
-                both = load(file.read_bytes())
+        if file is not None:
+            with contextlib.suppress(OSError, SafetensorError, KeyError):  # what is damaged is as what is not there
+                both = load(read_regular(file, FEATURES))
                 self.features.setdefault(key, []).append((both["pixels"], both["clean"]))
 
     def of(self, key: object, count: int) -> dict[str, float] | None:

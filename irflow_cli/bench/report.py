@@ -21,8 +21,10 @@ from irflow_cli.bench.plots import can_plot, plots_of
 from irflow_cli.bench.records import Record, averages, columns_of, label_of, markdown, show, table
 from irflow_cli.bench.run import Benchmark
 from irflow_cli.bench.views import view_path
+from irflow_cli.regular import read_regular
 from irflow_cli.runtime.files import write_atomically
 
+VIEWED = 2**22  # bytes of a kept part of a picture
 EXTREMES = 3  # worst and best pictures that are shown beside each other
 RULES = (
     "Every method gets the same 8-bit input, byte for byte; its digest stands in every line of results.jsonl.",
@@ -155,9 +157,11 @@ def _shown(run: Benchmark, records: list[Record]) -> list[Shown]:
 
 
 def _view(path: Path, label: str, psnr: str) -> View | None:
-    if not path.is_file():
+    try:
+        data = read_regular(path, VIEWED)
+    except OSError:
         return None
-    return View(label, "data:image/webp;base64," + base64.b64encode(path.read_bytes()).decode(), psnr)
+    return View(label, "data:image/webp;base64," + base64.b64encode(data).decode(), psnr)
 
 
 def _facts(run: Benchmark, records: list[Record]) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ from irflow_cli.bench.request import BenchRequest, Sweep
 from irflow_cli.bench.sets import MADE, Case, Corruption, Sample, cases_of, find_samples, mask_corruptions, parse_degrade
 from irflow_cli.bench.views import _corner, keep_view, worst_part
 from irflow_cli.errors import CheckpointError, ImageError, UsageError, require
+from irflow_cli.regular import append_regular
 from irflow_cli.runtime.checkpoints import read_card
 from irflow_cli.runtime.device import choose_device
 from irflow_cli.runtime.files import writing
@@ -288,8 +289,8 @@ def _place(case: Case, method: Method | None, border: int) -> tuple:
 
 def _append(store: Path | None, record: Record) -> None:
     if store is not None:
-        with writing(store), store.open("a", encoding="utf-8") as file:
-            file.write(line_of(record))
+        with writing(store), append_regular(store) as file:
+            file.write(line_of(record).encode())
 
 
 def _measured(run: Benchmark, case: Case, method: Method | None, fresh: set[str]) -> tuple[Record, np.ndarray]:

@@ -12,9 +12,10 @@ import threading
 from collections.abc import Iterator
 
 LOCK = threading.Lock()  # standard error is one for all threads
-SAID = re.compile(
-    rb"^(Corrupt JPEG|Premature end|Warning|Invalid|Unsupported|Unknown|Inconsistent|lib\w+|TIFF\w*|\w+: Warning)"
+SAID = re.compile(  # by libjpeg, and by libtiff and others that put the name of the file or the part before it
+    rb"^(Corrupt JPEG|Premature end|Warning|Invalid|Unsupported|Unknown|Inconsistent|(?!OMP|Intel|MKL|oneDNN|libgomp)[\w.-]+: )"
 )
+LOGGERS = ("tifffile", "PIL")  # of libraries that say it so
 DAMAGE = ("Corrupt JPEG data", "Premature end of JPEG file", "Invalid JPEG file structure", "Inconsistent progression")
 MOST = 2**16  # bytes that are looked at
 
@@ -66,21 +67,24 @@ def caught() -> Iterator[list[str]]:
 
 @contextlib.contextmanager
 def _logged(lines: list[str]) -> Iterator[None]:
-    """Gather what tifffile logs."""
+    """Gather what libraries log."""
 
     class Gatherer(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
             lines.append(" ".join(record.getMessage().split()))
 
-    logger, handler = logging.getLogger("tifffile"), Gatherer(logging.WARNING)
-    before = logger.propagate
-    logger.addHandler(handler)
-    logger.propagate = False
+    handler = Gatherer(logging.WARNING)
+    loggers = [logging.getLogger(name) for name in LOGGERS]
+    before = [logger.propagate for logger in loggers]
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.propagate = False
     try:
         yield
     finally:
-        logger.removeHandler(handler)
-        logger.propagate = before
+        for logger, propagated in zip(loggers, before, strict=True):
+            logger.removeHandler(handler)
+            logger.propagate = propagated
 
 
 def damage_of(lines: list[str], data: bytes) -> str | None:

@@ -15,22 +15,23 @@ from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin, UnidentifiedIm
 
 from irflow_cli.errors import ImageError
 from irflow_cli.images.chatter import caught, damage_of
+from irflow_cli.images.claims import read_file
 from irflow_cli.images.deep import decode_deep, silent_opencv
-from irflow_cli.images.hollow import has_hollow
+from irflow_cli.images.directories import ORDERS, note_of_pages
 from irflow_cli.images.layout import USUAL, Layout
 from irflow_cli.images.metadata import ORIENTATION, Tags, dpi_of, exif_of, xmp_of
 from irflow_cli.images.picture import BAND, Picture, split_alpha, too_large, top_of, upright
+from irflow_cli.images.scans import damage_told
 from irflow_cli.images.span import Given, spread
 from irflow_cli.images.texts import caption_of, colours_of, texts_of
-from irflow_cli.images.tiff import BIG_TIFF, decode_unknown_tiff, note_of_pages, pixels_of_tiff
+from irflow_cli.images.tiff import check_tiles, decode_unknown_tiff, pixels_of_tiff
 from irflow_cli.images.unkept import unkept
-from irflow_cli.regular import read_regular
 from irflow_cli.tasks import MAX_PIXELS
 
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 READABLE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
 CHAINS = ("GIF",)  # which hold their frames one after another, to be counted by walking through all
-HOLLOW = "a part of its pixels is zeros"
+JPEG = b"\xff\xd8\xff"  # how those begin
 COUNTED = 2**16  # bytes of a file whose chain is walked through
 SETS = ("MPO", "HEIF")  # files of one picture and its helpers: gain map, depth, preview
 PngImagePlugin.MAX_TEXT_CHUNK = 2**24  # bytes of a profile, an XMP or a text; long histories of edits need more than 2**20
@@ -39,11 +40,7 @@ PngImagePlugin.MAX_TEXT_CHUNK = 2**24  # bytes of a profile, an XMP or a text; l
 def read_picture(path: Path, max_pixels: int = MAX_PIXELS, span: Given = None) -> Picture:
     """Return the picture in `path`; span: black and white of floating-point pixels. Raises ImageError, in one line, for
     everything that is not a whole still picture."""
-    try:
-        data = read_regular(path, 16 * max_pixels + 2**26)  # four floating-point numbers a pixel, and what goes with them
-    except OSError as error:
-        raise ImageError(f"{path}: {error.strerror or error}") from None
-    return decode_picture(data, str(path), max_pixels, span)
+    return decode_picture(read_file(path, max_pixels), str(path), max_pixels, span)
 
 
 def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS, span: Given = None) -> Picture:
@@ -53,9 +50,12 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS, span: G
     try:
         with warnings.catch_warnings(), _pillow_limit(max_pixels):
             warnings.simplefilter("ignore")  # of bombs, which we look for ourselves, and of damage beside the pixels
-            with caught() as said:
-                picture = _opened(data, name, max_pixels, span)
-            damage = (damage_of(said, data) or (HOLLOW if has_hollow(data) else None)) if picture.format == "JPEG" else None
+            jpeg = data.startswith(JPEG)
+            damage = damage_told(data) if jpeg else None  # before its reader walks through all of it
+            if not damage:
+                with caught() as said:
+                    picture = _opened(data, name, max_pixels, span)
+                damage = damage_of(said, data) if jpeg else None
             if damage:
                 raise ImageError(f"{name}: damaged or incomplete ({damage}); find a whole copy of it")
             return replace(picture, notes=(*picture.notes, *(f"its reader says: {line}" for line in said[:3])))
@@ -74,16 +74,19 @@ def _opened(data: bytes, name: str, max_pixels: int, span: Given) -> Picture:
     heif = b"avif" not in brands and any(brand in brands for brand in HEIF_BRANDS)
     if heif:
         register_heif()
+    notes = note_of_pages(data, name) if data[:4] in ORDERS else ()
     try:
         image = Image.open(io.BytesIO(data), formats=["HEIF"] if heif else READABLE)
     except UnidentifiedImageError:
-        if data[:4] in (b"II*\0", b"MM\0*", *BIG_TIFF):  # Pillow does not know colour TIFFs of floating-point numbers
-            return decode_unknown_tiff(data, name, max_pixels, span)
+        if data[:4] in ORDERS:  # Pillow does not know colour TIFFs of floating-point numbers
+            picture = decode_unknown_tiff(data, name, max_pixels, span)
+            return replace(picture, notes=(*notes, *picture.notes))
         raise ImageError(f"{name}: not a picture that irflow reads ({', '.join(READABLE)}, HEIC)") from None
     with image:
         if image.width * image.height > max_pixels:
             raise Image.DecompressionBombError
-        return _decode(image, data, name, span)
+        picture = _decode(image, data, name, span)
+        return replace(picture, notes=(*notes, *picture.notes))
 
 
 @contextlib.contextmanager
@@ -108,7 +111,7 @@ def _decode(image: Image.Image, data: bytes, name: str, span: Given) -> Picture:
     kind, notes = image.format or "PNG", []
     frames = 1 if kind == "TIFF" else _frames_of(image, len(data))
     if kind == "TIFF":
-        notes += note_of_pages(data, name)
+        check_tiles(image.tag_v2, name)  # type: ignore[attr-defined]
     elif frames != 1 and kind not in SETS:
         raise ImageError(f"{name}: holds {frames} frames; irflow works on still pictures, take them apart first")
     elif frames != 1:

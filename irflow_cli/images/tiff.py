@@ -39,15 +39,16 @@ from irflow_cli.images.texts import IPTC_TAG, caption_in
 
 DEFLATE = (8, 32946)  # of a TIFF's compressions
 BYTES = (1, 2, 3, 4, 5, *DEFLATE, 32773, 34925, 34926, 50000)  # of them, those that know nothing of pictures
-PAGES = 64  # that are looked at
+TILE = 2**22  # pixels that a tile may have however small its picture is
 BIG_TIFF = (b"II+\0", b"MM\0+")  # how files of 64-bit places begin
 
 
 def decode_unknown_tiff(data: bytes, name: str, max_pixels: int, span: Given = None) -> Picture:
     """Return the picture in a TIFF that Pillow does not know. Raises ImageError."""
-    directory, notes = _directory_of(data, name)
+    directory = _directory_of(data, name)
     if directory[256] * directory[257] > max_pixels:
         raise too_large(name, max_pixels)
+    check_tiles(directory, name)
     exif = Image.Exif()
     if data[:4] in BIG_TIFF:  # whose tables Pillow's EXIF does not follow
         exif.update({tag: directory[tag] for tag in TIFF_TEXTS if tag in directory})
@@ -61,39 +62,26 @@ def decode_unknown_tiff(data: bytes, name: str, max_pixels: int, span: Given = N
     packed = {"compression": "raw" if directory.get(259, 1) == 1 else "tiff_adobe_deflate"}
     pixels, told = pixels_of_tiff(directory, data, name)
     pixels, spanned, more = spread(pixels, directory, span, name)
-    return replace(split_alpha(pixels, "TIFF", tags, packed, (*notes, *told, *more)), span=spanned)
+    return replace(split_alpha(pixels, "TIFF", tags, packed, (*told, *more)), span=spanned)
 
 
-def _directory_of(data: bytes, name: str) -> tuple[Mapping[int, Any], tuple[str, ...]]:
-    """Return the tags of a TIFF's first page, and what to tell of others. Raises ImageError where there are."""
+def check_tiles(directory: Mapping[int, Any], name: str) -> None:
+    """Raise ImageError for tiles that are much larger than the picture: readers unpack each as a whole."""
+    width, height, across, down = (directory.get(tag, 0) for tag in (256, 257, 322, 323))
+    if across * down > max(4 * width * height, TILE):
+        raise ImageError(f"{name}: damaged: its tiles of {across} x {down} pixels are larger than itself")
+
+
+def _directory_of(data: bytes, name: str) -> Mapping[int, Any]:
+    """Return the tags of a TIFF's first page."""
     if data[:4] == BIG_TIFF[1]:  # big-endian ones Pillow does not know
         with _opened(data, name) as file:
-            found = {tag.code: tag.value for tag in file.pages.first.tags}
-            if len(file.pages) > 1:
-                raise ImageError(f"{name}: holds several frames; irflow works on still pictures, take them apart first")
-            return found, ()
+            return {tag.code: tag.value for tag in file.pages.first.tags}
     directory = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if data[:4] in BIG_TIFF else 8])
     file = io.BytesIO(data)
     file.seek(directory.next)
     directory.load(file)
-    return directory, note_of_pages(data, name)
-
-
-def note_of_pages(data: bytes, name: str) -> tuple[str, ...]:
-    """Return what to tell of a TIFF of several pages whose others are smaller copies and masks of the first. Raises ImageError
-    for pages that are pictures of their own, and for more than irflow looks at."""
-    directory, file = TiffImagePlugin.ImageFileDirectory_v2(data[: 16 if data[:4] in BIG_TIFF else 8]), io.BytesIO(data)
-    kinds = []
-    while directory.next and len(kinds) <= PAGES:
-        file.seek(directory.next)
-        directory.load(file)
-        kinds.append(int(directory.get(254, 0)))
-    if len(kinds) > PAGES or (len(kinds) > 1 and (kinds[0] & 5 or not all(kind & 5 for kind in kinds[1:]))):
-        count = len(kinds) if len(kinds) <= PAGES else "several"
-        more = f", {sum(bool(kind & 4) for kind in kinds)} of them masks" if any(kind & 4 for kind in kinds) else ""
-        raise ImageError(f"{name}: holds {count} frames{more}; irflow works on still pictures, take them apart first")
-    told = f"holds {len(kinds)} pages; the others are smaller copies or masks of the first, which is taken"
-    return (told,) if len(kinds) > 1 else ()
+    return directory
 
 
 def pixels_of_tiff(directory: Mapping[int, Any], data: bytes, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -103,8 +91,16 @@ def pixels_of_tiff(directory: Mapping[int, Any], data: bytes, name: str) -> tupl
     layout.check(name)
     if layout.for_opencv:
         with contextlib.suppress(ImageError):  # OpenCV takes some rare tags for damage
-            return layout.meant(decode_deep(data, name))
-    return layout.meant(_by_tifffile(data, name))
+            return layout.meant(_of_size(directory, decode_deep(data, name), name))
+    return layout.meant(_of_size(directory, _by_tifffile(data, name, directory[256] * directory[257]), name))
+
+
+def _of_size(directory: Mapping[int, Any], pixels: np.ndarray, name: str) -> np.ndarray:
+    """Return pixels, upright. Raises ImageError unless they are as many as the directory says: readers may differ in which of
+    two entries they follow."""
+    if pixels.ndim not in (2, 3) or sorted(pixels.shape[:2]) != sorted((directory[256], directory[257])):
+        raise ImageError(f"{name}: damaged: its pixels are not as many as its size says")
+    return pixels
 
 
 @contextlib.contextmanager
@@ -117,13 +113,16 @@ def _opened(data: bytes, name: str) -> Iterator[tifffile.TiffFile]:
         yield file
 
 
-def _by_tifffile(data: bytes, name: str) -> np.ndarray:
-    """Return the numbers of a TIFF, upright, (H, W) or (H, W, channels) of uint8, uint16 or float32. Raises ImageError."""
+def _by_tifffile(data: bytes, name: str, most: int) -> np.ndarray:
+    """Return the numbers of a TIFF of up to `most` pixels, upright, (H, W) or (H, W, channels) of uint8, uint16 or float32.
+    Raises ImageError."""
     packed = 1
     try:
         with _opened(data, name) as file:
             page = file.pages.first
             packed = page.compression
+            if page.imagewidth * page.imagelength > most:
+                raise ImageError(f"{name}: damaged: it tells its size twice")
             _check_strips(page, data, name)
             pixels, turn = np.asarray(page.asarray()), page.tags.valueof(ORIENTATION, 1)
             pixels = np.moveaxis(pixels, 0, -1) if page.axes[0] == "S" else pixels

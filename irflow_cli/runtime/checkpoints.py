@@ -34,6 +34,7 @@ SCHEMA = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 MAX_HEADER = 2**21  # bytes; a network of MAX_TENSORS needs as many, ours a twentieth
 MAX_TENSORS, MAX_AXES = 2**14, 8
+LARGEST = 2**32  # bytes of a file of weights; a file on a disk may be a hole of any size
 STORED = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # types of weights in a file
 PRIOR = "prior"  # task of a network that knows clean pictures alone; the restoration tasks are in TASKS
 PREDICTS = {
@@ -158,10 +159,6 @@ def load_checkpoint(name: str | Path) -> Checkpoint:
     """
     path = resolve(str(name))
     card, weights = _read(path, weights=True)
-    wrong = misfits(card.spec, weights)
-    if wrong:
-        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise CheckpointError(f"{path}: tensor {wrong[0][:80]!r}{more} is missing or does not fit the network in the header")
     small = next((tensor.dtype for tensor in weights.values() if tensor.dtype not in STORED), None)
     if small is not None:
         raise CheckpointError(f"{path} holds weights of {small}; irflow reads those of 16 and more bits, save it as float16")
@@ -182,14 +179,14 @@ def sketch(spec: Spec) -> Network:
         return build(spec)
 
 
-def misfits(spec: Spec, weights: dict[str, Tensor]) -> list[str]:
-    """Return the names of tensors that the network of `spec` and `weights` do not have in common, or in another shape.
+def misfits(spec: Spec, shapes: dict[str, tuple[int, ...] | None]) -> list[str]:
+    """Return the names of tensors that the network of `spec` and those of `shapes` do not have in common, or in another shape;
+    None is the shape of what are no weights, but whole numbers.
 
     The network is only sketched, not made: a header that asks for a gigantic one costs nothing.
     """
-    expected = {key: tensor.shape for key, tensor in sketch(spec).state_dict().items()}
-    found = {key: tensor.shape for key, tensor in weights.items() if tensor.is_floating_point()}
-    return sorted(key for key in expected.keys() | weights.keys() if expected.get(key) != found.get(key))
+    expected = {key: tuple(tensor.shape) for key, tensor in sketch(spec).state_dict().items()}
+    return sorted(key for key in expected.keys() | shapes.keys() if expected.get(key) != shapes.get(key))
 
 
 def _read(path: Path, *, weights: bool) -> tuple[Card, dict[str, Tensor]]:
@@ -199,6 +196,8 @@ def _read(path: Path, *, weights: bool) -> tuple[Card, dict[str, Tensor]]:
             if header is None:
                 raise CheckpointError(f"{path} was not made by irflow: its header has no entry `irflow`")
             card = Card.from_json(header)
+            if weights:
+                _check_shapes(path, card, file)
             tensors = {key: file.get_tensor(key) for key in file.keys()} if weights else {}  # noqa: SIM118
     except SafetensorError as error:
         raise CheckpointError(f"{path} is damaged or no safetensors file ({error}); get it again") from None
@@ -209,14 +208,28 @@ def _read(path: Path, *, weights: bool) -> tuple[Card, dict[str, Tensor]]:
     return card, tensors
 
 
+def _check_shapes(path: Path, card: Card, file: safe_open) -> None:
+    """Raise CheckpointError, before any of them is read, for tensors that are not those of the network in the header."""
+    shapes: dict[str, tuple[int, ...] | None] = {}
+    for key in file.keys():  # noqa: SIM118
+        part = file.get_slice(key)
+        shapes[key] = tuple(part.get_shape()) if part.get_dtype().startswith(("F", "BF")) else None
+    wrong = misfits(card.spec, shapes)
+    if wrong:
+        more = f" and {len(wrong) - 1} more" if len(wrong) > 1 else ""
+        raise CheckpointError(f"{path}: tensor {wrong[0][:80]!r}{more} is missing or does not fit the network in the header")
+
+
 def open_weights(path: Path) -> safe_open:
     """Return a safetensors file opened for reading, whose header costs no more than a network's does.
 
-    Raises OSError, SafetensorError, and CheckpointError for a header that is longer than the file, has too many tensors or
-    tensors of too many axes: the reader would take hundreds of bytes for each byte of it.
+    Raises OSError, SafetensorError, and CheckpointError for a file of more than LARGEST bytes, and for a header that is longer
+    than the file, has too many tensors or tensors of too many axes: the reader takes hundreds of bytes for each byte of it.
     """
     with open_regular(path) as file:
         length, size = int.from_bytes(file.read(8), "little"), os.fstat(file.fileno()).st_size
+        if size > LARGEST:
+            raise CheckpointError(f"{path} has {size / 2**20:.0f} MiB, more than any checkpoint here; it is not opened")
         if length > min(MAX_HEADER, size - 8):
             raise CheckpointError(f"{path} is damaged or no safetensors file (its header claims {length} bytes); get it again")
         try:

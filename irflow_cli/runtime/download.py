@@ -21,12 +21,14 @@ from urllib.parse import quote, urlsplit
 
 import irflow_cli
 from irflow_cli.errors import CheckpointError, UsageError
+from irflow_cli.regular import read_regular
 from irflow_cli.runtime.checkpoints import file_digest
 from irflow_cli.runtime.connection import Failed, Http, Https, Redirects, Refused, Watch, check_address
 
 TIMEOUT = 30.0  # seconds without a byte
 PAUSES = (1.0, 3.0, 9.0)  # seconds before the second, third and fourth attempt
 CHUNK = 2**20
+NOTE = 2**16  # bytes of a note beside a file
 RESERVE = 2**26  # bytes of the disk that are never filled
 LARGEST, UNTOLD = 2**32, 2**30  # bytes of a file: thousand times ours; and where the server does not say how long it is
 SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -116,7 +118,7 @@ def download(
 def origin_of(target: Path) -> Origin | None:
     """Return where a downloaded file came from, None for others and where the note beside it cannot be read."""
     try:
-        return Origin(**json.loads(origin_path(target).read_text()))
+        return Origin(**json.loads(read_regular(origin_path(target), NOTE)))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
 
@@ -236,9 +238,9 @@ def _transfer(url: str, part: Path, progress: Callable[[float], None], watch: Wa
 def _begun(part: Path, note: Path) -> tuple[int, str]:
     """Return how many bytes an earlier attempt left that can be gone on from, and the etag of their file."""
     try:
-        etag = note.read_text()
+        etag = read_regular(note, NOTE).decode()
         return (part.stat().st_size, etag) if etag else (0, "")
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return 0, ""
 
 

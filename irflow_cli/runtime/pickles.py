@@ -15,10 +15,12 @@ from typing import BinaryIO
 
 from irflow_cli.regular import open_regular
 
+LARGEST = 2**32  # bytes of a file
 MOST = 2**21  # bytes of a pickle, which has 150 for each tensor
 HEAVY = 10**5  # values in a tuple, those of tuples within it counted each time
 ARCHIVE, PICKLE = b"PK\x03\x04", b"\x80"  # how the two formats begin
-CONTENTS = b"PK\x05\x06"  # what an archive's table of contents ends with
+CONTENTS, CONTENTS64 = b"PK\x05\x06", b"PK\x06\x06"  # what stands after an archive's table of contents, before its size
+TABLE = 2**22  # bytes of a table of contents, of which each entry takes more than ten times as many to read
 OLD = 5  # pickles at the beginning of the format without an archive
 
 PUSH = {
@@ -35,6 +37,8 @@ def check_cost(path: Path) -> None:
     Raises OSError where it cannot be read.
     """
     with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > LARGEST:
+            raise ValueError(f"it has more than {LARGEST / 2**20:.0f} MiB")
         start = file.read(len(ARCHIVE))
         if start == ARCHIVE:
             _check_archive(file)
@@ -51,8 +55,11 @@ def check_cost(path: Path) -> None:
 def _check_archive(file: BinaryIO) -> None:
     size = os.fstat(file.fileno()).st_size
     file.seek(max(0, size - 2**16 - 22))
-    if file.read().count(CONTENTS) != 1:  # readers would differ in which one they follow
+    end = file.read()
+    if end.count(CONTENTS) != 1 or end.count(CONTENTS64) > 1:  # readers would differ in which one they follow
         raise ValueError("its table of contents is missing or there twice")
+    if max(_table_of(end, CONTENTS, 12, 4), _table_of(end, CONTENTS64, 40, 8)) > TABLE:
+        raise ValueError(f"its table of contents has more than {TABLE} bytes")
     with zipfile.ZipFile(file) as archive:
         parts = archive.infolist()
         if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
@@ -64,6 +71,12 @@ def _check_archive(file: BinaryIO) -> None:
                 if part.file_size > MOST:
                     raise ValueError(f"its pickle has more than {MOST} bytes")
                 _check_pickle(io.BytesIO(archive.read(part)))
+
+
+def _table_of(end: bytes, mark: bytes, place: int, width: int) -> int:
+    """Return how many bytes the table of contents has, as what follows the mark says; 0 without the mark."""
+    start = end.find(mark)
+    return 0 if start < 0 else int.from_bytes(end[start + place : start + place + width], "little")
 
 
 def _check_pickle(stream: io.BytesIO) -> None:

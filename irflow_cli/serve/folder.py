@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 from irflow_cli.errors import ImageError, IrflowError
+from irflow_cli.images.claims import read_file
 from irflow_cli.images.formats import SUFFIXES
 from irflow_cli.runtime.files import write_atomically
 
@@ -72,21 +72,14 @@ class Folder:
             raise ImageError(f"{name or self.given}: {error.strerror or error}") from None
         return folders + pictures
 
-    def read(self, name: str, most: int) -> bytes:
-        """Return a file's bytes. Raises ImageError for one that is missing, no regular file, or of more than `most` bytes."""
+    def read(self, name: str, max_pixels: int) -> bytes:
+        """Return a picture's bytes. Raises ImageError for one that is missing, no regular file, or larger than a picture of
+        `max_pixels`."""
         path = self.place(name)
         try:
-            waits_not = getattr(os, "O_NONBLOCK", 0)  # as a pipe without a writer would
-            with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | waits_not), "rb") as file:
-                about = os.fstat(file.fileno())
-                if not stat.S_ISREG(about.st_mode):
-                    raise ImageError(f"{name}: is no regular file; choose a picture")
-                data = file.read(most + 1)
-        except OSError as error:
-            raise ImageError(f"{name}: {error.strerror or error}") from None
-        if len(data) > most:
-            raise ImageError(f"{name}: too large a file; `max_pixels` raises the limit")
-        return data
+            return read_file(path, max_pixels)
+        except ImageError as error:
+            raise ImageError(str(error).replace(str(path), name)) from None
 
     def write(self, name: str, data: bytes, *, overwrite: bool = False) -> Path:
         """Write a file, whole or not at all, and return its path. Raises Forbidden, Taken, ImageError, DiskFull."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import irflow_cli
 from irflow_cli.engines.settings import ENLARGING, FILLING, USUAL
+from irflow_cli.images.claims import most_of
 from irflow_cli.images.formats import FORMATS
 from irflow_cli.serve.folder import Folder
 from irflow_cli.serve.steps import PROPOSALS
@@ -28,7 +29,7 @@ class Lobby:
     @property
     def most(self) -> int:
         """Bytes of the largest file that is taken in."""
-        return 16 * self.max_pixels + 2**26
+        return most_of(self.max_pixels)
 
     def menu(self, asked: Json, data: bytes) -> Json:
         """Return what there is to choose from, and how the server was started."""

@@ -56,7 +56,7 @@ class Studio:
     def open(self, asked: Json, data: bytes) -> Json:
         """Open a picture of the folder."""
         path = str(asked.get("path", ""))
-        opened = self._opened(asked, path, self.folder.read(path, self.lobby.most), dropped=False)
+        opened = self._opened(asked, path, self.folder.read(path, self.lobby.max_pixels), dropped=False)
         mask = saving.mask_of(path)
         return {**opened, "mask": mask if self.folder.place(mask).is_file() else None}
 
@@ -105,7 +105,7 @@ class Studio:
         """Return, as bits, what a file says is missing: one that was dropped, or one of the folder."""
         _, _, version = self.version(asked)
         name = str(asked.get("path") or asked.get("name") or "mask")
-        data = self.folder.read(name, self.lobby.most) if "path" in asked else data
+        data = self.folder.read(name, self.lobby.max_pixels) if "path" in asked else data
         return _bytes(bits_of_file(data, name, version.picture, self.engines.max_pixels).message())
 
     def mask_file(self, asked: Json, data: bytes) -> Json | Response:

@@ -7,10 +7,13 @@ import json
 from pathlib import Path
 
 from irflow_cli.errors import UsageError
+from irflow_cli.regular import read_regular
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.training.record import LOG
 
 CURVES = "curves.png"
+MOST = 2**28  # bytes of a log
+NAMES = {"iteration", "loss", "psnr", "rate"}  # of what its lines have to tell
 
 
 def draw_curves(run: Path) -> Path:
@@ -19,8 +22,10 @@ def draw_curves(run: Path) -> Path:
     Raises UsageError for a folder without a log, and without matplotlib.
     """
     try:
-        lines = [json.loads(line) for line in (run / LOG).read_text().splitlines()]
-    except (OSError, ValueError) as error:
+        lines = [json.loads(line) for line in read_regular(run / LOG, MOST).decode().splitlines()]
+        if not all(isinstance(line, dict) and line.keys() >= NAMES for line in lines):
+            raise ValueError("it has lines of another kind")
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"{run} holds no log of a run ({error}); give the folder that irflow train wrote to") from None
     if not lines:
         raise UsageError(f"the log in {run} is empty yet; wait for the run's first report")

@@ -14,7 +14,9 @@ import torch
 from torch import Tensor
 
 from irflow_cli.errors import IrflowError, UsageError
+from irflow_cli.regular import append_regular
 from irflow_cli.runtime.checkpoints import Card, save_checkpoint
+from irflow_cli.runtime.files import writing
 from irflow_cli.tasks import task_of
 from irflow_cli.training.options import PRIVATE, STATE, TrainRequest
 from irflow_cli.training.sampling import Source
@@ -104,8 +106,8 @@ class Record:
         share = progress_of(request, run)
         eta = run.seconds * (1 - share) / share if share else float("inf")
         progress = TrainProgress(run.iteration, share, mean, pictures / max(now - self.reported, 1e-9), eta, score)
-        with (request.out / LOG).open("a") as file:
-            file.write(json.dumps(asdict(progress)) + "\n")
+        with writing(request.out / LOG), append_regular(request.out / LOG) as file:
+            file.write(json.dumps(asdict(progress)).encode() + b"\n")
         if self.board is not None:
             for name in ("loss", "rate", "psnr"):
                 if (value := getattr(progress, name)) is not None:

@@ -34,7 +34,7 @@ def test_damage_inside_a_jpeg_is_its_own_failure(options: dict, damage: bytes, c
     assert decode_picture(whole, "a.jpg").notes == ()
     middle = len(whole) // 2
     broken = whole[:middle] + damage + whole[middle + len(damage) :]
-    with pytest.raises(ImageError, match=r"^a\.jpg: damaged or incomplete \(Corrupt JPEG data"):
+    with pytest.raises(ImageError, match=r"^a\.jpg: damaged or incomplete \((Corrupt JPEG data|a part)"):
         decode_picture(broken, "a.jpg")
     assert capfd.readouterr().err == ""
 

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import pickle
+import resource
 import socket
 import struct
 import tarfile
@@ -19,16 +20,24 @@ import pytest
 import torch
 from encoded import png_of
 from PIL import Image
+from safetensors import safe_open
 
 from irflow_cli.batch.journal import Manifest
-from irflow_cli.bench.records import read_environment, read_records
+from irflow_cli.bench.metrics import Scores
+from irflow_cli.bench.records import Record, read_environment, read_records
+from irflow_cli.bench.report import _view
+from irflow_cli.bench.run import _append
+from irflow_cli.engines.backends.store import engines_folder
+from irflow_cli.engines.backends.store import read as read_engine
 from irflow_cli.errors import CheckpointError, ImageError, UsageError
 from irflow_cli.images.decode import read_picture
 from irflow_cli.regular import read_regular
 from irflow_cli.runtime import pickles
-from irflow_cli.runtime.checkpoints import MAX_HEADER, file_digest, read_card
+from irflow_cli.runtime.checkpoints import MAX_HEADER, file_digest, load_checkpoint, read_card
 from irflow_cli.runtime.convert import read_third_party
+from irflow_cli.runtime.download import origin_of
 from irflow_cli.runtime.pickles import check_cost
+from irflow_cli.training.curves import draw_curves
 
 ZEROS = {"a": torch.zeros(3)}
 
@@ -119,6 +128,46 @@ def test_what_costs_more_than_its_size_is_not_unpacked(tmp_path: Path, monkeypat
         write()
         with pytest.raises(CheckpointError, match=match):
             read_third_party(path)
+
+
+@pytest.mark.parametrize(("number", "length"), [(2**14, 300), (100, 60_000)])
+def test_a_table_of_contents_costs_no_more_than_a_networks(number: int, length: int, tmp_path: Path) -> None:
+    path = tmp_path / "theirs.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a/data.pkl", b"\x80\x02N.")
+        for index in range(number):
+            archive.writestr(f"a/data/{index:0{length}}", b"")
+    with pytest.raises(CheckpointError, match="table of contents has more than"):
+        read_third_party(path)
+
+
+@pytest.mark.parametrize("begins", [b"PK\x03\x04", b"\x80\x02"])
+def test_weights_in_a_hole_of_the_disk_are_not_read(begins: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "theirs.pth"
+    path.write_bytes(begins)
+    os.truncate(path, 2**33)
+    with pytest.raises(CheckpointError, match="has more than 4096 MiB"):
+        read_third_party(path)
+
+
+@pytest.mark.parametrize("elements", [2**8, 2**21, 2**26])
+def test_tensors_that_are_not_the_networks_are_not_read(
+    elements: int, tiny_checkpoint: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A header of the right names and a hole for their numbers: the network needs others, and no hole is so large."""
+    good = Path(tiny_checkpoint("derain"))
+    with safe_open(good, framework="pt") as file:
+        names, note = list(file.keys()), file.metadata()
+    header: dict[str, Any] = {"__metadata__": note}
+    for index, name in enumerate(names):
+        size = 4 * elements
+        header[name] = {"dtype": "F32", "shape": [elements], "data_offsets": [index * size, (index + 1) * size]}
+    path = _header(tmp_path, json.dumps(header).encode())
+    os.truncate(path, path.stat().st_size + 4 * elements * len(names))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CheckpointError, match=r"does not fit the network|more than any checkpoint"):
+        load_checkpoint(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**16  # KiB
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -237,6 +286,7 @@ READERS: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
     "record": (lambda path: Manifest.of(path.parent), ImageError, ".irflow.jsonl"),
     "records": (read_records, UsageError, "a.jsonl"),
     "bytes": (lambda path: read_regular(path, 9), OSError, "a"),
+    "log of a run": (lambda path: draw_curves(path.parent), UsageError, "log.jsonl"),
 }
 
 
@@ -260,6 +310,30 @@ def test_what_is_no_file_is_neither_waited_for_nor_read(
     with pytest.raises(error, match=r"not a file|a link"):
         read(tmp_path / name)
     assert read_environment(tmp_path / name) == {}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes have names on POSIX systems")
+@pytest.mark.parametrize("kind", ["pipe", "/dev/null", "link to a file"])
+def test_what_is_added_to_is_a_file(kind: str, tmp_path: Path) -> None:
+    """Lines of results and logs of runs are added; a pipe without a reader waits for ever, and a link leads elsewhere."""
+    path = tmp_path / "results.jsonl"
+    (tmp_path / "theirs").write_text("kept\n")
+    os.mkfifo(path) if kind == "pipe" else path.symlink_to("/dev/null" if kind == "/dev/null" else "theirs")
+    with pytest.raises(ImageError, match=r"cannot write .*results\.jsonl"):
+        _append(path, Record("a.png", "input", 0, Scores()))
+    assert (tmp_path / "theirs").read_text() == "kept\n"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes have names on POSIX systems")
+def test_a_pipe_in_a_cache_or_report_is_as_what_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IRFLOW_CACHE_DIR", str(tmp_path))
+    for name in ("a.webp", "engines/a", "a.safetensors.origin.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        os.mkfifo(tmp_path / name)
+    assert _view(tmp_path / "a.webp", "a", "") is None
+    assert engines_folder() == tmp_path / "engines"
+    assert read_engine("a") is None
+    assert origin_of(tmp_path / "a.safetensors") is None
 
 
 def test_a_file_that_is_larger_than_its_kind_is_not_read(tmp_path: Path) -> None:

@@ -64,9 +64,11 @@ def test_a_folder_lists_pictures_and_folders(photos: Path) -> None:
 
 def test_what_is_no_file_of_fitting_size_is_not_read(photos: Path) -> None:
     os.mkfifo(photos / "pipe.png")
-    for name, most in (("pipe.png", 2**20), ("gone.png", 2**20), ("below", 2**20), ("a.png", 10)):
-        with pytest.raises(ImageError):
-            Folder(photos).read(name, most)
+    with (photos / "hole.png").open("wb") as file:
+        file.truncate(2**27)  # of which nothing is on the disk
+    for name, max_pixels in (("pipe.png", 2**20), ("gone.png", 2**20), ("below", 2**20), ("hole.png", 2**20), ("hole.png", 10)):
+        with pytest.raises(ImageError, match=f"^{name}: "):
+            Folder(photos).read(name, max_pixels)
 
 
 def test_writing_keeps_to_the_rules(photos: Path) -> None:

@@ -11,9 +11,11 @@ from typing import Any
 
 import irflow_cli
 from irflow_cli.errors import IrflowError
+from irflow_cli.regular import read_regular
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.runtime.places import own_cache
 
+MOST = 2**30  # bytes of a graph
 DIGEST = hashlib.sha256().digest_size
 
 
@@ -30,7 +32,7 @@ def engines_folder() -> Path:
 def read(name: str) -> bytes | None:
     """Return the content of a file of the cache; None where it is missing, cannot be read or is damaged."""
     try:
-        data = (engines_folder() / name).read_bytes()
+        data = read_regular(engines_folder() / name, MOST)
     except OSError:
         return None
     content = data[DIGEST:]

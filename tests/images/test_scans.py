@@ -1,0 +1,116 @@
+"""What the parts of a JPEG tell of damage: zeros inside its pixels, scans that are missing, and more than encoders write."""
+
+from __future__ import annotations
+
+import io
+import random
+
+import numpy as np
+import pytest
+from drawn import scene
+from PIL import Image
+
+from irflow_cli.errors import ImageError
+from irflow_cli.images.decode import decode_picture
+
+
+def jpeg(pixels: np.ndarray, **options: object) -> bytes:
+    buffer, mode = io.BytesIO(), str(options.pop("mode", "RGB"))
+    Image.fromarray(pixels).convert(mode).save(buffer, "JPEG", **options)
+    return buffer.getvalue()
+
+
+def grainy() -> np.ndarray:
+    return (scene(200, 300) + np.random.default_rng(0).normal(0, 9, (200, 300, 3))).clip(0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("options", [{}, {"quality": 95}, {"subsampling": 0}, {"restart_marker_rows": 1}, {"mode": "L"}])
+@pytest.mark.parametrize("length", [20, 64, 512])
+def test_zeros_inside_a_jpeg_are_its_own_failure(options: dict, length: int) -> None:
+    whole, draw = jpeg(grainy(), **options), random.Random(0)
+    for _ in range(20):
+        start = draw.randrange(whole.rindex(b"\xff\xda") + 20, len(whole) - length - 2)
+        with pytest.raises(ImageError, match=r"^a\.jpg: damaged or incomplete"):
+            decode_picture(whole[:start] + bytes(length) + whole[start + length :], "a.jpg")
+
+
+FLAT = {
+    "white": np.full((200, 300, 3), 255, np.uint8),
+    "black": np.zeros((200, 300, 3), np.uint8),
+    "halves": np.repeat(np.array([[[0, 90, 255]], [[255, 255, 0]]], np.uint8), 100, 0).repeat(300, 1),
+    "a slope": np.linspace(0, 255, 300).astype(np.uint8)[None, :, None].repeat(200, 0).repeat(3, 2),
+    "stripes": (np.indices((200, 300)).sum(0) % 2 * 255).astype(np.uint8)[..., None].repeat(3, 2),
+    "grain": grainy(),
+}
+
+
+@pytest.mark.parametrize("flat", FLAT)
+@pytest.mark.parametrize("quality", [5, 75, 100])
+@pytest.mark.parametrize("options", [{}, {"optimize": True}, {"progressive": True}, {"subsampling": 0}, {"mode": "L"}])
+def test_flat_pictures_are_whole(flat: str, quality: int, options: dict) -> None:
+    assert decode_picture(jpeg(FLAT[flat], quality=quality, **options), "a.jpg").notes == ()
+
+
+def places_of(data: bytes, mark: int) -> list[int]:
+    return [place for place in range(len(data)) if data[place : place + 2] == bytes([0xFF, mark])]
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_progressive_jpeg_that_ends_between_two_scans_is_incomplete(mode: str) -> None:
+    whole = jpeg(grainy(), progressive=True, mode=mode)
+    decode_picture(whole, "a.jpg")
+    scans = places_of(whole, 0xDA)
+    assert len(scans) > 4
+    for place in scans[1:]:
+        with pytest.raises(
+            ImageError, match=r"^a\.jpg: damaged or incomplete \((its last scans are|one of its channels is) missing"
+        ):
+            decode_picture(whole[:place] + b"\xff\xd9", "a.jpg")
+
+
+def test_a_jpeg_without_one_of_its_channels_is_incomplete() -> None:
+    whole = jpeg(grainy(), progressive=True)
+    scans = places_of(whole, 0xDA)
+    luma = whole[: scans[0]] + b"\xff\xda\0\x08\x01\x01\0\0\0\x01" + whole[scans[0] + 14 :]  # its means, of one channel
+    with pytest.raises(ImageError, match="one of its channels is missing"):
+        decode_picture(luma[: scans[1]] + b"\xff\xd9", "a.jpg")
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
+def test_a_jpeg_without_its_end_is_incomplete(options: dict) -> None:
+    whole = jpeg(grainy(), **options)
+    for end in (1, 2, 3, 40):
+        with pytest.raises(ImageError, match="damaged or incomplete"):
+            decode_picture(whole[:-end], "a.jpg")
+    assert decode_picture(whole + b"what a camera adds" * 9, "a.jpg").notes == ()
+
+
+@pytest.mark.parametrize("change", ["swapped", "left out", "twice", "without its mark"])
+def test_restarts_out_of_order_are_damage(change: str) -> None:
+    whole = jpeg(grainy(), restart_marker_rows=1)
+    first, second, third = (places_of(whole, mark)[0] for mark in (0xD1, 0xD2, 0xD3))
+    inner = {
+        "swapped": whole[second:third] + whole[first:second] + whole[third:],
+        "left out": whole[second:],
+        "twice": whole[first:second] + whole[first:],
+        "without its mark": whole[first + 2 :],
+    }[change]
+    with pytest.raises(ImageError, match=r"^a\.jpg: damaged or incomplete \(Corrupt JPEG data"):
+        decode_picture(whole[:first] + inner, "a.jpg")
+
+
+def test_a_jpeg_of_more_parts_than_encoders_write_is_not_walked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = jpeg(grainy(), progressive=True)
+    last, tables = places_of(whole, 0xDA)[-1], places_of(whole, 0xC4)
+    scan = whole[max(place for place in tables if place < last) : -2]
+    with pytest.raises(ImageError, match="Inconsistent progression"):  # as its reader says, which was asked
+        decode_picture(whole[:-2] + scan * 10 + b"\xff\xd9", "a.jpg")
+    monkeypatch.setattr(Image, "open", lambda *given, **options: pytest.fail("opened"))
+    for many in (
+        whole[:-2] + scan * 200 + b"\xff\xd9",
+        whole[:2] + bytes(2**17) + whole[2:],
+        whole[:2] + b"\xff" * 2**17 + whole[2:],
+    ):
+        data = many if many[2:3] == b"\xff" else many[:2] + b"\xff\xe0\0\x02" + many[2:]  # what follows the beginning is a mark
+        with pytest.raises(ImageError, match="damaged or incomplete"):
+            decode_picture(data, "a.jpg")
