@@ -51,13 +51,12 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS, span: G
         with warnings.catch_warnings(), _pillow_limit(max_pixels):
             warnings.simplefilter("ignore")  # of bombs, which we look for ourselves, and of damage beside the pixels
             jpeg = data.startswith(JPEG)
-            damage = damage_told(data) if jpeg else None  # before its reader walks through all of it
-            if not damage:
-                with caught() as said:
-                    picture = _opened(data, name, max_pixels, span)
-                damage = damage_of(said, data) if jpeg else None
-            if damage:
-                raise ImageError(f"{name}: damaged or incomplete ({damage}); find a whole copy of it")
+            if jpeg:
+                _whole(name, damage_told(data))  # before its reader walks through all of it
+            with caught() as said:
+                picture = _opened(data, name, max_pixels, span)
+            if jpeg:
+                _whole(name, damage_of(said, data))
             return replace(picture, notes=(*picture.notes, *(f"its reader says: {line}" for line in said[:3])))
     except Image.DecompressionBombError:
         raise too_large(name, max_pixels) from None
@@ -67,6 +66,12 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS, span: G
         raise ImageError(f"{name}: not enough memory to read it") from None
     except Exception as error:  # decoders raise errors of all kinds
         raise ImageError(f"{name}: damaged or incomplete ({' '.join(str(error).split())})") from None
+
+
+def _whole(name: str, damage: str | None) -> None:
+    """Raise ImageError where something was told of damage."""
+    if damage:
+        raise ImageError(f"{name}: damaged or incomplete ({damage}); find a whole copy of it")
 
 
 def _opened(data: bytes, name: str, max_pixels: int, span: Given) -> Picture:

@@ -15,12 +15,12 @@ KIND, SHORT = 254, 3  # the entry that tells a page's kind, and numbers of 16 bi
 
 
 class Order(NamedTuple):
-    """How a TIFF counts: byte order, where the place of its first directory stands, the codes of `struct` for how many entries
+    """How a TIFF counts: the byte order, where the place of its first directory stands, the codes of `struct` for how many entries
     a directory has and for a place, the bytes of an entry, and at which of them its value begins."""
 
     order: str
     first: int
-    count: str
+    counted: str
     place: str
     entry: int
     value: int
@@ -55,8 +55,8 @@ def _kinds_of(data: bytes, name: str) -> list[int]:
     try:
         (place,) = struct.unpack_from(how.order + how.place, data, how.first)
         while place and len(kinds) <= PAGES:
-            (count,) = struct.unpack_from(how.order + how.count, data, place)
-            start = place + struct.calcsize(how.order + how.count)
+            (count,) = struct.unpack_from(how.order + how.counted, data, place)
+            start = place + struct.calcsize(how.order + how.counted)
             if count > ENTRIES:
                 raise ImageError(f"{name}: damaged: a directory of {count} entries")
             kinds.append(_kind_of(data, how, start, count))
