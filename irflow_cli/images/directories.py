@@ -15,8 +15,11 @@ KIND, SHORT = 254, 3  # the entry that tells a page's kind, and numbers of 16 bi
 
 
 class Order(NamedTuple):
-    """How a TIFF counts: the byte order, where the place of its first directory stands, the codes of `struct` for how many entries
-    a directory has and for a place, the bytes of an entry, and at which of them its value begins."""
+    """How a TIFF counts.
+
+    order: of bytes; first: where the place of its first directory stands; counted, place: the codes of `struct` for how many
+    entries a directory has, and for a place; entry: its bytes; value: at which of them its value begins.
+    """
 
     order: str
     first: int
