@@ -23,7 +23,7 @@ class ConvBlock(nn.Module):
     def forward(self, features: Tensor, time: Tensor) -> Tensor:
         scale, shift = self.modulation(time)[:, :, None, None].chunk(2, dim=1)
         hidden = F.relu(self.first(features), inplace=True)
-        return features + self.second(torch.addcmul(shift, hidden, 1 + scale))
+        return features + self.second(torch.addcmul(shift.to(hidden), hidden, (1 + scale).to(hidden)))
 
 
 class NAFBlock(nn.Module):

@@ -27,7 +27,8 @@ class Contract:
     predicts: one of PREDICTIONS. range: its black and white, for pictures and predictions; ours are 0 and 1. multiple: tiles
     that begin at multiples of it are seen alike; other sides are padded inside. size: the side of pictures it knows best, None
     for any. time_map: t may also be a time for every pixel, (B, 1, H, W). condition: it sees `degraded` beside x_t.
-    channels_last: whether it is as exact, and quicker, in that layout of memory.
+    channels_last: whether it is as exact, and quicker, in that layout of memory. exact: names of modules that stay in float32
+    where the rest is in a lower precision.
     """
 
     predicts: str
@@ -37,6 +38,7 @@ class Contract:
     time_map: bool = False
     condition: bool = False
     channels_last: bool = True
+    exact: tuple[str, ...] = ()
 
 
 class Network(nn.Module, ABC):

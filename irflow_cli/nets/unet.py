@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import torch
@@ -15,6 +15,8 @@ from irflow_cli.nets.blocks import BLOCKS
 from irflow_cli.nets.contract import Contract, Network, Spec, within
 
 MIDDLE_GREY, TEXTURE, NOISE = 0.5, 0.25, 0.5  # mean of pictures and of a prior's noise, deviation of pictures, and of the noise
+
+EXACT = ("time", "entry", "encoder.0.0.first")  # layers that see times and pixels at their full values, not differences
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ class UNet(Network):
         self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in steps)
         nn.init.zeros_(self.exit.weight)
         nn.init.zeros_(self.exit.bias)  # type: ignore[arg-type]
+        names = [name for name, _ in self.named_modules() if name in EXACT or name.endswith(".modulation")]
+        self.contract = replace(self.contract, exact=tuple(names))
 
     def forward(self, x_t: Tensor, t: Tensor, degraded: Tensor | None = None) -> Tensor:
         """Return the predicted residual x_t - x_1, shaped as x_t (B, C, H, W); t is (B,), values on [0, 1], or with `time_map`
@@ -106,7 +110,8 @@ class UNet(Network):
             state, t = x_t - MIDDLE_GREY, times.amin((1, 2, 3))
             gain, error = linear_guess(times)
             x_t = torch.cat([MIDDLE_GREY + gain * state, times], dim=1)
-        features = self.entry(F.pixel_unshuffle(mirror_up(x_t, self.contract.multiple), self.unshuffle))
+        x_t = mirror_up(x_t, self.contract.multiple)
+        features = self.entry(F.pixel_unshuffle(x_t, self.unshuffle) if self.unshuffle > 1 else x_t)
         time, skips = self.time(t), []
         for level, stage in enumerate(self.encoder):
             for block in stage:  # type: ignore[attr-defined]
@@ -118,7 +123,8 @@ class UNet(Network):
             features = self.up[level](features) + skips.pop()
             for block in self.decoder[level]:  # type: ignore[attr-defined]
                 features = block(features, time)
-        residual = F.pixel_shuffle(self.exit(features), self.unshuffle)[..., :height, :width]
+        output = self.exit(features)
+        residual = (F.pixel_shuffle(output, self.unshuffle) if self.unshuffle > 1 else output)[..., :height, :width]
         if state is None or gain is None or error is None:
             return residual
         return (1 - gain) * state + error * residual

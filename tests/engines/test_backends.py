@@ -198,6 +198,37 @@ def test_calibration_pictures_are_those_of_the_task_and_repeatable() -> None:
     assert len({float(t) for _, t, _ in first}) > 4
 
 
+def test_the_time_is_a_model_of_its_own_and_first_layers_stay_exact() -> None:
+    installed("openvino")
+    import openvino
+
+    from irflow_cli.engines.backends import parts
+
+    known = Loaded(checkpoint(condition=True))
+    steering, picture = parts.in_two(parts.read(known.graph()))
+    assert [one.get_any_name() for one in steering.inputs] == ["t"]
+    assert "t" not in [one.get_any_name() for one in picture.inputs]
+    exact = parts.exact_in(picture, known.net.contract.exact)
+    convolutions = {one.get_friendly_name() for one in picture.get_ops() if one.get_type_name() == "Convolution"}
+    assert {name.rpartition("/Conv")[0] for name in exact & convolutions} == {"/net/entry", "/net/encoder.0.0/first"}
+    x, t = torch.rand(2, 3, 16, 16), torch.tensor([0.1, 0.7])
+    core, options = openvino.Core(), {"INFERENCE_PRECISION_HINT": "f32"}
+    times = core.compile_model(steering, "CPU", options)([t.numpy()]).to_tuple()
+    marked = core.compile_model(parts.kept_exact(picture, known.net.contract.exact), "CPU", options)
+    found = torch.from_numpy(marked([x.numpy(), x.numpy(), *times])[0])
+    assert torch.allclose(found, known.net(x, t, x), atol=1e-5)
+
+
+def test_exact_modules_compute_in_float32_whatever_the_rest_does() -> None:
+    known, seen = checkpoint(), {}
+    for name in ("entry", "encoder.0.0.first", "encoder.0.0.second", "time"):
+        known.net.get_submodule(name).register_forward_hook(lambda *one, name=name: seen.update({name: one[2].dtype}))
+    call = BACKENDS["torch"].open(Loaded(known), "bf16")
+    assert call(torch.rand(1, 3, 8, 8), torch.zeros(1), None).dtype == torch.float32
+    assert seen.pop("encoder.0.0.second") == torch.bfloat16
+    assert set(seen.values()) == {torch.float32}
+
+
 def test_int8_is_close_and_kept() -> None:
     reason = BACKENDS["openvino"].refusal("int8")
     if reason:
@@ -209,4 +240,4 @@ def test_int8_is_close_and_kept() -> None:
     with torch.no_grad():
         exact, found = known.net(x_t, t, degraded), engine(x_t, t, degraded)
     assert 0 < float((found - exact).square().mean().sqrt()) < 0.2 * float(exact.square().mean().sqrt())
-    assert store.read(f"{engine.loaded.key}.int8.bin") is not None
+    assert store.read(f"{engine.loaded.key}.picture8.bin") is not None

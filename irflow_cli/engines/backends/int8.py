@@ -9,6 +9,7 @@ import logging
 import tempfile
 import warnings
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -18,7 +19,8 @@ from irflow_cli.runtime.checkpoints import Checkpoint
 
 
 def quantise(graph: bytes, checkpoint: Checkpoint) -> tuple[bytes, bytes]:
-    """Return a graph, in ONNX, as an OpenVINO model in int8 and its weights. Takes some seconds.
+    """Return the picture's part of a graph, in ONNX, as an OpenVINO model in int8 and its weights (see `parts`). Takes some
+    seconds.
 
     Activations are quantised by what the calibration set shows. Raises Untraceable for networks that there is no such set for.
     """
@@ -30,11 +32,28 @@ def quantise(graph: bytes, checkpoint: Checkpoint) -> tuple[bytes, bytes]:
         import nncf  # pyright: ignore[reportMissingImports]
         import openvino
 
-    names = [one.get_any_name() for one in openvino.Core().read_model(graph).inputs]
-    shown = [dict(zip(names, map(Tensor.numpy, values), strict=False)) for values in calibration_set(checkpoint)]
-    model = openvino.Core().read_model(graph)
+    from irflow_cli.engines.backends.parts import exact_in, in_two, read, steering_input
+
+    model = read(graph)
+    names = [one.get_any_name() for one in model.inputs]
+    steering, picture = in_two(model)
+    steer = openvino.Core().compile_model(steering, "CPU", {"INFERENCE_PRECISION_HINT": "f32"}) if steering else None
+
+    def inputs(values: tuple[Tensor, ...]) -> dict[str, Any]:
+        given = dict(zip(names, map(Tensor.numpy, values), strict=False))
+        found = steer([given["t"]]).to_tuple() if steer else ()
+        given |= {steering_input(place): one for place, one in enumerate(found)}
+        return {one.get_any_name(): given[one.get_any_name()] for one in picture.inputs}
+
+    shown = [inputs(values) for values in calibration_set(checkpoint)]
     with contextlib.redirect_stdout(io.StringIO()):  # where it draws its progress
-        quantised = nncf.quantize(model, nncf.Dataset(shown), subset_size=len(shown), preset=nncf.QuantizationPreset.MIXED)
+        quantised = nncf.quantize(
+            picture,
+            nncf.Dataset(shown),
+            subset_size=len(shown),
+            preset=nncf.QuantizationPreset.MIXED,
+            ignored_scope=nncf.IgnoredScope(names=sorted(exact_in(picture, checkpoint.net.contract.exact))),
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "int8.xml")
         openvino.save_model(quantised, path, compress_to_fp16=False)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Union
 
 import torch
 from torch import Tensor
 
 HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "bf16"}  # of the precision, by ours; int8: what its graph leaves in floats
 KEPT = 3  # programs for pictures of one size, each with memory of its own
+Sources = Union[bytes, "tuple[bytes, bytes]"]  # an ONNX model, or OpenVINO's own with its weights
 AGAIN = 3  # times that a size is seen before it gets its own program, where another has one
 
 
@@ -24,31 +25,51 @@ def capabilities() -> tuple[str, ...]:
 class OpenVino:
     """A graph, compiled. Called with float32 tensors on the CPU, it returns one of the shape of the first.
 
-    Programs for one size are a tenth to a quarter faster than one for all sizes, and take a quarter of a second to make. The
-    first size has one at once, others when they come again and again.
+    exact: modules of the network that stay in float32 in every precision; quantised: the graph's picture part in int8 (see
+    `parts`). Programs for one size are a tenth to a
+    quarter faster than one for all sizes, and take a quarter of a second to make. The first size has one at once, others when
+    they come again and again.
     """
 
-    def __init__(self, graph: bytes | tuple[bytes, bytes], precision: str, threads: int) -> None:
+    def __init__(
+        self, graph: Sources, precision: str, threads: int, exact: Sequence[str] = (), quantised: Sources | None = None
+    ) -> None:
         import openvino
 
-        self.core = openvino.Core()
-        self.graph = graph if isinstance(graph, tuple) else (graph,)
+        from irflow_cli.engines.backends.parts import in_two, kept_exact, read
+
+        self.core, self.steering = openvino.Core(), None
         # One request at a time: all threads work on it.
         self.options: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": HINTS[precision] if "BF16" in capabilities() else "f32",
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "LATENCY",
         }
+        self.model = read(graph)
+        self.names = [one.get_any_name() for one in self.model.inputs]
+        if precision != "fp32":
+            steering, picture = in_two(self.model)
+            self.model = kept_exact(read(quantised) if quantised else picture, exact)
+            if steering:
+                options = {**self.options, "INFERENCE_PRECISION_HINT": "f32"}
+                self.steering = self.core.compile_model(steering, "CPU", options).create_infer_request()
         self.any: Any = None
         self.own: OrderedDict[tuple[torch.Size, ...], Any] = OrderedDict()
         self.seen: Counter[tuple[torch.Size, ...]] = Counter()
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Return the network's output (B, 3, H, W), in the channels-last layout."""
-        request = self._request(tuple(one.shape for one in inputs))
-        values = [_last(one).numpy() for one in inputs]
+        given = dict(zip(self.names, inputs, strict=True))
+        if self.steering:
+            from irflow_cli.engines.backends.parts import steering_input
+
+            found = self.steering.infer([given["t"].numpy()], share_outputs=True).to_tuple()
+            given |= {steering_input(place): torch.from_numpy(one) for place, one in enumerate(found)}
+        values = [given[one.get_any_name()] for one in self.model.inputs]
+        request = self._request(tuple(one.shape for one in values))
+        laid = [_last(one).numpy() for one in values]
         # A copy: the request's own memory is written over by its next call.
-        return torch.from_numpy(request.infer(values, share_inputs=True, share_outputs=True)[0].copy()).permute(0, 3, 1, 2)
+        return torch.from_numpy(request.infer(laid, share_inputs=True, share_outputs=True)[0].copy()).permute(0, 3, 1, 2)
 
     def _request(self, shapes: tuple[torch.Size, ...]) -> Any:
         self.seen[shapes] += 1
@@ -67,7 +88,7 @@ class OpenVino:
         import openvino
         from openvino.preprocess import PrePostProcessor
 
-        model = self.core.read_model(*self.graph)  # type: ignore[arg-type]
+        model = self.model.clone()
         if shapes is not None:
             model.reshape({place: list(shape) for place, shape in enumerate(shapes)})
         steps = PrePostProcessor(model)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from irflow_cli.engines.backends import graph, store
 from irflow_cli.engines.backends.onnxruntime import OnnxRuntime
@@ -54,17 +54,26 @@ class Loaded:
         """Return its quantised OpenVINO model and that model's weights. Raises Untraceable."""
         from irflow_cli.engines.backends.int8 import quantise
 
-        model, weights = store.read(f"{self.key}.int8.xml"), store.read(f"{self.key}.int8.bin")
+        model, weights = store.read(f"{self.key}.picture8.xml"), store.read(f"{self.key}.picture8.bin")
         if model is None or weights is None:
             model, weights = quantise(self.graph(), self.checkpoint)
-            store.write(f"{self.key}.int8.xml", model)
-            store.write(f"{self.key}.int8.bin", weights)
+            store.write(f"{self.key}.picture8.xml", model)
+            store.write(f"{self.key}.picture8.bin", weights)
         return model, weights
+
+
+def _exactly(forward: Callable[..., Tensor], module: nn.Module, *inputs: Tensor) -> Tensor:
+    """Return what a module computes in float32, whatever the rest of the network is cast to."""
+    with torch.autocast(inputs[0].device.type, enabled=False):
+        return forward(module, *(one.float() for one in inputs))
 
 
 def in_torch(loaded: Loaded, precision: str) -> Call:
     """Return the network as it is, in a precision that torch casts to."""
     net, dtype = loaded.net, PRECISIONS[precision]
+    for name in net.contract.exact:
+        module = net.get_submodule(name)
+        module.forward = partial(_exactly, type(module).forward, module)
 
     def call(x_t: Tensor, t: Tensor, degraded: Tensor | None) -> Tensor:
         with autocast(loaded.device, dtype):
@@ -85,8 +94,9 @@ def _by_graph(program: Callable[..., Tensor], net: Network) -> Call:
 
 def in_openvino(loaded: Loaded, precision: str) -> Call:
     """Return the network compiled by OpenVINO."""
-    source = loaded.int8() if precision == "int8" else loaded.graph()
-    return _by_graph(OpenVino(source, precision, torch.get_num_threads()), loaded.net)
+    quantised = loaded.int8() if precision == "int8" else None
+    exact = loaded.net.contract.exact
+    return _by_graph(OpenVino(loaded.graph(), precision, torch.get_num_threads(), exact, quantised), loaded.net)
 
 
 def in_onnxruntime(loaded: Loaded, precision: str) -> Call:
