@@ -13,6 +13,7 @@ from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.tasks import TASKS
 
 sys.path.insert(0, str(Path(__file__).parent))
+import fair
 import ship
 import speed
 from suite import PAGES, page_problems
@@ -35,6 +36,7 @@ def problems() -> list[str]:
             found.append(f"weights/{task.checkpoint}.safetensors is not for {name}")
     if speed.on_page() != speed.STORE.read_text():
         found.append("docs/results.md's table of speed is not what `python benchmarks/speed.py --store` kept")
+    found += fair.page_problems(ROOT)
     return found + [problem for name in PAGES for problem in page_problems(ROOT, name)]
 
 

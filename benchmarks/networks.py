@@ -20,13 +20,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from suite import failures
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from irflow_cli.bench.baselines import third_party_network
 from irflow_cli.bench.methods import Method, identity_of, in_process
-from irflow_cli.bench.records import markdown, table
+from irflow_cli.bench.records import failures, markdown, table
 from irflow_cli.bench.request import BenchRequest, Sweep
 from irflow_cli.bench.run import bench, prepare
 from irflow_cli.bench.sets import pixels_of, unit
@@ -198,21 +197,24 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--degrade", help="as of `irflow bench`")
     parser.add_argument("--crop", type=int, help="as of `irflow bench`")
     parser.add_argument("--sigma", type=float, help="the noise that all are told; irflow's estimate without it")
-    parser.add_argument("--steps", type=int, default=1, help="irflow's own")
+    parser.add_argument("--steps", default="1", help="irflow's own, such as 1,2,4")
+    parser.add_argument("--methods", default="irflow", help="as of `irflow bench`")
     parser.add_argument("--metrics", help="as of `irflow bench`")
     given = parser.parse_args(arguments)
-    settings = RestoreSettings(given.task, given.steps, sigma=given.sigma)
+    steps = tuple(map(int, given.steps.split(",")))
+    settings = RestoreSettings(given.task, min(steps), sigma=given.sigma)
     metrics = tuple(given.metrics.split(",")) if given.metrics else ()
     try:
         methods = public_methods(given.folder, given.task, given.sigma)
-        run = prepare(
-            BenchRequest(given.data, settings, Sweep((given.steps,)), given.degrade, crop=given.crop, metrics=metrics)
-        )
+        others = tuple(given.methods.split(","))
+        run = prepare(BenchRequest(given.data, settings, Sweep(steps), given.degrade, others, crop=given.crop, metrics=metrics))
         records = list(bench(replace(run, methods=(*run.methods, *methods))))
     except IrflowError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     failed = failures(records)
+    for line in failed:
+        print(line, file=sys.stderr)
     print("\n".join(markdown(table(records, given.data.resolve().name))))
     return 1 if failed else 0
 

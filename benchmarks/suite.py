@@ -14,16 +14,17 @@ import argparse
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
+import choices
 import torch
+from tables import SUITES, Entry
 
 from irflow_cli.bench.plots import plots_of
-from irflow_cli.bench.records import Record, columns_of, gains, markdown, read_environment, read_records, table
-from irflow_cli.bench.request import BenchRequest, Sweep
-from irflow_cli.bench.run import bench, irflow_methods, prepare
+from irflow_cli.bench.records import Record, columns_of, failures, gains, markdown, read_environment, read_records, table
+from irflow_cli.bench.run import bench, irflow_methods
 from irflow_cli.bench.sets import find_samples, parse_degrade
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import DeviceError, IrflowError, UsageError
@@ -49,151 +50,9 @@ COLUMNS = [
     "flip",
     "st_lpips",
     "nfe",
-    "seconds_per_mp",
-    "peak_mib",
-]
+]  # none that hangs on how busy the machine is: speed and memory are measured by themselves, by SCRIPTS
 
-BRIEF = ["psnr", "ssim", "vif", "ssimulacra2", "flip", "st_lpips", "nfe", "seconds_per_mp"]  # of curves
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A table of a suite. data: the name of its folder below the given one, and how many pictures it has. methods: "irflow"
-    and baselines. plotted: with the curve of distortion and perception. dated: with when and where it was measured."""
-
-    data: str
-    pictures: int
-    title: str
-    task: str
-    degrade: str | None = None
-    steps: tuple[int, ...] = (1, 2, 4)
-    methods: tuple[str, ...] = ("irflow",)
-    crop: int | None = None
-    presets: tuple[str, ...] = ()
-    grids: tuple[str | None, ...] = (None,)
-    strengths: tuple[float, ...] = (1.0,)
-    plotted: bool = False
-    dated: bool = False
-
-    @property
-    def command(self) -> str:
-        """The command that measures the same."""
-        options = [f"--degrade {self.degrade}"] if self.degrade else []
-        options += [f"--methods {','.join(self.methods)}"] if self.methods != ("irflow",) else []
-        options += [f"--crop {self.crop}"] if self.crop else []
-        options += [f"--grid {','.join(map(str, self.grids))}"] if self.grids != (None,) else []
-        options += (
-            [f"--strength {','.join(f'{strength:g}' for strength in self.strengths)}"] if self.strengths != (1.0,) else []
-        )
-        sweep = f"--presets {','.join(self.presets)}" if self.presets else f"--steps {','.join(map(str, self.steps))}"
-        return " ".join([f"irflow bench {self.data}/ --task {self.task}", *options, sweep])
-
-    def request(self, data: Path, settings: RestoreSettings) -> BenchRequest:
-        """Return what is to be measured on the set below `data`."""
-        return BenchRequest(
-            data / self.data,
-            replace(settings, task=self.task, steps=None),
-            Sweep() if self.presets else Sweep(self.steps, self.grids, self.strengths),
-            self.degrade,
-            self.methods,
-            crop=self.crop,
-            presets=self.presets or ("auto",),
-        )
-
-
-CLASSICAL = ("irflow", "opencv-nlm", "nlm", "wavelet")
-FILLING = ("irflow", "telea", "navier-stokes", "biharmonic")
-FOUR: dict = {
-    "data": "kodak24",
-    "pictures": 4,
-    "title": "Kodak24 (3, 9, 15 and 21), the middle 256 x 256",
-    "crop": 256,
-    "dated": True,
-}
-SMALL: dict = {**FOUR, "title": "Kodak24 (3, 9, 15 and 21), the middle 128 x 128", "crop": 128}
-DRAWN: dict = {"plotted": True, "dated": True}
-POINTS = ("fast", "smooth", "texture")
-EQUAL = (  # the guided samplers at about 48 calls, each from noise, with the numbers that their papers have for this
-    *("pixelwise:48", "restora:16:1", "replacement:48", "repaint:24:1", "ddnm:48:0", "bridge:48", "pnp:48:1", "pnp=0.5:48:1"),
-    *("ot-ode:48", "ot-ode=0.5:48", "flow-priors:24:1", "d-flow:4:4"),
-)
-SUITES: dict[str, dict[str, Entry]] = {
-    "readme": {
-        "cbsd68": Entry("cbsd68", 68, "CBSD68", "denoise", "noise:25", methods=CLASSICAL),
-        "rain100h": Entry("rain100h", 100, "Rain100H", "derain"),
-        "rain100l": Entry("rain100l", 100, "Rain100L", "derain"),
-        "raindrop": Entry("raindrop", 2, "RainDrop", "deraindrop"),
-        "cbsd68-levels": Entry("cbsd68", 68, "CBSD68", "denoise", "noise:15,noise:50", (1,)),
-        "mcmaster": Entry("mcmaster", 18, "McMaster", "denoise", "noise:25", (1,)),
-        "unseen-noise": Entry("mcmaster", 18, "McMaster", "denoise", "unseen", (1,)),
-        "unseen-rain": Entry("mcmaster", 18, "McMaster", "derain", "unseen", (2,)),
-        "unseen-drops": Entry("mcmaster", 18, "McMaster", "deraindrop", "unseen", (1,)),
-        "kodak24": Entry("kodak24", 24, "Kodak24", "denoise", "noise:25", (1,)),
-        "kodak24-stored": Entry(
-            "kodak24",
-            24,
-            "Kodak24",
-            "denoise",
-            "noise:15+jpeg:10,noise:25+jpeg:30,camera:20+jpeg:15",
-            (1,),
-            ("irflow", "nlm"),
-        ),
-        "inpaint": Entry(
-            "kodak24",
-            24,
-            "Kodak24",
-            "inpaint",
-            "thin,thick,pixels:0.8",
-            methods=FILLING,
-            crop=256,
-            presets=("fast", "smooth"),
-        ),
-        "inpaint-paper": Entry(
-            "kodak24",
-            4,
-            "Kodak24 (3, 9, 15 and 21), the middle 128 x 128",
-            "inpaint",
-            "thin,thick,pixels:0.8",
-            crop=128,
-            presets=("paper", "texture", "smooth", "fast"),
-        ),
-        "upscale": Entry(
-            "kodak24",
-            24,
-            "Kodak24",
-            "upscale",
-            "area:2",
-            methods=("irflow", "bicubic", "lanczos"),
-            crop=256,
-            presets=("auto",),
-        ),
-        "prior": Entry("cbsd68", 68, "CBSD68", "denoise", "noise:25", (1,), ("irflow-prior",)),
-    },
-    "curves": {
-        "curve-noise": Entry(
-            **FOUR, task="denoise", degrade="noise:25", steps=(1, 2, 3, 4, 8, 16), grids=("released", "uniform"), plotted=True
-        ),
-        "curve-rain": Entry("rain100h", 7, "Rain100H", "derain", steps=(1, 2, 3, 4, 8), grids=("released", "uniform"), **DRAWN),
-        "curve-drops": Entry(
-            "raindrop",
-            2,
-            "RainDrop",
-            "deraindrop",
-            steps=(1, 2, 4, 8),
-            grids=("released", "uniform"),
-            **DRAWN,
-        ),
-        "curve-holes": Entry(
-            **SMALL, task="inpaint", degrade="thick", presets=(*POINTS, *(f"pixelwise:{n}" for n in (2, 8))), plotted=True
-        ),
-        "curve-pixels": Entry(**SMALL, task="inpaint", degrade="pixels:0.7", presets=POINTS, plotted=True),
-        "curve-large": Entry(
-            **FOUR, task="upscale", degrade="area:2", presets=("fast", "auto", "texture", "hqs:8:0:0.7"), plotted=True
-        ),
-        "samplers-holes": Entry(**SMALL, task="inpaint", degrade="thick", presets=EQUAL),
-        "samplers-pixels": Entry(**SMALL, task="inpaint", degrade="pixels:0.7", presets=EQUAL),
-    },
-}
+BRIEF = ["psnr", "ssim", "vif", "ssimulacra2", "flip", "st_lpips", "nfe"]  # of curves
 
 
 def run_suite(
@@ -216,15 +75,15 @@ def run_suite(
     for key, entry in SUITES[name].items():
         if only not in (None, key):
             continue
-        if not (data / entry.data).is_dir():
-            tell(f"{key}: there is no {data / entry.data}; its table is left as it is")
+        if lacking := next((name for name in (entry.data, entry.networks) if name and not (data / name).is_dir()), None):
+            tell(f"{key}: there is no {data / lacking}; its table is left as it is")
             continue
         tell(f"{key}: {entry.command}")
         there = len(find_samples(data / entry.data, paired=not entry.degrade))
         if there != entry.pictures:
             tell(f"{key}: {data / entry.data} has {there} pictures, the set {entry.pictures}; its table is left as it is")
             continue
-        yield from bench(prepare(replace(entry.request(data, settings), store=root / STORE / f"{key}.jsonl")))
+        yield from bench(entry.prepared(data, settings, root / STORE / f"{key}.jsonl"))
         fill_pages(name, root, settings.checkpoint)
     if name in SCRIPTS and only is None:
         options = ["--store", "--threads", str(torch.get_num_threads())]
@@ -302,6 +161,7 @@ def fill_pages(name: str, root: Path, checkpoint: str | None = None) -> None:
             page = page[: match.start(2)] + text + "\n" + page[match.end(2) :]
             if entry.plotted and (plots := plots_of(records)):
                 write_atomically(root / PLOTS / f"{match[1]}.svg", plots[0][1].encode(), overwrite=True)
+        page = choices.filled(page, partial(stored, root))
         write_atomically(root / path, page.encode(), overwrite=True)
 
 
@@ -328,17 +188,11 @@ def page_problems(root: Path, name: str, checkpoint: str | None = None) -> list[
             found.append(f"{pages[key]}'s table {key} is not what {STORE / key}.jsonl holds; run `{command}`")
         elif key in parts and not records and (root / STORE).is_dir():
             found.append(f"{pages[key]}'s table {key} has no results in {STORE / key}.jsonl")
+    for path in PAGES[name]:
+        page = (root / path).read_text(encoding="utf-8")
+        if page != choices.filled(page, partial(stored, root)):
+            found.append(f"{path.name}'s table of what to choose is of other results; run the suite with --fill")
     return found
-
-
-def failures(records: Iterable[Record]) -> int:
-    """Print a line for every record that failed, and return how many did."""
-    failed = 0
-    for record in records:
-        if record.error:
-            failed += 1
-            print(f"{record.method} on {record.picture}: {record.error}", file=sys.stderr)
-    return failed
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -365,6 +219,8 @@ def main(arguments: list[str] | None = None) -> int:
     except IrflowError as error:
         print(error, file=sys.stderr)
         return error.exit_code
+    for line in failed:
+        print(line, file=sys.stderr)
     return 1 if failed else 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -183,6 +184,11 @@ def gains(records: list[Record]) -> dict[Key, Scores]:
         if key[1] != "input" and start is not None:
             won[key] = Scores(**{name: getattr(mean, name) - getattr(start, name) for name in METRICS})
     return won
+
+
+def failures(records: Iterable[Record]) -> list[str]:
+    """Return a line for every record that failed: the method, the picture and why."""
+    return [f"{record.method} on {record.picture}: {record.error}" for record in records if record.error]
 
 
 def markdown(cells: list[list[str]]) -> list[str]:

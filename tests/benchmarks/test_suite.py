@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+import choices
+import networks
 import pytest
 import suite
 import torch
@@ -113,6 +116,41 @@ def test_a_suite_of_curves_fills_its_page_and_draws_them(measured, pairs, tiny_c
     assert (tmp_path / suite.PLOTS / "tiny.svg").is_file() == plots.can_plot()
 
 
+def test_public_networks_stand_in_the_same_table(measured, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:
+    entry = suite.Entry("set", 2, "Tiny", "derain", steps=(1,), networks="networks/tiny")
+    monkeypatch.setitem(suite.SUITES, "curves", {"tiny": entry})
+    (page,) = (tmp_path / page for page in suite.PAGES["curves"])
+    page.parent.mkdir()
+    page.write_text("<!-- bench tiny -->\nold\n<!-- /bench -->\n")
+    monkeypatch.chdir(tmp_path)
+    checkpoint = tiny_checkpoint("derain")
+    lacking = measured("curves", "--checkpoint", checkpoint)
+    assert (lacking.code, "networks/tiny; its table is left as it is" in lacking.err) == (0, True)
+    assert "old" in page.read_text()
+    place = tmp_path / "networks" / "tiny" / "PReNet6"
+    place.mkdir(parents=True)
+    torch.save(networks.PReNet().state_dict(), place / "net_latest.pth")
+    done = measured("curves", "--checkpoint", checkpoint)
+    assert done.code == 0, done.err
+    lines = page.read_text().splitlines()
+    assert lines[1] == "`python benchmarks/networks.py networks/tiny/ derain set/ --steps 1`"
+    assert [line.split(" | ")[0] for line in lines[5:8]] == ["| input", "| derain, 1 step", "| PReNet6"]
+
+
+def test_what_to_choose_is_what_the_curves_measured() -> None:
+    root = Path(__file__).parents[2]
+    table = choices.rendered(partial(suite.stored, root))
+    assert "| - |" not in table  # every way stands in a curve
+    records = suite.stored(root, "curve-large")
+    dear = [record for record in records if record.variant == "texture"]
+    better = [replace(record, scores=replace(record.scores, psnr=record.scores.psnr + 1)) for record in dear]
+    others = [record for record in records if record.variant != "texture"]
+    changed = choices.rendered(lambda key: [*others, *better] if key == "curve-large" else suite.stored(root, key))
+    mean = sum(record.scores.psnr for record in dear) / len(dear)
+    assert changed == table.replace(f"{mean:.2f} ", f"{mean + 1:.2f} ")
+    assert changed != table
+
+
 @pytest.mark.parametrize("name", suite.SUITES)
 def test_the_pages_of_irflow_agree_with_their_stored_results(name: str) -> None:
     root = Path(__file__).parents[2]
@@ -120,4 +158,4 @@ def test_the_pages_of_irflow_agree_with_their_stored_results(name: str) -> None:
     tables = suite.parts_of("\n".join((root / page).read_text("utf-8") for page in suite.PAGES[name]))
     assert set(tables) == set(suite.SUITES[name])
     assert all((root / suite.PLOTS / f"{key}.svg").is_file() for key, entry in suite.SUITES[name].items() if entry.plotted)
-    assert all(stored.startswith("`irflow bench ") for stored in tables.values())
+    assert all(stored.startswith(("`irflow bench ", "`python benchmarks/networks.py ")) for stored in tables.values())
