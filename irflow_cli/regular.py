@@ -48,13 +48,15 @@ def append_regular(path: Path) -> BinaryIO:
         raise
 
 
-def read_regular(path: Path, most: int) -> bytes:
-    """Return the bytes of a file that has no more than `most`. Raises OSError as `open_regular` does, and for more."""
+def read_regular(path: Path, most: int, start: int = 0) -> bytes:
+    """Return the bytes from `start` on of a file that has no more than `most`. Raises OSError as `open_regular` does, and for
+    more."""
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         if size > most:  # before any of it takes memory
             raise _too_large(most)
-        data = file.read(min(most, max(size, UNTOLD)) + 1)  # no more, for Python takes the memory for what it is asked
+        file.seek(min(start, size))
+        data = file.read(min(most, max(size - start, UNTOLD)) + 1)  # no more, for Python takes the memory for what it is asked
     if len(data) > most:
         raise _too_large(most)
     return data

@@ -33,6 +33,7 @@ class Manifest:
     folder: Path
     entries: dict[str, dict[str, str]] = field(default_factory=dict)
     written: dict[str, set[str]] = field(default_factory=dict)
+    taken: int = 0  # bytes of the record beside the results that were read
 
     @classmethod
     def of(cls, folder: Path) -> Manifest:
@@ -44,12 +45,19 @@ class Manifest:
         try:
             if path.is_symlink():  # what is added to it would go elsewhere
                 raise OSError(errno.EINVAL, "a link, and no record is one")
-            manifest._take(read_regular(path, MOST) if path.exists() else b"")
+            manifest.read_on()
         except OSError as error:
             raise ImageError(
                 f"{path}: {error.strerror or error}; `resume` needs it, move it away or leave `resume` out"
             ) from None
         return manifest
+
+    def read_on(self) -> None:
+        """Read what this run or others have added to the record beside the results since it was read. Raises OSError."""
+        path = self.folder / NAME
+        data = read_regular(path, MOST, self.taken) if path.exists() else b""
+        self._take(data)
+        self.taken += data.rfind(b"\n") + 1  # the last line may be half there
 
     def _take(self, data: bytes) -> None:
         for line in data.decode(errors="replace").splitlines():

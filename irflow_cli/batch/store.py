@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 from dataclasses import dataclass, replace
@@ -30,7 +31,7 @@ class Outcome:
     a dry run it would be worked on), or unused (a mask that no picture has).
 
     notes are worth telling the user; data are the result's bytes when they go to standard output; megapixels and seconds
-    (of the work alone) are 0 when there was no work.
+    (of the work alone) are 0 when there was no work. digest: sha256 of the result's bytes, where they are known.
     """
 
     job: Job
@@ -40,6 +41,7 @@ class Outcome:
     data: bytes | None = None
     megapixels: float = 0.0
     seconds: float = 0.0
+    digest: str | None = None
 
 
 class Loaded(NamedTuple):
@@ -72,7 +74,7 @@ class Store:
     def load(self, job: Job) -> Loaded:
         """Return the job's picture, or its outcome when there is nothing to do or nothing that can be done."""
         try:
-            if self.files.skip_existing and job.exists:
+            if self.files.skip_existing and _is_there(job.target):
                 return Loaded(None, outcome=Outcome(job, "skipped"))
             name = "standard input" if job.source == STREAM else str(job.source)
             self._bring(job)
@@ -80,8 +82,8 @@ class Store:
             if self.files.mirror:
                 self.files.mirror.drop(job.source)
             key = self._key(job, data)
-            if self._made(job, key):
-                return Loaded(None, outcome=Outcome(job, "skipped"))
+            if made := self._there_already(job, key):
+                return Loaded(None, outcome=made)
             picture = decode_picture(data, name, self.files.max_pixels, parse_range(self.files.range))
             try:
                 result = replace(picture, alpha=None) if self.opaque else picture
@@ -103,8 +105,8 @@ class Store:
             if job.source != STREAM:
                 _check_file(job.source, self.files.max_pixels)
                 there = self.files.resume and job.exists
-                if there and self._made(job, self._key(job, read_file(job.source, self.files.max_pixels))):
-                    return Outcome(job, "skipped")
+                if there and (made := self._made(job, self._key(job, read_file(job.source, self.files.max_pixels)))):
+                    return Outcome(job, "skipped", digest=made)
             return Outcome(job, "planned")
         except ImageError as error:
             return Outcome(job, "failed", str(error))
@@ -117,15 +119,27 @@ class Store:
         made_of = f"{sha256(data)} {self.identity} {asked}{beside} {job.sample or ''}"
         return sha256(made_of.strip().encode())
 
-    def _made(self, job: Job, key: str) -> bool:
-        """Return whether a run with `resume` has made the result already. Raises ImageError where it may not be replaced."""
-        if not self.files.resume or job.target == STREAM:
-            return False
-        manifest = self._manifest(job.target)
-        if manifest.proves(job.target, key):
-            return True
-        if not (job.target.exists() or job.target.is_symlink()) or manifest.knows(job.target):
-            return False
+    def _made(self, job: Job, key: str) -> str | None:
+        """Return the digest of the result if a run with `resume` has made it already, be it one that works at the same time.
+
+        Raises ImageError where what is there may not be replaced, and IrflowError, which ends the run, where another run has
+        put something else there since this one began.
+        """
+        if job.target == STREAM or self.files.overwrite or not _is_there(job.target):
+            return None
+        manifest = self._manifest(job.target) if self.files.resume else None
+        if manifest and not job.exists:
+            with contextlib.suppress(OSError):  # a file that was a record before
+                manifest.read_on()
+        if manifest and manifest.proves(job.target, key):
+            return manifest.entries[job.target.name]["sha256"]
+        if not job.exists and not self.files.skip_existing:
+            raise IrflowError(
+                f"{job.target} was not there when this run began: another one writes to {job.target.parent}; let it end, or "
+                "give each a `shard` of the same"
+            )
+        if manifest is None or manifest.knows(job.target):
+            return None
         known = job.target.name in manifest.entries
         why = "is not as irflow left it" if known else "no record says that irflow made it"
         raise ImageError(f"{job.target} exists and {why}; move it, or use `overwrite` or `skip_existing`")
@@ -140,21 +154,37 @@ class Store:
             notes = (*outcome.notes, *said)
             if job.target == STREAM:
                 return Outcome(job, notes=notes, data=data, megapixels=outcome.megapixels, seconds=outcome.seconds)
-            over = self.files.overwrite or self.files.resume
+            if made := self._there_already(job, key):
+                return made
             beside = self.files.resume or (job.target.parent / NAME).exists()  # what is there already stays true
             if beside:
                 clear_begun(job.target)
             if not (self.files.mirror and self.files.mirror.holds(job.target)):
                 self._manifest(job.target).record(job.target, key, data, beside=beside)
-            write_atomically(job.target, data, overwrite=over)
-            if self.files.mirror:
-                self.files.mirror.send(job.target)
-            return Outcome(job, notes=notes, megapixels=outcome.megapixels, seconds=outcome.seconds)
+            self._put(job.target, key, data)
+            return Outcome(job, "done", None, notes, None, outcome.megapixels, outcome.seconds, sha256(data))
         except ImageError as error:
             text = str(error)
             return Outcome(job, "failed", text if str(job.target) in text else f"{job.source}: {text}", outcome.notes)
         except Exception as error:
             return Outcome(job, "failed", surprise(job, error), outcome.notes)
+
+    def _there_already(self, job: Job, key: str) -> Outcome | None:
+        """Return the outcome of a job whose result is there, also where another run has put it since. Raises as `_made`."""
+        if self.files.skip_existing and _is_there(job.target):
+            return Outcome(job, "skipped")
+        made = self._made(job, key)
+        return Outcome(job, "skipped", digest=made) if made else None
+
+    def _put(self, target: Path, key: str, data: bytes) -> None:
+        """Write a result where it belongs. Raises ImageError, DiskFull."""
+        try:
+            write_atomically(target, data, overwrite=self.files.overwrite or self.files.resume)
+        except ImageError:  # another run may have cleared away what was begun, and put the same there
+            if not (self.files.resume and self._manifest(target).proves(target, key)):
+                raise
+        if self.files.mirror:
+            self.files.mirror.send(target)
 
     def _bring(self, job: Job) -> None:
         """Bring what a job reads, where that is remote, unless it is too large."""
@@ -171,6 +201,10 @@ class Store:
             if target.parent not in self.manifests:
                 self.manifests[target.parent] = Manifest.of(target.parent)
             return self.manifests[target.parent]
+
+
+def _is_there(path: Path) -> bool:
+    return path.exists() or path.is_symlink()
 
 
 def _piped(max_pixels: int) -> bytes:

@@ -142,6 +142,7 @@ def _tell(console: Console, tally: Tally, outcome: Outcome) -> None:
         target: Path | None = None if outcome.error else job.target
         error, notes = outcome.error and with_flags(outcome.error), [with_flags(note) for note in outcome.notes]
         fields = {"status": outcome.status, "error": error, "notes": notes, "seconds": outcome.seconds}
+        fields["digest"] = outcome.digest
         console.result("", input=job.source, output=target, **fields)
     elif outcome.status == "planned":
         console.result(f"{job.source} -> {job.target}")

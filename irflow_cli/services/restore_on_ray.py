@@ -20,12 +20,13 @@ import irflow_cli.errors
 from irflow_cli.batch.plan import STREAM, Files, Job
 from irflow_cli.batch.run import Progress, work_through
 from irflow_cli.batch.store import Outcome, Store
-from irflow_cli.errors import CheckpointError, IrflowError, require
+from irflow_cli.errors import CheckpointError, ImageError, IrflowError, require
 from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.services.restore_files import RestoreRequest, identity_of, restoring
 
 BLOCK = 16  # pictures that a worker gets at a time, and does again when it is killed, but for those on record
-ROW = ("index", "status", "kind", "message", "notes", "megapixels", "seconds")  # of what comes back, for every picture
+ROW = ("input", "output", "status", "kind", "message", "digest", "seconds", "notes", "megapixels", "index")
+ENDED = "ended"  # status of the rows of a block that something is wrong with for the whole run
 
 
 class Worker:
@@ -42,17 +43,23 @@ class Worker:
             self.fault = error
 
     def __call__(self, block: dict[str, Any]) -> dict[str, list[Any]]:
-        """Return the rows of a block of jobs, as columns."""
-        jobs = [Job(Path(source), Path(target)) for source, target in zip(block["source"], block["target"], strict=True)]
-        rows = []
+        """Return the rows of a block of jobs, as columns, each of ROW. status: done, failed or ENDED. kind: the class of what
+        went wrong. digest: sha256 of the result's bytes."""
+        given = [block[name] for name in ("index", "input", "output", "exists")]
+        jobs = [Job(Path(source), Path(target), bool(exists)) for _, source, target, exists in zip(*given, strict=True)]
+        rows: list[tuple[Any, ...]] = []
         try:
             if self.operation is None:
                 raise self.fault or IrflowError("the network cannot be loaded")
             for index, done in zip(block["index"], work_through(jobs, self.operation, self.files), strict=True):
-                status = "done" if done.status == "skipped" else done.status  # by a worker that was killed before it told
-                rows.append((int(index), status, "", done.error or "", "\n".join(done.notes), done.megapixels, done.seconds))
-        except IrflowError as error:  # of the whole run
-            rows += [(int(i), "failed", type(error).__name__, str(error), "", 0.0, 0.0) for i in block["index"][len(rows) :]]
+                failed = done.status == "failed"  # skipped is what a worker had done that was killed before it told
+                state = ("failed", ImageError.__name__) if failed else ("done", "")
+                told = (done.error or "", done.digest or "", done.seconds, "\n".join(done.notes), done.megapixels)
+                rows.append((str(done.job.source), str(done.job.target), *state, *told, int(index)))
+        except IrflowError as error:
+            ended = (ENDED, type(error).__name__, str(error), "", 0.0, "", 0.0)
+            rest = list(zip(jobs, block["index"], strict=True))[len(rows) :]
+            rows += [(str(job.source), str(job.target), *ended, int(index)) for job, index in rest]
         return {name: [row[at] for row in rows] for at, name in enumerate(ROW)}
 
 
@@ -84,16 +91,16 @@ def restore_on_ray(
         settings = replace(settings, checkpoint=str(Path(named).absolute()))
     there = replace(request, files=_of_workers(files), settings=settings)
     rows = [
-        {"index": at, "source": str(job.source.absolute()), "target": str(job.target.absolute())} for at, job in enumerate(todo)
+        {"index": at, "input": str(job.source.absolute()), "output": str(job.target.absolute()), "exists": job.exists}
+        for at, job in enumerate(todo)
     ]
     with _cluster(ray):
         for row in _shared_out(ray, rows, (there, card.digest, identity)):
-            if row["kind"]:
+            if row["status"] == ENDED:
                 raise getattr(irflow_cli.errors, row["kind"], IrflowError)(row["message"])
-            notes = tuple(filter(None, row["notes"].split("\n")))
-            outcome = Outcome(
-                todo[row["index"]], row["status"], row["message"] or None, notes, None, row["megapixels"], row["seconds"]
-            )
+            notes, said = tuple(filter(None, row["notes"].split("\n"))), (row["message"] or None, row["digest"] or None)
+            worked = (row["megapixels"], row["seconds"])
+            outcome = Outcome(todo[row["index"]], row["status"], said[0], notes, None, *worked, digest=said[1])
             count += 1
             progress(count)
             yield outcome

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from irflow_cli.batch.plan import Files
 from irflow_cli.cli.app import run
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import CheckpointError
+from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.services import restore_on_ray as runner
 from irflow_cli.services.restore_files import RestoreRequest, restore_files
 
@@ -79,6 +82,9 @@ def test_ray_writes_what_the_local_run_writes_though_a_worker_is_killed(
     outcomes = list(runner.restore_on_ray(request_of("ray")))
     assert not Path(fatal).exists()
     assert {outcome.job.source.name: outcome.status for outcome in outcomes} == local
+    for outcome in outcomes:
+        digest = hashlib.sha256(outcome.job.target.read_bytes()).hexdigest() if outcome.status == "done" else None
+        assert outcome.digest == digest
     damaged = next(outcome for outcome in outcomes if outcome.status == "failed")
     assert damaged.error is not None and "damaged or incomplete" in damaged.error
     for path in (tmp_path / "local").glob("*.png"):
@@ -97,8 +103,36 @@ def test_what_is_on_record_is_left_out_before_ray_starts(
     assert {outcome.status for outcome in runner.restore_on_ray(request_of("out", resume=True))} == {"skipped"}
 
 
-def test_a_worker_with_another_checkpoint_ends_the_run(request_of: Callable[..., RestoreRequest]) -> None:
-    request = request_of("out")
-    rows = runner.Worker(request, "another digest", "identity")({"index": [0], "source": ["a"], "target": ["b"]})
-    assert rows["kind"] == [CheckpointError.__name__] and rows["status"] == ["failed"]
-    assert "another checkpoint" in rows["message"][0]
+def block_of(folder: Path, out: Path, *names: str) -> dict[str, Any]:
+    """Return a block as Ray gives it to a worker."""
+    return {
+        "index": list(range(len(names))),
+        "input": [str(folder / name) for name in names],
+        "output": [str(out / name) for name in names],
+        "exists": [False] * len(names),
+    }
+
+
+def test_a_worker_with_another_checkpoint_or_none_ends_the_run(
+    request_of: Callable[..., RestoreRequest], tmp_path: Path
+) -> None:
+    request, block = request_of("out"), block_of(tmp_path / "in", tmp_path / "out", "0.png", "1.png")
+    missing = replace(request, settings=replace(request.settings, checkpoint=str(tmp_path / "missing.safetensors")))
+    for given, said in ((request, "another checkpoint"), (missing, "missing.safetensors")):
+        rows = runner.Worker(given, "another digest", "identity")(block)
+        assert rows["kind"] == [CheckpointError.__name__] * 2 and rows["status"] == [runner.ENDED] * 2
+        assert said in rows["message"][0] and not (tmp_path / "out").exists()
+
+
+def test_a_row_is_of_one_schema_whatever_became_of_a_picture(
+    request_of: Callable[..., RestoreRequest], tmp_path: Path
+) -> None:
+    request, out = request_of("out", resume=True), tmp_path / "out"
+    digest = load_checkpoint(str(request.settings.checkpoint)).card.digest
+    worker, block = runner.Worker(request, digest, "identity"), block_of(tmp_path / "in", out, "0.png", "damaged.png")
+    for rows in (worker(block), worker(block)):  # the second as after a worker that was killed before it told
+        assert tuple(rows) == runner.ROW and {len(column) for column in rows.values()} == {2}
+        assert rows["status"] == ["done", "failed"] and rows["kind"] == ["", "ImageError"]
+        assert rows["digest"] == [hashlib.sha256((out / "0.png").read_bytes()).hexdigest(), ""]
+        assert rows["input"] == block["input"] and rows["output"] == block["output"]
+    assert [json.loads(line)["sha256"] for line in (out / NAME).read_text().splitlines()] == rows["digest"][:1]
