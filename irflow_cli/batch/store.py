@@ -164,6 +164,8 @@ class Store:
             self._put(job.target, key, data)
             return Outcome(job, "done", None, notes, None, outcome.megapixels, outcome.seconds, sha256(data))
         except ImageError as error:
+            if self.files.skip_existing and _is_there(job.target):  # as of a moment ago, from another run
+                return Outcome(job, "skipped")
             text = str(error)
             return Outcome(job, "failed", text if str(job.target) in text else f"{job.source}: {text}", outcome.notes)
         except Exception as error:

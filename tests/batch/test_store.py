@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
 import resource
 from pathlib import Path
 
 import numpy as np
 import pytest
+from drawn import scene
 from PIL import Image
 from results import below
 
 from irflow_cli.batch import store as batch
+from irflow_cli.batch.journal import NAME, sha256
+from irflow_cli.batch.plan import Files
+from irflow_cli.errors import IrflowError
 from irflow_cli.images.decode import read_picture
+from irflow_cli.services.degrade_files import DegradeRequest, degrade_files
 
 
 def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(degrade, tmp_path: Path) -> None:
@@ -74,3 +81,55 @@ def test_memory_that_runs_out_while_a_file_is_read_or_written_is_one_failure(
     done = degrade(album, tmp_path / "out")
     assert (done.code, below(tmp_path / "out")) == (1, ["b.jpg"])
     assert "a.png: not enough memory" in done.err
+
+
+@pytest.fixture
+def eight(picture_file) -> Path:
+    """Return a folder of eight pictures, more than a run has in hand at a time."""
+    return [picture_file(f"eight/{index}.png", 20 + index, 24) for index in range(8)][0].parent
+
+
+def noisy(pictures: Path, out: Path, severity: float = 25.0, **options: bool) -> DegradeRequest:
+    return DegradeRequest(Files((str(pictures),), out, **options), "noise", severity)
+
+
+@pytest.mark.parametrize("options", [{"resume": True}, {"skip_existing": True}], ids=["resume", "skip"])
+def test_two_runs_at_once_share_the_work_and_lose_nothing(eight: Path, tmp_path: Path, options: dict[str, bool]) -> None:
+    whole = {outcome.job.target.name: outcome.digest for outcome in degrade_files(noisy(eight, tmp_path / "whole"))}
+    one = degrade_files(noisy(eight, tmp_path / "out", **options))  # it has planned, and found nothing done
+    outcomes = [next(one), *degrade_files(noisy(eight, tmp_path / "out", **options)), *one]
+    assert {outcome.status for outcome in outcomes} == {"done", "skipped"}
+    assert {outcome.job.target.name: outcome.digest for outcome in outcomes if outcome.status == "done"} == whole
+    assert {path.name: sha256(path.read_bytes()) for path in (tmp_path / "out").iterdir() if path.name != NAME} == whole
+
+
+@pytest.mark.parametrize("options", [{}, {"resume": True}], ids=["plain", "resume"])
+def test_a_run_that_meets_another_ends_in_one_line_and_replaces_nothing(
+    eight: Path, tmp_path: Path, options: dict[str, bool]
+) -> None:
+    one = degrade_files(noisy(eight, tmp_path / "out", **options))
+    next(one)
+    list(degrade_files(noisy(eight, tmp_path / "out", 40.0, skip_existing=True)))  # other noise: its results are not the same
+    with pytest.raises(IrflowError, match="another one writes to .*; let it end, or give each a `shard`") as told:
+        list(one)
+    assert type(told.value) is IrflowError
+    last = degrade_files(noisy(eight, tmp_path / "last", 40.0))
+    assert (tmp_path / "out" / "7.png").read_bytes() == [one.job.target.read_bytes() for one in last][7]
+
+
+@pytest.mark.parametrize("year", [1971, 2090])
+def test_clocks_that_differ_change_nothing(degrade, album: Path, tmp_path: Path, year: int) -> None:
+    other = (year - 1970) * 31_556_952  # seconds of the clock of the machine that wrote the files
+    for path in album.iterdir():
+        os.utime(path, (other, other))
+    command = (album, tmp_path / "out", "--resume", "--json")
+    assert degrade(*command).code == 0
+    for path in (tmp_path / "out").iterdir():
+        os.utime(path, (other, other))
+    done = degrade(*command)
+    assert [json.loads(line)["status"] for line in done.out.splitlines()] == ["skipped", "skipped"]
+    for path in album.glob("*.png"):
+        Image.fromarray(scene(20, 30, 5)).save(path)  # changed, by a clock that says that it is older
+        os.utime(path, (other - 1000, other - 1000))
+    statuses = {Path(row["input"]).name: row["status"] for row in map(json.loads, degrade(*command).out.splitlines())}
+    assert statuses == {"a.png": "done", "b.jpg": "skipped"}

@@ -124,9 +124,7 @@ def test_a_worker_with_another_checkpoint_or_none_ends_the_run(
         assert said in rows["message"][0] and not (tmp_path / "out").exists()
 
 
-def test_a_row_is_of_one_schema_whatever_became_of_a_picture(
-    request_of: Callable[..., RestoreRequest], tmp_path: Path
-) -> None:
+def test_a_row_is_of_one_schema_whatever_became_of_a_picture(request_of: Callable[..., RestoreRequest], tmp_path: Path) -> None:
     request, out = request_of("out", resume=True), tmp_path / "out"
     digest = load_checkpoint(str(request.settings.checkpoint)).card.digest
     worker, block = runner.Worker(request, digest, "identity"), block_of(tmp_path / "in", out, "0.png", "damaged.png")
