@@ -28,7 +28,7 @@ from irflow_cli.runtime.checkpoints import read_card
 from irflow_cli.runtime.device import choose_device
 from irflow_cli.runtime.files import writing
 from irflow_cli.runtime.places import own_cache
-from irflow_cli.tasks import TASKS
+from irflow_cli.tasks import TASKS, task_of
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,7 @@ def prepare(request: BenchRequest) -> Benchmark:
     if request.border < 0:
         raise UsageError(f"`border` must not be negative, got {request.border}")
     task = request.settings.task
-    if task not in (known := [*(name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior), *MADE]):
-        raise UsageError(f"unknown task {task!r}; there are {', '.join(known)}")
+    _check_task(request)
     if request.masks and (request.degrade or task != "inpaint"):
         raise UsageError("`masks` is for `task` inpaint, without `degrade`")
     if request.crop is not None and request.crop < 16:
@@ -80,6 +79,14 @@ def prepare(request: BenchRequest) -> Benchmark:
     if spare := _spare(run):
         raise UsageError(f"{request.store} holds {spare} too, which would be lost; ask for it again, or give another `report`")
     return run
+
+
+def _check_task(request: BenchRequest) -> None:
+    """Raise UsageError for a task that has no network: it does not ship, and none of one's own is given."""
+    task, own = request.settings.task, request.settings.checkpoint or request.baselines or request.commands
+    known = [*(name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior), *MADE]
+    if task not in known and (task_of(task).prior or not own):
+        raise UsageError(f"unknown task {task!r}; there are {', '.join(known)}; one of your own needs its `checkpoint`")
 
 
 def _check_methods(request: BenchRequest, methods: list[Method]) -> None:

@@ -23,6 +23,7 @@ from irflow_cli.images.decode import read_picture
 from irflow_cli.images.find import find_pictures
 from irflow_cli.images.picture import Picture
 from irflow_cli.tensors import tensor_of
+from irflow_cli.training.pairs import enlarged_to, find_pairs
 
 # (clean folder, degraded folder), as the public sets are laid out. The first that is there counts.
 PAIRED = (
@@ -57,11 +58,13 @@ LOW_RESOLUTION = re.compile(r"(?i)[-_](LR|bicubic|nearest|glasner|kim|SRCNN|ScSR
 
 @dataclass(frozen=True)
 class Sample:
-    """A clean picture in a file and, in a set of pairs, its degraded partner."""
+    """A clean picture in a file and, in a set of pairs, its degraded partner. enlarged: that has fewer pixels, and is brought
+    to the clean one's size by bicubic interpolation, as in training."""
 
     name: str
     clean: Path
     degraded: Path | None = None
+    enlarged: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,9 @@ def _is_degraded(path: Path, root: Path) -> bool:
 
 def _pairs(folder: Path) -> tuple[Sample, ...]:
     sides = _sides(folder)
+    if sides is None and (pairs := find_pairs(folder)):
+        names = [pair.degraded.relative_to(folder).with_suffix("").as_posix() for pair in pairs]
+        return tuple(Sample(name, *pair[:2], pair.enlarged) for name, pair in sorted(zip(names, pairs, strict=True)))
     if sides is None:
         raise UsageError(f"{folder} has no clean/ and degraded/; for clean pictures give `degrade` KIND:SEVERITY")
     (clean_root, clean), (degraded_root, _) = sides
@@ -308,6 +314,7 @@ def cases_of(sample: Sample, corruptions: tuple[Corruption, ...], crop: int | No
     clean = read_picture(sample.clean).rgb8()
     if sample.degraded is not None:
         degraded = read_picture(sample.degraded).rgb8()
+        degraded = enlarged_to(degraded, clean) if sample.enlarged else degraded
         if degraded.shape != clean.shape:
             sizes = " and ".join(f"{pixels.shape[1]} x {pixels.shape[0]}" for pixels in (degraded, clean))
             raise UsageError(f"{sample.name}: the degraded picture has another size than the clean one ({sizes})")

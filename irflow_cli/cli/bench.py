@@ -55,7 +55,7 @@ def bench(
     ] = None,
     task: Annotated[
         Optional[str],
-        choice(*MEASURED, help=f"What to measure: {either(*MEASURED)}.", show_default=False),
+        choice(*MEASURED, help=f"What to measure: {either(*MEASURED)}.", show_default="that of --checkpoint"),
     ] = None,
     steps: Annotated[str, typer.Option(help="Numbers of steps, such as 1,2,4.")] = _text(SWEEP.steps),
     degrade: Annotated[
@@ -142,6 +142,10 @@ def bench(
     _check_mode(context)
     if compare is not None:
         return _compare(console, *compare)
+    if task is None and checkpoint is not None:
+        from irflow_cli.services.restore_files import task_of_checkpoint
+
+        task = task_of_checkpoint(checkpoint)
     if task is None and speed is None:
         raise UsageError(f"--task is missing: {either(*MEASURED)}")
 

@@ -11,14 +11,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from irflow_cli.errors import NothingToDo, UsageError
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.find import find_pictures
 from irflow_cli.runtime.device import available_cores
-from irflow_cli.training.pairs import Pair, find_pairs, has_pairs
+from irflow_cli.training.pairs import Pair, enlarged_to, find_pairs, has_pairs
 
 SCALES = (1.0, 0.6, 0.35)  # every picture is also there smaller, so that texture comes in several sizes
 
@@ -153,7 +152,7 @@ def _pair(pair: Pair) -> list[np.ndarray]:
     """Return a clean picture over its degraded one, (H, W, 6) uint8, as they are alone."""
     clean, degraded = (read_picture(path).rgb8() for path in (pair.clean, pair.degraded))
     if pair.enlarged:
-        degraded = np.asarray(Image.fromarray(degraded).resize(clean.shape[1::-1], Image.Resampling.BICUBIC))
+        degraded = enlarged_to(degraded, clean)
     if degraded.shape != clean.shape:
         raise UsageError(f"{pair.degraded} and {pair.clean} differ in size; pairs must match pixel by pixel")
     return [np.concatenate([clean, degraded], axis=2)]

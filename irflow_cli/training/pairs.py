@@ -8,6 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+from PIL import Image
+
 from irflow_cli.errors import UsageError
 from irflow_cli.images.find import find_pictures
 
@@ -74,6 +77,11 @@ def find_pairs(folder: Path) -> list[Pair]:
             group = clean.stem if len(places) == 1 else place.relative_to(folder).as_posix()  # frames of a scene are alike
             pairs += [Pair(clean, path, group, layout.enlarged) for path in found]
     return pairs
+
+
+def enlarged_to(degraded: np.ndarray, clean: np.ndarray) -> np.ndarray:
+    """Return a degraded picture (h, w, 3), uint8, at the size of its clean one (H, W, 3), by bicubic interpolation."""
+    return np.asarray(Image.fromarray(degraded).resize(clean.shape[1::-1], Image.Resampling.BICUBIC))
 
 
 def _places(folder: Path) -> tuple[Layout, list[Path]] | None:

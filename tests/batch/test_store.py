@@ -86,7 +86,9 @@ def test_memory_that_runs_out_while_a_file_is_read_or_written_is_one_failure(
 @pytest.fixture
 def eight(picture_file) -> Path:
     """Return a folder of eight pictures, more than a run has in hand at a time."""
-    return [picture_file(f"eight/{index}.png", 20 + index, 24) for index in range(8)][0].parent
+    for index in range(8):
+        folder = picture_file(f"eight/{index}.png", 20 + index, 24).parent
+    return folder
 
 
 def noisy(pictures: Path, out: Path, severity: float = 25.0, **options: bool) -> DegradeRequest:
@@ -110,7 +112,7 @@ def test_a_run_that_meets_another_ends_in_one_line_and_replaces_nothing(
     one = degrade_files(noisy(eight, tmp_path / "out", **options))
     next(one)
     list(degrade_files(noisy(eight, tmp_path / "out", 40.0, skip_existing=True)))  # other noise: its results are not the same
-    with pytest.raises(IrflowError, match="another one writes to .*; let it end, or give each a `shard`") as told:
+    with pytest.raises(IrflowError, match=r"another one writes to .*; let it end, or give each a `shard`") as told:
         list(one)
     assert type(told.value) is IrflowError
     last = degrade_files(noisy(eight, tmp_path / "last", 40.0))

@@ -15,7 +15,7 @@ from PIL import Image
         (("--baseline-command", "tool in out"), 2, "{in}"),
         (("--baseline", "none.pth"), 4, "does not exist"),
         (("--border", "-1"), 2, "--border"),
-        (("--task", "fog"), 2, "unknown task 'fog'; there are derain, denoise, deraindrop, inpaint, upscale"),
+        (("--task", "fog"), 4, "was trained for denoise, not for fog"),
         (("--steps", "two"), 2, "--steps"),
         (("--grid", "cubic"), 2, "released"),
         (("--degrade", "fog"), 2, "--degrade"),

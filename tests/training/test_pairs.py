@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from drawn import scene
 from PIL import Image
 
+from irflow_cli.bench.sets import cases_of, find_samples
 from irflow_cli.cli.app import run
 from irflow_cli.errors import UsageError
 from irflow_cli.images.decode import read_picture
@@ -40,6 +42,9 @@ def test_usual_layouts_are_known_and_nothing_is_mispaired(tmp_path: Path, name: 
         (p.clean.relative_to(tmp_path).as_posix(), p.degraded.relative_to(tmp_path).as_posix()) for p in find_pairs(tmp_path)
     ]
     assert sorted(found) == sorted(expected)
+    samples = find_samples(tmp_path, paired=True)  # what trains can be measured
+    assert sorted((s.clean, s.degraded) for s in samples) == sorted((p.clean, p.degraded) for p in find_pairs(tmp_path))
+    assert all(case.degraded.shape == case.clean.shape for sample in samples for case in cases_of(sample, ()))
     training, held_out = load_corpus(tmp_path, 16, torch.device("cpu"))
     assert training.paired and len(training) + len(held_out) >= len(expected)
     (tmp_path / expected[0][1]).unlink()
@@ -74,6 +79,12 @@ def test_a_task_of_ones_own_is_trained_and_restores(tmp_path: Path, capfd: pytes
     before, after = (np.abs(pixels.astype(float) - clean).mean() for pixels in (cast(clean), restored))
     assert after < before / 4
     capfd.readouterr()
+    measured = ["bench", str(tmp_path / "pairs"), "--checkpoint", best, "--metrics", "psnr", "--json", "-q"]
+    assert run(measured) == 0  # the task is on the card
+    psnr = {row["method"]: row["psnr"] for row in map(json.loads, capfd.readouterr().out.splitlines())}
+    assert psnr["irflow"] > psnr["input"] + 6
+    assert run(["bench", str(tmp_path / "pairs"), "--task", "unfade"]) == 2
+    assert "one of your own needs its --checkpoint" in capfd.readouterr().err
     for wrong, said in (
         (["--task", "derain", "--checkpoint", best], "was trained for unfade, not for derain"),
         (["--task", "unfade"], "one of your own needs its --checkpoint"),
