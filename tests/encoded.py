@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 import zlib
 from collections.abc import Iterable
@@ -51,6 +52,31 @@ def png_of(width: int, height: int, bits: int, rows: Iterable[bytes], *before: C
     pixels = b"".join(packer.compress(b"\0" + row) for row in rows) + packer.flush()
     header = struct.pack(">IIBBBBB", width, height, bits, 0, 0, 0, 0)
     return PNG + chunks_of((b"IHDR", header), *before, (b"IDAT", pixels), (b"IEND", b""))
+
+
+def damaged(data: bytes, draw: random.Random) -> bytes:
+    """Return `data` with one to four damages: bits turned over, bytes replaced, cut off, put in, doubled or left out, most of
+    them near the beginning, where files say what they are."""
+    degraded = bytearray(data)
+    for _ in range(draw.choice((1, 1, 2, 4))):
+        place = draw.randrange(max(1, min(len(degraded), draw.choice((400, len(degraded) + 1)))))
+        length = draw.choice((1, 2, 4, 12, 60))
+        kind = draw.choice(("turn over", "replace", "number", "cut off", "put in", "double", "leave out"))
+        if kind == "turn over" and degraded:
+            degraded[place] ^= 1 << draw.randrange(8)
+        elif kind == "replace":
+            degraded[place : place + 1] = bytes([draw.choice((0, 1, 127, 128, 255))])
+        elif kind == "number":  # as large or small as one of 32 bits can be
+            degraded[place : place + 4] = draw.choice((b"\xff" * 4, bytes(4), b"\x7f\xff\xff\xff", b"\xff\xff\xff\x7f"))
+        elif kind == "cut off":
+            del degraded[place:]
+        elif kind == "put in":
+            degraded[place:place] = draw.randbytes(length)
+        elif kind == "double":
+            degraded[place:place] = degraded[place : place + length]
+        elif kind == "leave out":
+            del degraded[place : place + length]
+    return bytes(degraded)
 
 
 def packed_bits(values: np.ndarray, bits: int) -> list[bytes]:
