@@ -1,4 +1,5 @@
 # The lines of CONTRIBUTING.md by short names.
+
 test:
     pytest -n auto
 check:

@@ -1,4 +1,4 @@
-"""The menu: what irflow can take out of a photograph, and with which settings it does so unless told otherwise. No torch here,
+"""The menu: what irflow can take out of a photograph, and with which settings it does so by default. No torch here,
 so that the command line can show them."""
 
 from __future__ import annotations

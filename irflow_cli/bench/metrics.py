@@ -133,7 +133,7 @@ def left_out(asked: tuple[str, ...]) -> dict[str, str]:
             raise UsageError(f"no metric is called {name!r}; there are {', '.join(known)}")
         if name in missing:
             raise UsageError(f"{METRICS[name].title} cannot be measured here: {missing[name]}")
-    return {**missing, **{name: "it was not asked for" for name in known if asked and name not in asked}}
+    return {**missing, **{name: "it is not among `metrics`" for name in known if asked and name not in asked}}
 
 
 def measure(pixels: np.ndarray, clean: np.ndarray, border: int, left_out: frozenset[str]) -> dict[str, float]:

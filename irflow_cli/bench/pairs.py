@@ -15,7 +15,7 @@ def check_pairs(samples: tuple[Sample, ...]) -> None:
     for sample in samples:
         try:
             case = next(cases_of(sample, ()))
-        except ImageError:  # which is told when its turn comes
+        except ImageError:  # which is reported when its turn comes
             continue
         read.append(sample)
         cleans.append(_small(case.clean))

@@ -33,7 +33,7 @@ RULES = (
     "Clean pictures are degraded by seeds that hang on their content alone, whatever their names and order.",
     "No picture is resized or moved: a result of another size is a failure, and pairs of two sizes stop the run.",
     "Pairs are matched by name. Pictures that seem swapped stop the run; a shift or another range is listed below.",
-    "All methods have the same number of threads; a command is asked to, by OMP_NUM_THREADS. Records of another run are kept "
+    "All methods have the same number of threads; a command gets it by OMP_NUM_THREADS. Records of another run are kept "
     "only when it had as many, on the same processor.",
     "s/MP is the median over the pictures of the whole call after a warm-up; of a command, with its start.",
     "Where the noise level is not given, the baselines get irflow's estimate free; its time and memory are part of irflow's.",
@@ -42,7 +42,7 @@ RULES = (
     "are counted and listed.",
     "The shipped weights of irflow have seen no picture of the test sets in irflow's README. Of other weights and pictures "
     "this is not known; what checkpoints say of their training stands below.",
-    "Memory is told on Linux only. FID and KID, where measured, are of the whole set and stand with its last picture.",
+    "Memory is measured on Linux only. FID and KID, where measured, are of the whole set and stand with its last picture.",
 )
 
 

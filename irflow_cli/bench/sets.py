@@ -145,11 +145,11 @@ def _sides(folder: Path) -> tuple[_Side, _Side] | None:
             root, other = folder / clean, folder / degraded
             inside = [path for path in find_pictures(root) if clean != "." or other not in path.parents]
             return _Side(root, inside), _Side(other, find_pictures(other))
-    told = {path: ROLE.search(path.stem) for path in find_pictures(folder, deep=False)}
-    roles = {path: role[1].lower() for path, role in told.items() if role}
+    named = {path: ROLE.search(path.stem) for path in find_pictures(folder, deep=False)}
+    roles = {path: role[1].lower() for path, role in named.items() if role}
     sides = [[path for path, role in roles.items() if (role in DEGRADED) == degraded] for degraded in (False, True)]
     bare = [{ROLE.sub("", path.stem).strip("-_ ") for path in side} for side in sides]
-    if len(roles) == len(told) and bare[0] & bare[1]:  # all in one folder, told apart by their names
+    if len(roles) == len(named) and bare[0] & bare[1]:  # all in one folder, told apart by their names
         return _Side(folder, sides[0]), _Side(folder, sides[1])
     return None
 
@@ -308,7 +308,7 @@ def with_hole(clean: Tensor, hole: np.ndarray) -> Tensor:
 
 def cases_of(sample: Sample, corruptions: tuple[Corruption, ...], crop: int | None = None) -> Iterator[Case]:
     """Yield the cases of a picture: its pair, or one for every corruption, drawn by its content, whatever its name and
-    order, and stored as 8 bits. crop: only the middle `crop` x `crop` pixels of clean pictures are taken.
+    order, and rounded to 8 bits. crop: only the middle `crop` x `crop` pixels of clean pictures are taken.
 
     Raises UsageError for a pair of two sizes, for nothing is resized."""
     clean = read_picture(sample.clean).rgb8()

@@ -90,14 +90,14 @@ def wet_and_noisy(clean: Tensor, severity: Tensor, generator: torch.Generator) -
 
 def processed(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
     """Return noise of a standard deviation `severity` (0-255 scale) after what a telephone does to it: smoothed, sharpened, and
-    stored as WebP of quality 60."""
+    compressed as WebP of quality 60."""
     noisy = clean + severity / 255 * torch.randn(clean.shape, generator=generator)
     pixels = (noisy[0].clamp(0, 1) * 255).permute(1, 2, 0).numpy()
     smooth = cv2.GaussianBlur(pixels, (0, 0), 0.8)
     sharp = (1.7 * smooth - 0.7 * cv2.GaussianBlur(smooth, (0, 0), 2)).clip(0, 255).round().astype(np.uint8)
     _, data = cv2.imencode(".webp", np.ascontiguousarray(sharp[..., ::-1]), [cv2.IMWRITE_WEBP_QUALITY, 60])
-    stored = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
-    return torch.from_numpy(stored).permute(2, 0, 1)[None] / 255
+    compressed = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+    return torch.from_numpy(compressed).permute(2, 0, 1)[None] / 255
 
 
 def lens_drops(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:

@@ -60,8 +60,8 @@ def root(
     Exit codes: 0 done, 1 some pictures failed, 2 usage, 3 nothing to do, 4 checkpoint, 5 device, memory or disk, 130 and
     143 interrupted. Defaults can be set in irflow.toml (see `irflow config show --help`).
     """
-    asked = {"-h", "--help"}.intersection(context.obj or ())  # help comes, whatever a file says
-    context.default_map = {} if no_config or asked else default_map(context)
+    helping = {"-h", "--help"}.intersection(context.obj or ())  # help comes, whatever a file says
+    context.default_map = {} if no_config or helping else default_map(context)
 
 
 def _path_of(error: Any) -> str:
@@ -89,9 +89,9 @@ def _unforeseen(error: Exception) -> int:
     """Say in one line what no command caught, and return the exit code."""
     if os.environ.get(DEBUG, "") not in ("", "0"):
         raise error
-    told = explained(error)
-    Console().error(str(told))
-    return told.exit_code
+    known = explained(error)
+    Console().error(str(known))
+    return known.exit_code
 
 
 def run(arguments: list[str]) -> int:

@@ -11,7 +11,19 @@ import typer
 
 from irflow_cli.bench.request import BenchRequest, Sweep
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import RESTORED, AsJson, Device, Engine, EnginePrecision, Quiet, checkpoints, choice, either
+from irflow_cli.cli.options import (
+    GRIDS,
+    RESTORED,
+    SAMPLERS,
+    AsJson,
+    Device,
+    Engine,
+    EnginePrecision,
+    Quiet,
+    checkpoints,
+    choice,
+    either,
+)
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import UsageError
 
@@ -84,11 +96,11 @@ def bench(
     sigma: Annotated[Optional[float], typer.Option(help="Noise given to all methods.", show_default="estimated")] = None,
     sampler: Annotated[
         Optional[str],
-        choice("euler", "heun", "restora-denoise", help="restora-denoise is of irflow-prior.", show_default="euler"),
+        choice(*SAMPLERS, help="restora-denoise is of irflow-prior.", show_default="euler"),
     ] = None,
     grid: Annotated[
         Optional[str],
-        choice("released", "uniform", "released,uniform", help="Times of the steps, or both.", show_default="released"),
+        choice(*GRIDS, ",".join(GRIDS), help="Times of the steps, or both.", show_default="released"),
     ] = None,
     strength: Annotated[str, typer.Option(help="Shares of the result in the mixture with the input, such as 0.5,1.")] = _text(
         SWEEP.strengths

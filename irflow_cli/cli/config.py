@@ -1,4 +1,4 @@
-"""Defaults from files, and `irflow config show`, which tells where each comes from.
+"""Defaults from files, and `irflow config show`, which says where each comes from.
 
 device = "cuda"        # for every command that has the option
 

@@ -6,7 +6,7 @@ import os
 
 from irflow_cli.errors import FULL, DeviceError, DiskFull, IrflowError, UsageError
 
-DEBUG = "IRFLOW_DEBUG"  # set to 1, a fault is told with the lines of the program that it came from
+DEBUG = "IRFLOW_DEBUG"  # set to 1, a fault is printed with its traceback
 
 
 def check_place() -> None:

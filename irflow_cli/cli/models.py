@@ -39,8 +39,8 @@ def list_models(as_json: AsJson = False) -> int:
             console.error(str(known.error))
             continue
         score = known.card.scores.get("validation_psnr")
-        told = f"validation {score:.2f} dB" if isinstance(score, float) else "no score"
-        text = f"{known.path.stem}\t{known.card.task}\t{known.path.stat().st_size / 2**20:.1f} MiB\t{told}"
+        score_text = f"validation {score:.2f} dB" if isinstance(score, float) else "no score"
+        text = f"{known.path.stem}\t{known.card.task}\t{known.path.stat().st_size / 2**20:.1f} MiB\t{score_text}"
         console.result(text, name=known.path.stem, task=known.card.task, path=known.path)
     return 4 if damaged else 0
 

@@ -49,6 +49,8 @@ def either(*names: str) -> str:
     return " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
+SAMPLERS = ("euler", "heun", "restora-denoise")  # of `restore` and `bench`; the tables themselves would load torch
+GRIDS = ("released", "uniform")
 RESTORED = [name for name, task in TASKS.items() if task.checkpoint and not task.prior]  # what `restore` has weights for
 Inputs = Annotated[
     list[str],
@@ -75,7 +77,7 @@ EnginePrecision = Annotated[
     choice("auto", "fp32", "bf16", "fp16", "int8", help="Numbers that the network computes in.", envvar="IRFLOW_PRECISION"),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Tell size and time of every picture.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print size and time of every picture.")]
 Range = Annotated[
     Optional[str],
     typer.Option(help="Black and white of floating-point TIFFs, such as 0..255.", show_default="as the file says, or 0..1"),
@@ -170,10 +172,10 @@ def with_files(command: Callable[..., int]) -> Callable[..., int]:
     return _spread(command, "files", FILE_OPTIONS, {**vars(Files(())), **vars(Coding())}, make)
 
 
-def with_sampler(presets: Sequence[str], told: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+def with_sampler(presets: Sequence[str], sentence: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Return what gives a command SAMPLER_OPTIONS among its own, and --preset with these names and this help; they reach it as
     one function, `sampling()`."""
-    preset = choice(*presets, help=told[:1].upper() + told[1:], show_default="auto")
+    preset = choice(*presets, help=sentence[:1].upper() + sentence[1:], show_default="auto")
     options = {"preset": Annotated[Optional[str], preset], **SAMPLER_OPTIONS}
 
     def make(values: dict[str, Any]) -> SamplerSettings:

@@ -1,4 +1,4 @@
-"""How a batch is told to the user while it runs."""
+"""How a batch is shown to the user while it runs."""
 
 from __future__ import annotations
 
@@ -87,9 +87,9 @@ def _carry_out(
     with _finishing(console) as stop, console.progress("irflow", len(jobs) or None, left=False) as show:
         try:
             for outcome in perform(request, lambda done: show(done, tally.at(done)), stop):
-                told = _with_page(outcome, request.files) if compare and outcome.status == "done" else outcome
-                tally.count(told)
-                _tell(console, tally, told)
+                shown = _with_page(outcome, request.files) if compare and outcome.status == "done" else outcome
+                tally.count(shown)
+                _tell(console, tally, shown)
         except KeyboardInterrupt:
             stop.set()
     stopped = stop.is_set() and not endless
@@ -113,17 +113,17 @@ def _check_pages(jobs: list[Job], files: Files) -> None:
 
 
 def _with_page(outcome: Outcome, files: Files) -> Outcome:
-    """Write the page of an outcome, and return the outcome with what is to be told of it."""
+    """Write the page of an outcome, and return the outcome with what is to be said of it."""
     from irflow_cli.images.span import parse_range
     from irflow_cli.services.compare import compare_files
 
     job, page = outcome.job, _page_of(outcome.job)
     try:
         span = parse_range(files.range)
-        told = compare_files(job.source, job.target, page, overwrite=True, max_pixels=files.max_pixels, span=span)
+        notes = compare_files(job.source, job.target, page, overwrite=True, max_pixels=files.max_pixels, span=span)
     except ImageError as error:
         return replace(outcome, status="failed", error=str(error))
-    return replace(outcome, notes=(*outcome.notes, f"compared in {page}", *told))
+    return replace(outcome, notes=(*outcome.notes, f"compared in {page}", *notes))
 
 
 def _tell(console: Console, tally: Tally, outcome: Outcome) -> None:

@@ -9,7 +9,9 @@ import typer
 
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import (
+    GRIDS,
     RESTORED,
+    SAMPLERS,
     AsJson,
     Compare,
     Device,
@@ -47,11 +49,11 @@ def restore(
     steps: Annotated[Optional[int], typer.Option(help="Sampling steps, 1 to 5 and more.", show_default="the task's")] = None,
     grid: Annotated[
         Optional[str],
-        choice("released", "uniform", help="Times of the steps.", show_default="released"),
+        choice(*GRIDS, help="Times of the steps.", show_default="released"),
     ] = None,
     sampler: Annotated[
         Optional[str],
-        choice(*("euler", "heun", "restora-denoise"), help="restora-denoise goes with --method prior.", show_default="euler"),
+        choice(*SAMPLERS, help="restora-denoise goes with --method prior.", show_default="euler"),
     ] = None,
     sigma: Annotated[
         Optional[float], typer.Option(help="Noise of the picture, 0-255 scale (denoise).", show_default="estimated")

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from irflow_cli.batch.plan import Files, Job
     from irflow_cli.batch.run import Outcome
 
-ALIKE = 3  # notes that differ in numbers alone are told so often, and then counted
+ALIKE = 3  # notes that differ in numbers alone are printed so often, and then counted
 WORDS = {"done": "done", "planned": "to do", "skipped": "skipped", "failed": "failed"}
 
 
@@ -27,20 +27,20 @@ class Tally:
         self.worked, self.seconds, self.began = 0, 0.0, time.monotonic()
 
     @property
-    def told(self) -> int:
+    def seen(self) -> int:
         """How many pictures have had their outcome."""
         return sum(self.counts[status] for status in WORDS)
 
     @property
     def place(self) -> str:
         """The number of the last picture that had its outcome, of how many."""
-        return f"{self.told} of {len(self.jobs)}" if self.jobs else str(self.told)
+        return f"{self.seen} of {len(self.jobs)}" if self.jobs else str(self.seen)
 
     def at(self, done: float) -> str:
         """Return what stands beside the bar when so many pictures, in fractions, are done: which is worked on, and how long the
         rest may take, by the time that pictures took that there was work on."""
         if not self.jobs:
-            return f"{self.told} so far"
+            return f"{self.seen} so far"
         index = min(int(done), len(self.jobs) - 1)
         left = f", {_span(self.seconds / self.worked * (len(self.jobs) - done))} left" if self.worked else ""
         return f"{self.jobs[index].source.name}, {index + 1} of {len(self.jobs)}{left}"
@@ -52,7 +52,7 @@ class Tally:
         self.seconds += outcome.seconds
 
     def note(self, about: str, note: str) -> None:
-        """Say something of a picture, unless others had the same: then it is counted, and told with -v."""
+        """Say something of a picture, unless others had the same: then it is counted, and printed with -v."""
         kind = re.sub(r"[0-9][0-9.,]*", "#", note)
         self.notes[kind] += 1
         (self.console.note if self.notes[kind] <= ALIKE else self.console.detail)(about + note)
@@ -61,10 +61,10 @@ class Tally:
         """Sum up: what was said of more pictures, what became of all, and how to go on where it was broken off."""
         for kind, times in self.notes.items():
             if times > ALIKE and not self.console.verbose:
-                self.console.note(f"{times - ALIKE} more pictures: {kind}; -v tells of each")
+                self.console.note(f"{times - ALIKE} more pictures: {kind}; -v prints each")
         parts = ", ".join(f"{self.counts[status]} {word}" for status, word in WORDS.items() if self.counts[status])
-        total = len(self.jobs) or self.told
-        rest = total - self.told
+        total = len(self.jobs) or self.seen
+        rest = total - self.seen
         if total > 1:
             self.console.note(f"{total} pictures: {parts or 'none done'}, in {_span(time.monotonic() - self.began)}")
         if self.counts["failed"] and total > 1 and not self.files.dry_run:

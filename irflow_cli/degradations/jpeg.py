@@ -31,13 +31,13 @@ RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136286, -0.714136286), (1.0, 1.772, 0.0)) 
 
 
 def jpeg(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
-    """Return the picture stored as a JPEG of quality 100 - severity and read again; severity 0 leaves it alone.
+    """Return the picture JPEG-compressed at quality 100 - severity; severity 0 leaves it alone.
 
     No randomness: the generator is not used. Values are rounded to 8 bits first; colours are stored at half the size (4:2:0).
     """
     severity = severity.to(clean.device)
-    stored = compress(clean, (100 - severity).round().clamp(1, 100), torch.ones_like(severity, dtype=torch.bool))
-    return torch.where(severity[:, None, None, None] > 0, stored, clean)
+    compressed = compress(clean, (100 - severity).round().clamp(1, 100), torch.ones_like(severity, dtype=torch.bool))
+    return torch.where(severity[:, None, None, None] > 0, compressed, clean)
 
 
 def compress(image: Tensor, quality: Tensor, halved: Tensor) -> Tensor:

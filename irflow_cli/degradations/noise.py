@@ -33,7 +33,7 @@ def camera(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tenso
     """Return noise of a camera before its tone curve: shot and read noise in linear light, `severity` at value 0.5.
 
     The picture is taken to linear light with gamma 2.2, given noise of variance a x + b with b / a of 0.02, and taken
-    back, so shadows are noisier than highlights; then the noise is scaled so that middle grey has the asked deviation.
+    back, so shadows are noisier than highlights; then the noise is scaled so that middle grey has the given deviation.
     In colour a sensor sees one channel a pixel, and the noise of the others comes from their neighbours: it is coarser.
     """
     gamma, read = 2.2, 0.02

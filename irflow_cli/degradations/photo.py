@@ -1,8 +1,8 @@
-"""Noise of a stored photograph: a sensor's after demosaicking, colour correction, smoothing, resizing and JPEG; film grain.
+"""Noise of a photograph as it is saved: of a sensor, demosaicked, colour-corrected, smoothed, resized, compressed; film grain.
 
 Everything happens in whole batches on the generator's device, and nothing is read back from it.
 Sources: Brooks et al., arXiv 1811.11127 (raw noise); Zhang et al., arXiv 2203.13278, and Wang et al., arXiv 2103.14006 (what
-follows it). Differs: noise and picture go through the steps apart, so that the noise keeps the deviation that was asked for.
+follows it). Differs: noise and picture go through the steps apart, so that the noise keeps the given deviation.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ RADIUS = 7  # pixels that a smoothing of the noise reaches
 
 
 def photo(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
-    """Return photographs (B, 1 or 3, H, W) with the noise of a camera, as it is stored. Clipped and rounded to 8 bits.
+    """Return photographs (B, 1 or 3, H, W) with the noise of a camera, as it is saved. Clipped and rounded to 8 bits.
 
     severity (B,) is the standard deviation of the noise over the whole picture, 0-255 scale, before JPEG. Read noise, colour
     gains, tone curve, smoothing in the camera, the size at which it was stored, and the JPEG's quality differ from picture to

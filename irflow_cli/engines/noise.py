@@ -17,7 +17,7 @@ from irflow_cli.tensors import match_dims, tensor_of
 
 PLACE = 64  # pixels of the sides of the places in which a network looks for noise
 WHITE_SHARE = 0.75  # of what the network takes out, an estimate of white noise finds more than this
-NOTHING, GAIN, MOST = 0.8, 3.0, 2.5  # of what it sees: how much says nothing, and what it is told for the rest, and at most
+NOTHING, GAIN, MOST = 0.8, 3.0, 2.5  # of what it sees: how much says nothing, and what is added for the rest, and at most
 
 
 def as_if_three(
@@ -45,7 +45,7 @@ def noise_entry(sigma: float | None) -> float:
 
 def released_entry(sigma: float | None) -> float:
     """Return where the code released with Restora-Flow (arXiv 2511.20152) enters: at t = 1 - s, at least 0, in the state t y,
-    which has less noise than the network is told. s is that of `noise_entry`."""
+    which has less noise than the level that the network is given. s is that of `noise_entry`."""
     return max(0.0, 1 - 2 * (sigma or 0) / FULL_SCALE)
 
 
@@ -73,10 +73,10 @@ class Noise:
 
 
 def level_of(estimate: float, seen: Noise) -> float:
-    """Return the level to tell a network, by the estimate of white noise and by what the network itself saw (0-255 scale).
+    """Return the level to give to a network, by the estimate of white noise and by what the network itself saw (0-255 scale).
 
     The estimate is right for white noise. It misses noise that was demosaicked, smoothed or compressed; then the network sees
-    more than it was told of, and more of it once it is told of more. What little it sees in a clean picture says nothing.
+    more than the given level, and more of it once the level is higher. What little it sees in a clean picture says nothing.
     """
     if estimate > WHITE_SHARE * seen.sigma:
         return estimate

@@ -89,7 +89,7 @@ class Restorer:
     def _restored(
         self, pictures: Sequence[Picture], progress: Callable[[float], None]
     ) -> list[tuple[Picture, tuple[str, ...]]]:
-        sigmas, told = zip(*(self.sigma_of(picture) for picture in pictures), strict=True)
+        sigmas, notes = zip(*(self.sigma_of(picture) for picture in pictures), strict=True)
         stack = [one.pixels if one.pixels.flags.writeable else one.pixels.copy() for one in pictures]
         done = 0
         for top, left, blocks in self.blocks(stack, sigmas):
@@ -99,7 +99,7 @@ class Restorer:
             done += height * width
             progress(done / (stack[0].shape[0] * stack[0].shape[1]))
         remarks = self.engine.remarks()
-        ends = zip(pictures, stack, told, strict=True)
+        ends = zip(pictures, stack, notes, strict=True)
         return [(picture.with_pixels(pixels), (*notes, *remarks)) for picture, pixels, notes in ends]
 
     def batch_size(self, picture: Picture) -> int:
@@ -123,7 +123,7 @@ class Restorer:
         return min(limit, level_of(found, noise)), (said_of(noise),)
 
     def noise_seen(self, pixels: np.ndarray, sigma: float) -> Noise:
-        """Return what the network itself takes for noise in some places of pixels (H, W) or (H, W, 3), told `sigma`."""
+        """Return what the network itself takes for noise in some places of pixels (H, W) or (H, W, 3), given `sigma`."""
         places = places_of(pixels)
         restored = self.restore_tensor(places, [max(sigma, 0.5)] * len(places), [torch.Generator()] * len(places))
         return Noise.of(places, restored)

@@ -25,7 +25,7 @@ def euler(velocity: Velocity, x: Tensor, times: Tensor) -> Trajectory:
     """Follow the field over `times` from x by Euler's rule, x_s = x_t + (s - t) v(x_t, t). First order.
 
     For IR-Flow's residual r this is x_s = x_t - (s - t) / (1 - t) r (arXiv 2604.19680, few-step sampling).
-    Cost: one call an interval. The field is never asked at t = 1.
+    Cost: one call an interval. The field is never evaluated at t = 1.
     """
     for t, s in itertools.pairwise(times):
         x = x + match_dims(s - t, x) * velocity(x, t)

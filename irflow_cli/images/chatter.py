@@ -1,4 +1,4 @@
-"""What libraries say on standard error while they read a file: caught, so that it can be told with the file's name."""
+"""What libraries say on standard error while they read a file: caught, so that it can be reported with the file's name."""
 
 from __future__ import annotations
 

@@ -146,9 +146,9 @@ def _decode(image: Image.Image, data: bytes, name: str, span: Given) -> Picture:
     if pixels is not None:
         return split_alpha(upright(pixels, turn), kind, tags, coding, tuple(notes))
     if rare:
-        pixels, told = pixels_of_tiff(image.tag_v2, data, name)  # type: ignore[attr-defined]
+        pixels, said = pixels_of_tiff(image.tag_v2, data, name)  # type: ignore[attr-defined]
         pixels, spanned, more = spread(pixels, image.tag_v2, span, name)  # type: ignore[attr-defined]
-        return replace(split_alpha(pixels, kind, tags, coding, (*notes, *told, *more)), span=spanned)
+        return replace(split_alpha(pixels, kind, tags, coding, (*notes, *said, *more)), span=spanned)
     if span is not None:
         notes.append("holds whole numbers, whose white is known; `range` is left out")
     if _is_deep(image, kind, data):

@@ -13,7 +13,7 @@ from irflow_cli.images.picture import top_of
 
 USUAL = (1, 2, 3, 4, 5, 7, 8, 32773, 32946)  # compressions that Pillow and OpenCV read, whoever built them
 DEEP = (1, 5, 8, 32773, 32946)  # of them, those for more than 8 bits
-ALPHA, MULTIPLIED = 2, 1  # what an extra channel may be; 0, or nothing: not told
+ALPHA, MULTIPLIED = 2, 1  # what an extra channel may be; 0, or nothing: not given
 NAMES = {
     3: "colours of a table",
     4: "a mask of transparency, and no picture",
@@ -86,14 +86,14 @@ class Layout:
 
     def check(self, name: str) -> None:
         """Raise ImageError, which says what it is, for what is not read."""
-        told = {
+        named = {
             f"holds {NAMES.get(self.photometric, f'colours of kind {self.photometric}')}": self.photometric not in (0, 1, 2),
             f"holds {KINDS.get(self.kind, 'numbers of an unknown kind')}": self.kind not in (1, 3, 4),
             f"has channels of {' and '.join(map(str, sorted(set(self.bits))))} bits": len(set(self.bits)) > 1,
             f"has {self.bits[0]} bits a channel": not self.floating and self.bits[0] > 16,
             f"has {self.channels} channels": not 0 <= self.beside <= 1,
         }
-        for what, holds in told.items():
+        for what, holds in named.items():
             if holds:
                 raise ImageError(f"{name}: {what}, which is not read; convert it to RGB or grey, such as a 16-bit PNG")
 

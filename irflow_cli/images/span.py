@@ -73,17 +73,17 @@ def spread(
     """
     if pixels.dtype.kind != "f":
         return pixels, None, ("holds whole numbers, whose white is known; `range` is left out",) if given else ()
-    told = given or _of_tags(tags)
-    if told is None and not counts_to_one(pixels):
+    counted = given or _of_tags(tags)
+    if counted is None and not counts_to_one(pixels):
         found = f"{float(pixels.min()):.4g} to {float(pixels.max()):.4g}"
         raise ImageError(
             f"{name}: its floating-point numbers go from {found}, and it does not say what black and white are; give `range`, "
             "such as 0..255"
         )
-    if told is None or told == (0.0, 1.0):
+    if counted is None or counted == (0.0, 1.0):
         return pixels, None, ()
-    span = Span(*told, pixels)
-    notes = () if given else (f"counts from {told[0]:g} to {told[1]:g}, as its tags say; `range` overrides them",)
+    span = Span(*counted, pixels)
+    notes = () if given else (f"counts from {counted[0]:g} to {counted[1]:g}, as its tags say; `range` overrides them",)
     return span.unit(), span, notes
 
 

@@ -1,4 +1,4 @@
-"""Captions, comments, texts and colours told outside of a profile: found in files of each format, and put into them."""
+"""Captions, comments, texts, and colours given outside of a profile: found in files of each format, and put into them."""
 
 from __future__ import annotations
 

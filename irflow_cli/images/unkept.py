@@ -13,7 +13,7 @@ from irflow_cli.images.texts import COMMENT, RESOURCES, SEGMENT
 
 SRGB_GAMMA, SRGB_CORNERS = 1 / 2.2, (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 CLOSE = 0.005  # how near to those is the same
-USUAL = ((1, 2), (1, 2, 6, 13, 14, 15))  # primaries and transfers of H.273 that are sRGB, near to it, or not told
+USUAL = ((1, 2), (1, 2, 6, 13, 14, 15))  # primaries and transfers of H.273 that are sRGB, near to it, or not given
 GONE = (b"hdr-gain-map", b"HDRGainMap", b"photos/1.0/camera", b"photos/1.0/container", b"HasExtendedXMP")
 CAPTIONED = ("JPEG", "TIFF")  # formats with a place for a caption (IPTC)
 MAX_XMP, MAX_EXIF = 65_504, 65_533  # bytes, in a JPEG
@@ -25,7 +25,7 @@ def unkept(kind: str, info: dict[Any, Any], data: bytes, xmp: bytes | None) -> l
     if kind in ("AVIF", "HEIF") and not info.get("icc_profile"):
         found = re.search(rb"colrnclx(..)(..)", data, re.DOTALL)
         numbers = [int.from_bytes(part, "big") for part in found.groups()] if found else [2, 2]
-        notes += [] if _is_usual(*numbers) else ["tells its colours by nclx, not by a profile; the result does not tell them"]
+        notes += [] if _is_usual(*numbers) else ["gives its colours by nclx, not by a profile; the result has none"]
     if xmp and any(name in xmp for name in GONE):
         notes.append("has an XMP that promises a gain map, a moving picture or more XMP; the result has none of them")
     return notes
@@ -42,7 +42,7 @@ def held(tags: Tags, kind: str) -> tuple[Tags, tuple[str, ...]]:
             tags = replace(tags, **{field: None})
     if kind != "PNG" and tags.colours:
         strange = _strange(dict(tags.colours))
-        notes += [f"tells its colours by {strange}, not by a profile, which {kind} cannot hold; left out"] if strange else []
+        notes += [f"gives its colours by {strange}, not by a profile, which {kind} cannot hold; left out"] if strange else []
         tags = replace(tags, colours=())
     if tags.caption and (kind not in CAPTIONED or (kind == "JPEG" and len(tags.caption) + len(RESOURCES) + 13 > SEGMENT)):
         notes.append(f"has a caption (IPTC) that {kind} cannot hold; left out")

@@ -57,7 +57,7 @@ class Spec:
 
     net: str
     trainable: ClassVar[bool] = False  # by `irflow train`; third-party networks are not
-    unstated: ClassVar[tuple[str, ...]] = ()  # entries that weights do not tell, so that the user of `convert` may
+    unstated: ClassVar[tuple[str, ...]] = ()  # entries that cannot be read from weights, so that the user of `convert` may
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values. Entries of LATER are left out where they are False, so that older versions can read it."""

@@ -141,9 +141,9 @@ class ChannelNorm(nn.Module):
 
 
 def thousandths(t: Tensor) -> Tensor:
-    """Return the times (B,) that IR-Flow's network is asked at: whole thousandths, from 1000 (degraded) down to 0.
+    """Return the times (B,) that IR-Flow's network is evaluated at: whole thousandths, from 1000 (degraded) down to 0.
 
-    The released trajectories cut fractions off: the second of six steps is asked at 833, the third at 666. What is added first
+    The released trajectories cut fractions off: the second of six steps is at 833, the third at 666. What is added first
     keeps times that float32 puts a little below a whole number, such as 1 - 0.8, from losing one.
     """
     return (1000 * (1 - t) + 1e-3).floor()

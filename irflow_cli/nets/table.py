@@ -15,7 +15,7 @@ NETS: dict[str, tuple[type[Spec], type[Network]]] = {
     "flow-prior": (PriorSpec, PriorUNet),
 }
 
-SIZES: dict[str, Spec] = {  # what `irflow train` can be asked for
+SIZES: dict[str, Spec] = {  # what `irflow train` can build
     "small": NetSpec(depths=(2, 2, 2, 2)),
     "base": NetSpec(),
     "large": NetSpec(widths=(24, 48, 96, 160)),

@@ -262,7 +262,7 @@ def file_digest(path: Path) -> str:
 
 
 def save_checkpoint(path: Path, weights: dict[str, Tensor], card: Card, dtype: torch.dtype = torch.float16) -> None:
-    """Write weights, stored as `dtype`, and card to one file, atomically; a file already there is replaced."""
-    stored = {key: tensor.detach().to("cpu", dtype).contiguous() for key, tensor in weights.items()}
-    card = replace(card, digest=digest_of(stored))
-    write_atomically(path, save(stored, {"irflow": card.to_json()}), overwrite=True)
+    """Write weights as `dtype`, and card to one file, atomically; a file already there is replaced."""
+    kept = {key: tensor.detach().to("cpu", dtype).contiguous() for key, tensor in weights.items()}
+    card = replace(card, digest=digest_of(kept))
+    write_atomically(path, save(kept, {"irflow": card.to_json()}), overwrite=True)

@@ -66,7 +66,7 @@ def read_third_party(path: Path) -> ThirdParty:
         spec = family.spec(weights)
         spec.check()
     except (KeyError, IndexError, ValueError) as error:
-        raise CheckpointError(f"{path} looks like {family.title}, but its shape cannot be told ({error})") from None
+        raise CheckpointError(f"{path} looks like {family.title}, but its shape is unclear ({error})") from None
     wrong = misfits(spec, {key: tuple(one.shape) if one.is_floating_point() else None for key, one in weights.items()})
     if wrong or len(names) < len(theirs):
         named = repr(names.get(wrong[0], wrong[0])) if wrong else "a tensor that is there twice"

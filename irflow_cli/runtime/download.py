@@ -250,11 +250,11 @@ def _extent(response: Any, have: int, etag: str, note: Path) -> tuple[int, int |
     A part that was not asked for, or of another file, makes the next attempt begin anew.
     """
     if response.status == 206:
-        told = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
-        if not told or int(told[1]) != have or response.headers.get("ETag", etag) != etag:
+        span = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+        if not span or int(span[1]) != have or response.headers.get("ETag", etag) != etag:
             note.unlink(missing_ok=True)
             raise Failed("the server sent another part than the one asked for")
-        return have, int(told[2])
+        return have, int(span[2])
     length = response.headers.get("Content-Length", "")
     return 0, int(length) if length.isdecimal() else None
 
@@ -267,7 +267,7 @@ def _pour(
     progress: Callable[[float], None],
     watch: Watch,
 ) -> None:
-    """Write what comes, from byte extent[0] on, up to the length extent[1] or, where that is not told, UNTOLD bytes."""
+    """Write what comes, from byte extent[0] on, up to the length extent[1] or, where that is not given, UNTOLD bytes."""
     done, total = extent
     most = UNTOLD if total is None else total
     while block := response.read1(CHUNK):

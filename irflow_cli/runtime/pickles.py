@@ -1,4 +1,4 @@
-"""What a file of PyTorch's format would cost, told before any of it is unpacked or unpickled.
+"""What a file of PyTorch's format would cost, counted before any of it is unpacked or unpickled.
 
 torch.load with weights_only executes nothing, but it unpacks whatever an archive holds, and hashes what is a key: a file of
 a few kilobytes can ask for gigabytes and for years. What torch.save writes does neither.

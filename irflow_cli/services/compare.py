@@ -35,7 +35,7 @@ Shown = tuple[Picture, Picture]  # before and after
 def compare_files(
     before: Path, after: Path, output: Path, *, overwrite: bool = False, max_pixels: int = MAX_PIXELS, span: Given = None
 ) -> tuple[str, ...]:
-    """Write what shows two files beside each other, of the kind that the output's name says, and return what is to be told.
+    """Write what shows two files beside each other, of the kind that the output's name says, and return notes for the user.
 
     span: black and white of floating-point pixels.
 

@@ -136,8 +136,8 @@ def _engines() -> list[Finding]:
             found.append(Finding("engine", f"{name} {precision}: {reason or 'works here'}"))
     for network, trials in timings():
         fastest = min((one for one in trials if one.refused is None), key=lambda one: one.seconds, default=None)
-        told = [f"{one}{' (the fastest)' if one == fastest else ''}" for one in trials]
-        found.append(Finding("engine", f"{network}: {'; '.join(told)}"))
+        timed = [f"{one}{' (the fastest)' if one == fastest else ''}" for one in trials]
+        found.append(Finding("engine", f"{network}: {'; '.join(timed)}"))
     return found
 
 

@@ -69,7 +69,7 @@ class ConvertRequest:
     """A third-party file of weights, and what it does not say of itself.
 
     output: None for a .safetensors file beside it. task, sigma_max (0-255 scale): what the network was trained for; a flow
-    prior has neither. order: of the channels it was shown. size: side of the pictures of a prior, None to tell it from its
+    prior has neither. order: of the channels it was shown. size: side of the pictures of a prior, None to read it from its
     levels.
     """
 
@@ -218,7 +218,7 @@ def _task_of(third_party: ThirdParty, request: ConvertRequest) -> str:
 
 
 def _spec_of(third_party: ThirdParty, request: ConvertRequest) -> Spec:
-    """Return the spec of a converted network with what its weights do not tell, or raise UsageError."""
+    """Return the spec of a converted network with what cannot be read from its weights, or raise UsageError."""
     spec = third_party.spec
     given = {name: value for name in spec.unstated if (value := getattr(request, name)) is not None}
     spec = replace(spec, **given)

@@ -30,7 +30,7 @@ ENDED = "ended"  # status of the rows of a block that something is wrong with fo
 
 
 class Worker:
-    """What each of Ray's actors holds: the network, loaded once. What is wrong with all of it is told in every row."""
+    """What each of Ray's actors holds: the network, loaded once. What is wrong with all of it is said in every row."""
 
     def __init__(self, request: RestoreRequest, digest: str, identity: str) -> None:
         self.files, self.fault, self.operation = request.files, None, None

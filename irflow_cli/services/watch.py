@@ -1,4 +1,4 @@
-"""A folder that grows: what comes into it is worked on as it comes, until it is told to stop."""
+"""A folder that grows: what comes into it is worked on as it comes, until it is stopped."""
 
 from __future__ import annotations
 

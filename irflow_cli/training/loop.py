@@ -164,7 +164,7 @@ def spec_of_run(request: TrainRequest, start: Checkpoint | None) -> Spec:
 
 
 def forward_of(request: TrainRequest, net: Network, device: torch.device) -> Forward:
-    """Return the network as it is called in training: compiled if asked, in the run's precision, float32 out."""
+    """Return the network as it is called in training: compiled if `compiled` is set, in the run's precision, float32 out."""
     dtype = choose_precision(request.precision, device)
     called = torch.compile(net, dynamic=False) if request.compile else net
 

@@ -1,4 +1,4 @@
-"""What a training run is asked for, checked before it begins."""
+"""The request of a training run, checked before it begins."""
 
 from __future__ import annotations
 

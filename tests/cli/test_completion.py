@@ -42,11 +42,6 @@ def completions(command: Any, option: str, word: str = "") -> list[str]:
     return said.autocompletion(word)
 
 
-def offers(command: Any, option: str, word: str = "") -> list[str]:
-    (said,) = [entry for entry in get_args(hints(command)[option]) if hasattr(entry, "autocompletion")]
-    return said.autocompletion(word)
-
-
 @pytest.mark.parametrize(
     ("command", "option", "table"),
     [

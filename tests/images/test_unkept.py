@@ -85,7 +85,7 @@ def test_colours_told_outside_of_a_profile_are_kept_or_said(colours: str, depth:
     assert (picture.notes, notes) == ((), ())
     assert decode_picture(data, "b.png").tags.colours == tuple(chunks)
     told = " ".join(encode_picture(picture, "TIFF")[1])
-    assert told == (f"tells its colours by {how}, not by a profile, which TIFF cannot hold; left out" if how else "")
+    assert told == (f"gives its colours by {how}, not by a profile, which TIFF cannot hold; left out" if how else "")
 
 
 def test_colours_told_by_a_heic_are_said() -> None:

@@ -118,13 +118,13 @@ def check(engine: str, precision: str) -> None:
         raise UsageError(f"unknown engine {engine!r}; there are {', '.join(ENGINES)}")
     if precision not in ("auto", *known):
         raise UsageError(f"unknown precision {precision!r}; there are auto, {', '.join(known)}")
-    asked = [engine] if engine != "auto" else [name for name in BACKENDS if precision in BACKENDS[name].precisions]
+    wanted = [engine] if engine != "auto" else [name for name in BACKENDS if precision in BACKENDS[name].precisions]
     if precision == "auto":
-        reasons = [BACKENDS[name].refusal("fp32") for name in asked] if engine != "auto" else [None]
+        reasons = [BACKENDS[name].refusal("fp32") for name in wanted] if engine != "auto" else [None]
     else:
-        reasons = [_unfit(name, precision) for name in asked]
+        reasons = [_unfit(name, precision) for name in wanted]
     if all(reasons):
-        raise UsageError(f"engine {asked[0]} {reasons[0]}")
+        raise UsageError(f"engine {wanted[0]} {reasons[0]}")
 
 
 def _unfit(name: str, precision: str) -> str | None:
@@ -170,7 +170,7 @@ def _each(loaded: Loaded, choices: list[tuple[str, tuple[str, ...]]], known: dic
         for precision in precisions:
             reason = BACKENDS[engine].refusal(precision)
             if reason is not None and ("instructions" not in reason or len(precisions) > 1):
-                continue  # what is not there is no news; `irflow doctor` tells it
+                continue  # what is not there is no news; `irflow doctor` shows it
             trial = known.get(f"{engine} {precision}")
             if trial is None:
                 trial = known[f"{engine} {precision}"] = attempt(loaded, engine, precision)
@@ -183,9 +183,7 @@ def _each(loaded: Loaded, choices: list[tuple[str, tuple[str, ...]]], known: dic
 def attempt(loaded: Loaded, engine: str, precision: str) -> Trial:
     """Return what is found of an engine when it computes one tile: its time, and how far it is from torch in float32."""
     if not loaded.checkpoint.card.spec.trainable:
-        refused = (
-            None if engine == "torch" and precision == "fp32" else "third-party networks run in torch, in fp32 unless told"
-        )
+        refused = None if engine == "torch" and precision == "fp32" else "third-party networks run in torch, in fp32 by default"
         return Trial(engine, precision, refused=refused)
     inputs = graph.example(loaded.net, SIDE)
     x_t, t = inputs[:2]

@@ -40,7 +40,7 @@ def input_names(net: Network) -> tuple[str, ...]:
 
 
 def example(net: Network, side: int = SIDE, batch: int = 1) -> tuple[Tensor, ...]:
-    """Return inputs of a graph: a picture of slow waves under noise, whose times differ, as the network is asked."""
+    """Return inputs of a graph: a picture of slow waves under noise, whose times differ, as in use."""
     generator = torch.Generator().manual_seed(0)
     coarse = torch.rand(batch, 3, 8, 8, generator=generator)
     clean = nn.functional.interpolate(coarse, size=(side, side), mode="bicubic").clamp(0, 1)

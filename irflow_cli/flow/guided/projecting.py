@@ -13,7 +13,7 @@ from irflow_cli.flow.samplers import Trajectory, Velocity
 
 
 def pixelwise(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Trajectory:
-    """Sample the missing pixels; the known ones stand where they are clean, at time 1, and the field is told so.
+    """Sample the missing pixels; the known ones stand where they are clean, at time 1, and the field is given their times.
 
     Ours, for a field that takes the time of every pixel, (B, 1, H, W), and an observation of pixels. Nothing known is ever
     covered with noise, so one step from t = 0 is the mean of all pictures that agree, and more steps draw one of them. With

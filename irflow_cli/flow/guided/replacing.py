@@ -46,7 +46,7 @@ def replacement(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -
 def denoising_rule(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Trajectory:
     """Hold (1 - sigma) y until time 1 - sigma, then sample: how Restora-Flow (arXiv 2511.20152) denoises as released.
 
-    sigma is in units of the source's deviation, so that state has less noise than the network is told, sigma (1 - sigma) in
+    sigma is in units of the source's deviation, so that state has less noise than the network is given, sigma (1 - sigma) in
     place of sigma; `restora` and `pixelwise` enter where both agree. The trajectory begins at 1 - sigma itself, not at the
     next time of a grid, and does not ask at t = 1. nfe: the times of the grid from there on. Raises ValueError for
     observations that do not know every pixel.
