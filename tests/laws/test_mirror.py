@@ -31,7 +31,8 @@ ELSEWHERE = {  # modules that share a file of tests, by that file
     "cli/test_robustness.py": "images/chatter",
     "degradations/test_rain.py": "degradations/distractors degradations/soften degradations/streaks",
     "engines/test_backends.py": "engines/backends/calibration engines/backends/choice engines/backends/int8"
-    " engines/backends/onnxruntime engines/backends/openvino engines/backends/parts engines/backends/store engines/backends/table",
+    " engines/backends/onnxruntime engines/backends/openvino engines/backends/parts"
+    " engines/backends/store engines/backends/table",
     "engines/test_exemplar.py": "engines/patches engines/pieces engines/wide",
     "engines/test_inpainter.py": "degradations/masks engines/holes",
     "images/test_encode.py": "images/formats",
