@@ -2,43 +2,52 @@
 
 from __future__ import annotations
 
-import gc
+import functools
 import os
 import signal
 import sys
+from importlib import import_module
 from typing import Any
 
 import typer
 
 import irflow_cli
-from irflow_cli.cli.bench import bench
-from irflow_cli.cli.compare import compare
 from irflow_cli.cli.config import Command, config, default_map, origin_of
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.degrade import degrade
-from irflow_cli.cli.doctor import doctor
 from irflow_cli.cli.faults import DEBUG, check_place, explained
-from irflow_cli.cli.inpaint import inpaint
-from irflow_cli.cli.models import models
-from irflow_cli.cli.restore import restore
-from irflow_cli.cli.serve import serve
 from irflow_cli.cli.streams import open_missing
-from irflow_cli.cli.train import train
-from irflow_cli.cli.upscale import upscale
 from irflow_cli.errors import IrflowError
 from irflow_cli.runtime.heap import keep_freed
 
-app = typer.Typer(
-    name="irflow",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for command in (restore, inpaint, upscale, compare, serve, degrade, train, bench, doctor):
-    app.command(cls=Command)(command)
-app.add_typer(models, name="models")
-app.add_typer(config, name="config")
+COMMANDS = ("restore", "inpaint", "upscale", "compare", "serve", "degrade", "train", "bench", "doctor")  # modules and functions
+
+
+@functools.cache
+def command_line(*names: str) -> typer.Typer:
+    """Return the command line: all of it, or some of COMMANDS, for to load and to build all takes as long as to do a little."""
+    line = typer.Typer(
+        name="irflow",
+        callback=root,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    for name in names or COMMANDS:
+        line.command(cls=Command)(getattr(import_module(f"irflow_cli.cli.{name}"), name))
+    if not names:
+        from irflow_cli.cli.models import models
+
+        line.add_typer(models, name="models")
+        line.add_typer(config, name="config")
+    return line
+
+
+def _asked(arguments: list[str]) -> tuple[str, ...]:
+    """Return the command that is asked for, for `command_line`; nothing where that is none of COMMANDS, and all may be needed.
+    Before a command there are flags only."""
+    word = next((word for word in arguments if not word.startswith("-")), "")
+    return (word,) if word in COMMANDS else ()
 
 
 def _version(asked: bool) -> None:
@@ -47,7 +56,6 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def root(
     context: typer.Context,
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
@@ -61,7 +69,7 @@ def root(
     143 interrupted. Defaults can be set in irflow.toml (see `irflow config show --help`).
     """
     helping = {"-h", "--help"}.intersection(context.obj or ())  # help comes, whatever a file says
-    context.default_map = {} if no_config or helping else default_map(context)
+    context.default_map = {} if no_config or helping else default_map(context, lambda: typer.main.get_command(command_line()))
 
 
 def _path_of(error: Any) -> str:
@@ -97,10 +105,9 @@ def _unforeseen(error: Exception) -> int:
 def run(arguments: list[str]) -> int:
     """Run the command line and return its exit code. Errors are printed as one line."""
     keep_freed()
-    gc.set_threshold(100_000, 50)  # torch's own objects are a great many, and looking through them a second time takes 0.1 s
     try:
         check_place()
-        return app(arguments, prog_name="irflow", standalone_mode=False, obj=arguments) or 0
+        return command_line(*_asked(arguments))(arguments, prog_name="irflow", standalone_mode=False, obj=arguments) or 0
     except IrflowError as error:
         Console().error(str(error))
         return error.exit_code

@@ -15,6 +15,7 @@ json = true
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -119,10 +120,11 @@ def merged_defaults(group: Any, files: list[ConfigFile]) -> tuple[Defaults, dict
     return merged, origins
 
 
-def default_map(context: typer.Context) -> dict[str, Any]:
-    """Return the defaults that the files give as click wants them: those of "models pull" within those of "models"."""
+def default_map(context: typer.Context, whole: Callable[[], Any]) -> dict[str, Any]:
+    """Return the defaults that the files give as click wants them: those of "models pull" within those of "models". whole:
+    makes the group of all commands, which is needed where a file gives any."""
     files = config_files()
-    merged, origins = merged_defaults(context.command, files)
+    merged, origins = merged_defaults(whole(), files) if any(file.values for file in files) else ({}, {})
     context.meta[READ] = files, origins
     found: dict[str, Any] = {}
     for command, options in merged.items():

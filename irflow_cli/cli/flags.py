@@ -29,7 +29,7 @@ def flags() -> dict[str, str]:
     """Return the long options and the arguments of all commands, by the names of their parameters."""
     import typer
 
-    from irflow_cli.cli.app import app
+    from irflow_cli.cli.app import command_line
 
     options: dict[str, str] = {}
     arguments: dict[str, str] = {}
@@ -44,7 +44,7 @@ def flags() -> dict[str, str]:
         for inner in getattr(command, "commands", {}).values():
             gather(inner)
 
-    gather(typer.main.get_command(app))
+    gather(typer.main.get_command(command_line()))
     return arguments | options
 
 

@@ -11,7 +11,7 @@ import typer
 
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import Device, Engine, EnginePrecision, MaxPixels, Quiet
-from irflow_cli.tasks import MAX_PIXELS
+from irflow_cli.serve import OPENED
 
 
 def serve(
@@ -19,7 +19,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port on 127.0.0.1; 0 for any that is free.")] = 0,
     open_page: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     read_only: Annotated[bool, typer.Option("--read-only", help="Write nothing; results can be downloaded.")] = False,
-    max_pixels: MaxPixels = MAX_PIXELS,
+    max_pixels: MaxPixels = OPENED,
     device: Device = "auto",
     engine: Engine = "auto",
     precision: EnginePrecision = "auto",

@@ -7,8 +7,6 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import TiffImagePlugin
-
 from irflow_cli.errors import ImageError
 from irflow_cli.regular import open_regular, read_regular
 
@@ -53,6 +51,8 @@ def _fillable(file: BinaryIO, max_pixels: int) -> int:
             width, height = struct.unpack("<HH" if head[14] == 12 else "<ii", head[18 : 22 if head[14] == 12 else 26])
             return 4 * abs(width * height)
         if head[:4] in TIFF:
+            from PIL import TiffImagePlugin  # only here, for a page lists its folder before it loads what reads pictures
+
             directory = TiffImagePlugin.ImageFileDirectory_v2(head[: 16 if head[:4] == TIFF[2] else 8])
             file.seek(directory.next)
             directory.load(file)

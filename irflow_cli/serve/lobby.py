@@ -12,19 +12,20 @@ import irflow_cli
 from irflow_cli.engines.settings import ENLARGING, FILLING, USUAL
 from irflow_cli.images.claims import most_of
 from irflow_cli.images.formats import FORMATS
+from irflow_cli.serve import OPENED
 from irflow_cli.serve.folder import Folder
 from irflow_cli.serve.steps import PROPOSALS
-from irflow_cli.tasks import MAX_PIXELS, TASKS
+from irflow_cli.tasks import TASKS
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Lobby:
-    """The folder, and how the server was started. max_pixels: of a picture that is taken in."""
+    """The folder, and how the server was started. max_pixels: of a picture that is opened."""
 
     folder: Folder
-    max_pixels: int = MAX_PIXELS
+    max_pixels: int = OPENED
 
     @property
     def most(self) -> int:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from irflow_cli.errors import IrflowError, UsageError
+from irflow_cli.serve import OPENED
 from irflow_cli.serve.worker import Worker
 from irflow_cli.tasks import MAX_PIXELS
 
@@ -29,13 +30,14 @@ PATIENCE = 5  # seconds that a file which is being written has, at the end
 @dataclass(frozen=True)
 class ServeSettings:
     """What is served and how. port: 0 for any that is free. machine: where and by what networks are computed, see
-    `steps.Engines`. max_pixels: as the commands'."""
+    `steps.Engines`. max_pixels: of a picture that is opened; results may have as many as those of the commands, or this
+    if more."""
 
     folder: Path = Path()
     port: int = 0
     read_only: bool = False
     machine: dict[str, str] = field(default_factory=dict)
-    max_pixels: int = MAX_PIXELS
+    max_pixels: int = OPENED
 
     def check(self) -> None:
         """Raise UsageError, in one line, for the first setting that makes no sense; IrflowError where the extra is missing."""
@@ -109,7 +111,7 @@ def _studio(settings: ServeSettings, lobby: Lobby, worker: Worker) -> Studio:
     from irflow_cli.serve.steps import Engines
     from irflow_cli.serve.studio import Studio
 
-    return Studio(lobby, Engines(settings.machine, settings.max_pixels), worker)
+    return Studio(lobby, Engines(settings.machine, max(MAX_PIXELS, settings.max_pixels)), worker)
 
 
 def _warm(studio: Studio) -> None:

@@ -67,7 +67,7 @@ class Studio:
 
     def _opened(self, asked: Json, name: str, data: bytes, *, dropped: bool) -> Json:
         tab = self.tab(asked.get("tab"))
-        picture = decode_picture(data, name, self.engines.max_pixels)
+        picture = decode_picture(data, name, self.lobby.max_pixels)
         return tab.open(picture, name, dropped=dropped).told()
 
     def close(self, asked: Json, data: bytes) -> Json:
@@ -106,7 +106,7 @@ class Studio:
         _, _, version = self.version(asked)
         name = str(asked.get("path") or asked.get("name") or "mask")
         data = self.folder.read(name, self.lobby.max_pixels) if "path" in asked else data
-        return _bytes(bits_of_file(data, name, version.picture, self.engines.max_pixels).message())
+        return _bytes(bits_of_file(data, name, version.picture, self.lobby.max_pixels).message())
 
     def mask_file(self, asked: Json, data: bytes) -> Json | Response:
         """Return a mask as the bytes of a PNG, white where the picture is missing, or write it beside the photograph."""

@@ -30,6 +30,14 @@ def test_help_does_not_import_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
 
 
+def test_a_command_loads_no_other() -> None:
+    code = "import sys, irflow_cli.cli.app as a; a.run(sys.argv[1:]); print(*(name for name in sys.modules if '.cli.' in name))"
+    for arguments, there in ((["serve", "--help"], {"serve"}), (["--help"], {"serve", "train", "restore", "models"})):
+        done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+        loaded = {name.rpartition(".")[2] for name in done.stdout.splitlines()[-1].split()}
+        assert loaded & {"serve", "train", "restore", "models"} == there
+
+
 WORK = """
 import sys
 from irflow_cli.cli.app import run

@@ -13,7 +13,7 @@ import typer
 
 from irflow_cli.batch.plan import Files
 from irflow_cli.bench.request import BenchRequest, Sweep
-from irflow_cli.cli.app import app
+from irflow_cli.cli.app import command_line
 from irflow_cli.cli.flags import ALIASES
 from irflow_cli.engines.settings import RestoreSettings, SamplerSettings
 from irflow_cli.images.formats import Coding
@@ -36,7 +36,7 @@ TYPED = {"auto": None, (): None}
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_an_option_has_the_default_of_its_record(name: str) -> None:
-    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    command = typer.main.get_command(command_line()).commands[name]  # type: ignore[attr-defined]
     options = {parameter.name: parameter for parameter in command.params}
     compared = 0
     for record in RECORDS[name]:

@@ -19,7 +19,7 @@ from PIL import Image
 from safetensors.torch import save
 
 from irflow_cli import Inpainter, Restorer
-from irflow_cli.cli.app import app
+from irflow_cli.cli.app import command_line
 from irflow_cli.cli.config import commands_of
 from irflow_cli.cli.faults import explained
 from irflow_cli.errors import CheckpointError, DeviceError, DiskFull, IrflowError, UsageError
@@ -114,7 +114,7 @@ def words(out: str) -> list[str]:
 
 
 def test_every_command_is_walked() -> None:
-    assert set(COMMANDS) == set(commands_of(typer.main.get_command(app)))
+    assert set(COMMANDS) == set(commands_of(typer.main.get_command(command_line())))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from irflow_cli.cli.app import app
+from irflow_cli.cli.app import command_line
 
 REFERENCE = Path(__file__).parents[2] / "docs" / "commands.md"
 HEAD = """# Commands
@@ -28,7 +28,7 @@ COMMAND = re.compile(r"\birflow ((?:models |config )?[a-z]+)((?: [^`|&\n]*)?)")
 def commands() -> list[tuple[str, ...]]:
     """Return every command's words, groups taken apart."""
     found: list[tuple[str, ...]] = []
-    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+    for name, command in typer.main.get_command(command_line()).commands.items():  # type: ignore[attr-defined]
         below = getattr(command, "commands", None)
         found += [(name, inner) for inner in below] if below else [(name,)]
     return found
@@ -38,7 +38,7 @@ def reference() -> str:
     """Return the page: the help of every command, 100 columns wide."""
     text = HEAD
     for words in commands():
-        context = typer.main.get_command(app).make_context("irflow", list(words[:1]), resilient_parsing=True)
+        context = typer.main.get_command(command_line()).make_context("irflow", list(words[:1]), resilient_parsing=True)
         command = context.command.commands[words[0]]  # type: ignore[attr-defined]
         for word in words[1:]:
             context = type(context)(command, parent=context, info_name=words[0])
@@ -52,7 +52,7 @@ def options() -> dict[str, set[str]]:
     """Return the options of every command, by its words."""
     found = {}
     for words in commands():
-        command = typer.main.get_command(app)
+        command = typer.main.get_command(command_line())
         for word in words:
             command = command.commands[word]  # type: ignore[attr-defined]
         found[" ".join(words)] = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import typer
 
-from irflow_cli.cli.app import app
+from irflow_cli.cli.app import command_line
 from irflow_cli.cli.config import commands_of
 from irflow_cli.cli.trust import HARMLESS, REASONS, refusal
 from irflow_cli.runtime import config as module
 
-GROUP: Any = typer.main.get_command(app)
+GROUP: Any = typer.main.get_command(command_line())
 PARAMETERS = [(command, one) for command, of in commands_of(GROUP).items() for one in of.params]
 OPTIONS = [(command, one.name) for command, one in PARAMETERS if one.param_type_name == "option"]
 ARGUMENTS = [(command, one.name) for command, one in PARAMETERS if one.param_type_name == "argument"]

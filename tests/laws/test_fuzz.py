@@ -23,7 +23,7 @@ from irflow_cli.batch.journal import Manifest
 from irflow_cli.batch.plan import Files, plan
 from irflow_cli.bench.metrics import Scores
 from irflow_cli.bench.records import Record, head_of, line_of, read_environment, read_records
-from irflow_cli.cli.app import app
+from irflow_cli.cli.app import command_line
 from irflow_cli.cli.config import merged_defaults
 from irflow_cli.errors import IrflowError, UsageError
 from irflow_cli.images.picture import Picture
@@ -62,7 +62,7 @@ def _entry(name: str) -> str:
     return json.dumps({"name": name, "key": "0" * 64, "sha256": "1" * 64}) + "\n"
 
 
-COMMANDS = typer.main.get_command(app)
+COMMANDS = typer.main.get_command(command_line())
 
 
 def _defaults_of(path: Path) -> object:

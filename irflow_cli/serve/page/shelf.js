@@ -59,13 +59,19 @@ function showThumb(photo) {
   setTimeout(() => (photo.thumb.src = server.address("tile", about)), first ? 0 : 250);
 }
 
+/** Return a file's name in an element, which goes on in the next line before a dot where it is long. @param {string} name */
+function named(name) {
+  const element = document.createElement("span");
+  element.append(...name.split(/(?=\.)/).flatMap((piece, at) => (at ? [document.createElement("wbr"), piece] : [piece])));
+  return element;
+}
+
 export function showList() {
   part("none-open").hidden = photos.size > 0;
   refill(part("opened"), [...photos.values()].map((photo) => {
     const item = document.createElement("li"), pick = document.createElement("button");
-    const name = document.createElement("span"), state = document.createElement("span");
+    const name = named(photo.about.name), state = document.createElement("span");
     showThumb(photo);
-    name.textContent = photo.about.name;
     state.textContent = photo.state;
     state.className = "state";
     pick.append(photo.thumb, name, state);
@@ -99,8 +105,8 @@ export async function listFolder(path, answer) {
   }));
   const entries = /** @type {{path: string, size: number | null}[]} */ (found.entries);
   refill(part("entries"), entries.map((entry) => {
-    const item = document.createElement("li"), pick = document.createElement("button"), name = document.createElement("span"), size = document.createElement("span");
-    name.textContent = (entry.path.split("/").pop() ?? "") + (entry.size === null ? "/" : "");
+    const item = document.createElement("li"), pick = document.createElement("button"), size = document.createElement("span");
+    const name = named((entry.path.split("/").pop() ?? "") + (entry.size === null ? "/" : ""));
     size.textContent = entry.size === null ? "" : entry.size < 1e6 ? say("kilobytes", { count: Math.ceil(entry.size / 1e3) }) : say("megabytes", { count: (entry.size / 1e6).toFixed(1) });
     size.className = "state";
     pick.append(name, size);

@@ -55,7 +55,7 @@ export const TEXTS = {
   task: "Task",
   taskDerain: "Rain",
   taskDenoise: "Noise",
-  taskDeraindrop: "Raindrops on the lens",
+  taskDeraindrop: "Raindrops",
   steps: "Steps",
   strength: "Strength",
   sigma: "Noise level σ",

@@ -69,6 +69,7 @@ export class Viewer {
     }
     this.scene = scene;
     if (anew || this.fitted) this.fit();
+    this.#paint(); // what is missing is asked for now, not at the next frame
     this.draw();
   }
 

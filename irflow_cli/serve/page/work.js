@@ -20,7 +20,15 @@ export async function start(some) {
     await attempt(async () => {
       const inpaints = kind === "inpaint";
       if (inpaints && photo.mask.empty) throw new Refused(400, say("maskEmpty"));
-      await server.send("work", { photo: photo.number, version: photo.base(kind).version, steps, proposals }, inpaints ? photo.mask.message() : "");
+      const sent = -photo.number; // until the server has given it a number
+      jobs.set(sent, { type: "job", job: sent, photo: photo.number, kind, version: photo.now, state: "waiting" });
+      showWork();
+      try {
+        await server.send("work", { photo: photo.number, version: photo.base(kind).version, steps, proposals }, inpaints ? photo.mask.message() : "");
+      } finally {
+        jobs.delete(sent);
+        showWork();
+      }
       part("alerts").replaceChildren();
     });
   }
