@@ -219,6 +219,27 @@ def test_the_time_is_a_model_of_its_own_and_first_layers_stay_exact() -> None:
     assert torch.allclose(found, known.net(x, t, x), atol=1e-5)
 
 
+@pytest.mark.parametrize("by_pixel", [False, True])
+def test_what_hangs_on_the_size_of_the_picture_is_no_part_of_the_time(by_pixel: bool) -> None:
+    installed("openvino")
+    import openvino
+
+    from irflow_cli.engines.backends import parts
+
+    known = Loaded(checkpoint(time_map=by_pixel))
+    steering, picture = parts.in_two(parts.read(known.graph()))
+    core, options = openvino.Core(), {"INFERENCE_PRECISION_HINT": "f32"}
+    x, t = torch.rand(2, 3, 16, 24), torch.rand(2, 1, 16, 24) if by_pixel else torch.tensor([0.1, 0.7])
+    given = {"x_t": x.numpy(), "t": t.numpy()}
+    if steering is not None:
+        assert [one.get_any_name() for one in steering.inputs] == ["t"]
+        found = core.compile_model(steering, "CPU", options)([t.numpy()]).to_tuple()
+        given |= {parts.steering_input(place): one for place, one in enumerate(found)}
+    call = core.compile_model(picture, "CPU", options)
+    found = torch.from_numpy(call([given[one.get_any_name()] for one in picture.inputs])[0])
+    assert torch.allclose(found, known.net(x, t, None), atol=1e-5)
+
+
 def test_exact_modules_compute_in_float32_whatever_the_rest_does() -> None:
     known, seen = checkpoint(), {}
     for name in ("entry", "encoder.0.0.first", "encoder.0.0.second", "time"):

@@ -43,7 +43,7 @@ def in_two(model: Model) -> tuple[Model | None, Model]:
         own = [known[source.get_node().get_name()] for source in sources]
         kind = operation.get_type_name()
         mine = frozenset([operation.get_friendly_name()]) if kind == "Parameter" else frozenset().union(*own)
-        known[operation.get_name()] = frozenset() if kind == "ShapeOf" else mine
+        known[operation.get_name()] = frozenset(f"shape of {name}" for name in mine - {"t"}) if kind == "ShapeOf" else mine
         if not mine - {"t"} or kind == "ShapeOf":
             continue
         for one, source, of in zip(operation.inputs(), sources, own, strict=True):
