@@ -27,7 +27,6 @@ from pathlib import Path
 import torch
 from suite import COMPUTED, STORE
 
-from irflow_cli.bench.environment import environment
 from irflow_cli.bench.methods import Method, our_methods, prior_methods
 from irflow_cli.bench.metrics import METRICS
 from irflow_cli.bench.records import (
@@ -140,7 +139,7 @@ def measured(key: str, runs: Path, data: Path) -> list[Record]:
     pair, methods = PAIRS[key], list[Method]()
     if lacking := [name for name in pair.recipes if not (runs / name / BEST).is_file()]:
         raise NothingToDo(f"{runs / lacking[0]} has no {BEST}; train first")
-    request = pair.request(data, runs / next(iter(pair.recipes)) / BEST)
+    request, store = pair.request(data, runs / next(iter(pair.recipes)) / BEST), STORE / f"fair-{key}.jsonl"
     run = prepare(request)
     for name, recipe in pair.recipes.items():
         settings = replace(request.settings, checkpoint=str(runs / name / BEST))
@@ -148,9 +147,10 @@ def measured(key: str, runs: Path, data: Path) -> list[Record]:
             methods += our_methods(settings, Sweep(recipe.points), name)
         else:
             methods += prior_methods(settings, recipe.points, run.corruptions, name)
-    records = list(bench(replace(run, methods=tuple(methods))))
-    facts = {"set": data.resolve().name, **{name: spent(runs / name) for name in pair.recipes}}
-    write_records(STORE / f"fair-{key}.jsonl", records, {**environment(request.settings), **facts})
+    store.parent.mkdir(parents=True, exist_ok=True)
+    records = list(bench(replace(run, request=replace(request, store=store), methods=tuple(methods))))
+    facts = {"folder": data.resolve().name, **{name: spent(runs / name) for name in pair.recipes}}
+    write_records(store, records, {**read_environment(store), **facts})
     return records
 
 
@@ -173,7 +173,7 @@ def gain_table(records: list[Record]) -> list[list[str]]:
 def rendered(key: str, records: list[Record], facts: dict[str, str]) -> str:
     """Return what stands on the page: the table, what both runs had, and when and on what it was measured."""
     pair, count = PAIRS[key], len({record.picture for record in records})
-    title = f"{facts['set']}, the middle {pair.crop} x {pair.crop}"
+    title = f"{facts['folder']}, the middle {pair.crop} x {pair.crop}"
     columns = [
         name for name in SHOWN if any(getattr(record.scores, name) == getattr(record.scores, name) for record in records)
     ]

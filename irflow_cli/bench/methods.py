@@ -29,6 +29,7 @@ from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 
 REVISION = 2  # raised when the same settings lead to other pixels, so that no record of old is taken for one of today
+RESTORED = (4,)  # as REVISION, of what restores whole pictures: since then tiles and weak noise are treated as they are today
 LATER: dict[str, object] = {
     **{"method": "flow", "batch": None, "stop": None, "engine": "torch", "exemplar": False, "spared": 0.0},
     **{"weight": None, "scattered": None, "sigma": 0.0, "texture": False},
@@ -87,7 +88,7 @@ def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -
             Method(
                 name=name,
                 run=_runner(restorer),
-                identity=identity_of(REVISION, *_weights_of(checkpoint), auto_tile(restorer.device), determining),
+                identity=identity_of(REVISION, *_weights_of(checkpoint), auto_tile(restorer.device), determining, *RESTORED),
                 about=_about(checkpoint),
                 steps=steps,
                 variant=", ".join(part for part, holds in parts.items() if holds),
