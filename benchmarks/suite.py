@@ -87,7 +87,7 @@ def run_suite(
         fill_pages(name, root, settings.checkpoint)
     if name in SCRIPTS and only is None:
         options = ["--store", "--threads", str(torch.get_num_threads())]
-        tell(f"speed: {' '.join(['python', SCRIPTS[name].as_posix(), *options])}; about eight minutes")
+        tell(f"speed: {' '.join(['python', SCRIPTS[name].as_posix(), *options])}; about six minutes")
         command = [sys.executable, str(SCRIPTS[name]), *options]
         with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as script:
             for line in script.stdout or ():

@@ -1,4 +1,5 @@
-"""Builds steps of training on a device that has no kernels, and prints a line of JSON each: the case, and what went wrong.
+"""Builds steps of training on a device that has no kernels, and prints a line of JSON each: the case, what went wrong, and how
+many operations its draws and its optimisers launched.
 
 Under FakeTensorMode operations know shapes and devices alone. Whatever asks for a value - `.item()`, `.tolist()`, `if tensor`,
 boolean indexing, `nonzero` - raises, and so does mixing devices. That is what a GPU would be waited for, or fail at.
@@ -14,6 +15,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 from torch._subclasses import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.backend_registration import _setup_privateuseone_for_python_backend as register
 
 from irflow_cli.nets import NetSpec
@@ -45,8 +47,20 @@ class Generator(torch.Generator):
         return super().__new__(cls)
 
 
-def step(task: str, mode: FakeTensorMode) -> Tensor:
-    """Return the loss of a step of a task: crops, degradations, network, gradient, optimisers, average."""
+class Launches(TorchDispatchMode):
+    """Counts operations that are no views: a kernel or more each, which the host has to launch."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        """Count an operation and do it."""
+        self.count += not func.is_view
+        return func(*args, **(kwargs or {}))
+
+
+def step(task: str, mode: FakeTensorMode, counts: dict[str, int]) -> Tensor:
+    """Return the loss of a step of a task: crops, degradations, network, gradient, optimisers, average. What is
+    launched goes to `counts`."""
     request = TrainRequest(Path("photos"), Path("run"), task, spec=SPEC, iterations=1, batch=24, crop=32, consistency_every=1)
     request = replace(request, self_conditioned=task in ("derain", "deraindrop"), condition=task == "derain")
     run = Run(request, torch.device("cpu"))
@@ -67,18 +81,22 @@ def step(task: str, mode: FakeTensorMode) -> Tensor:
             group["fused"] = False  # whose kernels need a real device
         corpus = replace(corpus, pixels=moved(corpus.pixels))
         layers = torch.rand(4, 1, 64, 64, device=DEVICE)
-        batches = list(sampling.Sampler(request, corpus, layers, run.group).batches(0))
+        with Launches() as draws:
+            batches = list(sampling.Sampler(request, corpus, layers, run.group).batches(0))
         for source, _ in batches:
             assert all(tensor.device == DEVICE for tensor in source), [tensor.device for tensor in source]
             assert source.degraded.shape == (24, 3, 32, 32)
         loss = run.learn(request, lambda x, t, degraded: run.net(x, t, degraded), batches, 1.0)
+        with Launches() as updates:
+            run.optimisers[-1].step()
+        counts |= {"draws": draws.count, "muon": updates.count}
         assert all(p.grad is not None and p.grad.device == DEVICE for p in run.net.parameters())
     assert loss.device == DEVICE
     return loss
 
 
-def tell(case: str, work: Callable[[], object]) -> None:
-    """Print what became of a case: null, or the first line of what went wrong and where."""
+def tell(case: str, work: Callable[[], object], counts: dict[str, int]) -> None:
+    """Print what became of a case: null, or the first line of what went wrong and where; and what it launched."""
     wrong = None
     try:
         work()
@@ -88,7 +106,7 @@ def tell(case: str, work: Callable[[], object]) -> None:
             at = at.tb_next
         place = "" if at is None else f"{Path(at.tb_frame.f_code.co_filename).name}:{at.tb_lineno}"
         wrong = f"{place} {type(error).__name__} {lines[0] if lines else ''}"
-    print(json.dumps({"case": case, "wrong": wrong}), flush=True)
+    print(json.dumps({"case": case, "wrong": wrong, **counts}), flush=True)
 
 
 def main() -> None:
@@ -96,11 +114,12 @@ def main() -> None:
     torch.Generator = Generator  # type: ignore[misc]
     mode = FakeTensorMode(allow_non_fake_inputs=True)
     for task in TASKS:
-        tell(task, lambda task=task: step(task, mode))
+        counts: dict[str, int] = {}
+        tell(task, lambda task=task, counts=counts: step(task, mode, counts), counts)
     with mode:
         loss = torch.rand((), device=DEVICE)
         for name, spoil in SPOILS.items():
-            tell(name, lambda spoil=spoil: spoil(loss))
+            tell(name, lambda spoil=spoil: spoil(loss), {})
 
 
 if __name__ == "__main__":

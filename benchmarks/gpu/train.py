@@ -55,10 +55,11 @@ COMMON = (
     "--prefetch",
     "4",
 )
-PLAN = (
+PLAN = (  # what needs it most comes first; all weights together stay under 26 MiB
+    Network("prior", "large", 128, 144),
+    Network("deraindrop", "base", 96, 176, ("--self-conditioned", "--condition")),
     Network("denoise", "large", 128, 128),
     Network("derain", "large", 128, 128, ("--self-conditioned", "--condition")),
-    Network("deraindrop", "base", 96, 176, ("--self-conditioned", "--condition")),
 )
 LADDER = (  # what is tried, one after another: options, and the part of the batch
     (("--precision", "bf16", "--compile"), 1.0),
@@ -280,6 +281,7 @@ def main() -> None:
     day = Day(given.out, given.minutes)
     pack = given.pack.resolve()
     given.work = given.work.resolve()
+    given.work.mkdir(parents=True, exist_ok=True)
     install(day, pack, given.work / "site")
     plan = [network for network in PLAN if not given.only or network.task in given.only.split(",")]
     if given.first or given.no_train:

@@ -102,7 +102,8 @@ def draw_source(
     (N, 1, H, W) in [0, 1] are rain from files; without them their share falls to synthetic rain. For a prior they are holes,
     see `draw_on_path`, and so is the share `known`. For the level that goes with noise see `given_level`.
 
-    Which picture gets what is drawn on the host, and pictures of one kind lie side by side, so a GPU is never waited for.
+    Which picture gets what is drawn on the host, and pictures of one kind lie side by side, so a GPU is never waited for. What
+    is the same for all kinds is done for all at once: hundreds of small operations take a GPU's host longer than the GPU.
     """
     if task_of(task).prior:
         return draw_on_path(clean, generator, known, layers)
@@ -116,7 +117,7 @@ def draw_source(
     counts = np.bincount(
         2 * chosen + (random.random(count) < GREY_SHARE), minlength=2 * len(parts)
     ).tolist()  # colour, then grey
-    sigma_max, degraded, start, targets = task_of(task).sigma_max, [], [], []
+    sigma_max, degraded, start, targets, files = task_of(task).sigma_max, [], [], [], []
     for pictures, kind in zip(clean.split(counts), range(2 * len(parts)), strict=True):
         if not len(pictures):
             continue
@@ -131,7 +132,7 @@ def draw_source(
         worse = (worse.clamp(0, 1) * 255).round() / 255
         stored = chance(COMPRESSED.share, len(pictures), generator) > 0
         quality = (100 - uniform(COMPRESSED.low, COMPRESSED.high, len(pictures), generator)).round()
-        worse = torch.where(stored[:, None, None, None], compress(worse, quality, stored), worse)
+        files.append((stored, quality))
         level = torch.zeros_like(severity)
         if part.kind in NOISES and sigma_max is not None:
             level = given_level(severity, stored, part.kind in WHITE_NOISES, generator)
@@ -142,7 +143,10 @@ def draw_source(
     order = torch.from_numpy(random.permutation(count)).to(
         clean.device, non_blocking=True
     )  # the first rows are not of one kind
-    return Source(torch.cat(degraded)[order], torch.cat(targets)[order], torch.cat(start).to(clean.device)[order])
+    stored, quality = (torch.cat(one) for one in zip(*files, strict=True))
+    worse = torch.cat(degraded)
+    worse = torch.where(stored[:, None, None, None], compress(worse, quality, stored), worse)
+    return Source(worse[order], torch.cat(targets)[order], torch.cat(start).to(clean.device)[order])
 
 
 def grain(pictures: Tensor, generator: torch.Generator) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from irflow_cli.training.muon import Muon, orthogonalised
+from irflow_cli.training.muon import Muon, orthogonalised, orthogonalised_together
 
 
 @pytest.mark.parametrize("shape", [(2, 8, 8), (1, 6, 40), (3, 40, 6)])
@@ -17,6 +17,14 @@ def test_singular_values_come_near_one_and_vectors_stay(shape: tuple[int, int, i
     u, _, v = torch.linalg.svd(matrices, full_matrices=False)
     diagonal = u.mT @ result @ v.mT
     assert torch.allclose(diagonal, torch.diag_embed(diagonal.diagonal(dim1=1, dim2=2)), atol=1e-3)
+
+
+@pytest.mark.parametrize("one_size", [False, True])
+def test_stacks_of_several_sizes_are_worked_on_as_alone(one_size: bool) -> None:
+    generator = torch.Generator().manual_seed(0)
+    stacks = [torch.randn(shape, generator=generator) for shape in ((2, 8, 72), (1, 16, 8), (3, 16, 144), (1, 24, 24))]
+    for stack, together in zip(stacks, orthogonalised_together(stacks, one_size), strict=True):
+        assert torch.allclose(together, orthogonalised(stack), atol=1e-5)
 
 
 def test_a_convolution_is_fitted() -> None:

@@ -32,7 +32,7 @@ def quantise(graph: bytes, checkpoint: Checkpoint) -> tuple[bytes, bytes]:
         import nncf  # pyright: ignore[reportMissingImports]
         import openvino
 
-    from irflow_cli.engines.backends.parts import exact_in, in_two, read, steering_input
+    from irflow_cli.engines.backends.parts import in_two, read, steering_input
 
     model = read(graph)
     names = [one.get_any_name() for one in model.inputs]
@@ -47,13 +47,7 @@ def quantise(graph: bytes, checkpoint: Checkpoint) -> tuple[bytes, bytes]:
 
     shown = [inputs(values) for values in calibration_set(checkpoint)]
     with contextlib.redirect_stdout(io.StringIO()):  # where it draws its progress
-        quantised = nncf.quantize(
-            picture,
-            nncf.Dataset(shown),
-            subset_size=len(shown),
-            preset=nncf.QuantizationPreset.MIXED,
-            ignored_scope=nncf.IgnoredScope(names=sorted(exact_in(picture, checkpoint.net.contract.exact))),
-        )
+        quantised = nncf.quantize(picture, nncf.Dataset(shown), subset_size=len(shown), preset=nncf.QuantizationPreset.MIXED)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "int8.xml")
         openvino.save_model(quantised, path, compress_to_fp16=False)
