@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections import Counter
@@ -25,6 +26,9 @@ class Tally:
         self.counts: Counter[str] = Counter()
         self.notes: Counter[str] = Counter()
         self.worked, self.seconds, self.began = 0, 0.0, time.monotonic()
+        passed = files.skip_existing or files.resume  # results that are there are passed over, most of them
+        work = [float(not (passed and job.exists)) for job in reversed(jobs)]
+        self.ahead = [*reversed(list(itertools.accumulate(work))), 0.0]  # pictures to work on, from each place on
 
     @property
     def seen(self) -> int:
@@ -42,7 +46,8 @@ class Tally:
         if not self.jobs:
             return f"{self.seen} so far"
         index = min(int(done), len(self.jobs) - 1)
-        left = f", {_span(self.seconds / self.worked * (len(self.jobs) - done))} left" if self.worked else ""
+        begun = (done - index) * (self.ahead[index] - self.ahead[index + 1])
+        left = f", {_span(self.seconds / self.worked * (self.ahead[index] - begun))} left" if self.worked else ""
         return f"{self.jobs[index].source.name}, {index + 1} of {len(self.jobs)}{left}"
 
     def count(self, outcome: Outcome) -> None:

@@ -15,6 +15,7 @@ LOCK = threading.Lock()  # standard error is one for all threads
 SAID = re.compile(  # by libjpeg, and by libtiff and others that put the name of the file or the part before it
     rb"^(Corrupt JPEG|Premature end|Warning|Invalid|Unsupported|Unknown|Inconsistent|(?!OMP|Intel|MKL|oneDNN|libgomp)[\w.-]+: )"
 )
+UNABLE = b"is not configured"  # what libtiff says of a compression that it was built without, which another reader takes
 LOGGERS = ("tifffile", "PIL")  # of libraries that say it so
 DAMAGE = ("Corrupt JPEG data", "Premature end of JPEG file", "Invalid JPEG file structure", "Inconsistent progression")
 MOST = 2**16  # bytes that are looked at
@@ -57,6 +58,8 @@ def caught() -> Iterator[list[str]]:
             os.dup2(true, 2)
             file.seek(0)
             for line in file.read(MOST).splitlines(keepends=True):
+                if UNABLE in line:
+                    continue
                 if SAID.match(line):
                     lines.append(" ".join(line.decode(errors="replace").split()))
                 else:

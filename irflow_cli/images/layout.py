@@ -14,10 +14,11 @@ from irflow_cli.images.picture import top_of
 USUAL = (1, 2, 3, 4, 5, 7, 8, 32773, 32946)  # compressions that Pillow and OpenCV read, whoever built them
 DEEP = (1, 5, 8, 32773, 32946)  # of them, those for more than 8 bits
 ALPHA, MULTIPLIED = 2, 1  # what an extra channel may be; 0, or nothing: not given
+INKS = 5  # of the kinds of colour that there are names for; four of 8 bits are read
 NAMES = {
     3: "colours of a table",
     4: "a mask of transparency, and no picture",
-    5: "inks (CMYK or others)",
+    INKS: "inks (CMYK or others)",
     6: "YCbCr",
     8: "CIE Lab",
     9: "ICC Lab",
@@ -87,7 +88,7 @@ class Layout:
     def check(self, name: str) -> None:
         """Raise ImageError, which says what it is, for what is not read."""
         named = {
-            f"holds {NAMES.get(self.photometric, f'colours of kind {self.photometric}')}": self.photometric not in (0, 1, 2),
+            f"holds {self._colours()}": self.photometric not in (0, 1, 2),
             f"holds {KINDS.get(self.kind, 'numbers of an unknown kind')}": self.kind not in (1, 3, 4),
             f"has channels of {' and '.join(map(str, sorted(set(self.bits))))} bits": len(set(self.bits)) > 1,
             f"has {self.bits[0]} bits a channel": not self.floating and self.bits[0] > 16,
@@ -96,6 +97,10 @@ class Layout:
         for what, holds in named.items():
             if holds:
                 raise ImageError(f"{name}: {what}, which is not read; convert it to RGB or grey, such as a 16-bit PNG")
+
+    def _colours(self) -> str:
+        name = NAMES.get(self.photometric, f"colours of kind {self.photometric}")
+        return f"{name} in {self.channels} channels of {self.bits[0]} bits" if self.photometric == INKS else name
 
     def meant(self, pixels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
         """Return the numbers of a TIFF, (H, W) or (H, W, channels), as pixels whose white is that of their type, with

@@ -9,8 +9,11 @@ import pytest
 from drawn import scene
 from PIL import Image
 
+from irflow_cli.batch.plan import Files, Job
+from irflow_cli.batch.store import Outcome
 from irflow_cli.bench.metrics import doubts
-from irflow_cli.cli.tally import ALIKE
+from irflow_cli.cli.console import Console
+from irflow_cli.cli.tally import ALIKE, Tally
 
 
 @pytest.mark.parametrize(
@@ -79,6 +82,16 @@ def test_notes_that_are_alike_are_counted_and_the_end_sums_up(irflow, tiny_check
     told = irflow("restore", tmp_path / "in", *given, "-o", tmp_path / "more", "-v")
     assert told.err.count("noise of about sigma") == 7
     assert "3 of 7" in told.err
+
+
+@pytest.mark.parametrize("way", ["skip_existing", "resume"])
+def test_the_time_left_is_that_of_the_pictures_there_is_work_on(way: str) -> None:
+    jobs = [Job(Path(f"{index}.png"), Path(f"out/{index}.png"), exists=index < 8) for index in range(10)]
+    for options, left in (({way: True}, ["4 s", "4 s", "1 s", "0 s"]), ({}, ["20 s", "4 s", "1 s", "0 s"])):
+        tally = Tally(Console(quiet=True), jobs, Files(("in",), **options))
+        assert "left" not in tally.at(0)
+        tally.count(Outcome(jobs[0], seconds=2.0))
+        assert [tally.at(done).rpartition(", ")[2] for done in (0, 8, 9.5, 10)] == [f"{time} left" for time in left]
 
 
 def test_more_strength_takes_out_more(irflow, tiny_checkpoint, picture_file, tmp_path: Path) -> None:

@@ -76,6 +76,35 @@ def test_layouts_that_would_be_misread_are_refused(tmp_path: Path, options: dict
         read_picture(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize("extra", ["unassalpha", "assocalpha", "unspecified"])
+@pytest.mark.parametrize("compression", [None, "lzw", "deflate"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("planes", [False, True])
+def test_inks_with_a_fifth_channel_are_called_what_they_are(
+    extra: str, compression: str | None, dtype: type, planes: bool, tmp_path: Path
+) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    if compression == "lzw":
+        pytest.importorskip("imagecodecs")
+    pixels = np.arange(6 * 8 * 5).reshape((5, 6, 8) if planes else (6, 8, 5)).astype(dtype)
+    how = {"photometric": "separated", "extrasamples": [extra], "planarconfig": "separate" if planes else "contig"}
+    tifffile.imwrite(tmp_path / "a.tif", pixels, compression=compression, **how)
+    bits = 8 * np.dtype(dtype).itemsize
+    with pytest.raises(ImageError, match=rf"a\.tif: holds inks \(CMYK or others\) in 5 channels of {bits} bits"):
+        read_picture(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("compression", ["webp", "png", "jpeg2000", "zstd"])
+def test_what_another_reader_takes_is_read_without_a_word(compression: str, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    pytest.importorskip("imagecodecs")
+    options = {"compressionargs": {"lossless": True}} if compression == "webp" else {}
+    tifffile.imwrite(tmp_path / "a.tif", scene(20, 30), photometric="rgb", compression=compression, **options)
+    picture = read_picture(tmp_path / "a.tif")
+    assert (picture.pixels == scene(20, 30)).all()
+    assert picture.notes == ()
+
+
 @pytest.mark.parametrize("big", [False, True])
 @pytest.mark.parametrize("layout", ["planes", "float16", "float64", "grey with transparency", "a second channel", "float32"])
 def test_tiffs_of_rare_layouts_are_read(layout: str, big: bool, tmp_path: Path) -> None:
