@@ -36,6 +36,7 @@ from irflow_cli.runtime.download import (
     set_aside,
 )
 from irflow_cli.runtime.places import cache_folder, shipped_folder
+from irflow_cli.tasks import NAME as OWN
 from irflow_cli.tasks import TASKS
 
 if sys.version_info >= (3, 11):
@@ -207,7 +208,9 @@ def _task_of(third_party: ThirdParty, request: ConvertRequest) -> str:
     tasks = tuple(name for name in PREDICTS[predicts] if (name == PRIOR) == (predicts == "velocity"))
     task = request.task or (PRIOR if tasks == (PRIOR,) else None)
     noisy = task in TASKS and TASKS[task].sigma_max is not None
-    require(task in tasks, f"{request.source} is {title}; give the `task` it was trained for: {', '.join(tasks)}")
+    own = PRIOR not in tasks and task is not None and task not in TASKS and OWN.fullmatch(task)
+    names = ", ".join(tasks) + (", or a name of your own" if PRIOR not in tasks else "")
+    require(task in tasks or own, f"{request.source} is {title}; give the `task` it was trained for: {names}")
     require(
         not noisy or request.sigma_max,
         "give `sigma_max`, the noise the network was trained on (25 or 50 in IR-Flow's settings)",

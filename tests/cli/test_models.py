@@ -47,6 +47,8 @@ def test_converted_weights_restore_and_a_prior_does_not(official: Path, irflow, 
     converted = irflow("models", "convert", official, "--task", "derain")
     assert (converted.code, converted.out, converted.err) == (0, f"{official.with_suffix('.safetensors')}\n", "")
     assert irflow("restore", source, "--task", "derain", "--checkpoint", converted.out.strip()).code == 0
+    own = irflow("models", "convert", official, "--task", "dehaze", "-o", tmp_path / "dehaze.safetensors")
+    assert irflow("restore", source, "--checkpoint", own.out.strip()).out == f"{tmp_path / 'in.dehaze.png'}\n"
     torch.save(numbers(prior_shapes(*PRIOR["prior-2"])), tmp_path / "prior.pt")
     prior = irflow("models", "convert", tmp_path / "prior.pt", "-o", tmp_path / "a-prior.safetensors")
     assert (prior.code, prior.out) == (0, f"{tmp_path / 'a-prior.safetensors'}\n")
@@ -56,7 +58,13 @@ def test_converted_weights_restore_and_a_prior_does_not(official: Path, irflow, 
 
 
 def test_what_cannot_be_converted_is_one_line(official: Path, irflow) -> None:
-    for arguments, code in (((official,), 2), ((official.with_name("none.pth"), "--task", "derain"), 4), ((".",), 4)):
+    strange = (official, "--task", "Not a name")
+    for arguments, code in (
+        ((official,), 2),
+        (strange, 2),
+        ((official.with_name("none.pth"), "--task", "derain"), 4),
+        ((".",), 4),
+    ):
         done = irflow("models", "convert", *arguments)
         assert (done.code, done.out, len(done.err.splitlines())) == (code, "", 1)
 

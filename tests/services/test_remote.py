@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -131,6 +134,35 @@ def test_the_mirror_holds_no_content_that_is_done_with(memory: Any) -> None:
             mirror.local(address)
     mirror.close()
     assert not place.exists()
+
+
+def test_an_address_reaches_the_store_of_its_scheme_and_no_other(
+    memory: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(fsspec, "filesystem", lambda scheme: asked.append(scheme) or memory)
+    words = ["degrade", "gs://in", "-o", "gs://out", "--kind", "noise", "--json"]
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    assert run(words) == 2 and not asked
+    assert capfd.readouterr().err == "irflow: gs:// needs gcsfs; run `pip install 'irflow[remote]'`\n"
+    monkeypatch.setitem(sys.modules, "gcsfs", ModuleType("gcsfs"))
+    assert run(words) == 0 and set(asked) == {"gs"}
+    rows = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [(row["input"], row["output"]) for row in rows] == [(f"gs://in/{n}", f"gs://out/{n}") for n in ("a.png", "b.png")]
+    for row in rows:  # the bucket is the first part of a key, as gcsfs has it
+        assert hashlib.sha256(memory.cat_file(row["output"][5:])).hexdigest() == row["digest"]
+
+
+def test_folders_that_may_not_be_looked_into_or_read_are_one_line(
+    memory: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(self: Any, path: str, **options: Any) -> None:
+        raise PermissionError("Access Denied")
+
+    monkeypatch.setattr(type(memory), "find", refuse)
+    assert run(["degrade", "memory://in", "-o", "out", "--kind", "noise"]) == 2
+    said = "memory://in cannot be looked into (Access Denied); check the address and its credentials"
+    assert capfd.readouterr().err == f"irflow: {said}\n"
 
 
 @pytest.fixture
