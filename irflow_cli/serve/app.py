@@ -149,7 +149,7 @@ async def _attend(studio: Studio, connection: WebSocket) -> None:
     await connection.accept()
     loop, messages = asyncio.get_running_loop(), asyncio.Queue()
 
-    def tell(message: Json) -> None:
+    def tell(message: Json | bytes) -> None:
         if not loop.is_closed():
             loop.call_soon_threadsafe(messages.put_nowait, message)
 
@@ -159,7 +159,8 @@ async def _attend(studio: Studio, connection: WebSocket) -> None:
 
     async def send() -> None:
         while True:
-            await connection.send_text(json.dumps(await messages.get()))
+            message = await messages.get()
+            await (connection.send_bytes(message) if isinstance(message, bytes) else connection.send_text(json.dumps(message)))
 
     async def listen() -> None:
         while (await connection.receive())["type"] != "websocket.disconnect":

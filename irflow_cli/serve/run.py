@@ -85,6 +85,7 @@ def serve(settings: ServeSettings, ready: Callable[[str], None]) -> None:
             lifespan="off",
             ws="websockets-sansio",
             ws_max_size=2**16,
+            ws_per_message_deflate=False,  # nothing goes far, and tiles are packed
             ws_ping_interval=None,  # the other end is on this machine: it is there, or its end is known at once
             timeout_graceful_shutdown=PATIENCE,
         )

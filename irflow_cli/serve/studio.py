@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -22,6 +23,8 @@ from irflow_cli.serve.steps import Engines, Inpaint, Step, proposals_of, run_ste
 from irflow_cli.serve.tabs import Photo, Tab, Version
 from irflow_cli.serve.views import changes, difference_tile
 from irflow_cli.serve.worker import Job, Worker, in_words
+
+SENT = 6  # tiles, at most, that a page is sent unasked
 
 
 @dataclass(eq=False)
@@ -141,6 +144,7 @@ class Studio:
         ways = [[step] for step in proposals_of(steps[0], _whole(asked, "proposals", 1))] if len(steps) == 1 else [steps]
         for step in (step for way in ways for step in way):
             step.check(self.engines)
+        level = _whole(asked, "level", -1)  # which the page shows, if it wants to be sent what a filling changes
 
         def work(progress: Callable[[float], None]) -> Json:
             made = []
@@ -148,6 +152,7 @@ class Studio:
                 share = lambda part, done=number: progress((done + part) / len(ways))  # noqa: E731
                 picture, notes = run_steps(way, self.engines, version.picture, share)
                 made.append(tab.add(photo, version, way, picture, notes))
+            _send_tiles(tab, photo, made[0], level)
             return {"versions": [one.told() for one in made], "kept": sorted(photo.versions)}
 
         about = {"photo": photo.number, "kind": steps[0].kind, "version": version.number}
@@ -190,6 +195,16 @@ class Studio:
     def _write(self, name: str, data: bytes, asked: Json) -> str:
         self.folder.write(name, data, overwrite=bool(asked.get("overwrite")))
         return self.folder.shown(name)
+
+
+def _send_tiles(tab: Tab, photo: Photo, version: Version, level: int) -> None:
+    """Send a page what a filling changed, unless that is much, at the level at which it is looked at. The page would ask for it
+    as soon as it is told of it, and wait for the answer."""
+    tiles = version.tiles(level) if 0 <= level < 32 else []
+    for column, row in tiles if len(tiles) <= SENT else ():
+        message = {"photo": photo.number, "version": version.number, "level": level, "column": column, "row": row}
+        head = json.dumps(message).encode()
+        tab.tell(len(head).to_bytes(4, "little") + head + version.view.tile(level, column, row)[0])
 
 
 def _steps(asked: Json, mask: tuple[Bits, tuple[int, ...]] | None) -> list[Step]:

@@ -44,6 +44,11 @@ class Version:
         alpha = self.picture.alpha
         return self.picture.pixels.nbytes + (0 if alpha is None else alpha.nbytes)
 
+    def tiles(self, level: int) -> list[tuple[int, int]]:
+        """Return the column and row of the tiles at a level in which it is not as its parent, as far as it is known."""
+        side = TILE << level
+        return sorted({(left // side, top // side) for left, top, _, _ in self.changed or ()})
+
     def told(self) -> dict[str, Any]:
         """Return what the page is told of it."""
         height, width = self.picture.pixels.shape[:2]

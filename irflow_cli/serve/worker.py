@@ -14,7 +14,7 @@ from typing import Any
 from irflow_cli.errors import NAMED, IrflowError
 
 BETWEEN = 0.1  # seconds between two messages on the progress of a job
-Tell = Callable[[dict[str, Any]], None]  # a message to a page
+Tell = Callable[["dict[str, Any] | bytes"], None]  # a message to a page
 NUMBERS = itertools.count(1)
 
 

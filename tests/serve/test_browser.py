@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -299,6 +300,32 @@ def test_tools_mark_what_they_say(visit: Callable[..., Visit], photos: Path) -> 
     assert found.sum() == (np.ptp(rows) + 1) * (np.ptp(columns) + 1) > 50
 
 
+MASK = """async () => {
+  const { Mask } = await import("/page/mask.js"), mask = new Mask(300, 280), wrong = [], diffs = [];
+  let seed = 1;
+  const next = (below) => (seed = (seed * 48271) % 2147483647) % below;
+  for (let turn = 0; turn < 60; turn++) {
+    const value = next(3) ? 1 : 0, x = next(300), y = next(280), kind = next(5);
+    if (kind === 0) mask.box([x, y, 1 + next(40), 1 + next(40)], value);
+    if (kind === 1) mask.line({ x, y }, { x: next(300), y: next(280) }, 1 + next(9), value);
+    if (kind === 2) mask.polygon([{ x, y }, { x: next(300), y: next(280) }, { x: next(300), y }], value);
+    if (kind === 3) mask.clear();
+    if (kind === 4 && diffs.length) mask.swap(diffs[next(diffs.length)]);
+    const diff = mask.end(), marked = [...mask.bits.keys()].filter((at) => mask.bits[at]);
+    if (diff) diffs.push(diff);
+    const xs = marked.map((at) => at % 300), ys = marked.map((at) => Math.floor(at / 300));
+    const left = Math.min(...xs), top = Math.min(...ys);
+    const box = marked.length ? [left, top, Math.max(...xs) + 1 - left, Math.max(...ys) + 1 - top] : [0, 0, 0, 0];
+    if (String(box) !== String(mask.bounds()) || mask.empty !== !marked.length) wrong.push([kind, box, mask.bounds()]);
+  }
+  return wrong;
+}"""
+
+
+def test_a_mask_knows_where_it_is_marked(visit: Callable[..., Visit]) -> None:
+    assert visit().open().evaluate(MASK) == []
+
+
 def test_one_of_several_proposals_is_painted_on(visit: Callable[..., Visit], photos: Path) -> None:
     Image.fromarray(scene(60, 80, seed=3)).save(photos / "p.png")
     page = visit().open()
@@ -511,7 +538,8 @@ def test_work_is_cancelled_and_pages_do_not_disturb_each_other(visit: Callable[.
 
 def test_24_megapixels_are_painted_on_filled_and_saved(visit: Callable[..., Visit], photos: Path) -> None:
     Image.fromarray(scene(400, 600)).resize((6000, 4000)).save(photos / "large.jpg", quality=90)
-    page = visit(viewport={"width": 1200, "height": 700}).open()
+    browser = visit(viewport={"width": 1200, "height": 700})
+    page = browser.open()
     choose(page, "large.jpg")
     shows(page.locator("#about"), "6000 × 4000")
     page.click("#tab-inpaint")
@@ -519,6 +547,10 @@ def test_24_megapixels_are_painted_on_filled_and_saved(visit: Callable[..., Visi
     page.click("#zoom-one")
     stroke(page, (0.45, 0.5), (0.5, 0.55))
     shows(page.locator("#what"), "inpaint · 6000 × 4000")
+    until(page, "viewer.tiles.size && ![...viewer.loading].length")
+    asked = [unquote(url) for url in browser.requests if "/api/tile" in url]
+    assert [url for url in asked if '"version":0,"level":0' in url] != []
+    assert [url for url in asked if '"version":0' not in url and '"level":0' in url] == []  # what is new was sent with the news
     page.click("[data-view=difference]")
     page.click("#changed summary")
     shows(page.locator("#changed-text"), "of the pixels changed")

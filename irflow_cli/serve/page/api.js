@@ -11,6 +11,8 @@ export class Refused extends Error {
 
 /** @typedef {import("./types.js").News} News */
 
+const SENT = 16; // tiles that are kept until they are asked for
+
 /** The line to the server: requests, and messages as long as the page is open. */
 export class Server {
   /** @param {(news: News) => void} heard @param {() => void} lost */
@@ -19,12 +21,19 @@ export class Server {
     this.known = /** @type {Promise<void>} */ (new Promise((resolve) => (this.met = resolve)));
     this.heard = heard;
     this.lost = lost;
+    /** What came before it was asked for, by its address. @type {Map<string, Promise<ImageBitmap>>} */
+    this.sent = new Map();
   }
 
   /** Open the line. The server begins to load what works with pictures; what is asked for waits until it knows the page. */
   connect() {
     const socket = new WebSocket(`ws://${location.host}/api/tab`);
+    socket.binaryType = "arraybuffer";
     socket.onmessage = (event) => {
+      if (typeof event.data !== "string") {
+        this.#keep(event.data);
+        return;
+      }
       const news = /** @type {News} */ (JSON.parse(event.data));
       if (news.type === "tab") {
         this.tab = news.tab;
@@ -64,8 +73,20 @@ export class Server {
     return `/api/${what}?ask=${encodeURIComponent(JSON.stringify({ tab: this.tab, ...message }))}`;
   }
 
+  /** Keep a tile that the server sends unasked: the length of its message, the message, and the bytes of its file.
+   * @param {ArrayBuffer} data */
+  #keep(data) {
+    const length = new DataView(data).getUint32(0, true), message = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
+    this.sent.set(this.address("tile", message), createImageBitmap(new Blob([new Uint8Array(data, 4 + length)])));
+    const [oldest] = this.sent.keys();
+    if (this.sent.size > SENT) this.sent.delete(oldest);
+  }
+
   /** Load a picture. @param {string} address @returns {Promise<ImageBitmap>} */
   async bitmap(address) {
+    const sent = this.sent.get(address);
+    this.sent.delete(address);
+    if (sent) return sent;
     return createImageBitmap(await (await this.#fetch(address, {})).blob());
   }
 

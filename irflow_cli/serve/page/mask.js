@@ -18,11 +18,23 @@ export class Mask {
     this.across = Math.ceil(width / BLOCK);
     /** @type {Diff} */
     this.action = new Map();
+    this.first = height; // rows, from the first to before the last, outside of which nothing is marked
+    this.last = 0;
   }
 
   /** Whether nothing is marked. */
   get empty() {
-    return this.bits.indexOf(1) < 0;
+    return this.#start() < 0;
+  }
+
+  /** Where in `bits` the first mark is, or -1. */
+  #start() {
+    const at = this.#marked().indexOf(1);
+    return at < 0 ? at : at + this.first * this.width;
+  }
+
+  #marked() {
+    return this.bits.subarray(this.first * this.width, Math.max(this.first, this.last) * this.width);
   }
 
   /** End the action and return what it changed, or null if nothing. @returns {Diff | null} */
@@ -112,14 +124,17 @@ export class Mask {
   /** Unmark all. @returns {Box} */
   clear() {
     const box = this.bounds();
-    return box[2] ? this.box(box, 0) : box;
+    if (box[2]) this.box(box, 0);
+    this.first = this.height;
+    this.last = 0;
+    return box;
   }
 
   /** Return the smallest box that holds all marks, of no width where there are none. @returns {Box} */
   bounds() {
-    const first = this.bits.indexOf(1);
-    if (first < 0) return [0, 0, 0, 0];
-    const top = Math.floor(first / this.width), bottom = Math.floor(this.bits.lastIndexOf(1) / this.width) + 1;
+    const start = this.#start();
+    if (start < 0) return [0, 0, 0, 0];
+    const top = Math.floor(start / this.width), bottom = this.first + Math.floor(this.#marked().lastIndexOf(1) / this.width) + 1;
     let left = this.width, right = 0;
     for (let y = top; y < bottom; y++) {
       const row = this.bits.subarray(y * this.width, (y + 1) * this.width), start = row.indexOf(1);
@@ -148,9 +163,16 @@ export class Mask {
     return [x, y, Math.max(0, Math.min(this.width, Math.ceil(right)) - x), Math.max(0, Math.min(this.height, Math.ceil(bottom)) - y)];
   }
 
+  /** Know that rows may be marked. @param {number} top @param {number} height */
+  #reach(top, height) {
+    this.first = Math.min(this.first, top);
+    this.last = Math.max(this.last, Math.min(this.height, top + height));
+  }
+
   /** Keep what the blocks of a box hold, once an action. @param {Box} box */
   #remember(box) {
     if (!box[2] || !box[3]) return;
+    this.#reach(box[1], box[3]);
     for (let row = Math.floor(box[1] / BLOCK); row * BLOCK < box[1] + box[3]; row++) {
       for (let column = Math.floor(box[0] / BLOCK); column * BLOCK < box[0] + box[2]; column++) {
         const number = row * this.across + column;
@@ -168,6 +190,7 @@ export class Mask {
 
   /** @param {number} number @param {Uint8Array} block */
   #put(number, block) {
+    this.#reach(Math.floor(number / this.across) * BLOCK, BLOCK);
     this.#rows(number, (at, start, stop) => this.bits.set(block.subarray(at, at + stop - start), start));
   }
 

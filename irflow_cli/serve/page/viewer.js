@@ -149,6 +149,11 @@ export class Viewer {
     this.draw();
   }
 
+  /** The level at which what is shown is drawn. */
+  get level() {
+    return this.scene ? levelOf(this.scene.now, this.scale) : 0;
+  }
+
   /** Draw at the next frame of the screen. */
   draw() {
     if (this.planned) return;
@@ -185,7 +190,7 @@ export class Viewer {
     if (!this.scene || to <= from) return true;
     const paper = this.paper, { width, height } = this.picture;
     const scale = (this.scale * this.scene.now.width) / version.width;
-    const level = Math.max(0, Math.min(Math.floor(Math.log2(1 / scale) + 0.01), coarsest(version)));
+    const level = levelOf(version, scale);
     const side = TILE * 2 ** level * scale;
     paper.save();
     paper.beginPath();
@@ -244,7 +249,7 @@ export class Viewer {
   /** Return a tile's key and address. What a version did not change is its parent's. @param {Version} version
    * @param {number} level @param {number} column @param {number} row @returns {[string, string]} */
   #name(version, level, column, row) {
-    const scene = /** @type {Scene} */ (this.scene), unit = TILE * 2 ** level, edge = 4 * 2 ** level;
+    const scene = /** @type {Scene} */ (this.scene), unit = TILE * 2 ** level, edge = level ? 4 * 2 ** level : 0; // of halving
     let own = version;
     while (own.changed && own.parent !== null) {
       const parent = scene.versions.get(own.parent);
@@ -322,6 +327,11 @@ export class Viewer {
     }
     this.ink.putImageData(this.overlay, 0, 0, l, t, r - l, b - t);
   }
+}
+
+/** Return the level of which a version's tiles are shown. @param {Version} version @param {number} scale screen pixels of one of its */
+function levelOf(version, scale) {
+  return Math.max(0, Math.min(Math.floor(Math.log2(1 / scale) + 0.01), coarsest(version)));
 }
 
 /** Return the level at which a version is one tile. @param {Version} version */

@@ -24,7 +24,7 @@ export async function start(some) {
       jobs.set(sent, { type: "job", job: sent, photo: photo.number, kind, version: photo.now, state: "waiting" });
       showWork();
       try {
-        await server.send("work", { photo: photo.number, version: photo.base(kind).version, steps, proposals }, inpaints ? photo.mask.message() : "");
+        await server.send("work", { photo: photo.number, version: photo.base(kind).version, steps, proposals, level: viewer.level }, inpaints ? photo.mask.message() : "");
       } finally {
         jobs.delete(sent);
         showWork();
