@@ -150,7 +150,7 @@ def test_degradations_follow_each_other(tmp_path: Path) -> None:
     assert np.array_equal(stored.degraded, (kept * 255).round()[0].permute(1, 2, 0).byte().numpy())
 
 
-@pytest.mark.parametrize("word", ["fog:1", "noise:400", "noise:much", "bands:3", "unseen", "noise:25+", "noise:25+fog"])
+@pytest.mark.parametrize("word", ["magic:1", "noise:400", "noise:much", "bands:3", "unseen", "noise:25+", "noise:25+magic"])
 def test_unknown_degradations_are_errors(word: str) -> None:
     with pytest.raises(UsageError):
         parse_degrade(word, "all-in-one")

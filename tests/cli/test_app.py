@@ -150,7 +150,7 @@ def test_degrade_is_the_same_for_the_same_seed_and_content(kind: str, irflow, pi
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(("--kind", "fog"), "unknown kind"), (("--kind", "noise", "--severity", "90"), "--severity")],
+    [(("--kind", "magic"), "unknown kind"), (("--kind", "noise", "--severity", "90"), "--severity")],
 )
 def test_degrade_refuses_what_makes_no_sense(options: tuple[str, ...], message: str, irflow, picture_file) -> None:
     done = irflow("degrade", picture_file("in.png"), picture_file("in.png").with_name("out.png"), *options)
@@ -197,7 +197,7 @@ def test_bench_degrades_by_the_pictures_content(pairs: Path, irflow, tiny_checkp
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed))
     noisy = ((clean + 25 / 255 * noise).clamp(0, 1) * 255).round() / 255
     assert rows[2]["psnr"] == pytest.approx(-10 * float((noisy - clean).square().mean().log10()), abs=1e-3)
-    assert irflow(*base, "fog:1").code == 2
+    assert irflow(*base, "magic:1").code == 2
     assert irflow(*base, "noise:400").code == 2
 
 
