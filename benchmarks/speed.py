@@ -259,6 +259,12 @@ def put(page: Path, lines: list[str]) -> None:
     page.write_text(MARKED.sub(lambda found: found[1] + text + found[3], before), encoding="utf-8")
 
 
+def on_page() -> str:
+    """Return what stands between the markers of docs/results.md."""
+    found = MARKED.search(PAGE.read_text(encoding="utf-8"))
+    return found[2] if found else ""
+
+
 def main() -> None:
     """Measure and print, and store where that is asked."""
     parser = argparse.ArgumentParser()

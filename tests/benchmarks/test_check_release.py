@@ -1,0 +1,15 @@
+"""The check before a release finds what does not agree, and can be run."""
+
+from __future__ import annotations
+
+import check_release
+import pytest
+
+
+def test_a_version_without_an_entry_and_a_page_that_was_edited_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = check_release.problems()
+    monkeypatch.setattr(check_release.irflow_cli, "__version__", "99.0")
+    monkeypatch.setattr(check_release.speed, "on_page", lambda: "edited")
+    found = check_release.problems()
+    assert next(problem for problem in found if problem not in before) == "CHANGELOG.md has no entry for 99.0"
+    assert any("table of speed" in problem for problem in found)
