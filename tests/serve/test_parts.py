@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +16,15 @@ from PIL import Image
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture, as_depth
 from irflow_cli.serve.bits import Bits
+from irflow_cli.serve.folder import Folder
+from irflow_cli.serve.lobby import Lobby
 from irflow_cli.serve.marks import near_colour
+from irflow_cli.serve.run import ServeSettings, _studio
 from irflow_cli.serve.saving import Wish, command, passes
 from irflow_cli.serve.steps import Engines, Inpaint, Restore, Upscale, proposals_of, step_of
 from irflow_cli.serve.views import TILE, View, changes, difference_tile
+from irflow_cli.serve.worker import Worker
+from irflow_cli.tasks import MAX_PIXELS
 
 
 @given(arrays.arrays(bool, arrays.array_shapes(min_dims=2, max_dims=2, max_side=40)))
@@ -171,3 +177,10 @@ def test_proposals_have_seeds_of_their_own() -> None:
     assert proposals_of(Inpaint(DOT), 1) == [Inpaint(DOT)]
     with pytest.raises(UsageError):
         proposals_of(Inpaint(DOT), 9)
+
+
+@pytest.mark.parametrize("opened", [10, 2**26, 2**28])
+def test_results_may_be_as_large_as_those_of_the_commands(opened: int) -> None:
+    made = _studio(ServeSettings(max_pixels=opened), Lobby(Folder(Path()), opened), Worker())
+    assert made.lobby.max_pixels == opened and made.engines.max_pixels == max(opened, MAX_PIXELS)
+    assert ServeSettings().max_pixels < 10**8 < MAX_PIXELS

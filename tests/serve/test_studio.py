@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import time
 from collections.abc import Callable
@@ -139,6 +140,26 @@ def test_fillings_are_those_of_the_command_and_touch_nothing_else(make_page: Cal
     (photos / "a.inpaint.png").unlink()
     commanded(told["command"])
     assert (photos / "a.inpaint.png").read_bytes() == files[1]
+
+
+def test_what_a_filling_changed_is_sent_before_its_news(make_page: Callable) -> None:
+    page = make_page()
+    _, opened = page.ask("open", path="a.png")
+    photo = opened["photo"]
+    page.send("work", hole((60, 80)), photo=photo, version=0, steps=[{"kind": "inpaint"}], level=0)
+    sent, news = [], {}
+    while news.get("state") != "done":
+        frame = page.socket.receive()
+        if frame.get("bytes"):
+            sent.append(frame["bytes"])
+        else:
+            news = json.loads(frame["text"])
+    assert len(sent) == 1
+    length = int.from_bytes(sent[0][:4], "little")
+    head = json.loads(sent[0][4 : 4 + length])
+    assert head == {"photo": photo, "version": news["versions"][0]["version"], "level": 0, "column": 0, "row": 0}
+    answer = page.client.get("/api/tile", params={"ask": json.dumps({"tab": page.tab, **head})})
+    assert answer.content == sent[0][4 + length :]
 
 
 def test_only_the_surroundings_of_a_hole_go_to_the_network(
