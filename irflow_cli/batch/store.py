@@ -19,7 +19,7 @@ from irflow_cli.images.formats import FORMATS, SUFFIXES
 from irflow_cli.images.picture import Picture
 from irflow_cli.images.span import parse_range
 from irflow_cli.runtime.device import out_of_memory
-from irflow_cli.runtime.files import clear_begun, write_atomically
+from irflow_cli.runtime.files import begun_in, clear_begun, write_atomically
 from irflow_cli.runtime.heap import trim
 
 LARGE = 2**24  # bytes of pixels, beside which the heap's reserve is in the way while they are written
@@ -69,6 +69,7 @@ class Store:
     def __init__(self, files: Files, identity: str, opaque: bool) -> None:
         self.files, self.identity, self.opaque = files, identity, opaque
         self.manifests: dict[Path, Manifest] = {}
+        self.begun: dict[Path, list[Path]] = {}  # by folder: what was not whole there before anything was done
         self.lock = threading.Lock()
 
     def load(self, job: Job) -> Loaded:
@@ -158,10 +159,11 @@ class Store:
                 return made
             beside = self.files.resume or (job.target.parent / NAME).exists()  # what is there already stays true
             if beside:
-                clear_begun(job.target)
+                self._manifest(job.target)
+                clear_begun(job.target, self.begun[job.target.parent])
             if not (self.files.mirror and self.files.mirror.holds(job.target)):
                 self._manifest(job.target).record(job.target, key, data, beside=beside)
-            self._put(job.target, key, data)
+            self._put(job.target, data)
             return Outcome(job, "done", None, notes, None, outcome.megapixels, outcome.seconds, sha256(data))
         except ImageError as error:
             if self.files.skip_existing and _is_there(job.target):  # as of a moment ago, from another run
@@ -178,13 +180,14 @@ class Store:
         made = self._made(job, key)
         return Outcome(job, "skipped", digest=made) if made else None
 
-    def _put(self, target: Path, key: str, data: bytes) -> None:
+    def _put(self, target: Path, data: bytes) -> None:
         """Write a result where it belongs. Raises ImageError, DiskFull."""
         try:
             write_atomically(target, data, overwrite=self.files.overwrite or self.files.resume)
-        except ImageError:  # another run may have cleared away what was begun, and put the same there
-            if not (self.files.resume and self._manifest(target).proves(target, key)):
+        except ImageError:  # a run that has just started may have taken what was begun for a dead one's
+            if not self.files.resume:
                 raise
+            write_atomically(target, data, overwrite=True)
         if self.files.mirror:
             self.files.mirror.send(target)
 
@@ -201,6 +204,7 @@ class Store:
     def _manifest(self, target: Path) -> Manifest:
         with self.lock:
             if target.parent not in self.manifests:
+                self.begun[target.parent] = begun_in(target.parent)
                 self.manifests[target.parent] = Manifest.of(target.parent)
             return self.manifests[target.parent]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import glob
 import os
 import stat
 import tempfile
@@ -80,11 +79,17 @@ def _settle(folder: Path) -> None:
             os.close(handle)
 
 
-def clear_begun(path: Path) -> None:
-    """Remove what a run that was killed had begun to write to `path`."""
-    for begun in path.parent.glob(f"{glob.escape(_begun(path))}*{PART}"):
-        with contextlib.suppress(OSError):
-            begun.unlink()
+def begun_in(folder: Path) -> list[Path]:
+    """Return the files in a folder that are not whole: of runs that were killed, or that are at it."""
+    return list(folder.glob(f".*{PART}"))
+
+
+def clear_begun(path: Path, begun: list[Path]) -> None:
+    """Remove those of some files that were to become `path`."""
+    for part in begun:
+        if part.parent == path.parent and part.name.startswith(_begun(path)):
+            with contextlib.suppress(OSError):
+                part.unlink()
 
 
 def _begun(path: Path) -> str:

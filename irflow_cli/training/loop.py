@@ -20,7 +20,7 @@ from irflow_cli.flow.times import make_times
 from irflow_cli.nets import SIZES, NetSpec, Network, Spec, build
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_precision
-from irflow_cli.runtime.files import clear_begun
+from irflow_cli.runtime.files import begun_in, clear_begun
 from irflow_cli.tasks import task_of
 from irflow_cli.training.dataset import load_corpus
 from irflow_cli.training.distributed import ProcessGroup, join_group
@@ -189,7 +189,7 @@ def _alone_in(folder: Path, group: ProcessGroup) -> Iterator[None]:
         raise UsageError(f"another run works in {folder}; wait for its end, or give this one a folder of its own") from None
     try:
         for name in (STATE, BEST):
-            clear_begun(folder / name)
+            clear_begun(folder / name, begun_in(folder))
         yield
     finally:
         lock.release()

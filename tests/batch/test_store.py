@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from irflow_cli.batch.journal import NAME, sha256
 from irflow_cli.batch.plan import Files
 from irflow_cli.errors import IrflowError
 from irflow_cli.images.decode import read_picture
+from irflow_cli.runtime.files import PART, _begun
 from irflow_cli.services.degrade_files import DegradeRequest, degrade_files
 
 
@@ -117,6 +119,18 @@ def test_a_run_that_meets_another_ends_in_one_line_and_replaces_nothing(
     assert type(told.value) is IrflowError
     last = degrade_files(noisy(eight, tmp_path / "last", 40.0))
     assert (tmp_path / "out" / "7.png").read_bytes() == [one.job.target.read_bytes() for one in last][7]
+
+
+def test_what_a_dead_run_had_begun_is_cleared_and_what_another_is_at_stays(eight: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+    dead, alive = (Path(tempfile.mkstemp(PART, _begun(out / "7.png"), out)[1]) for _ in range(2))
+    alive.unlink()
+    one = degrade_files(noisy(eight, out, resume=True))
+    next(one)
+    alive.touch()
+    assert {outcome.status for outcome in one} == {"done"}
+    assert (dead.exists(), alive.exists()) == (False, True)
 
 
 @pytest.mark.parametrize("year", [1971, 2090])
