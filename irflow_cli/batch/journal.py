@@ -48,7 +48,7 @@ class Manifest:
             manifest.read_on()
         except OSError as error:
             raise ImageError(
-                f"{path}: {error.strerror or error}; `resume` needs it, move it away or leave `resume` out"
+                f"{path}: {error.strerror or error}; what was done is kept under that name, move away what is there"
             ) from None
         return manifest
 

@@ -274,7 +274,7 @@ def _listed(name: str) -> list[str]:
     try:
         text = _piped(sys.stdin) if name == "-" else read_regular(Path(name), LIST).decode("utf-8-sig", "surrogateescape")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the list {name} cannot be read: {error}") from None
+        raise UsageError(f"the list {name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
     return [line for line in (text.split("\0") if "\0" in text else re.split(r"\r?\n|\r", text)) if line.strip()]
 
 

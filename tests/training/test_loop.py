@@ -10,13 +10,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from irflow_cli.errors import CheckpointError, NothingToDo, UsageError
-from irflow_cli.training.loop import train
+from irflow_cli.errors import CheckpointError, ImageError, IrflowError, NothingToDo, UsageError
+from irflow_cli.runtime.checkpoints import load_checkpoint
+from irflow_cli.runtime.files import PART, _begun
+from irflow_cli.training.loop import ENDS, LOCK, train
 from irflow_cli.training.options import TrainRequest
-from irflow_cli.training.record import STATE
+from irflow_cli.training.record import BEST, LOG, STATE
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", ENDS, ids=lambda number: signal.Signals(number).name)
 def test_a_signal_saves_and_ends(request_: TrainRequest, number: int) -> None:
     def interrupt(progress: object) -> None:
         os.kill(os.getpid(), number)
@@ -26,6 +28,46 @@ def test_a_signal_saves_and_ends(request_: TrainRequest, number: int) -> None:
     assert 6 <= result.iterations < 10_000
     assert (request_.out / STATE).exists()
     assert result.checkpoint.exists()
+
+
+def test_a_terminal_that_is_closed_is_among_what_ends_a_run() -> None:
+    assert {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGINT)} == set(ENDS)
+
+
+def test_two_runs_in_one_folder_are_one_line_and_the_first_goes_on(request_: TrainRequest) -> None:
+    said = []
+
+    def begin_another(progress: object) -> None:
+        with pytest.raises(UsageError, match="another run works in"):
+            train(replace(request_, seed=9))
+        said.append(progress)
+
+    result = train(request_, begin_another)
+    assert said
+    assert result.iterations == 12
+    assert not (request_.out / LOCK).exists()
+
+
+def test_what_a_killed_run_had_begun_to_write_goes(request_: TrainRequest) -> None:
+    request_.out.mkdir()
+    left = request_.out / f"{_begun(request_.out / STATE)}left{PART}"
+    left.write_bytes(b"half")
+    train(replace(request_, iterations=1))
+    assert not left.exists()
+
+
+def test_a_run_that_diverges_ends_with_an_error_and_leaves_no_weights_behind(request_: TrainRequest) -> None:
+    with pytest.raises(IrflowError, match=r"diverged by iteration .* lower `rate`"):
+        train(replace(request_, rate=1e9, warmup=0, iterations=100, optimiser="adamw"))
+    assert not (request_.out / BEST).exists() or load_checkpoint(request_.out / BEST)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes have names on POSIX systems")
+def test_a_log_that_is_a_pipe_is_one_line(request_: TrainRequest) -> None:
+    request_.out.mkdir()
+    os.mkfifo(request_.out / LOG)
+    with pytest.raises(ImageError, match=r"cannot write .*log\.jsonl"):
+        train(request_)
 
 
 def test_training_leaves_the_processor_as_it_was(request_: TrainRequest) -> None:
