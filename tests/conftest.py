@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from drawn import TINY, lively, scene
+from drawn import TINY, lively, save, scene
 from PIL import Image
 
 from irflow_cli.cli.app import run
@@ -57,6 +58,19 @@ def picture_file(tmp_path: Path) -> Callable[..., Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(scene(height, width)).convert(mode).save(path, **options)
         return path
+
+    return write
+
+
+@pytest.fixture
+def mask_file(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that writes a mask with a white box (or what is given) and returns its path."""
+
+    def write(name: str = "mask.png", values: np.ndarray | None = None, height: int = 48, width: int = 64) -> Path:
+        if values is None:
+            values = np.zeros((height, width), np.uint8)
+            values[10:20, 12:30] = 255
+        return save(tmp_path / name, values)
 
     return write
 

@@ -23,22 +23,6 @@ def inpaint(tiny_checkpoint, irflow) -> Callable:
     return lambda *arguments: irflow("inpaint", "--checkpoint", tiny_checkpoint("prior"), "--steps", 2, *arguments)
 
 
-@pytest.fixture
-def mask_file(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes a mask with a white box (or what is given) and returns its path."""
-
-    def write(name: str = "mask.png", values: np.ndarray | None = None, height: int = 48, width: int = 64) -> Path:
-        if values is None:
-            values = np.zeros((height, width), np.uint8)
-            values[10:20, 12:30] = 255
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(values).save(path)
-        return path
-
-    return write
-
-
 def deep(path: Path, grey: bool, alpha: bool) -> None:
     """Write a 16-bit PNG whose low bytes say something."""
     pixels = scene(48, 64).astype(np.uint16) * 257 + np.arange(48 * 64, dtype=np.uint16).reshape(48, 64, 1) % 250

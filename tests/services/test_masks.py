@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +12,6 @@ from PIL import Image
 from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.images.picture import Picture
 from irflow_cli.services.masks import MaskSettings, hole_of
-
-
-@pytest.fixture
-def mask_file(tmp_path: Path) -> Callable[..., Path]:
-    """Return a function that writes a mask with a white box (or what is given) and returns its path."""
-
-    def write(name: str = "mask.png", values: np.ndarray | None = None, height: int = 48, width: int = 64) -> Path:
-        if values is None:
-            values = np.zeros((height, width), np.uint8)
-            values[10:20, 12:30] = 255
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(values).save(path)
-        return path
-
-    return write
 
 
 def test_of_masks_with_one_name_the_one_in_the_folder_of_that_name_is_taken(tmp_path: Path) -> None:
