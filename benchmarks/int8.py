@@ -50,7 +50,7 @@ def middle(path: Path) -> np.ndarray:
 def degraded(clean: np.ndarray, kind: str, severity: float, seed: int) -> np.ndarray:
     """Return a picture made worse, (H, W, 3) uint8."""
     worse = degrade(tensor_of(clean / np.float32(255)), kind, severity, generator=torch.Generator().manual_seed(seed))
-    return array_of((worse.clamp(0, 1) * 255).round()).astype(np.uint8)
+    return array_of((worse.clamp(0, 1) * 255).round())[0].astype(np.uint8)
 
 
 def costs(checkpoint: Checkpoint, pictures: list[np.ndarray]) -> str:
@@ -68,7 +68,7 @@ def costs(checkpoint: Checkpoint, pictures: list[np.ndarray]) -> str:
                 values.append(float(psnr(tensor_of(result / np.float32(255)), tensor_of(clean / np.float32(255)))))
         exact, rounded = (float(np.mean(values)) for values in found)
         parts.append(f"{kind} {severity:g}: {exact:.2f} dB in float32, {rounded:.2f} in int8")
-    return f"{'; '.join(parts)}; {len(pictures)} pictures of {SIDE} x {SIDE}"
+    return f"{'; '.join(parts)}; {len(pictures)} pictures of up to {SIDE} x {SIDE}"
 
 
 def main() -> None:

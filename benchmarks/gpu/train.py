@@ -214,7 +214,8 @@ def environment(work: Path) -> dict[str, str]:
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("IRFLOW_SITE", ""), os.environ.get("PYTHONPATH", "")]))
     caches = {"TORCHINDUCTOR_CACHE_DIR": str(work / "inductor"), "TRITON_CACHE_DIR": str(work / "triton")}
     settings = {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1", "PYTORCH_ALLOC_CONF": "expandable_segments:True"}
-    return {**os.environ, **caches, **settings, "OMP_NUM_THREADS": "4"}
+    threads = max(1, (os.cpu_count() or 1) // len(PLAN))
+    return {**os.environ, **caches, **settings, "OMP_NUM_THREADS": str(threads)}
 
 
 def install(day: Day, pack: Path, site: Path) -> None:

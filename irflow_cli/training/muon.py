@@ -78,10 +78,12 @@ def orthogonalised_together(stacks: list[Tensor], one_size: bool) -> list[Tensor
 def polynomial(gram: Tensor, iterations: int = 5) -> Tensor:
     """Return what matrices x of which `gram` (n, side, side) is x x^T have to be multiplied by."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    total = identity = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device).expand_as(gram)
-    for _ in range(iterations):
+    identity = torch.eye(gram.shape[1], dtype=gram.dtype, device=gram.device).expand_as(gram)
+    total = factor = torch.baddbmm(a * identity + b * gram, gram, gram, alpha=c)
+    for _ in range(iterations - 1):
+        gram = factor @ factor @ gram
         factor = torch.baddbmm(a * identity + b * gram, gram, gram, alpha=c)
-        total, gram = factor @ total, factor @ factor @ gram
+        total = factor @ total
     return total
 
 
