@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import tempfile
 from pathlib import Path
 
@@ -28,6 +27,7 @@ def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(degrade, tmp_
     for name in ("a.png", "b.png"):
         (tmp_path / "in").mkdir(exist_ok=True)
         Image.fromarray(noisy).save(tmp_path / "in" / name)
+    resource = pytest.importorskip("resource", reason="no limits of processes")
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
     try:
