@@ -89,7 +89,7 @@ def write_report(run: Benchmark, records: list[Record]) -> Path:
         best=ranked[len(ranked) - extremes :][::-1],
         failures=[(record.picture, _label(record), record.error) for record in records if record.error],
         doubts=[(record.picture, _label(record), note) for record in records for note in record.notes],
-        left_out=[(METRICS[name].title, advice) for name, advice in run.left_out.items()],
+        left_out=[(METRICS[name].title, why) for name, why in run.left_out.items() if not METRICS[name].weights],
         methods=[(_method_label(method, run), method.about) for method in run.methods],
         rules=RULES,
         facts=_facts(run, records),

@@ -38,6 +38,7 @@ def test_the_report_is_one_page_that_holds_everything(pairs, bench, tmp_path) ->
     text = " ".join(page.text)
     for needed in ("Gain over the input", "Worst cases", "Best cases", "trained on", "digest", "threads", "border", "two <b>"):
         assert needed in text
+    assert "FID is left out" not in text  # few have its backbone, and nobody asked
     assert "b" not in {tag for tag, _ in page.tags}  # names are escaped
     sources = [attributes[key] for _, attributes in page.tags for key in ("src", "href") if attributes.get(key)]
     assert sources
