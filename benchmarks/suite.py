@@ -96,7 +96,7 @@ def run_suite(
             raise DeviceError(f"{SCRIPTS[name]} failed ({script.returncode}); what it said stands above")
 
 
-def _outdated(entry: Entry, records: list[Record], checkpoint: str | None) -> str | None:
+def outdated(entry: Entry, records: list[Record], checkpoint: str | None) -> str | None:
     """Return a method of irflow's whose stored records are not what the weights and today's code would be stored as."""
     request = entry.request(Path(), RestoreSettings(entry.task, checkpoint=checkpoint, device="cpu", **COMPUTED))
     for method in irflow_methods(request, parse_degrade(entry.degrade, entry.task)):
@@ -157,7 +157,7 @@ def fill_pages(name: str, root: Path, checkpoint: str | None = None) -> None:
             if not records or match[1] not in SUITES[name]:
                 continue
             entry = SUITES[name][match[1]]
-            text = rendered(entry, records, made_with(root, match[1]), _outdated(entry, records, checkpoint))
+            text = rendered(entry, records, made_with(root, match[1]), outdated(entry, records, checkpoint))
             page = page[: match.start(2)] + text + "\n" + page[match.end(2) :]
             if entry.plotted and (plots := plots_of(records)):
                 write_atomically(root / PLOTS / f"{match[1]}.svg", plots[0][1].encode(), overwrite=True)
@@ -180,7 +180,7 @@ def page_problems(root: Path, name: str, checkpoint: str | None = None) -> list[
         if records and key not in parts:
             page = PAGES[name][-1].name
             found.append(f"{page} lacks the table {key}; put <!-- bench {key} --> and <!-- /bench --> where it belongs")
-        elif records and (old := _outdated(entry, records, checkpoint)) and EARLIER not in parts[key]:
+        elif records and (old := outdated(entry, records, checkpoint)) and EARLIER not in parts[key]:
             said = f"{STORE / key}.jsonl: {old} was measured with other weights or code"
             found.append(f"{said}; run the suite again, or with --fill, so that the page says so")
         elif records and parts[key] != rendered(entry, records, made_with(root, key), old):
