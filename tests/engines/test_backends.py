@@ -150,6 +150,17 @@ def test_a_trial_finds_what_an_engine_gets_wrong(monkeypatch: pytest.MonkeyPatch
     assert attempt(known, "torch", "fp32").refused == "does not take this network (no such operation)"
 
 
+def test_a_network_that_finds_nothing_to_take_out_is_judged_in_grey_levels() -> None:
+    known = checkpoint()
+    with torch.no_grad():
+        known.net.get_submodule("exit").weight.mul_(1e-3)
+        known.net.get_submodule("exit").bias.zero_()  # type: ignore[operator]
+    call = BACKENDS["torch"].open(Loaded(known), "fp32")
+    assert float(call(torch.rand(1, 3, 64, 64), torch.zeros(1), None).square().mean().sqrt()) < 0.02
+    found = attempt(Loaded(known), "torch", "bf16")
+    assert (found.refused, 0 < found.difference < 0.01) == (None, True)
+
+
 def test_third_party_networks_run_in_torch_and_it_is_said_once() -> None:
     net = build(PRIOR).eval()
     known = Checkpoint(net, Card("prior", PRIOR, predicts="velocity", digest="0"), Path("theirs"))

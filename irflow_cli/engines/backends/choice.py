@@ -24,8 +24,10 @@ from irflow_cli.runtime.checkpoints import Checkpoint
 from irflow_cli.runtime.device import PRECISIONS, choose_precision, precision_name, processor
 
 ENGINES = ("auto", *BACKENDS)
-# How far an engine may be from torch in float32: root of the mean squared error over that of the network's output.
+# How far an engine may be from torch in float32: root of the mean squared error over that of the network's output, or over
+# LEAST where that is less: a network that sees nothing of what it takes out answers next to nothing.
 TOLERANCES = {"fp32": 1e-4, "bf16": 0.05, "fp16": 0.05, "int8": 0.3}
+LEAST = 0.02  # five grey levels of 256
 SIDE, ROUNDS = 256, 5  # of the tile that is timed, and how often; the quickest counts
 
 
@@ -148,7 +150,7 @@ def tried(loaded: Loaded, choices: list[tuple[str, tuple[str, ...]]]) -> tuple[l
     """
     if choices == [("torch", ("fp32",))]:
         return [Trial("torch", "fp32")], False
-    name = f"{store.key(machine(), TOLERANCES, loaded.key)}.json"
+    name = f"{store.key(machine(), TOLERANCES, LEAST, loaded.key)}.json"
     stored = store.read_json(name)
     known = {f"{one['engine']} {one['precision']}": Trial(**one) for one in stored["trials"]} if stored else {}
     found: list[Trial] = []
@@ -194,7 +196,7 @@ def attempt(loaded: Loaded, engine: str, precision: str) -> Trial:
         reference, output = in_torch(loaded, "fp32")(x_t, t, degraded), call(x_t, t, degraded)
     except (Untraceable, RuntimeError, ImportError, ValueError) as error:
         return Trial(engine, precision, refused=f"does not take this network ({str(error).strip().splitlines()[0][:120]})")
-    scale = reference.square().mean().sqrt().clamp_min(1e-6)
+    scale = reference.square().mean().sqrt().clamp_min(LEAST)
     difference = float((output - reference).square().mean().sqrt() / scale)
     seconds = []
     for _ in range(ROUNDS):
