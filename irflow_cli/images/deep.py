@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from irflow_cli.errors import ImageError
-from irflow_cli.images.picture import Picture
+from irflow_cli.images.picture import BAND, Picture
 from irflow_cli.images.texts import chunks_of
 
 
@@ -49,10 +49,6 @@ def encode_deep_png(picture: Picture) -> bytes:
     """Return a 16-bit PNG, which Pillow cannot write in colour, nor OpenCV with transparency in grey."""
     pixels = picture.pixels if picture.alpha is None else np.dstack([picture.pixels, picture.alpha])
     height, width, channels = (*pixels.shape, 1)[:3]
-    rows = np.ascontiguousarray(pixels, ">u2").view(np.uint8).reshape(height, -1)
-    lines = np.ones((height, rows.shape[1] + 1), np.uint8)  # 1: what follows is less the pixel to the left
-    lines[:, 1:] = rows
-    lines[:, 1 + 2 * channels :] -= rows[:, : -2 * channels]
     layout = struct.pack(">IIBBBBB", width, height, 16, {1: 0, 2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
     tags = picture.tags
     chunks = [(b"IHDR", layout)]
@@ -61,6 +57,18 @@ def encode_deep_png(picture: Picture) -> bytes:
     chunks += chunks_of(tags)
     chunks += [(b"eXIf", tags.exif.removeprefix(b"Exif\0\0"))] if tags.exif else []
     chunks += [(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + tags.xmp)] if tags.xmp else []
-    chunks += [(b"IDAT", zlib.compress(lines.tobytes())), (b"IEND", b"")]
+    chunks += [(b"IDAT", _packed(pixels, 2 * channels)), (b"IEND", b"")]
     framed = (struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks)
     return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
+
+
+def _packed(pixels: np.ndarray, step: int) -> bytes:
+    """Return 16-bit pixels, of `step` bytes each, as a PNG packs them, a band at a time: they are not there twice."""
+    packer, parts = zlib.compressobj(), []
+    for top in range(0, len(pixels), BAND):
+        rows = np.ascontiguousarray(pixels[top : top + BAND], ">u2").view(np.uint8).reshape(-1, pixels.shape[1] * step)
+        lines = np.ones((len(rows), rows.shape[1] + 1), np.uint8)  # 1: what follows is less the pixel to the left
+        lines[:, 1:] = rows
+        lines[:, 1 + step :] -= rows[:, :-step]
+        parts.append(packer.compress(lines.tobytes()))
+    return b"".join([*parts, packer.flush()])
