@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -60,6 +61,18 @@ def read_regular(path: Path, most: int, start: int = 0) -> bytes:
     if len(data) > most:
         raise _too_large(most)
     return data
+
+
+def digest_regular(path: Path, most: int) -> str:
+    """Return the sha256, in hexadecimal, of a file that has no more than `most` bytes, of which few are in memory at a time.
+    Raises OSError as `read_regular` does."""
+    digest = hashlib.sha256()
+    with open_regular(path) as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise _too_large(most)
+        while block := file.read(UNTOLD):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def _check(mode: int) -> None:

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from irflow_cli.errors import FULL, DiskFull, ImageError
-from irflow_cli.regular import append_regular, read_regular
+from irflow_cli.regular import append_regular, digest_regular, read_regular
 from irflow_cli.runtime.files import flush_to_disk
 from irflow_cli.runtime.places import batches_folder
 
 NAME = ".irflow.jsonl"
-MOST = 2**36  # bytes of a record or a result that are looked at; pipes and devices have no end
+MOST = 2**28  # bytes of a record, of more than a million results, which is read as a whole
+RESULT = 2**36  # bytes of a result that is looked at, a part at a time
 KEPT = 90 * 86400  # seconds that a record in the cache is kept after its last line
 
 
@@ -73,14 +74,14 @@ class Manifest:
         if entry is None or entry["key"] != key or not target.is_file():
             return False
         try:
-            return entry["sha256"] == sha256(read_regular(target, MOST))
+            return entry["sha256"] == digest_regular(target, RESULT)
         except OSError:
             return False
 
     def knows(self, target: Path) -> bool:
         """Return whether the bytes in the file `target` are some that irflow wrote there, so that they may be replaced."""
         try:
-            return target.name in self.written and sha256(read_regular(target, MOST)) in self.written[target.name]
+            return target.name in self.written and digest_regular(target, RESULT) in self.written[target.name]
         except OSError:
             return False
 

@@ -14,7 +14,7 @@ from irflow_cli.regular import open_regular, read_regular
 from irflow_cli.runtime.files import write_atomically
 
 SCHEMA = 1
-MOST = 2**30  # bytes of a file of records
+MOST = 2**28  # bytes of a file of records, which is read as a whole
 MACHINE = ("processor", "device, precision", "threads")  # entries of an environment on which time and memory hang
 
 Key = tuple[str, str, int, str]  # degrade, method, steps, variant

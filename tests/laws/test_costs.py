@@ -344,6 +344,22 @@ def test_a_file_that_is_larger_than_its_kind_is_not_read(tmp_path: Path) -> None
     assert read_regular(path, 1024) == bytes(1024)
 
 
+def test_a_record_or_result_in_a_hole_of_the_disk_takes_no_memory(tmp_path: Path) -> None:
+    manifest, target = Manifest(tmp_path), tmp_path / "a.png"
+    manifest.record(target, "key", b"data", beside=True)
+    with target.open("wb") as file:
+        file.truncate(2**29)
+    with memory_grows_below(64):
+        assert not manifest.proves(target, "key")
+        assert not manifest.knows(target)
+        for name, reader in ((".irflow.jsonl", "record"), ("a.jsonl", "records")):
+            (tmp_path / name).touch()
+            os.truncate(tmp_path / name, 2**35)
+            read, error, _ = READERS[reader]
+            with pytest.raises(error, match="larger than 256 MiB"):
+                read(tmp_path / name)
+
+
 def test_a_record_that_is_a_link_is_not_written_through(tmp_path: Path) -> None:
     (tmp_path / "theirs").write_text("kept\n")
     (tmp_path / ".irflow.jsonl").symlink_to("theirs")
