@@ -5,7 +5,7 @@
 
 looks below folder/ for files that it knows by their names - FFDNet and DnCNN as their authors publish them for MatConvNet
 (`*.mat`, which needs h5py), PReNet as its authors publish it (`PReNet*/net_latest.pth`) - and for all that spandrel loads, and
-prints one table. Nothing is downloaded, and nothing in a file is run. Denoisers that are told a level get --sigma, else
+prints one table. Nothing is downloaded, and nothing in a file is run. Denoisers that need a level get --sigma, else
 irflow's own estimate; the file's name says what a network was trained for.
 """
 
@@ -196,7 +196,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("data", type=Path, help="as of `irflow bench`")
     parser.add_argument("--degrade", help="as of `irflow bench`")
     parser.add_argument("--crop", type=int, help="as of `irflow bench`")
-    parser.add_argument("--sigma", type=float, help="the noise that all are told; irflow's estimate without it")
+    parser.add_argument("--sigma", type=float, help="the noise given to all; irflow's estimate without it")
     parser.add_argument("--steps", default="1", help="irflow's own, such as 1,2,4")
     parser.add_argument("--methods", default="irflow", help="as of `irflow bench`")
     parser.add_argument("--metrics", help="as of `irflow bench`")

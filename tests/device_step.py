@@ -29,7 +29,7 @@ from irflow_cli.training.options import TrainRequest
 register("nokernel")
 DEVICE = torch.device("nokernel", 0)
 SPEC = NetSpec(widths=(8, 16), depths=(1, 1), embedding=16)
-SPOILS: dict[str, Callable[[Tensor], object]] = {
+WAITS: dict[str, Callable[[Tensor], object]] = {
     "item": lambda loss: loss.item(),
     "condition": lambda loss: bool(loss > 0),
     "boolean index": lambda loss: loss[loss > 0],
@@ -118,8 +118,8 @@ def main() -> None:
         tell(task, lambda task=task, counts=counts: step(task, mode, counts), counts)
     with mode:
         loss = torch.rand((), device=DEVICE)
-        for name, spoil in SPOILS.items():
-            tell(name, lambda spoil=spoil: spoil(loss), {})
+        for name, wait in WAITS.items():
+            tell(name, lambda wait=wait: wait(loss), {})
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ def test_classical_methods_denoise(irflow, tmp_path) -> None:
     assert list(records) == ["input", "opencv-nlm", "nlm"]
     assert all(record["psnr"] > records["input"]["psnr"] + 3 for name, record in records.items() if name != "input")
     told = irflow(*base, "opencv-nlm", "--sigma", 5)
-    assert records_of(told.out)[1]["psnr"] < records["opencv-nlm"]["psnr"] - 1  # the level that is told is the one that is used
+    assert records_of(told.out)[1]["psnr"] < records["opencv-nlm"]["psnr"] - 1  # the given level is the one that is used
 
 
 def test_a_command_that_takes_too_long_ends_with_all_that_it_started(tmp_path, monkeypatch) -> None:

@@ -201,9 +201,9 @@ def test_denoise_estimates_sigma_and_says_so(irflow, tiny_checkpoint, picture_fi
     done = irflow(*base)
     assert done.code == 0
     assert "noise" in done.err
-    told = irflow(*base, "--sigma", 40, "-o", tmp_path / "told.png")
+    told = irflow(*base, "--sigma", 40, "-o", tmp_path / "given.png")
     assert "noise" not in told.err
-    assert not np.array_equal(read_picture(tmp_path / "told.png").pixels, read_picture(tmp_path / "noisy.denoise.png").pixels)
+    assert not np.array_equal(read_picture(tmp_path / "given.png").pixels, read_picture(tmp_path / "noisy.denoise.png").pixels)
 
 
 def test_a_folder_keeps_its_tree_and_a_broken_picture_does_not_stop_it(derain, picture_file, tmp_path: Path) -> None:

@@ -108,13 +108,13 @@ def test_a_command_in_a_projects_file_is_not_run_and_one_in_the_users_is(project
     """The program copies its input, as a baseline does, and leaves a mark."""
     picture_file("home/project/below/photos/a.png")
     mark, user = project.parent / "ran", project.parents[2] / "user" / "config.toml"
-    peer = f"[bench]\nbaseline-command = [\"sh -c 'touch {mark}; cp {{in}} {{out}}'\"]\n"
+    baseline = f"[bench]\nbaseline-command = [\"sh -c 'touch {mark}; cp {{in}} {{out}}'\"]\n"
     measure = ("bench", "photos", "--task", "denoise", "--degrade", "noise:25", "--methods", "opencv-nlm", "-q")
-    project.write_text(peer)
+    project.write_text(baseline)
     assert irflow(*measure).code == 2
     assert not mark.exists()
     project.unlink()
-    user.write_text(peer)
+    user.write_text(baseline)
     assert irflow(*measure).code == 0
     assert mark.exists()
 

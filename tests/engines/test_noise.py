@@ -1,4 +1,4 @@
-"""What is found of a picture's noise, and what a network is told of it."""
+"""What is found of a picture's noise, and what a network is given of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Foreign weights: they answer as in their authors' own code, whatever they are wrapped in; nothing else gets through."""
+"""Third-party weights: they answer as in their authors' own code, whatever they are wrapped in; nothing else gets through."""
 
 from __future__ import annotations
 

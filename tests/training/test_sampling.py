@@ -96,9 +96,9 @@ def test_pixels_of_a_prior_stand_where_their_times_say(photographs: Path) -> Non
     source = draw_source("prior", clean, torch.Generator().manual_seed(1))
     times = source.start.expand(-1, 3, -1, -1)
     assert torch.allclose(source.degraded[times == 1], source.clean[times == 1], atol=1e-6)
-    walking = times[:, 0].flatten(1).amin(1)  # of the pixels that are not known: one time a picture
-    assert bool(((times == 1) | (times == walking[:, None, None, None])).all())
-    assert bool((walking < 0.99).all())
+    moving = times[:, 0].flatten(1).amin(1)  # of the pixels that are not known: one time a picture
+    assert bool(((times == 1) | (times == moving[:, None, None, None])).all())
+    assert bool((moving < 0.99).all())
     noise = (source.degraded - times * source.clean) / (1 - times).clamp_min(1e-3)
     noise = noise[(times < 0.9)]
     assert float(noise.mean()) == pytest.approx(0.5, abs=0.02)
