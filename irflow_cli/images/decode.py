@@ -69,7 +69,7 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS, span: G
 
 
 def _whole(name: str, damage: str | None) -> None:
-    """Raise ImageError where something was told of damage."""
+    """Raise ImageError where damage was found."""
     if damage:
         raise ImageError(f"{name}: damaged or incomplete ({damage}); find a whole copy of it")
 

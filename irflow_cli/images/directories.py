@@ -47,8 +47,8 @@ def note_of_pages(data: bytes, name: str) -> tuple[str, ...]:
         more = f", {masks} of them masks" if masks else ""
         held = "several" if count > PAGES else count
         raise ImageError(f"{name}: holds {held} frames{more}; irflow works on still pictures, take them apart first")
-    told = f"holds {count} pages; the others are smaller copies or masks of the first, which is taken"
-    return (told,) if count > 1 else ()
+    note = f"holds {count} pages; the others are smaller copies or masks of the first, which is taken"
+    return (note,) if count > 1 else ()
 
 
 def _kinds_of(data: bytes, name: str) -> list[int]:

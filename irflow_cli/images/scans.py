@@ -24,7 +24,7 @@ MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # what ends a scan; stuffed b
 class Scan(NamedTuple):
     """A scan: its place in the file, its components by number, the tables and coefficients it has, and their bits.
 
-    first: code of zeros alone, by class and number of a table. last: coefficients from `begin` to `last` are told down to bit
+    first: code of zeros alone, by class and number of a table. last: coefficients from `begin` to `last` are given down to bit
     `low`, once those above bit `high` are known (0: none are).
     """
 
@@ -128,12 +128,12 @@ def _is_hollow(data: bytes, scan: Scan, *, progressive: bool) -> bool:
 
 def _missing(frame: Frame, scans: list[Scan]) -> str | None:
     """Return what no scan tells of a picture. A decoder puts grey, or coarse blocks, in its place."""
-    told: dict[int, list[int]] = {number: [COEFFICIENTS] * COEFFICIENTS for number in frame.components}  # lowest bit so far
+    given: dict[int, list[int]] = {number: [COEFFICIENTS] * COEFFICIENTS for number in frame.components}  # lowest bit so far
     for scan in scans:
         begin, last, low = (scan.begin, scan.last, scan.low) if FRAMES[frame.mark] else (0, COEFFICIENTS - 1, 0)
         for number, _ in scan.components:
-            bits = told.get(number, [])
+            bits = given.get(number, [])
             bits[begin : last + 1] = [low] * len(bits[begin : last + 1])
-    if any(bits[0] == COEFFICIENTS for bits in told.values()):
+    if any(bits[0] == COEFFICIENTS for bits in given.values()):
         return "one of its channels is missing"
-    return "its last scans are missing" if any(any(bits) for bits in told.values()) else None
+    return "its last scans are missing" if any(any(bits) for bits in given.values()) else None

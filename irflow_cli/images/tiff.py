@@ -60,9 +60,9 @@ def decode_unknown_tiff(data: bytes, name: str, max_pixels: int, span: Given = N
     icc, caption = directory.get(ICC_TAG) or None, caption_in(directory)
     tags = Tags(icc, exif_of(exif, "TIFF"), bytes(xmp) if xmp else None, dpi, caption)
     packed = {"compression": "raw" if directory.get(259, 1) == 1 else "tiff_adobe_deflate"}
-    pixels, told = pixels_of_tiff(directory, data, name)
+    pixels, notes = pixels_of_tiff(directory, data, name)
     pixels, spanned, more = spread(pixels, directory, span, name)
-    return replace(split_alpha(pixels, "TIFF", tags, packed, (*told, *more)), span=spanned)
+    return replace(split_alpha(pixels, "TIFF", tags, packed, (*notes, *more)), span=spanned)
 
 
 def check_tiles(directory: Mapping[int, Any], name: str) -> None:
@@ -134,7 +134,7 @@ def _by_tifffile(data: bytes, name: str, most: int) -> np.ndarray:
     if pixels.dtype == bool:
         pixels = pixels.astype(np.uint8)
     if pixels.dtype.kind == "f":
-        with np.errstate(over="ignore"):  # what does not fit is no number, which is told
+        with np.errstate(over="ignore"):  # what does not fit is no number, which is said
             pixels = pixels.astype(np.float32)
     return upright(check_depth(pixels.astype(pixels.dtype.newbyteorder("=")), name), turn)
 

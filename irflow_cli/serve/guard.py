@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-# What a browser is told with every answer: nothing from elsewhere is loaded, nothing is kept, no page looks in.
+# What a browser gets with every answer: nothing from elsewhere is loaded, nothing is kept, no page looks in.
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",

@@ -40,20 +40,20 @@ class Wish:
 
     def words(self) -> list[str]:
         """Return the options of the command, but for --format."""
-        told = ["--quality", str(self.coding.quality)] if self.coding.quality is not None else []
-        told += ["--lossless"] if self.coding.lossless else []
-        return told + (["--metadata", self.coding.metadata] if self.coding.metadata != "keep" else [])
+        options = ["--quality", str(self.coding.quality)] if self.coding.quality is not None else []
+        options += ["--lossless"] if self.coding.lossless else []
+        return options + (["--metadata", self.coding.metadata] if self.coding.metadata != "keep" else [])
 
 
 @dataclass(frozen=True)
 class Pass:
-    """One command: what it reads, its mask's file, what it writes, and the format it has to be told, if any."""
+    """One command: what it reads, its mask's file, what it writes, and the format that must be named, if any."""
 
     step: Step
     source: str
     mask: str
     target: str
-    told: str | None
+    kind: str | None
 
 
 def passes(name: str, steps: Sequence[Step], wish: Wish, depth: str = "uint8") -> list[Pass]:
@@ -70,9 +70,9 @@ def passes(name: str, steps: Sequence[Step], wish: Wish, depth: str = "uint8") -
             first = PurePosixPath(found[0].source if found else name).suffix
             wanted = SPELLINGS[wish.format] if wish.format else SUFFIXES.get(first.lower(), "PNG")
         ending = own if wanted in (None, kind) else ENDINGS[wanted or kind]
-        told = None if wanted in (None, kind) else ending[1:]
+        named = None if wanted in (None, kind) else ending[1:]
         target = str(path.with_name(f"{path.stem}{step.suffix}{ending}"))
-        found.append(Pass(step, name, mask_of(name), target, told))
+        found.append(Pass(step, name, mask_of(name), target, named))
         name = target
     return found
 
@@ -87,14 +87,14 @@ def command(todo: Sequence[Pass], wish: Wish, engines: Engines, shown: dict[str,
     lines = []
     for number, one in enumerate(todo):
         source, mask = shown.get(one.source, one.source), shown.get(one.mask, one.mask)
-        words = ["irflow", *one.step.words(source, mask), *(["--format", one.told] if one.told else [])]
+        words = ["irflow", *one.step.words(source, mask), *(["--format", one.kind] if one.kind else [])]
         last = number == len(todo) - 1
         lines.append(shlex.join([*words, *(wish.words() if last else []), *engines.words()]))
     return " && \\\n".join(lines)
 
 
 def file_of(photo: Photo, version: Version, wish: Wish) -> tuple[str, bytes, tuple[str, ...]]:
-    """Return a result's name beside the photograph, the bytes of its file, and what got lost on the way, to be told.
+    """Return a result's name beside the photograph, the bytes of its file, and what got lost on the way.
 
     Raises UsageError for a photograph to which nothing was done, ImageError for formats that cannot hold the result."""
     wish.check()

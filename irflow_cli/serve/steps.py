@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from irflow_cli.images.picture import Picture
     from irflow_cli.serve.bits import Bits
 
-Progress = Callable[[float], None]  # told the share that is done
+Progress = Callable[[float], None]  # called with the share that is done
 Words = list[str]  # of a command line
 PROPOSALS = 8  # of one hole, at most
 KEPT = 3  # engines of a kind that stay loaded
@@ -116,8 +116,8 @@ class Restore:
 
     def words(self, source: str, mask: str) -> Words:
         """Return the command and its options."""
-        told = {"--steps": self.steps, "--strength": None if self.strength == 1 else self.strength, "--sigma": self.sigma}
-        return ["restore", source, "--task", self.task, *_given(told)]
+        options = {"--steps": self.steps, "--strength": None if self.strength == 1 else self.strength, "--sigma": self.sigma}
+        return ["restore", source, "--task", self.task, *_given(options)]
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ class Inpaint:
     suffix: ClassVar[str] = ".inpaint"
 
     def sampling(self, engines: Engines) -> SamplerSettings:
-        """Return the engine's settings; the seed is told to each call instead, so that proposals share a network."""
+        """Return the engine's settings; each call gets the seed instead, so that proposals share a network."""
         from irflow_cli.engines.settings import SamplerSettings
 
         return SamplerSettings(self.preset, **engines.machine)
@@ -157,13 +157,13 @@ class Inpaint:
 
     def words(self, source: str, mask: str) -> Words:
         """Return the command and its options."""
-        told = {
+        options = {
             "--preset": self.preset,
             "--seed": self.seed or None,
             "--mask-dilate": self.dilate or None,
             "--mask-feather": self.feather or None,
         }
-        return ["inpaint", source, "--mask", mask, *_given(told)]
+        return ["inpaint", source, "--mask", mask, *_given(options)]
 
 
 @dataclass(frozen=True)
@@ -201,18 +201,18 @@ class Upscale:
 
     def words(self, source: str, mask: str) -> Words:
         """Return the command and its options."""
-        told = {
+        options = {
             "--operator": None if self.operator == "area" else self.operator,
             "--preset": self.preset,
             "--seed": self.seed or None,
         }
-        return ["upscale", source, "--scale", str(self.scale), *_given(told)]
+        return ["upscale", source, "--scale", str(self.scale), *_given(options)]
 
 
-def _given(told: dict[str, object]) -> Words:
+def _given(options: dict[str, object]) -> Words:
     """Return options with a value as words."""
     words = []
-    for name, value in told.items():
+    for name, value in options.items():
         if value is not None:
             words += [name, str(value)]
     return words
@@ -260,9 +260,9 @@ def proposals_of(step: Step, count: int) -> list[Step]:
 
 
 def run_steps(steps: Sequence[Step], engines: Engines, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
-    """Return the picture after several steps in order, and all that is to be told."""
+    """Return the picture after several steps in order, and all that the user is to know."""
     notes: tuple[str, ...] = ()
     for number, step in enumerate(steps):
-        picture, told = step.run(engines, picture, lambda share, done=number: progress((done + share) / len(steps)))
-        notes += told
+        picture, found = step.run(engines, picture, lambda share, done=number: progress((done + share) / len(steps)))
+        notes += found
     return picture, notes

@@ -71,7 +71,7 @@ class Studio:
     def _opened(self, asked: Json, name: str, data: bytes, *, dropped: bool) -> Json:
         tab = self.tab(asked.get("tab"))
         picture = decode_picture(data, name, self.lobby.max_pixels)
-        return tab.open(picture, name, dropped=dropped).told()
+        return tab.open(picture, name, dropped=dropped).facts()
 
     def close(self, asked: Json, data: bytes) -> Json:
         """Let a photograph go, and stop what is being done to it."""
@@ -153,7 +153,7 @@ class Studio:
                 picture, notes = run_steps(way, self.engines, version.picture, share)
                 made.append(tab.add(photo, version, way, picture, notes))
             _send_tiles(tab, photo, made[0], level)
-            return {"versions": [one.told() for one in made], "kept": sorted(photo.versions)}
+            return {"versions": [one.facts() for one in made], "kept": sorted(photo.versions)}
 
         about = {"photo": photo.number, "kind": steps[0].kind, "version": version.number}
         job = Job(tab, tab.tell, about, work)
@@ -199,7 +199,7 @@ class Studio:
 
 def _send_tiles(tab: Tab, photo: Photo, version: Version, level: int) -> None:
     """Send a page what a filling changed, unless that is much, at the level at which it is looked at. The page would ask for it
-    as soon as it is told of it, and wait for the answer."""
+    as soon as it knows of it, and wait for the answer."""
     tiles = version.tiles(level) if 0 <= level < 32 else []
     for column, row in tiles if len(tiles) <= SENT else ():
         message = {"photo": photo.number, "version": version.number, "level": level, "column": column, "row": row}

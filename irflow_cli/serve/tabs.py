@@ -49,8 +49,8 @@ class Version:
         side = TILE << level
         return sorted({(left // side, top // side) for left, top, _, _ in self.changed or ()})
 
-    def told(self) -> dict[str, Any]:
-        """Return what the page is told of it."""
+    def facts(self) -> dict[str, Any]:
+        """Return what the page knows of it."""
         height, width = self.picture.pixels.shape[:2]
         return {
             "version": self.number,
@@ -80,12 +80,12 @@ class Photo:
             raise UsageError("this result is not there any more; go back to one that is")
         return found
 
-    def told(self) -> dict[str, Any]:
-        """Return what the page is told of it."""
+    def facts(self) -> dict[str, Any]:
+        """Return what the page knows of it."""
         opened = self.versions[0]
         about = {"photo": self.number, "name": self.name, "dropped": self.dropped, "format": opened.picture.format}
         grey, deep = opened.picture.pixels.ndim == 2, opened.picture.pixels.dtype.name
-        return {**about, "depth": deep, "grey": grey, "alpha": opened.picture.alpha is not None, **opened.told()}
+        return {**about, "depth": deep, "grey": grey, "alpha": opened.picture.alpha is not None, **opened.facts()}
 
 
 class Tab:

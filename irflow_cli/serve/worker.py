@@ -30,8 +30,8 @@ def in_words(text: object) -> str:
 
 @dataclass(eq=False)
 class Job:
-    """Work for a page. owner: whose it is; about: what goes with every message on it; work: gets a function that is told the
-    share that is done, and returns what the page is to be told at the end."""
+    """Work for a page. owner: whose it is; about: what goes with every message on it; work: gets a function to call with the
+    share that is done, and returns what the page is to know at the end."""
 
     owner: object
     tell: Tell
@@ -116,20 +116,20 @@ class Worker:
             if not self.ended:
                 self.warm()
         except Exception:
-            traceback.print_exc()  # what is wrong is told again, in one line, by the first job that needs it
+            traceback.print_exc()  # what is wrong is said again, in one line, by the first job that needs it
         while (job := self._next()) is not None:
             self._do(job)
 
     def _do(self, job: Job) -> None:
-        began = told = time.monotonic()
+        began = sent = time.monotonic()
 
         def progress(share: float) -> None:
-            nonlocal told
+            nonlocal sent
             if job.stop.is_set():
                 raise Stopped
             now = time.monotonic()
-            if now - told >= BETWEEN and share > 0:
-                told = now
+            if now - sent >= BETWEEN and share > 0:
+                sent = now
                 job.say("running", share=share, seconds=now - began, left=(now - began) * (1 - share) / share)
 
         job.say("running", share=0.0, seconds=0.0, left=None)

@@ -10,10 +10,10 @@ from irflow_cli.batch.plan import Files
 from irflow_cli.batch.remote import Mirror, is_remote
 from irflow_cli.errors import require
 
-Asked = TypeVar("Asked")
+Request = TypeVar("Request")
 
 
-def mirrored(request: Asked) -> Asked:
+def mirrored(request: Request) -> Request:
     """Return a request of any command over pictures with a mirror's places in place of remote addresses; itself without any.
 
     The mirror is in its files, and is to be closed in the end. Raises UsageError for what is not there or may not be looked at,

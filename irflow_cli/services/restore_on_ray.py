@@ -52,10 +52,10 @@ class Worker:
             if self.operation is None:
                 raise self.fault or IrflowError("the network cannot be loaded")
             for index, done in zip(block["index"], work_through(jobs, self.operation, self.files), strict=True):
-                failed = done.status == "failed"  # skipped is what a worker had done that was killed before it told
+                failed = done.status == "failed"  # skipped is what a worker had done that was killed before it answered
                 state = ("failed", ImageError.__name__) if failed else ("done", "")
-                told = (done.error or "", done.digest or "", done.seconds, "\n".join(done.notes), done.megapixels)
-                rows.append((str(done.job.source), str(done.job.target), *state, *told, int(index)))
+                found = (done.error or "", done.digest or "", done.seconds, "\n".join(done.notes), done.megapixels)
+                rows.append((str(done.job.source), str(done.job.target), *state, *found, int(index)))
         except IrflowError as error:
             ended = (ENDED, type(error).__name__, str(error), "", 0.0, "", 0.0)
             rest = list(zip(jobs, block["index"], strict=True))[len(rows) :]

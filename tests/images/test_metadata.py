@@ -85,7 +85,7 @@ def test_the_turn_that_xmp_tells_is_undone_with_the_pixels(tmp_path: Path) -> No
     assert b"8" not in kept
 
 
-def test_exif_too_long_for_a_jpeg_is_left_out_and_values_beyond_white_are_told() -> None:
+def test_exif_too_long_for_a_jpeg_is_left_out_and_values_beyond_white_are_said() -> None:
     exif = Image.Exif()
     exif[0x010E] = "x" * 70_000
     assert "its EXIF is too long" in encode_picture(Picture(scene(8, 8), None, "PNG", Tags(exif=exif.tobytes())), "JPEG")[1][0]

@@ -582,7 +582,7 @@ def test_what_cannot_be_opened_is_said_on_the_page(visit: Callable[..., Visit], 
     page.locator("#crumbs button").first.click()
     page.locator("#entries button", has_text="bomb.png").click()
     shows(page.locator("#alerts"), "bomb.png: larger than")
-    outside = "async () => (await import('/page/shelf.js')).openPath('../secret.png')"
+    outside = "async () => (await import('/page/list.js')).openPath('../secret.png')"
     page.evaluate(outside)
     shows(page.locator("#alerts"), "../secret.png: is not a name inside the folder")
     page.set_input_files("#files", str(photos / "b.jpg"))

@@ -71,11 +71,11 @@ def test_a_level_is_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     flat = torch.full((400, 3, 16, 16), 0.5)
     monkeypatch.setitem(PARTS, "denoise", (Part("noise", 1, 30, 30),))
 
-    def told(share: float) -> torch.Tensor:
+    def level(share: float) -> torch.Tensor:
         monkeypatch.setattr(sources, "COMPRESSED", replace(COMPRESSED, share=share))
         return 55 * (1 - draw_source("denoise", flat, torch.Generator().manual_seed(1)).start)
 
-    white, stored = told(0), told(1)
+    white, stored = level(0), level(1)
     assert float(white.median()) == pytest.approx(30, rel=0.03)
     assert 0.8 < float(((white - 30).abs() < 6).float().mean()) < 1  # an estimate's error, and sometimes a user's guess
     assert float(white.max()) > 45
@@ -86,8 +86,8 @@ def test_a_level_is_a_hint(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("kind", ["photo", "film-grain", "clean"])
 def test_a_picture_tells_no_level(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setitem(PARTS, "denoise", (Part(kind, 1, 10, 10),))
-    told = 55 * (1 - draw_source("denoise", torch.full((400, 3, 16, 16), 0.5), torch.Generator().manual_seed(1)).start)
-    assert float((told < 2.1).float().mean()) > 0.55
+    level = 55 * (1 - draw_source("denoise", torch.full((400, 3, 16, 16), 0.5), torch.Generator().manual_seed(1)).start)
+    assert float((level < 2.1).float().mean()) > 0.55
 
 
 def test_pixels_of_a_prior_stand_where_their_times_say(photographs: Path) -> None:

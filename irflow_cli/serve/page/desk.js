@@ -35,7 +35,7 @@ export const viewer = new Viewer(part("frame"), server);
 export const painter = new Painter(viewer);
 /** What lies in the folder; asked for together with the rest. */
 export const listed = server.look("list");
-listed.catch(() => {}); // is told by who waits for it
+listed.catch(() => {}); // whoever waits for it says so
 export const menu = /** @type {import("./types.js").Menu} */ (await server.look("menu"));
 export const controls = new Controls(menu, () => calls.set());
 

@@ -6,7 +6,7 @@ import { alarm, attempt, attemptWrite, button, desk, input, jobs, listed, menu, 
 import { mark, openTab, stroked, turn, use } from "./marking.js";
 import { download, save, shown, tellChanges } from "./results.js";
 import { look, slide } from "./screen.js";
-import { choose, closePhoto, listFolder, openFiles } from "./shelf.js";
+import { choose, closePhoto, listFolder, openFiles } from "./list.js";
 import { KEYS, say } from "./texts.js";
 import { start } from "./work.js";
 

@@ -79,9 +79,9 @@ export class Mask {
     return box;
   }
 
-  /** Mark or unmark a box. @param {Box} asked @param {0 | 1} value @returns {Box} */
-  box(asked, value) {
-    const box = this.#within(asked[0], asked[1], asked[0] + asked[2], asked[1] + asked[3]);
+  /** Mark or unmark a box. @param {Box} marked @param {0 | 1} value @returns {Box} */
+  box(marked, value) {
+    const box = this.#within(marked[0], marked[1], marked[0] + marked[2], marked[1] + marked[3]);
     this.#remember(box);
     for (let y = box[1]; y < box[1] + box[3]; y++) this.bits.fill(value, y * this.width + box[0], y * this.width + box[0] + box[2]);
     return box;

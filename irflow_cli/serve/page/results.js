@@ -3,12 +3,12 @@
 import { Refused } from "./api.js";
 import { drawHistogram, the } from "./controls.js";
 import { attempt, attemptWrite, button, calls, controls, desk, menu, note, part, server } from "./desk.js";
-import { listFolder, showList } from "./shelf.js";
+import { listFolder, showList } from "./list.js";
 import { say, sentence } from "./texts.js";
 
 /** @typedef {import("./photo.js").Photo} Photo */
 
-let asked = 0; // for a command line, to know the latest
+let requests = 0; // for a command line, to know the latest
 
 export function showResult() {
   const photo = desk.current, version = photo?.version, opened = photo?.about;
@@ -54,7 +54,7 @@ export async function download(what, message, body) {
 }
 
 export async function tellCommand() {
-  const photo = desk.current, turn = ++asked, line = part("command");
+  const photo = desk.current, turn = ++requests, line = part("command");
   const next = desk.planning || !photo?.now;
   button("copy").disabled = !photo;
   part("typed-title").textContent = say(next ? "commandNext" : "commandDone");
@@ -63,11 +63,11 @@ export async function tellCommand() {
     return;
   }
   try {
-    const told = await server.ask("command", { ...shown(photo), ...(next ? { version: photo.base(controls.kind).version, steps: controls.steps } : {}) });
-    if (turn === asked) line.textContent = told.command;
+    const answer = await server.ask("command", { ...shown(photo), ...(next ? { version: photo.base(controls.kind).version, steps: controls.steps } : {}) });
+    if (turn === requests) line.textContent = answer.command;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (turn === asked) line.textContent = error.message;
+    if (turn === requests) line.textContent = error.message;
   }
 }
 

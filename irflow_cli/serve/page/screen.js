@@ -3,7 +3,7 @@
 import { attempt, button, controls, desk, painter, part, refill, server, viewer } from "./desk.js";
 import { showTools } from "./marking.js";
 import { showResult, tellChanges, tellCommand } from "./results.js";
-import { showList } from "./shelf.js";
+import { showList } from "./list.js";
 import { say } from "./texts.js";
 import { TILE, coarsest } from "./viewer.js";
 import { showWork } from "./work.js";

@@ -1,10 +1,10 @@
-// Work for the server: asked for, told of while it is done, and taken in.
+// Work for the server: requested, followed while it is done, and taken in.
 
 import { Refused } from "./api.js";
 import { the } from "./controls.js";
 import { alarm, attempt, calls, controls, desk, jobs, note, part, photos, server, viewer } from "./desk.js";
 import { refresh } from "./screen.js";
-import { showList } from "./shelf.js";
+import { showList } from "./list.js";
 import { say, sentence } from "./texts.js";
 
 /** @typedef {import("./photo.js").Photo} Photo */
@@ -50,8 +50,8 @@ export function heard(news) {
   if (news.state === "cancelled") note(say("cancelled"));
   if (news.state === "done" && photo && news.versions) {
     photo.came(news.versions, news.kept ?? []);
-    const told = news.versions.flatMap((version) => version.notes);
-    note([say("doneIn", { count: (news.seconds ?? 0).toFixed(1) }), ...[...new Set(told)].map(sentence)].join(" "));
+    const notes = news.versions.flatMap((version) => version.notes);
+    note([say("doneIn", { count: (news.seconds ?? 0).toFixed(1) }), ...[...new Set(notes)].map(sentence)].join(" "));
     if (photo === desk.current) {
       if (news.kind !== "inpaint" && viewer.look === "after") viewer.look = "slider";
       refresh();
