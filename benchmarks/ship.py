@@ -28,6 +28,7 @@ SOURCES = {  # folders of training pictures, and what their cards say of them
     "cq100": "of CQ100 (freely licensed)",
     "photos": "freely licensed desktop backgrounds of Linux distributions and pictures of public collections",
 }
+LICENCE = "Apache-2.0"  # of what ships, and, where BSDS500 is among the pictures:
 NOT_AS_FREE = "; some of the training pictures are for non-commercial research and education alone"
 BEFORE = {"bsds": 110, "cq100": 96, "photos": 120}  # what every network was trained on whose card does not count its sources
 SCORED = "one step; one in twenty of the same pictures, held out and degraded as in training"
@@ -51,15 +52,24 @@ def sources_of(photos: Path) -> dict[str, int]:
 
 
 def inherited(card: Card, parent: Path | None) -> dict[str, int]:
-    """Return the sources of what a network began as, none if it began from nothing. Exits where that cannot be found."""
+    """Return the sources of what a network began as, none if it began from nothing. Exits where that cannot be found.
+
+    A card that did not ship counts those that it began with alone; what it was itself trained on is then taken to be BEFORE.
+    """
     digest = card.trained.get("started_from")
     if digest is None:
         return {}
     for path in [parent] if parent else sorted(WEIGHTS.glob("*.safetensors")):
         found = read_card(path)
         if found.digest == digest:
-            return found.trained.get("sources", BEFORE)
+            counted = found.trained.get("sources", {})
+            return counted if counted and "limits" in found.trained else more_of(BEFORE, counted)
     raise SystemExit(f"no file has the digest {digest}, which this network began as; give --parent")
+
+
+def more_of(own: dict[str, int], others: dict[str, int]) -> dict[str, int]:
+    """Return the larger count of each source that is in one or the other."""
+    return {key: max(own.get(key, 0), others.get(key, 0)) for key in SOURCES if key in own or key in others}
 
 
 def sentence_of(sources: dict[str, int]) -> str:
@@ -71,11 +81,10 @@ def sentence_of(sources: dict[str, int]) -> str:
 def ship(name: str, source: str, photos: Path, parent: Path | None, before: float | None) -> None:
     """Store a checkpoint as float16 under its shipping name, with its card and what that cannot know."""
     loaded = load_checkpoint(source)
-    own, others = sources_of(photos), inherited(loaded.card, parent)
-    sources = {key: max(own.get(key, 0), others.get(key, 0)) for key in SOURCES if key in own or key in others}
+    sources = more_of(sources_of(photos), inherited(loaded.card, parent))
     trained = {**loaded.card.trained, "pictures": sentence_of(sources), "sources": sources, "limits": LIMITS[name]}
     trained |= {} if before is None else {"minutes_before": before}
-    licence = loaded.card.licence + (NOT_AS_FREE if "bsds" in sources else "")
+    licence = LICENCE + (NOT_AS_FREE if "bsds" in sources else "")
     card = replace(loaded.card, licence=licence, trained=trained, scores={**loaded.card.scores, "validation": SCORED})
     save_checkpoint(WEIGHTS / f"{name}.safetensors", loaded.net.state_dict(), card)
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 BEST = "best.safetensors"  # the averaged weights with the best validation so far: what ships
 LOG = "log.jsonl"
+LICENCE = "the trainer's own; irflow does not know that of the training pictures"  # of weights that began as nothing
 OFTEN, SELDOM = 2.0, 10.0  # seconds between two reports, in the first minute and later
 
 
@@ -137,7 +138,7 @@ def progress_of(request: TrainRequest, run: Run) -> float:
 
 
 def card_of(request: TrainRequest, run: Run, score: float | None) -> Card:
-    """Return the card of a run's weights as they are now."""
+    """Return the card of a run's weights as they are now; those that began as others have the others' licence and pictures."""
     recipe = {key: str(value) if isinstance(value, Path) else value for key, value in asdict(request).items()}
     recipe = {key: value for key, value in recipe.items() if key not in PRIVATE}
     trained = {
@@ -150,6 +151,15 @@ def card_of(request: TrainRequest, run: Run, score: float | None) -> Card:
         "processes": run.group.size,
         "device": run.device.type,
         "recipe": recipe,
+        **(_inherited(run.parent, request.data) if run.parent else {}),
     }
     scores = {} if score is None else {"validation_psnr": round(score, 3)}
-    return Card(request.task, run.spec, task_of(request.task).sigma_max, trained=trained, scores=scores)
+    licence = run.parent.licence if run.parent else LICENCE
+    return Card(request.task, run.spec, task_of(request.task).sigma_max, trained=trained, scores=scores, licence=licence)
+
+
+def _inherited(parent: Card, data: Path) -> dict[str, Any]:
+    """Return what a card says of training pictures where the weights began as others: the others' `pictures` and `sources`."""
+    before = parent.trained.get("pictures") or f"those of {parent.trained.get('data', 'unknown origin')}"
+    counted = {"sources": parent.trained["sources"]} if "sources" in parent.trained else {}
+    return {"pictures": f"{before}; then those of {data.name}", **counted}

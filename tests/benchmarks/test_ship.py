@@ -10,6 +10,7 @@ import ship
 from drawn import TINY, lively, save, scene
 
 from irflow_cli.runtime.checkpoints import Card, read_card, save_checkpoint
+from irflow_cli.training import record
 
 
 @pytest.fixture
@@ -24,7 +25,8 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(tmp_path: Path, **trained: object) -> str:
     """Return a run's checkpoint."""
     path = tmp_path / "best.safetensors"
-    save_checkpoint(path, lively(TINY, 1).state_dict(), replace(Card("derain", TINY, None), trained=trained))
+    card = replace(Card("derain", TINY, None), trained=trained, licence=record.LICENCE)
+    save_checkpoint(path, lively(TINY, 1).state_dict(), card)
     return str(path)
 
 
@@ -46,6 +48,14 @@ def test_a_network_that_began_as_another_has_seen_the_others_pictures(shipped: P
     card = read_card(shipped / "derain.safetensors")
     assert card.trained["sources"] == ship.BEFORE
     assert ("BSDS500" in card.trained["pictures"], "non-commercial" in card.licence) == (True, True)
+    third = replace(card, trained={"started_from": card.digest, "sources": {"photos": 500}}, licence=card.licence)
+    save_checkpoint(tmp_path / "best.safetensors", lively(TINY, 2).state_dict(), third)  # it did not ship
+    ship.ship("derain", str(tmp_path / "best.safetensors"), tmp_path / "train", None, None)
+    assert read_card(shipped / "derain.safetensors").licence == f"Apache-2.0{ship.NOT_AS_FREE}"  # once
+    fourth = run(tmp_path, started_from=read_card(tmp_path / "best.safetensors").digest)
+    save_checkpoint(tmp_path / "between.safetensors", lively(TINY, 2).state_dict(), third)
+    ship.ship("derain", fourth, tmp_path / "train", tmp_path / "between.safetensors", None)
+    assert read_card(shipped / "derain.safetensors").trained["sources"] == ship.BEFORE | {"photos": 500}
     again = run(tmp_path, started_from="gone")
     with pytest.raises(SystemExit, match="give --parent"):
         ship.ship("derain", again, tmp_path / "train", None, None)
