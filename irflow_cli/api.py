@@ -12,7 +12,7 @@ Results are of the same type and depth.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -23,7 +23,7 @@ from irflow_cli.engines import inpainter, restorer, upscaler
 from irflow_cli.engines.arrays import AnyPicture, finite, mask_values, opened
 from irflow_cli.engines.holes import check_spread, spread_hole
 from irflow_cli.engines.settings import OPERATOR, SCALE, RestoreSettings, SamplerSettings
-from irflow_cli.errors import UsageError
+from irflow_cli.errors import UsageError, require
 from irflow_cli.images.picture import Picture, top_of
 from irflow_cli.images.span import Given, checked
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
@@ -89,6 +89,7 @@ class Restorer:
     def __init__(
         self, task: str, *, checkpoint: AnyCheckpoint = None, range: Given = None, **options: Unpack[RestoreOptions]
     ) -> None:
+        _check_names("restore and Restorer", options, RestoreOptions)
         loaded, name = _given(checkpoint)
         self.range = range and checked(*range)
         self.engine = restorer.Restorer(RestoreSettings(task=task, checkpoint=name, **options), loaded)
@@ -138,6 +139,7 @@ class Inpainter:
 
     @usual_defaults()
     def __init__(self, *, checkpoint: AnyCheckpoint = None, range: Given = None, **options: Unpack[SamplerOptions]) -> None:
+        _check_names("inpaint and Inpainter", options, SamplerOptions)
         loaded, name = _given(checkpoint)
         self.range = range and checked(*range)
         self.engine = inpainter.Inpainter(SamplerSettings(checkpoint=name, **options), loaded)
@@ -166,11 +168,11 @@ class Inpainter:
         values = mask_values(mask)
         inside = values if values.dtype == bool else values > top_of(values.dtype) / 2
         if not inside.any():
-            raise UsageError("the mask is empty; what is missing is True, or above half of white")
+            raise UsageError("`mask` is empty; what is missing is True, or above half of white")
         check_spread(dilate, feather)
         own, back = opened(picture, self.range)
         if own.pixels.shape[:2] != inside.shape:
-            raise UsageError(f"the mask is {inside.shape}, the picture {own.pixels.shape[:2]} (rows, columns)")
+            raise UsageError(f"`mask` is {inside.shape}, the picture {own.pixels.shape[:2]} (rows, columns)")
         hole = spread_hole(inside, dilate, feather)
         known = ~inside if hole.weight is None else hole.weight < 1
         seed = self.engine.prior.settings.seed if seed is None else seed
@@ -194,6 +196,7 @@ class Upscaler:
         range: Given = None,
         **options: Unpack[SamplerOptions],
     ) -> None:
+        _check_names("upscale and Upscaler", options, SamplerOptions)
         loaded, name = _given(checkpoint)
         self.range = range and checked(*range)
         self.engine = upscaler.Upscaler(SamplerSettings(checkpoint=name, **options), scale, operator, loaded)
@@ -247,6 +250,14 @@ def upscale(
 ) -> AnyPicture:
     """Return one picture enlarged; see `Upscaler`."""
     return Upscaler(scale, operator=operator, checkpoint=checkpoint, range=range, **options)(picture)
+
+
+def _check_names(functions: str, options: Mapping[str, object], known: type) -> None:
+    """Raise UsageError for the first option that functions do not have. known: the TypedDict of those they have."""
+    for name in options:
+        require(
+            name in known.__annotations__, f"`{name}` is no option of {functions}; there are {', '.join(known.__annotations__)}"
+        )
 
 
 def _given(checkpoint: AnyCheckpoint) -> tuple[Checkpoint | None, str | None]:

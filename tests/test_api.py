@@ -140,17 +140,17 @@ def test_a_seed_may_be_of_any_size(prior) -> None:
 def test_masks_and_scales_that_do_not_fit_are_refused(prior) -> None:
     picture = scene(12, 16)
     for mode in ("I", "F"):
-        with pytest.raises(UsageError, match=f"mode {mode} are not supported"):
+        with pytest.raises(UsageError, match=f"mode {mode} is not supported"):
             irflow_cli.inpaint(picture, Image.new(mode, (16, 12)), checkpoint=prior)
-    with pytest.raises(UsageError, match="the mask is"):
+    with pytest.raises(UsageError, match="`mask` is"):
         irflow_cli.inpaint(picture, np.ones((5, 5), bool), checkpoint=prior)
-    with pytest.raises(UsageError, match="the mask is empty"):
+    with pytest.raises(UsageError, match="`mask` is empty"):
         irflow_cli.inpaint(picture, np.ones((12, 16), np.uint8), checkpoint=prior)  # of 255
-    with pytest.raises(UsageError, match="expected a mask"):
+    with pytest.raises(UsageError, match=r"`mask` is \(H, W\)"):
         irflow_cli.inpaint(picture, np.ones((12, 16), int), checkpoint=prior)
     with pytest.raises(UsageError, match="`feather`"):
         irflow_cli.inpaint(picture, np.ones((12, 16), bool), checkpoint=prior, feather=-2)
-    with pytest.raises(UsageError, match="expected a mask"):
+    with pytest.raises(UsageError, match=r"`mask` is \(H, W\)"):
         irflow_cli.inpaint(picture, np.ones((12, 16, 3), bool), checkpoint=prior)
     for color in ("#ff0000", "#ffffff80"):
         with pytest.raises(UsageError, match="coloured or partly transparent"):

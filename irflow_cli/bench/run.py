@@ -86,7 +86,7 @@ def _check_task(request: BenchRequest) -> None:
     task, own = request.settings.task, request.settings.checkpoint or request.baselines or request.commands
     known = [*(name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior), *MADE]
     if task not in known and (task_of(task).prior or not own):
-        raise UsageError(f"unknown task {task!r}; there are {', '.join(known)}; one of your own needs its `checkpoint`")
+        raise UsageError(f"unknown `task` {task!r}; there are {', '.join(known)}; one of your own needs its `checkpoint`")
 
 
 def _check_methods(request: BenchRequest, methods: list[Method]) -> None:

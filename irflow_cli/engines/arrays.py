@@ -44,7 +44,7 @@ def mask_values(mask: Image.Image | np.ndarray) -> np.ndarray:
     """Return a mask (H, W) of bool, uint8, uint16 or float. Raises UsageError for others, colours and transparency."""
     values = _one_channel(mask) if isinstance(mask, Image.Image) else np.asarray(mask)
     if values.ndim != 2 or (values.dtype != bool and values.dtype not in (np.uint8, np.uint16) and values.dtype.kind != "f"):
-        raise UsageError(f"expected a mask (H, W) of bool, uint8, uint16 or float, got {values.dtype} {values.shape}")
+        raise UsageError(f"`mask` is (H, W) of bool, uint8, uint16 or float, got {values.dtype} {values.shape}")
     return values
 
 
@@ -62,10 +62,10 @@ def _one_channel(mask: Image.Image) -> np.ndarray:
     if mask.mode == "L" or mask.mode.startswith("I;16"):  # whose pixels `convert` would cut off at 255
         return np.asarray(mask)
     if mask.mode not in MODES:
-        raise UsageError(f"masks of mode {mask.mode} are not supported; use one of {', '.join(MODES)}, or an array")
+        raise UsageError(f"`mask` of mode {mask.mode} is not supported; use one of {', '.join(MODES)}, or an array")
     red, green, blue, alpha = np.moveaxis(np.asarray(mask.convert("RGBA")), 2, 0)
     if (alpha < 255).any() or (red != green).any() or (red != blue).any():
-        raise UsageError("the mask is coloured or partly transparent; make it black and white")
+        raise UsageError("`mask` is coloured or partly transparent; make it black and white")
     return red
 
 

@@ -61,7 +61,7 @@ class RestoreSettings:
         if task_of(self.task).prior or (self.task not in TASKS and not self.checkpoint):
             ships = [name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior]
             own = "" if self.task in TASKS else "; one of your own needs its `checkpoint`"
-            raise UsageError(f"unknown task {self.task!r}; there are {', '.join(ships)}{own}")
+            raise UsageError(f"unknown `task` {self.task!r}; there are {', '.join(ships)}{own}")
         from irflow_cli.engines import backends
         from irflow_cli.flow.samplers import SAMPLERS
         from irflow_cli.flow.times import GRIDS
@@ -73,8 +73,8 @@ class RestoreSettings:
         require(
             1 <= (self.steps or 1) <= MOST_STEPS and self.steps != 0, f"`steps` go from 1 to {MOST_STEPS}, got {self.steps}"
         )
-        require(self.grid is None or self.grid in GRIDS, f"unknown grid {self.grid!r}; there are {', '.join(GRIDS)}")
-        require((self.sampler or "euler") in samplers, f"unknown sampler {self.sampler!r}; there are {', '.join(samplers)}")
+        require(self.grid is None or self.grid in GRIDS, f"unknown `grid` {self.grid!r}; there are {', '.join(GRIDS)}")
+        require((self.sampler or "euler") in samplers, f"unknown `sampler` {self.sampler!r}; there are {', '.join(samplers)}")
         require(self.sigma is None or limit is not None, f"`sigma` has no meaning for {self.task}; leave it out")
         require(self.sigma is None or 0 <= self.sigma <= (limit or 0), f"`sigma` goes from 0 to {limit}, got {self.sigma}")
         backends.check(self.engine, self.precision)
@@ -195,9 +195,9 @@ class SamplerSettings:
 
         backends.check(self.engine, self.precision)
         allowed = presets or tuple(PRESETS)
-        require(self.preset in (None, *allowed), f"unknown preset {self.preset!r}; there are {', '.join(allowed)}")
+        require(self.preset in (None, *allowed), f"unknown `preset` {self.preset!r}; there are {', '.join(allowed)}")
         known = offered()
-        require(self.sampler in (None, *known), f"unknown sampler {self.sampler!r}; there are {', '.join(known)}")
+        require(self.sampler in (None, *known), f"unknown `sampler` {self.sampler!r}; there are {', '.join(known)}")
         require(
             1 <= (self.steps or 1) <= MOST_STEPS and self.steps != 0, f"`steps` go from 1 to {MOST_STEPS}, got {self.steps}"
         )

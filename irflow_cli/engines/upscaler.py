@@ -29,7 +29,7 @@ def check(scale: int, operator: str) -> None:
     if scale not in (2, 3, 4):
         raise UsageError(f"`scale` is 2, 3 or 4, got {scale}")
     if operator not in OPERATORS:
-        raise UsageError(f"unknown operator {operator!r}; there are {', '.join(OPERATORS)}")
+        raise UsageError(f"unknown `operator` {operator!r}; there are {', '.join(OPERATORS)}")
 
 
 class Upscaler:

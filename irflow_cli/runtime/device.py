@@ -27,16 +27,16 @@ def choose_device(name: str = "auto") -> torch.device:
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise UsageError(f"no device is called {name!r}; use auto, cpu, cuda, cuda:N or mps") from None
+        raise UsageError(f"unknown `device` {name!r}; there are auto, cpu, cuda, cuda:N or mps") from None
     there = {
         "cpu": True,
         "cuda": (device.index or 0) < torch.cuda.device_count(),
         "mps": torch.backends.mps.is_available(),
     }
     if device.type not in there:
-        raise UsageError(f"irflow does not run on {name!r}; use auto, cpu, cuda, cuda:N or mps")
+        raise UsageError(f"irflow does not run on `device` {name!r}; use auto, cpu, cuda, cuda:N or mps")
     if not there[device.type]:
-        raise DeviceError(f"device {name} is not available on this machine; use `device` auto or `device` cpu")
+        raise DeviceError(f"`device` {name} is not available on this machine; use `device` auto or `device` cpu")
     return device
 
 
@@ -48,7 +48,7 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     if name in PRECISIONS:
         return PRECISIONS[name]
     if name != "auto":
-        raise UsageError(f"unknown precision {name!r}; there are auto, {', '.join(PRECISIONS)}")
+        raise UsageError(f"unknown `precision` {name!r}; there are auto, {', '.join(PRECISIONS)}")
     return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
 
 

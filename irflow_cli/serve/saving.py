@@ -35,7 +35,7 @@ class Wish:
     def check(self) -> None:
         """Raise UsageError for what makes no sense."""
         if self.format is not None and self.format not in SPELLINGS:
-            raise UsageError(f"unknown format {self.format!r}; there are {', '.join(SPELLINGS)}")
+            raise UsageError(f"unknown `format` {self.format!r}; there are {', '.join(SPELLINGS)}")
         self.coding.check()
 
     def words(self) -> list[str]:

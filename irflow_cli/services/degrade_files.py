@@ -33,7 +33,7 @@ class DegradeRequest:
     def plan(self) -> list[Job]:
         """Return the jobs; raises UsageError and NothingToDo before any work is done."""
         if self.kind not in DEGRADATIONS:
-            raise UsageError(f"unknown kind {self.kind!r}; there are {', '.join(DEGRADATIONS)}")
+            raise UsageError(f"unknown `kind` {self.kind!r}; there are {', '.join(DEGRADATIONS)}")
         entry = DEGRADATIONS[self.kind]
         if not 0 <= self.level <= entry.largest:
             raise UsageError(f"`severity` of {self.kind} goes from 0 to {entry.largest:g} ({entry.unit}), got {self.level:g}")

@@ -42,7 +42,7 @@ def export_checkpoint(request: ExportRequest) -> tuple[Path, float]:
     Raises UsageError where the format's library is missing or the file exists, CheckpointError for third-party networks, and
     when the two differ by more than PARITY.
     """
-    require(request.format in FORMATS, f"unknown format {request.format!r}; there are {', '.join(FORMATS)}")
+    require(request.format in FORMATS, f"unknown `format` {request.format!r}; there are {', '.join(FORMATS)}")
     engine, ending = FORMATS[request.format]
     refusal = BACKENDS[engine].refusal("fp32")
     require(refusal is None, f"{engine} {refusal}")

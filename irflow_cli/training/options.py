@@ -110,7 +110,7 @@ def check(request: TrainRequest) -> None:
     require(request.data.is_dir(), f"there is no folder {request.data}")
     require(
         request.task in TASKS or has_pairs(request.data),
-        f"unknown task {request.task!r}; there are {', '.join(TASKS)}, and for one of your own give a folder with clean/ and "
+        f"unknown `task` {request.task!r}; there are {', '.join(TASKS)}, and for one of your own give a folder with clean/ and "
         "degraded/, or another layout of pairs that irflow knows",
     )
     require(request.minutes is not None or request.iterations is not None, "give `minutes` or `iterations`")

@@ -28,7 +28,7 @@ from PIL import Image
         (("--task", "upscale", "--degrade", "area:2,grid:2"), 2, "one operator and one scale"),
         (("--task", "inpaint", "--degrade", "pixels:1.5"), 2, "--degrade of inpaint is one of"),
         (("--task", "inpaint", "--degrade", "grid:0"), 2, "--degrade of inpaint is one of"),
-        (("--task", "inpaint", "--degrade", "thin", "--presets", "magic:3"), 2, "unknown sampler"),
+        (("--task", "inpaint", "--degrade", "thin", "--presets", "magic:3"), 2, "unknown --sampler"),
         (("--task", "inpaint", "--degrade", "thin", "--presets", "slow"), 2, "SAMPLER=WEIGHT:STEPS"),
         (("--task", "inpaint", "--degrade", "thin", "--steps", "1,2"), 2, "give inpaint --presets"),
         (("--task", "upscale", "--degrade", "area:2", "--ensemble"), 2, "give upscale --presets"),

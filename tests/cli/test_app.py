@@ -150,7 +150,7 @@ def test_degrade_is_the_same_for_the_same_seed_and_content(kind: str, irflow, pi
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [(("--kind", "magic"), "unknown kind"), (("--kind", "noise", "--severity", "90"), "--severity")],
+    [(("--kind", "magic"), "unknown --kind"), (("--kind", "noise", "--severity", "90"), "--severity")],
 )
 def test_degrade_refuses_what_makes_no_sense(options: tuple[str, ...], message: str, irflow, picture_file) -> None:
     done = irflow("degrade", picture_file("in.png"), picture_file("in.png").with_name("out.png"), *options)

@@ -240,8 +240,8 @@ def test_masks_that_say_nothing_clear_are_one_line(inpaint, picture_file, mask_f
         (("--mask-color", "no-colour"), "#rrggbb"),
         (("--mask-box", "1,1,2,2", "--mask-tolerance", 3), "--mask-tolerance is about --mask-color"),
         (("--mask-box", "1,1,2,2", "--mask-invert"), "about mask files"),
-        (("--mask-box", "1,1,2,2", "--sampler", "magic"), "unknown sampler"),
-        (("--mask-box", "1,1,2,2", "--preset", "magic"), "unknown preset"),
+        (("--mask-box", "1,1,2,2", "--sampler", "magic"), "unknown --sampler"),
+        (("--mask-box", "1,1,2,2", "--preset", "magic"), "unknown --preset"),
         (("--mask-box", "1,1,2,2", "--start", 1), "--start must be"),
         (("--mask-box", "1,1,2,2", "--stop", 1), "--stop must be"),
         (("--mask-box", "1,1,2,2", "--stop", 0.9), "--stop needs two steps"),
@@ -328,7 +328,7 @@ def test_an_enlarged_picture_holds_its_input(
 
 
 @pytest.mark.parametrize(
-    ("options", "told"), [(("--scale", 5), "--scale is 2, 3 or 4"), (("--operator", "x"), "unknown operator")]
+    ("options", "told"), [(("--scale", 5), "--scale is 2, 3 or 4"), (("--operator", "x"), "unknown --operator")]
 )
 def test_scales_that_do_not_fit_are_refused(irflow, picture_file, options: tuple[object, ...], told: str) -> None:
     done = irflow("upscale", picture_file("a.png"), *options)

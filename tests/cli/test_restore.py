@@ -280,7 +280,7 @@ def test_bad_input_is_one_line_with_the_right_code(name: str, derain, picture_fi
 @pytest.mark.parametrize(
     ("task", "checkpoint", "code", "message"),
     [
-        ("paint", None, 2, "unknown task"),
+        ("paint", None, 2, "unknown --task"),
         ("all-in-one", None, 2, "--checkpoint"),
         ("derain", "denoise", 4, "trained for denoise"),
         ("derain", "missing", 4, "neither"),

@@ -68,10 +68,10 @@ def test_every_engine_computes_what_torch_does(name: str, changes: dict[str, obj
 @pytest.mark.parametrize(
     ("engine", "precision", "says"),
     [
-        ("tensorrt", "auto", "unknown engine 'tensorrt'; there are auto, torch, openvino, onnxruntime"),
-        ("auto", "fp8", "unknown precision 'fp8'; there are auto, fp32, bf16, fp16, int8"),
-        ("torch", "int8", "engine torch has no int8, only fp32, bf16, fp16"),
-        ("onnxruntime", "bf16", "engine onnxruntime has no bf16, only fp32"),
+        ("tensorrt", "auto", "unknown `engine` 'tensorrt'; there are auto, torch, openvino, onnxruntime"),
+        ("auto", "fp8", "unknown `precision` 'fp8'; there are auto, fp32, bf16, fp16, int8"),
+        ("torch", "int8", "`engine` torch has no int8, only fp32, bf16, fp16"),
+        ("onnxruntime", "bf16", "`engine` onnxruntime has no bf16, only fp32"),
     ],
 )
 def test_what_no_engine_does_is_said_in_one_line(engine: str, precision: str, says: str) -> None:
@@ -85,7 +85,7 @@ def test_an_engine_that_is_not_installed_says_how_to_get_it(name: str, extra: st
     monkeypatch.setattr("importlib.util.find_spec", lambda module: None)
     with pytest.raises(UsageError) as caught:
         open_engine(checkpoint(), CPU, name)
-    assert str(caught.value) == f'engine {name} is not installed: pip install "irflow[{extra}]"'
+    assert str(caught.value) == f'`engine` {name} is not installed: pip install "irflow[{extra}]"'
     assert open_engine(checkpoint(), CPU, "auto", "fp32").name == "torch"
 
 

@@ -194,7 +194,7 @@ def test_what_weights_do_not_say_is_asked_for(saved, tmp_path: Path) -> None:
     for source, options, match in (
         (official, {}, "`task`"),
         (official, {"task": "prior"}, "`task`"),
-        (official, {"task": "colourise"}, "`task`"),
+        (official, {"task": "Colour!"}, "`task`"),
         (official, {"task": "denoise"}, "`sigma_max`"),
         (official, {"task": "denoise", "sigma_max": 999.0}, "`sigma_max`"),
         (official, {"task": "denoise", "sigma_max": float("nan")}, "`sigma_max`"),

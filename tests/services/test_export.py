@@ -70,7 +70,7 @@ def test_a_file_that_would_differ_is_not_written(tiny_checkpoint, irflow, tmp_pa
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--format", "coreml"), "unknown format 'coreml'; there are onnx, openvino"),
+        (("--format", "coreml"), "unknown --format 'coreml'; there are onnx, openvino"),
         (("--format", "onnx", "-o", "net.xml"), "a file of format onnx ends in .onnx"),
     ],
 )

@@ -15,7 +15,7 @@ from irflow_cli.training.options import TrainRequest
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"task": "paint"}, "unknown task"),
+        ({"task": "paint"}, "unknown `task`"),
         ({"iterations": None}, "`minutes`"),
         ({"minutes": 0.0}, "`minutes`"),
         ({"iterations": 0}, "`iterations`"),

@@ -101,9 +101,8 @@ def open_engine(checkpoint: Checkpoint, device: torch.device, engine: str = "aut
     loaded = Loaded(checkpoint, device)
     if device.type != "cpu":
         if engine not in ("auto", "torch") or precision == "int8":
-            raise UsageError(
-                f"{engine if engine != 'auto' else precision} works on the processor; use `device` cpu, or `engine` torch"
-            )
+            what = f"`engine` {engine}" if engine != "auto" else f"`precision` {precision}"
+            raise UsageError(f"{what} works on the processor; use `device` cpu, or `engine` torch")
         chosen = Trial("torch", precision_name(choose_precision(precision, device)))
         return Engine(loaded, chosen, in_torch(loaded, chosen.precision))
     trials, fresh = tried(loaded, wanted(engine, precision))
@@ -117,16 +116,17 @@ def check(engine: str, precision: str) -> None:
     """Raise UsageError for an engine or a precision that there is not, or that does not go together or is not installed."""
     known = dict.fromkeys(name for backend in BACKENDS.values() for name in backend.precisions)
     if engine not in ENGINES:
-        raise UsageError(f"unknown engine {engine!r}; there are {', '.join(ENGINES)}")
+        raise UsageError(f"unknown `engine` {engine!r}; there are {', '.join(ENGINES)}")
     if precision not in ("auto", *known):
-        raise UsageError(f"unknown precision {precision!r}; there are auto, {', '.join(known)}")
+        raise UsageError(f"unknown `precision` {precision!r}; there are auto, {', '.join(known)}")
     wanted = [engine] if engine != "auto" else [name for name in BACKENDS if precision in BACKENDS[name].precisions]
     if precision == "auto":
         reasons = [BACKENDS[name].refusal("fp32") for name in wanted] if engine != "auto" else [None]
     else:
         reasons = [_unfit(name, precision) for name in wanted]
     if all(reasons):
-        raise UsageError(f"engine {wanted[0]} {reasons[0]}")
+        what = f"`engine` {engine}" if engine != "auto" else f"`precision` {precision}: {wanted[0]}"
+        raise UsageError(f"{what} {reasons[0]}")
 
 
 def _unfit(name: str, precision: str) -> str | None:
