@@ -34,7 +34,7 @@ STORE = Path("benchmarks", "results")  # below the root of the source tree
 PLOTS = Path("docs", "pictures")
 SCRIPTS = {"readme": Path("benchmarks", "speed.py")}  # what fills the rest of a suite's page: speed and memory
 COMPUTED = {"engine": "torch", "precision": "fp32"}  # so that the metrics are those of every machine
-PAGES = {  # where the tables of each suite stand, each table on one of the pages
+PAGES = {  # where the tables of each suite stand, on one of the pages or on several
     "readme": (Path("README.md"), Path("docs", "results.md")),
     "curves": (Path("docs", "perception.md"),),
 }
@@ -165,29 +165,35 @@ def fill_pages(name: str, root: Path, checkpoint: str | None = None) -> None:
         write_atomically(root / path, page.encode(), overwrite=True)
 
 
+def _difference(page: str, name: str, key: str, unsaid: str | None) -> str:
+    """Return the line for a table that is not what its records say; unsaid: what is outdated in it without its saying so."""
+    if unsaid:
+        said = f"{STORE / key}.jsonl: {unsaid} was measured with other weights or code"
+        return f"{said}; run the suite again, or with --fill, so that {page} says so"
+    return f"{page}'s table {key} is not what {STORE / key}.jsonl holds; run `python benchmarks/suite.py {name} SETS`"
+
+
 def page_problems(root: Path, name: str, checkpoint: str | None = None) -> list[str]:
     """Return where a suite's pages are not what the stored results say, a line each.
 
     A table without stored records is not a problem as long as nothing at all is stored. checkpoint: instead of those that ship.
     """
     tables = [(path, key, text) for path in PAGES[name] for key, text in parts_of((root / path).read_text("utf-8")).items()]
-    parts, pages = {key: text for _, key, text in tables}, {key: path.name for path, key, _ in tables}
-    found = [f"{pages[key]} has a table {key} that no suite has" for key in parts if key not in SUITES[name]]
-    twice = sorted(key for key in parts if sum(key == other for _, other, _ in tables) > 1)
-    found += [f"the table {key} stands on more than one page" for key in twice]
+    found = [f"{path.name} has a table {key} that no suite has" for path, key, _ in tables if key not in SUITES[name]]
     for key, entry in SUITES[name].items():
         records = stored(root, key)
-        if records and key not in parts:
+        copies = [(path.name, text) for path, other, text in tables if other == key]
+        if records and not copies:
             page = PAGES[name][-1].name
             found.append(f"{page} lacks the table {key}; put <!-- bench {key} --> and <!-- /bench --> where it belongs")
-        elif records and (old := outdated(entry, records, checkpoint)) and EARLIER not in parts[key]:
-            said = f"{STORE / key}.jsonl: {old} was measured with other weights or code"
-            found.append(f"{said}; run the suite again, or with --fill, so that the page says so")
-        elif records and parts[key] != rendered(entry, records, made_with(root, key), old):
-            command = f"python benchmarks/suite.py {name} SETS"
-            found.append(f"{pages[key]}'s table {key} is not what {STORE / key}.jsonl holds; run `{command}`")
-        elif key in parts and not records and (root / STORE).is_dir():
-            found.append(f"{pages[key]}'s table {key} has no results in {STORE / key}.jsonl")
+        elif not records and (root / STORE).is_dir():
+            found += [f"{page}'s table {key} has no results in {STORE / key}.jsonl" for page, _ in copies]
+        elif records:
+            old = outdated(entry, records, checkpoint)
+            right = rendered(entry, records, made_with(root, key), old)
+            found += [
+                _difference(page, name, key, old if EARLIER not in text else None) for page, text in copies if text != right
+            ]
     for path in PAGES[name]:
         page = (root / path).read_text(encoding="utf-8")
         if page != choices.filled(page, partial(stored, root)):
