@@ -16,7 +16,8 @@ from irflow_cli.errors import NAMED, ImageError, UsageError, require
 
 ROOT = Path(irflow_cli.__file__).parent
 FLAG = re.compile(r"(?<![\w-])--[a-z]")
-BELOW = [path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] not in ("cli", "serve")]
+SHOWN = {ROOT / "serve" / name for name in ("saving.py", "steps.py", "marks.py")}  # write the command that the page shows
+BELOW = [path for path in ROOT.rglob("*.py") if path.relative_to(ROOT).parts[0] != "cli" and path not in SHOWN]
 
 
 def texts(path: Path) -> Iterator[tuple[int, str]]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from irflow_cli.errors import IrflowError, UsageError
+from irflow_cli.errors import IrflowError, UsageError, require
 from irflow_cli.serve import OPENED
 from irflow_cli.serve.worker import Worker
 from irflow_cli.tasks import MAX_PIXELS
@@ -41,14 +41,9 @@ class ServeSettings:
 
     def check(self) -> None:
         """Raise UsageError, in one line, for the first setting that makes no sense; IrflowError where the extra is missing."""
-        rules = {
-            f"there is no folder {self.folder}": self.folder.is_dir(),
-            f"`port` goes from 0 to 65535, got {self.port}": 0 <= self.port <= 65535,
-            f"`max_pixels` must be above 0, got {self.max_pixels}": self.max_pixels > 0,
-        }
-        for message, holds in rules.items():
-            if not holds:
-                raise UsageError(message)
+        require(self.folder.is_dir(), f"there is no folder {self.folder}")
+        require(0 <= self.port <= 65535, f"`port` goes from 0 to 65535, got {self.port}")
+        require(self.max_pixels > 0, f"`max_pixels` must be above 0, got {self.max_pixels}")
         for name in EXTRA:
             if importlib.util.find_spec(name) is None:
                 raise IrflowError(f"serving needs {name}; run `pip install 'irflow[serve]'`")
