@@ -529,11 +529,15 @@ def test_work_is_cancelled_and_pages_do_not_disturb_each_other(visit: Callable[.
     other.locator("#passes .task").select_option("denoise")
     other.click("#restore button.main")
     shows(other.locator("#what"), "denoise")
-    other.locator("#passes .strength").fill("50")  # done again, not on top
+    other.locator("#passes .strength").fill("150")  # done again, not on top
     other.click("#restore button.main")
-    shows(other.locator("#command"), "--strength 0.5")
+    shows(other.locator("#command"), "--strength 1.5")
     shows(other.locator("#typed-title"), "this result")
     assert other.inner_text("#command").count("denoise") == 1 and other.inner_text("#what").count("denoise") == 1
+    other.click("#storing summary")
+    other.locator("#format").select_option("webp")
+    other.check("#lossless")
+    shows(other.locator("#command"), "--format webp --lossless")
 
 
 def test_24_megapixels_are_painted_on_filled_and_saved(visit: Callable[..., Visit], photos: Path) -> None:

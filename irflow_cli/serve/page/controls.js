@@ -110,7 +110,8 @@ export class Controls {
 
   /** How a result is to be stored. */
   get wish() {
-    return { format: choice("format").value || null, quality: numberOf(field("quality")), metadata: choice("metadata").value };
+    const format = choice("format").value || null, quality = numberOf(field("quality"));
+    return { format, quality, lossless: field("lossless").checked, metadata: choice("metadata").value };
   }
 }
 

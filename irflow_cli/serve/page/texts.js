@@ -114,6 +114,7 @@ export const TEXTS = {
   format: "Format",
   asInput: "as the input",
   quality: "Quality",
+  lossless: "Lossless (WebP)",
   metadata: "Metadata",
   metaKeep: "keep",
   metaNoGps: "keep all but GPS",
