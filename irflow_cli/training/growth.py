@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from irflow_cli.errors import CheckpointError
 from irflow_cli.nets import Network
-from irflow_cli.nets.blocks import ConvBlock
 
 
 @torch.no_grad()
@@ -15,9 +14,9 @@ def grow(small: Network, large: Network) -> None:
     """Give `large` the function of `small`: wider levels, more blocks and more inputs change nothing until they are trained.
 
     Old channels get their old weights, and nothing from new ones. New channels keep their fresh weights, which look at old
-    channels alone; what leads on from them learns at once, and they a step later. New blocks pass features on as they are. For
-    networks of ConvBlocks (Net2Net, arXiv 1511.05641, by zeros in place of copies). Raises CheckpointError where `large` is
-    smaller somewhere.
+    channels alone; what leads on from them learns at once, and they a step later. New blocks are fresh, and such pass features
+    on as they are. As Net2Net (arXiv 1511.05641), by zeros in place of copies. Raises CheckpointError where `large` is smaller
+    somewhere, and where it is wider and normalises its features, which mixes old channels with new ones.
     """
     ours = dict(large.named_modules())
     for name, old in small.named_modules():
@@ -27,11 +26,17 @@ def grow(small: Network, large: Network) -> None:
         if isinstance(old, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             parts = 2 if name.endswith("modulation") else 1
             _widen(name, old, new, parts, transposed=isinstance(old, nn.ConvTranspose2d))  # type: ignore[arg-type]
-    kept = {name for name, module in small.named_modules() if isinstance(module, ConvBlock)}
-    for name, module in ours.items():
-        if isinstance(module, ConvBlock) and name not in kept:
-            nn.init.zeros_(module.second.weight)
-            nn.init.zeros_(module.second.bias)  # type: ignore[arg-type]
+        else:
+            _copy(name, old, new)
+
+
+def _copy(name: str, old: nn.Module, new: nn.Module) -> None:
+    """Write what a module itself has learnt into another of its kind."""
+    there = dict(new.named_parameters(recurse=False))
+    for key, value in old.named_parameters(recurse=False):
+        if there[key].shape != value.shape:
+            raise CheckpointError(f"the network to begin with has another width in {name}; it can grow in depth alone")
+        there[key].copy_(value)
 
 
 def _widen(name: str, old: nn.Conv2d | nn.Linear, new: nn.Conv2d | nn.Linear, parts: int, transposed: bool) -> None:

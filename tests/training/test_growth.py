@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from drawn import TINY
+from drawn import TINY, lively
 from safetensors.torch import load_file
 
 from irflow_cli.errors import CheckpointError, UsageError
+from irflow_cli.nets import build
+from irflow_cli.nets.blocks import BLOCKS
 from irflow_cli.runtime.checkpoints import load_checkpoint
+from irflow_cli.training.growth import grow
 from irflow_cli.training.loop import Run, train
 from irflow_cli.training.options import TrainRequest
 
@@ -26,6 +29,23 @@ def test_a_trained_network_is_the_start_of_a_deeper_one(request_: TrainRequest, 
     assert load_file(grown.checkpoint)["encoder.1.2.second.weight"].any()
     with pytest.raises(CheckpointError, match="larger in"):
         Run(replace(request_, init=str(grown.checkpoint), spec=replace(TINY, widths=(4, 8))), torch.device("cpu"))
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+def test_new_blocks_and_new_inputs_leave_the_function_as_it_is(block: str) -> None:
+    spec = replace(TINY, block=block)
+    small, large = lively(spec), build(replace(spec, depths=tuple(depth + 2 for depth in spec.depths), condition=True))
+    for parameter in small.parameters():
+        parameter.mul_(1.1).add_(0.01)  # norms begin as ones
+    grow(small, large)
+    x, t = torch.rand(2, 3, 16, 16), torch.tensor([0.0, 0.5])
+    assert torch.allclose(large(x, t, torch.rand(2, 3, 16, 16)), small(x, t), atol=1e-6)
+
+
+def test_features_that_are_normalised_grow_in_depth_alone() -> None:
+    spec = replace(TINY, block="naf")
+    with pytest.raises(CheckpointError, match="in depth alone"):
+        grow(lively(spec), build(replace(spec, widths=tuple(2 * width for width in spec.widths))))
 
 
 def test_a_prior_is_trained_and_is_no_start_for_others(request_: TrainRequest, tmp_path: Path) -> None:
