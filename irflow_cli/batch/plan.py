@@ -69,6 +69,9 @@ class Files:
         chosen = [name for name in ("overwrite", "skip_existing", "resume") if getattr(self, name)]
         names = " and ".join(f"`{name}`" for name in chosen)
         require(self.format is None or self.kind is not None, f"`format` is one of {', '.join(SPELLINGS)}; got {self.format!r}")
+        for name in ("suffix", "name_template"):
+            text = getattr(self, name) or ""
+            require(text.isprintable(), f"`{name}` {text!r} holds characters that cannot be seen; leave them out")
         require(len(chosen) < 2, f"{names} contradict each other; give one of them")
         require(self.max_pixels > 0, f"`max_pixels` must be above 0, got {self.max_pixels}")
         require(

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 RUN = bytes(16)  # as long a run of zeros is damage: 128 bits, two blocks of equal coefficients
+MOST_PARTS = 10_000  # before the pixels; a profile has 255 at most, and what readers keep of each costs far more than its bytes
 MOST_SCANS = 100  # encoders write some ten; each goes over the whole picture, however short it is in the file
 MOST_FILL = 2**16  # bytes between two parts that belong to none
 COEFFICIENTS = 64  # of a block
@@ -61,7 +62,9 @@ def damage_told(data: bytes) -> str | None:
 def _parts(data: bytes) -> tuple[Frame | None, list[Scan]]:
     """Return how a JPEG is coded, and its scans. Raises ValueError for parts that would take a reader without end."""
     frame, scans, first = None, [], {}
-    for mark, body, end in _segments(data):
+    for number, (mark, body, end) in enumerate(_segments(data)):
+        if number >= MOST_PARTS:
+            raise ValueError(f"more than {MOST_PARTS} parts, which no encoder writes")
         if mark == TABLE:
             first = first | _first_codes(body)
         elif mark in CODED and frame is None:

@@ -209,10 +209,11 @@ def _flushed_denormals() -> Iterator[None]:
 
 @contextmanager
 def _signals() -> Iterator[list[int]]:
-    """Collect the signals that end a run in a list in place of acting on them."""
+    """Collect the signals that end a run in a list in place of acting on them. One that was ignored before, as under `nohup`,
+    stays ignored."""
     caught: list[int] = []
     before = {}
-    for number in ENDS:
+    for number in (number for number in ENDS if signal.getsignal(number) is not signal.SIG_IGN):
         before[number] = signal.signal(number, lambda received, frame: caught.append(received))
     try:
         yield caught

@@ -42,7 +42,11 @@ def load_state(run: Run, path: Path, request: TrainRequest) -> None:
             note = json.loads(file.metadata()["run"])
             begun = json.loads(file.metadata()["irflow"])["trained"]["recipe"]
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        run.net.load_state_dict(_below(tensors, "net."))
+        _same_options(request, begun)
+        try:
+            run.net.load_state_dict(_below(tensors, "net."))
+        except RuntimeError:
+            raise UsageError(f"{request.out} trains a network of another `size` than the one asked for; leave it out") from None
         run.averaged.load_state_dict(_below(tensors, "average."))
         owner = {p: o for o in run.optimisers for group in o.param_groups for p in group["params"]}
         for name, parameter in run.net.named_parameters():
@@ -54,11 +58,15 @@ def load_state(run: Run, path: Path, request: TrainRequest) -> None:
                     owner[parameter].state[parameter][key] = like.copy_(moved)
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise CheckpointError(f"{path} cannot be resumed: {str(error).splitlines()[0]}") from None
-    for key, value in begun.items():
-        if key not in FREE and getattr(request, key, value) != value:
-            raise UsageError(f"{request.out} was begun with `{key}` {value}, and goes on with that alone")
     run.iteration, run.seconds, run.best = note["iteration"], note["seconds"], note["best"]
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _same_options(request: TrainRequest, begun: dict[str, object]) -> None:
+    """Raise UsageError where the request has other options than the run was begun with."""
+    for key, value in begun.items():
+        if key not in FREE and getattr(request, key, value) != value:
+            raise UsageError(f"{request.out} was begun with `{key}` {value}, and goes on with that alone")

@@ -196,6 +196,15 @@ def test_pictures_whose_names_end_as_a_suffix_are_pictures(degrade, picture_file
     assert below(tmp_path / "in") == names
 
 
+@pytest.mark.parametrize("option", ["--suffix", "--name-template"])
+@pytest.mark.parametrize("text", ["\x00x", "\x1b[2J", "a\nb"])
+def test_a_name_cannot_be_given_what_is_not_seen(irflow, album: Path, tmp_path: Path, option: str, text: str) -> None:
+    done = irflow("degrade", album, "--kind", "noise", option, text, "-o", tmp_path / "out")
+    assert done.code == 2
+    assert option in done.err
+    assert "cannot be seen" in done.err
+
+
 def test_a_suffix_counts_in_another_folder_too(irflow, album: Path, tmp_path: Path) -> None:
     command = ("degrade", album / "a.png", album / "b.jpg", "--kind", "noise", "-o", tmp_path / "out")
     assert irflow(*command, "--suffix", "_x").code == 0

@@ -114,3 +114,12 @@ def test_a_jpeg_of_more_parts_than_encoders_write_is_not_walked_through(monkeypa
         data = many if many[2:3] == b"\xff" else many[:2] + b"\xff\xe0\0\x02" + many[2:]  # what follows the beginning is a mark
         with pytest.raises(ImageError, match="damaged or incomplete"):
             decode_picture(data, "a.jpg")
+
+
+@pytest.mark.parametrize("mark", [0xFE, 0xEB])
+def test_a_jpeg_of_endless_parts_is_refused_before_it_is_read(mark: int) -> None:
+    whole = jpeg(grainy())
+    few, many = (whole[:2] + bytes([0xFF, mark, 0, 3, 65]) * count + whole[2:] for count in (300, 20_000))
+    assert decode_picture(few, "a.jpg").pixels.shape == (200, 300, 3)
+    with pytest.raises(ImageError, match="more than 10000 parts"):
+        decode_picture(many, "a.jpg")

@@ -23,11 +23,25 @@ def test_a_signal_saves_and_ends(request_: TrainRequest, number: int) -> None:
     def interrupt(progress: object) -> None:
         os.kill(os.getpid(), number)
 
-    result = train(replace(request_, iterations=10_000), interrupt)
+    before = signal.signal(number, signal.SIG_DFL)  # one that is ignored, as where tests run in the background, stays so
+    try:
+        result = train(replace(request_, iterations=10_000), interrupt)
+    finally:
+        signal.signal(number, before)
     assert result.interrupted == number
     assert 6 <= result.iterations < 10_000
     assert (request_.out / STATE).exists()
     assert result.checkpoint.exists()
+
+
+def test_a_signal_that_was_ignored_stays_ignored(request_: TrainRequest) -> None:
+    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as `nohup` does with the end of a terminal
+    try:
+        result = train(replace(request_, iterations=7), lambda progress: os.kill(os.getpid(), signal.SIGTERM))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert result.interrupted is None
+    assert result.iterations == 7
 
 
 def test_a_terminal_that_is_closed_is_among_what_ends_a_run() -> None:

@@ -33,4 +33,6 @@ def test_a_run_goes_on_with_its_own_options_alone(request_: TrainRequest) -> Non
     for other in ({"rate": 5e-4}, {"crop": 32}, {"task": "derain"}, {"distance": "mse"}, {"seed": 1}):
         with pytest.raises(UsageError, match=f"begun with `{next(iter(other))}`"):
             train(replace(request_, resume=True, **other))
+    with pytest.raises(UsageError, match="another `size`"):
+        train(replace(request_, resume=True, size="large", spec=None))
     assert train(replace(request_, resume=True, decay=0.5, iterations=5, validate_every=2)).iterations == 5
