@@ -181,16 +181,18 @@ def _frames_of(image: Image.Image, size: int) -> int | str:
 
 
 def _jpeg(data: bytes, image: Image.Image) -> np.ndarray | None:
-    """Return the pixels of a JPEG, (H, W) or (H, W, 3), or None for other files and where Pillow has to say what is wrong.
+    """Return the pixels of a JPEG, (H, W) or (H, W, 3), or None for other files and where Pillow has to give them.
 
-    OpenCV decodes to the same numbers, and needs 3 bytes a pixel where Pillow needs 4, and 3 more to take them over.
+    OpenCV decodes to the same numbers, and needs 3 bytes a pixel where Pillow needs 4, and 3 more to take them over. Its
+    libjpeg tells of damage, and Pillow's does not: so OpenCV goes through inks, too, whose pixels are left to Pillow.
     """
-    colour = {"L": cv2.IMREAD_GRAYSCALE, "RGB": cv2.IMREAD_COLOR_RGB}.get(image.mode)
-    if image.format not in ("JPEG", "MPO") or colour is None:
+    if image.format not in ("JPEG", "MPO"):
         return None
+    colour = {"L": cv2.IMREAD_GRAYSCALE, "RGB": cv2.IMREAD_COLOR_RGB}.get(image.mode)
+    way = cv2.IMREAD_REDUCED_GRAYSCALE_8 if colour is None else colour  # the small one unpacks all, and keeps little
     with contextlib.suppress(cv2.error), silent_opencv():
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), colour | cv2.IMREAD_IGNORE_ORIENTATION)
-        if pixels is not None and pixels.shape[1::-1] == image.size:
+        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), way | cv2.IMREAD_IGNORE_ORIENTATION)
+        if colour is not None and pixels is not None and pixels.shape[1::-1] == image.size:
             return pixels
     return None
 

@@ -76,6 +76,44 @@ def test_a_jpeg_without_one_of_its_channels_is_incomplete() -> None:
         decode_picture(luma[: scans[1]] + b"\xff\xd9", "a.jpg")
 
 
+def inks(*, ycck: bool = False, **options: object) -> bytes:
+    """Return a JPEG of four inks, as such or as YCCK, of which the Adobe marker tells."""
+    data = jpeg(grainy(), mode="CMYK", **options)
+    told = data.index(b"Adobe") + 11
+    return data[:told] + bytes([2 if ycck else 0]) + data[told + 1 :]
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"quality": 95}, {"optimize": True}, {"progressive": True}, {"restart_marker_rows": 1}]
+)
+@pytest.mark.parametrize("ycck", [False, True])
+def test_a_whole_jpeg_of_inks_gives_no_alarm(ycck: bool, options: dict) -> None:
+    for data in (inks(ycck=ycck, **options), inks(ycck=ycck, **options) + b"what a camera adds" * 9):
+        assert decode_picture(data, "a.jpg").notes == ("CMYK without a usable profile was converted to RGB by rule of thumb",)
+
+
+def test_a_jpeg_of_one_pixel_of_inks_is_in_colour() -> None:
+    assert decode_picture(jpeg(grainy()[:1, :1], mode="CMYK"), "a.jpg").pixels.shape == (1, 1, 3)
+
+
+HARMS = {
+    "cut off, with an end": lambda data, place: data[:place] + b"\xff\xd9",
+    "an end in the middle": lambda data, place: data[:place] + b"\xff\xd9" + data[place + 2 :],
+    "bytes missing": lambda data, place: data[:place] + data[place + 1600 :],
+    "a run of one byte": lambda data, place: data[:place] + b"\xaa" * 400 + data[place + 400 :],
+}
+
+
+@pytest.mark.parametrize("harm", HARMS)
+@pytest.mark.parametrize("form", ["RGB", "L", "CMYK", "YCCK"])
+def test_damage_is_found_in_colour_in_grey_and_in_inks(form: str, harm: str) -> None:
+    whole = inks(ycck=form == "YCCK") if form in ("CMYK", "YCCK") else jpeg(grainy(), mode=form)
+    start = places_of(whole, 0xDA)[0]
+    for part in (0.3, 0.5, 0.7):
+        with pytest.raises(ImageError, match=r"^a\.jpg: damaged or incomplete"):
+            decode_picture(HARMS[harm](whole, start + int(part * (len(whole) - start))), "a.jpg")
+
+
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
 def test_a_jpeg_without_its_end_is_incomplete(options: dict) -> None:
     whole = jpeg(grainy(), **options)
