@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import math
 import re
 import struct
@@ -11,6 +12,8 @@ from typing import Literal
 
 from PIL import Image
 
+PLACE = re.compile(r"gps|\bgeo:|latitude|longitude|location|(photoshop|iptc4xmp\w*):(city|state|country)", re.IGNORECASE)
+PROFILE = re.compile("raw profile type ", re.IGNORECASE)  # keys of texts that are profiles, whatever is in them
 ORIENTATION, EXIF_IFD, GPS_IFD, XMP_TAG, ICC_TAG = 0x0112, 0x8769, 0x8825, 700, 34675
 TIFF_TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # description, make, model, software, date, artist, copyright
 
@@ -103,14 +106,20 @@ def kept_tags(tags: Tags, policy: str) -> tuple[Tags, tuple[str, ...]]:
             del parsed[GPS_IFD]
             exif = as_undefined(parsed.tobytes())
     xmp = tags.xmp
-    if xmp and b"GPS" in xmp:
+    if xmp and _names_place(xmp):
         xmp, notes = None, ("its XMP names a place and was left out",)
     if tags.caption:
         notes += ("its caption (IPTC) may name a place and was left out",)
-    texts = tuple(pair for pair in tags.texts if "gps" not in "".join(pair).lower() and not pair[0].endswith(" iptc"))
+    texts = tuple(pair for pair in tags.texts if not PLACE.search(" ".join(pair)) and not PROFILE.match(pair[0]))
     if len(texts) < len(tags.texts):
         notes += ("one of its texts names a place and was left out",)
     return replace(tags, exif=exif, xmp=xmp, caption=None, texts=texts), notes
+
+
+def _names_place(xmp: bytes) -> bool:
+    """Return whether an XMP, of whatever encoding, names a place."""
+    text = xmp.replace(b"\0", b"").decode("utf-8", "replace")  # of UTF-16 and UTF-32, too, what is Latin is left
+    return bool(PLACE.search(html.unescape(text)))
 
 
 def sized(exif: bytes, shape: tuple[int, ...]) -> bytes:

@@ -15,6 +15,8 @@ SRGB_GAMMA, SRGB_CORNERS = 1 / 2.2, (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 
 CLOSE = 0.005  # how near to those is the same
 USUAL = ((1, 2), (1, 2, 6, 13, 14, 15))  # primaries and transfers of H.273 that are sRGB, near to it, or not given
 GONE = (b"hdr-gain-map", b"HDRGainMap", b"photos/1.0/camera", b"photos/1.0/container", b"HasExtendedXMP")
+OTHER = ("app1", "8bim", "xmp")  # profiles in a PNG's texts, as ImageMagick writes them, that are not read
+SCREENS = (b"mDCV", b"cLLI")  # chunks of a PNG that tell of the screen it was made on, and of its light
 CAPTIONED = ("JPEG", "TIFF")  # formats with a place for a caption (IPTC)
 MAX_XMP, MAX_EXIF = 65_504, 65_533  # bytes, in a JPEG
 
@@ -26,6 +28,16 @@ def unkept(kind: str, info: dict[Any, Any], data: bytes, xmp: bytes | None) -> l
         found = re.search(rb"colrnclx(..)(..)", data, re.DOTALL)
         numbers = [int.from_bytes(part, "big") for part in found.groups()] if found else [2, 2]
         notes += [] if _is_usual(*numbers) else ["gives its colours by nclx, not by a profile; the result has none"]
+    if b"jumb" in data and b"c2pa" in data:
+        notes.append("has content credentials (C2PA), which hold for the picture as it was; the result has none")
+    if kind == "PNG":
+        lost = [
+            str(key)
+            for key in info
+            if str(key).lower().startswith("raw profile type ") and str(key).split()[-1].lower() in OTHER
+        ]
+        lost += [name.decode() for name in SCREENS if name in data]
+        notes += [f"has {', '.join(lost)}, which no result has"] if lost else []
     if xmp and any(name in xmp for name in GONE):
         notes.append("has an XMP that promises a gain map, a moving picture or more XMP; the result has none of them")
     return notes

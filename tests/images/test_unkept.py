@@ -190,3 +190,46 @@ def test_without_its_place_a_picture_has_no_caption_and_no_text_that_may_name_on
 def test_an_xmp_that_promises_what_is_gone_is_said() -> None:
     promising = jpeg(xmp=b'<x:xmpmeta xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" hdrgm:Version="1.0"/>')
     assert "promises a gain map" in decode_picture(promising, "a.jpg").notes[0]
+
+
+@pytest.mark.parametrize(
+    "xmp",
+    [
+        b'<a photoshop:City="Here"/>',
+        b"<Iptc4xmpCore:Location>Here</Iptc4xmpCore:Location>",
+        b"<geo:lat>1.5</geo:lat>",
+        b'<a exif:&#71;PSLatitude="1"/>',
+        '<a exif:GPSLatitude="1"/>'.encode("utf-16"),
+    ],
+)
+def test_an_xmp_that_names_a_place_goes_with_it(xmp: bytes) -> None:
+    plain = b'<a photoshop:Credit="somebody"/>'
+    for given, kept in ((xmp, None), (plain, plain)):
+        picture = Picture(scene(20, 30), None, "PNG", Tags(xmp=given))
+        data, notes = encode_picture(picture, "PNG", Coding(metadata="no-gps"))
+        assert decode_picture(data, "a.png").tags.xmp == kept
+        assert bool(notes) == (kept is None)
+
+
+@pytest.mark.parametrize("text", [("Location", "x"), ("a", "geo:lat 1"), ("raw profile type exif", "00")])
+def test_a_text_that_names_a_place_goes_with_it(text: tuple[str, str]) -> None:
+    picture = Picture(scene(20, 30), None, "PNG", Tags(texts=(text, ("Title", "a pond"))))
+    data, notes = encode_picture(picture, "PNG", Coding(metadata="no-gps"))
+    assert decode_picture(data, "a.png").tags.texts == (("Title", "a pond"),)
+    assert notes
+
+
+@pytest.mark.parametrize("name", ["Raw profile type APP1", "Raw profile type 8bim", "Raw profile type xmp"])
+def test_profiles_in_texts_that_are_not_read_are_said(name: str) -> None:
+    texts, buffer = PngImagePlugin.PngInfo(), io.BytesIO()
+    texts.add_text(name, "\nexif\n 4\n00000000")
+    Image.fromarray(scene(20, 30)).save(buffer, "PNG", pnginfo=texts)
+    assert name in " ".join(decode_picture(buffer.getvalue(), "a.png").notes)
+
+
+def test_content_credentials_are_said() -> None:
+    body = b"JP\0\1\0\0\0\1\0\0\0\x20jumb\0\0\0\x18jumdc2pa"
+    whole = jpeg()
+    signed = whole[:2] + b"\xff\xeb" + (len(body) + 2).to_bytes(2, "big") + body + whole[2:]
+    assert "C2PA" in " ".join(decode_picture(signed, "a.jpg").notes)
+    assert not decode_picture(whole, "a.jpg").notes
