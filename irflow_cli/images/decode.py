@@ -22,7 +22,7 @@ from irflow_cli.images.layout import USUAL, Layout
 from irflow_cli.images.metadata import ORIENTATION, Tags, dpi_of, exif_of, xmp_of
 from irflow_cli.images.picture import BAND, Picture, split_alpha, too_large, top_of, upright
 from irflow_cli.images.scans import damage_told
-from irflow_cli.images.span import Given, spread
+from irflow_cli.images.span import Given
 from irflow_cli.images.texts import caption_of, colours_of, texts_of
 from irflow_cli.images.tiff import check_tiles, decode_unknown_tiff, pixels_of_tiff
 from irflow_cli.images.unkept import unkept
@@ -146,9 +146,8 @@ def _decode(image: Image.Image, data: bytes, name: str, span: Given) -> Picture:
     if pixels is not None:
         return split_alpha(upright(pixels, turn), kind, tags, coding, tuple(notes))
     if rare:
-        pixels, said = pixels_of_tiff(image.tag_v2, data, name)  # type: ignore[attr-defined]
-        pixels, spanned, more = spread(pixels, image.tag_v2, span, name)  # type: ignore[attr-defined]
-        return replace(split_alpha(pixels, kind, tags, coding, (*notes, *said, *more)), span=spanned)
+        pixels, spanned, said = pixels_of_tiff(image.tag_v2, data, name, span)  # type: ignore[attr-defined]
+        return replace(split_alpha(pixels, kind, tags, coding, (*notes, *said)), span=spanned)
     if span is not None:
         notes.append("holds whole numbers, whose white is known; `range` is left out")
     if _is_deep(image, kind, data):

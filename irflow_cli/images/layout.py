@@ -10,6 +10,7 @@ import numpy as np
 
 from irflow_cli.errors import ImageError
 from irflow_cli.images.picture import top_of
+from irflow_cli.images.span import Span
 
 USUAL = (1, 2, 3, 4, 5, 7, 8, 32773, 32946)  # compressions that Pillow and OpenCV read, whoever built them
 DEEP = (1, 5, 8, 32773, 32946)  # of them, those for more than 8 bits
@@ -102,9 +103,9 @@ class Layout:
         name = NAMES.get(self.photometric, f"colours of kind {self.photometric}")
         return f"{name} in {self.channels} channels of {self.bits[0]} bits" if self.photometric == INKS else name
 
-    def meant(self, pixels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
-        """Return the numbers of a TIFF, (H, W) or (H, W, channels), as pixels whose white is that of their type, with
-        transparency last where there is some, and what to tell of them."""
+    def kept(self, pixels: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Return the numbers of a TIFF, (H, W) or (H, W, channels), whole ones with the white of their type, without a channel
+        whose meaning is not told, and what to tell of them."""
         notes: tuple[str, ...] = ()
         bits = self.bits[0]
         if self.floating and bits != 32:
@@ -113,21 +114,33 @@ class Layout:
             top = top_of(pixels.dtype)
             pixels = np.round(pixels * (top / (2**bits - 1))).astype(pixels.dtype)
             notes = (f"has {bits} bits a channel; they are kept with {8 * pixels.itemsize}",)
-        colour, beside = (pixels[..., :-1], pixels[..., -1:]) if self.beside else (pixels, None)
-        if self.photometric == 0:  # white is zero
-            colour = np.array(top_of(colour.dtype), colour.dtype) - colour
-        if beside is not None and self.extra[:1] == (MULTIPLIED,):
-            colour = _divided(colour, beside)
-            notes += ("has colours that were multiplied by their transparency; they are divided by it",)
-        elif beside is not None and self.extra[:1] != (ALPHA,):
+        if self.beside and self.extra[:1] not in ((ALPHA,), (MULTIPLIED,)):
             which = "fourth" if self.channels == 4 else "second"
             notes += (f"has a {which} channel whose meaning it does not tell; it is left out",)
-            return (colour if colour.shape[-1] == 3 else colour[..., 0]), notes
-        return (colour if beside is None else np.concatenate([colour, beside], axis=2)), notes
+            pixels = pixels[..., :3] if self.channels == 4 else pixels[..., 0]
+        return pixels, notes
+
+    def meant(self, pixels: np.ndarray, span: Span | None) -> tuple[np.ndarray, tuple[str, ...]]:
+        """Return what `kept` gave, which counts as span says, with white as the largest number and colours that are not
+        multiplied by their transparency, and what to tell of it."""
+        span = span or Span(0.0, top_of(pixels.dtype), pixels)
+        beside = self.beside and pixels.ndim == 3 and pixels.shape[2] in (2, 4)
+        colour, alpha = (pixels[..., :-1], pixels[..., -1:]) if beside else (pixels, None)
+        if self.photometric == 0:  # white is the smallest number
+            colour = np.array(span.low + span.high, colour.dtype) - colour
+        if alpha is None:
+            return colour, ()
+        notes: tuple[str, ...] = ()
+        if self.extra[:1] == (MULTIPLIED,):
+            colour = _divided(colour, span)
+            notes = ("has colours that were multiplied by their transparency; they are divided by it",)
+        return np.concatenate([colour, alpha], axis=2), notes
 
 
-def _divided(colour: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Return colours that were multiplied by alpha as they were before; nothing where nothing is seen."""
-    top = top_of(colour.dtype)
-    plain = np.divide(colour.astype(np.float64) * top, alpha, out=np.zeros(colour.shape), where=alpha > 0)
-    return plain.astype(colour.dtype) if colour.dtype.kind == "f" else np.round(plain.clip(0, top)).astype(colour.dtype)
+def _divided(colour: np.ndarray, span: Span) -> np.ndarray:
+    """Return colours that were multiplied by their transparency, the last channel of the span's numbers, as they were before;
+    black where nothing is seen."""
+    light = colour - np.float64(span.low)
+    share = span.unit()[..., -1:]
+    plain = np.divide(light, share, out=np.zeros(colour.shape), where=share > 0) + span.low
+    return plain.astype(colour.dtype) if colour.dtype.kind == "f" else np.round(plain.clip(0, span.high)).astype(colour.dtype)

@@ -17,13 +17,18 @@ from irflow_cli.errors import ImageError, UsageError
 
 Given = tuple[float, float] | None  # black and white, or None: not said
 LOWEST, HIGHEST, SHARE = -1.0, 8.0, 0.05  # of pixels that count from 0 to 1: what some may be, and how many lie beyond
+NARROW = 0.01  # of the range that tags tell: what pixels have to take of it
 DARKEST = 1 / 255  # of the brightest pixel of a picture that counts from 0 to 1
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
 
 @dataclass(frozen=True)
 class Span:
-    """Black and white of a file, and its own numbers, so that what does not change is exact."""
+    """Black and white of a file, and its own numbers, so that what does not change is exact.
+
+    raw: (H, W), (H, W, grey + alpha), (H, W, 3) or (H, W, 4). An alpha that goes from 0 to 1 whatever the colours do stays as
+    it is; another is in their range.
+    """
 
     low: float
     high: float
@@ -31,12 +36,25 @@ class Span:
 
     def unit(self) -> np.ndarray:
         """Return the numbers, float32, with black at 0 and white at 1."""
-        return ((self.raw - np.float64(self.low)) / (self.high - self.low)).astype(np.float32)
+        low, high = self._ends(self.raw)
+        return ((self.raw - low) / (high - low)).astype(np.float32)
 
     def back(self, pixels: np.ndarray) -> np.ndarray:
         """Return pixels that count from 0 to 1 as the file counts, those that are what they were to the last bit."""
-        counted = (pixels.astype(np.float64) * (self.high - self.low) + self.low).astype(self.raw.dtype)
+        low, high = self._ends(pixels)
+        counted = (pixels.astype(np.float64) * (high - low) + low).astype(self.raw.dtype)
         return np.where(pixels == self.unit(), self.raw, counted) if pixels.shape == self.raw.shape else counted
+
+    def _ends(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return black and white of each channel of pixels."""
+        channels = pixels.shape[2] if pixels.ndim == 3 else 1
+        ends = np.repeat(np.array([[self.low], [self.high]], np.float64), channels, axis=1)
+        if channels in (2, 4) and self.raw.ndim == 3 and self.raw.shape[2] in (2, 4) and self.raw.size:
+            least, most = float(self.raw[..., -1].min()), float(self.raw[..., -1].max())
+            scaled = self.low <= least and most <= self.high < 1
+            if least >= 0 and most <= 1 and not scaled:
+                ends[:, -1] = 0, 1
+        return ends[0], ends[1]
 
 
 def parse_range(text: str | None) -> Given:
@@ -58,33 +76,45 @@ def checked(low: float, high: float) -> tuple[float, float]:
 
 def counts_to_one(pixels: np.ndarray) -> bool:
     """Return whether floating-point pixels look as if they count from 0 to 1. A few may lie beyond, as highlights do."""
-    low, high = float(pixels.min()), float(pixels.max())
+    return _within(pixels) and not float(pixels.min()) < float(pixels.max()) < DARKEST
+
+
+def _within(pixels: np.ndarray) -> bool:
+    """Return whether all but a few pixels lie between 0 and 1, and these not far."""
     beyond = np.count_nonzero((pixels < -0.01) | (pixels > 1.01)) / pixels.size
-    dark = low < high < DARKEST
-    return bool(low >= LOWEST and high <= HIGHEST and beyond <= SHARE and not dark)
+    return bool(pixels.min() >= LOWEST and pixels.max() <= HIGHEST and beyond <= SHARE)
 
 
-def spread(
-    pixels: np.ndarray, tags: Mapping[int, Any], given: Given, name: str
-) -> tuple[np.ndarray, Span | None, tuple[str, ...]]:
-    """Return a file's pixels, those of floating-point numbers with white at 1, how they counted, and what to tell.
+def span_of(
+    pixels: np.ndarray, colours: int, tags: Mapping[int, Any], given: Given, name: str
+) -> tuple[Span | None, tuple[str, ...]]:
+    """Return how a file's pixels count, None for whole numbers and for 0 to 1, and what to tell. colours: its channels of
+    colour, before that of transparency.
 
-    The range is what was given, else what the tags say, else 0 to 1 where that can be. Raises ImageError where it cannot.
+    The range is what was given, else what the tags say, else 0 to 1. Raises ImageError where the pixels contradict that.
     """
     if pixels.dtype.kind != "f":
-        return pixels, None, ("holds whole numbers, whose white is known; `range` is left out",) if given else ()
-    counted = given or _of_tags(tags)
-    if counted is None and not counts_to_one(pixels):
-        found = f"{float(pixels.min()):.4g} to {float(pixels.max()):.4g}"
-        raise ImageError(
-            f"{name}: its floating-point numbers go from {found}, and it does not say what black and white are; give `range`, "
-            "such as 0..255"
-        )
-    if counted is None or counted == (0.0, 1.0):
-        return pixels, None, ()
-    span = Span(*counted, pixels)
-    notes = () if given else (f"counts from {counted[0]:g} to {counted[1]:g}, as its tags say; `range` overrides them",)
-    return span.unit(), span, notes
+        return None, ("holds whole numbers, whose white is known; `range` is left out",) if given else ()
+    told = None if given else _of_tags(tags)
+    low, high = given or told or (0.0, 1.0)
+    found = f"{name}: its floating-point numbers go from {float(pixels.min()):.4g} to {float(pixels.max()):.4g}, and"
+    hint = "give `range`, such as 0..255"
+    if told and not _fits(pixels[..., :colours] if pixels.ndim == 3 else pixels, low, high):
+        raise ImageError(f"{found} its tags say that black and white are {low:g} and {high:g}, which cannot be; {hint}")
+    if not (given or told or counts_to_one(pixels)):
+        raise ImageError(f"{found} it does not say what black and white are; {hint}")
+    if (low, high) == (0.0, 1.0):
+        return None, ()
+    notes = (f"counts from {low:g} to {high:g}, as its tags say; `range` overrides them",) if told else ()
+    return Span(low, high, pixels), notes
+
+
+def _fits(pixels: np.ndarray, low: float, high: float) -> bool:
+    """Return whether pixels look as if they count from low to high: few lie beyond, and they take more than a sliver of it,
+    unless all are the same."""
+    counted = (pixels - np.float64(low)) / (high - low)
+    least, most = float(counted.min()), float(counted.max())
+    return _within(counted) and not least < most < least + NARROW
 
 
 def _of_tags(tags: Mapping[int, Any]) -> Given:

@@ -34,7 +34,7 @@ from irflow_cli.images.metadata import (
     exif_of,
 )
 from irflow_cli.images.picture import Picture, split_alpha, too_large, upright
-from irflow_cli.images.span import Given, spread
+from irflow_cli.images.span import Given, Span, span_of
 from irflow_cli.images.texts import IPTC_TAG, caption_in
 
 DEFLATE = (8, 32946)  # of a TIFF's compressions
@@ -60,9 +60,8 @@ def decode_unknown_tiff(data: bytes, name: str, max_pixels: int, span: Given = N
     icc, caption = directory.get(ICC_TAG) or None, caption_in(directory)
     tags = Tags(icc, exif_of(exif, "TIFF"), bytes(xmp) if xmp else None, dpi, caption)
     packed = {"compression": "raw" if directory.get(259, 1) == 1 else "tiff_adobe_deflate"}
-    pixels, notes = pixels_of_tiff(directory, data, name)
-    pixels, spanned, more = spread(pixels, directory, span, name)
-    return replace(split_alpha(pixels, "TIFF", tags, packed, (*notes, *more)), span=spanned)
+    pixels, spanned, notes = pixels_of_tiff(directory, data, name, span)
+    return replace(split_alpha(pixels, "TIFF", tags, packed, notes), span=spanned)
 
 
 def check_tiles(directory: Mapping[int, Any], name: str) -> None:
@@ -84,15 +83,30 @@ def _directory_of(data: bytes, name: str) -> Mapping[int, Any]:
     return directory
 
 
-def pixels_of_tiff(directory: Mapping[int, Any], data: bytes, name: str) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Return the pixels of a TIFF that Pillow does not read as it is meant, upright, and what to tell of them. Raises
-    ImageError, which says what it holds, for what is not read."""
+def pixels_of_tiff(
+    directory: Mapping[int, Any], data: bytes, name: str, given: Given = None
+) -> tuple[np.ndarray, Span | None, tuple[str, ...]]:
+    """Return the pixels of a TIFF that Pillow does not read as it is meant, upright, those of floating-point numbers with white
+    at 1, how these counted in the file, and what to tell. given: black and white. Raises ImageError, which says what it holds,
+    for what is not read."""
     layout = Layout.of(directory)
     layout.check(name)
+    pixels, notes = layout.kept(_numbers(layout, directory, data, name))
+    colours = 3 if layout.photometric == 2 else 1
+    span, counted = span_of(pixels, colours, directory, given, name)
+    pixels, told = layout.meant(pixels, span)
+    if span is not None:
+        span = replace(span, raw=pixels)
+        pixels = span.unit()
+    return pixels, span, (*notes, *told, *counted)
+
+
+def _numbers(layout: Layout, directory: Mapping[int, Any], data: bytes, name: str) -> np.ndarray:
+    """Return the numbers of a TIFF as they are, upright."""
     if layout.for_opencv:
         with contextlib.suppress(ImageError):  # OpenCV takes some rare tags for damage
-            return layout.meant(_of_size(directory, decode_deep(data, name), name))
-    return layout.meant(_of_size(directory, _by_tifffile(data, name, directory[256] * directory[257]), name))
+            return _of_size(directory, decode_deep(data, name), name)
+    return _of_size(directory, _by_tifffile(data, name, directory[256] * directory[257]), name)
 
 
 def _of_size(directory: Mapping[int, Any], pixels: np.ndarray, name: str) -> np.ndarray:

@@ -14,6 +14,7 @@ from drawn import scene
 from encoded import XMP, packed_bits, stored, tagged
 from PIL import Image, TiffImagePlugin, features
 
+from irflow_cli.engines.arrays import opened
 from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.images.decode import decode_picture, read_picture
 from irflow_cli.images.encode import encode_picture
@@ -313,6 +314,101 @@ def test_a_range_that_tags_tell_is_used_and_said(told: str, tmp_path: Path) -> N
     picture = read_picture(tmp_path / "a.tif")
     assert np.allclose(picture.pixels, pixels / 255, atol=1e-6)
     assert "counts from 0 to 255, as its tags say" in picture.notes[0]
+
+
+RANGES = {
+    "0..255": (0.0, 255.0),
+    "0..65535": (0.0, 65535.0),
+    "-1..1": (-1.0, 1.0),
+    "100..101": (100.0, 101.0),
+    "0..1": (0.0, 1.0),
+}
+PLACES = {"low..high": None, "0..1": (0.0, 1.0)}  # where alpha counts
+
+
+def _ends(low: float, high: float) -> list[tuple]:
+    return [(340, 11, 1, low, True), (341, 11, 1, high, True)]
+
+
+@pytest.mark.parametrize("count", RANGES)
+@pytest.mark.parametrize("told", ["given", "tags"])
+@pytest.mark.parametrize("photometric", ["miniswhite", "minisblack", "rgb"])
+@pytest.mark.parametrize("beside", [None, "unassalpha", "assocalpha", "unspecified"])
+@pytest.mark.parametrize("place", PLACES)
+def test_floating_point_pixels_are_what_they_mean_in_every_range(
+    count: str, told: str, photometric: str, beside: str | None, place: str, tmp_path: Path
+) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    (low, high), rng = RANGES[count], np.random.default_rng(0)
+    colour, alpha = rng.random((21, 30, 3 if photometric == "rgb" else 1)), rng.uniform(0.5, 1, (21, 30, 1))
+    kept = colour * alpha if beside == "assocalpha" else colour
+    kept = low + (1 - kept if photometric == "miniswhite" else kept) * (high - low)
+    first, last = PLACES[place] or (low, high)
+    if beside and place == "low..high" and count == "-1..1":
+        alpha[0, 0] = 0.1  # which tells it from 0 to 1
+        kept[0, 0] = low if photometric != "miniswhite" else high
+        colour[0, 0] = 0
+    whole = kept if beside is None else np.concatenate([kept, first + alpha * (last - first)], 2)
+    options = {"extrasamples": [beside], "planarconfig": "contig"} if beside else {}
+    options |= {"extratags": _ends(low, high)} if told == "tags" else {}
+    pixels = whole.squeeze().astype(np.float32)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric=photometric, metadata=None, **options)
+    picture = read_picture(tmp_path / "a.tif", span=(low, high) if told == "given" else None)
+    assert np.abs(picture.pixels - colour.squeeze()).max() < 1e-4
+    assert (picture.alpha is not None) == (beside in ("unassalpha", "assocalpha"))
+    assert picture.alpha is None or np.abs(picture.alpha - alpha[..., 0]).max() < 1e-4
+    written = tifffile.imread(io.BytesIO(encode_picture(picture, "TIFF")[0]))
+    meant = low + colour * (high - low)
+    meant = meant if picture.alpha is None else np.concatenate([meant, whole[..., -1:]], 2)
+    assert np.abs(written - meant.squeeze()).max() < 1e-4 * (high - low)
+    if photometric != "miniswhite" and beside in (None, "unassalpha"):
+        assert np.array_equal(written, pixels)  # to the last bit
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+@pytest.mark.parametrize(("most", "opaque"), [(1.0, 1.0), (0.5, 0.5), (255.0, 1.0), (128.0, 128 / 255)])
+def test_an_arrays_transparency_counts_to_one_or_as_its_colours_do(channels: int, most: float, opaque: float) -> None:
+    pixels = np.random.default_rng(0).uniform(0, 255, (9, 13, channels)).astype(np.float32)
+    pixels[..., -1] = most
+    picture, back = opened(pixels, (0, 255))
+    assert picture.alpha is not None
+    assert np.allclose(picture.alpha, opaque)
+    assert np.allclose(picture.pixels, pixels[..., :-1].squeeze() / 255)
+    assert np.array_equal(back(picture), pixels)
+
+
+LIES = {
+    "0..1 of 0..255": ([(340, 11, 1, 0.0, True), (341, 11, 1, 1.0, True)], 255),
+    "0..1 of 0..2": ([(340, 11, 1, 0.0, True), (341, 11, 1, 1.0, True)], 2),
+    "0..255 of 0..1": ([(280, 3, 1, 0, True), (281, 3, 1, 255, True)], 1),
+    "0..65535 of 0..255": ([(280, 3, 1, 0, True), (281, 3, 1, 65535, True)], 255),
+    "0..255 of 0..65535": ([(340, 11, 1, 0.0, True), (341, 11, 1, 255.0, True)], 65535),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+@pytest.mark.parametrize("photometric", ["miniswhite", "minisblack", "rgb", "rgb and alpha"])
+def test_tags_that_the_pixels_contradict_are_not_believed(lie: str, photometric: str, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    extratags, top = LIES[lie]
+    shape = {"rgb": (24, 30, 3), "rgb and alpha": (24, 30, 4)}.get(photometric, (24, 30))
+    pixels = (np.random.default_rng(0).random(shape) * top).astype(np.float32)
+    options = {"extrasamples": ["unassalpha"]} if shape[-1] == 4 else {}
+    how = {"photometric": photometric[:3] if shape[2:] else photometric, "metadata": None, **options}
+    tifffile.imwrite(tmp_path / "a.tif", pixels, extratags=extratags, **how)
+    with pytest.raises(ImageError, match=r"a\.tif: its floating-point .* its tags say .* give `range`, such as 0\.\.255"):
+        read_picture(tmp_path / "a.tif")
+    colour = read_picture(tmp_path / "a.tif", span=(0, top)).pixels
+    expected = pixels[..., :3] / top if shape[2:] else pixels / top
+    assert np.allclose(colour, 1 - expected if photometric == "miniswhite" else expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("value", [0, 100, 255])
+def test_tags_of_one_flat_colour_are_believed(value: int, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    pixels = np.full((24, 30), value, np.float32)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="minisblack", metadata=None, extratags=_ends(0.0, 255.0))
+    assert np.allclose(read_picture(tmp_path / "a.tif").pixels, value / 255)
 
 
 @pytest.mark.parametrize("text", ["255", "0-255", "255..0", "0..0", "0..nan", "a..b", "0..1e999", ""])
