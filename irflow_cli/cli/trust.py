@@ -14,6 +14,7 @@ HARMLESS = frozenset(
         *(
             "self_conditioned",
             "condition",
+            "known",
             "validate_every",
             "accumulate",
             "prefetch",
