@@ -29,7 +29,7 @@ def test_a_signal_saves_and_ends(request_: TrainRequest, number: int) -> None:
     finally:
         signal.signal(number, before)
     assert result.interrupted == number
-    assert 6 <= result.iterations < 10_000
+    assert 0 < result.iterations < 10_000  # news comes by the clock, too
     assert (request_.out / STATE).exists()
     assert result.checkpoint.exists()
 
