@@ -141,3 +141,13 @@ def album(picture_file: Callable[..., Path], tmp_path: Path) -> Path:
     for name in ("album/a.png", "album/b.jpg", "album/below/c.webp"):
         picture_file(name)
     return tmp_path / "album"
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """Return a folder of two pairs to measure on, clean and degraded pictures of one name."""
+    for seed, name in enumerate(("one", "two <b>")):
+        clean = scene(64, 72, 3 * seed)
+        for kind, pixels in (("clean", clean), ("degraded", clean // 2 + 60)):
+            save(tmp_path / "set" / kind / f"{name}.png", pixels)
+    return tmp_path / "set"

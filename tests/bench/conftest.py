@@ -26,16 +26,6 @@ picture.point(lambda value: value // 255 if what == "range" else value).save(sys
 
 
 @pytest.fixture
-def pairs(tmp_path: Path) -> Path:
-    for seed, name in enumerate(("one", "two <b>")):
-        clean = scene(64, 72, 3 * seed)
-        for kind, pixels in (("clean", clean), ("degraded", clean // 2 + 60)):
-            (tmp_path / "set" / kind).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(tmp_path / "set" / kind / f"{name}.png")
-    return tmp_path / "set"
-
-
-@pytest.fixture
 def bench(irflow, tiny_checkpoint) -> Callable:
     """Return `irflow bench` with a tiny checkpoint."""
 

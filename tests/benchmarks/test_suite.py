@@ -12,21 +12,9 @@ import networks
 import pytest
 import suite
 import torch
-from drawn import scene
-from PIL import Image
 
 from irflow_cli.bench import plots
 from irflow_cli.bench.records import read_records
-
-
-@pytest.fixture
-def pairs(tmp_path: Path) -> Path:
-    for seed, name in enumerate(("one", "two <b>")):
-        clean = scene(64, 72, 3 * seed)
-        for kind, pixels in (("clean", clean), ("degraded", clean // 2 + 60)):
-            (tmp_path / "set" / kind).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(tmp_path / "set" / kind / f"{name}.png")
-    return tmp_path / "set"
 
 
 @dataclass(frozen=True)

@@ -142,13 +142,30 @@ def stroke(page: Page, start: tuple[float, float], stop: tuple[float, float]) ->
 
 
 def by_command(line: str) -> None:
-    """Run a line of the command with one thread, as the server does."""
+    """Run a line of the command, or several joined by &&, with one thread, as the server does."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        assert run(["--no-config", *shlex.split(line)[1:], "--device", "cpu", "-q"]) == 0
+        for part in line.replace("\\\n", "").split("&&"):
+            assert run(["--no-config", *shlex.split(part)[1:], "--device", "cpu", "-q"]) == 0
     finally:
         torch.set_num_threads(threads)
+
+
+def same_by_command(line: str, result: Path) -> None:
+    """Fail unless a line of the command writes what the page has saved, to the byte."""
+    mine = result.read_bytes()
+    result.unlink()
+    by_command(line)
+    assert result.read_bytes() == mine
+
+
+def save_both(page: Page, result: Path) -> None:
+    """Save the mask, then the result, beside their picture."""
+    page.click("#save-mask")
+    shows(page.locator("#notices"), result.name.replace(".inpaint" + result.suffix, ".mask.png"))
+    page.click("#save")
+    shows(page.locator("#notices"), result.name)
 
 
 @pytest.mark.parametrize("name", ["flat.png", "deep.tif"])
@@ -171,11 +188,7 @@ def test_a_stroke_is_filled_saved_and_undone(visit: Callable[..., Visit], photos
     page.click("#save")
     result = source.with_name(f"{source.stem}.inpaint{source.suffix}")
     shows(page.locator("#notices"), result.name)
-    mine = result.read_bytes()
-
-    result.unlink()
-    by_command(line)
-    assert result.read_bytes() == mine
+    same_by_command(line, result)
     inside = read_picture(source.with_name(f"{source.stem}.mask.png")).pixels > 0
     before, after = read_picture(source), read_picture(result)
     assert after.pixels.dtype == before.pixels.dtype and 20 < inside.sum() < inside.size / 4
@@ -350,15 +363,8 @@ def test_one_of_several_proposals_is_painted_on(visit: Callable[..., Visit], pho
     shows(page.locator("#command"), "p.inpaint.png")
     page.click("#inpaint button.main")
     shows(page.locator("#what"), "inpaint → inpaint")
-    page.click("#save-mask")
-    shows(page.locator("#notices"), "p.inpaint.mask.png")
-    page.click("#save")
-    shows(page.locator("#notices"), "p.inpaint.inpaint.png")
-    mine = (photos / "p.inpaint.inpaint.png").read_bytes()
-    (photos / "p.inpaint.inpaint.png").unlink()
-    for line in page.inner_text("#command").replace("\\\n", "").split("&&"):
-        by_command(line)
-    assert (photos / "p.inpaint.inpaint.png").read_bytes() == mine
+    save_both(page, photos / "p.inpaint.inpaint.png")
+    same_by_command(page.inner_text("#command"), photos / "p.inpaint.inpaint.png")
 
 
 VIEW = """async () => {
@@ -430,10 +436,7 @@ def test_several_photographs_are_upscaled_one_after_another(visit: Callable[...,
     shows(page.locator("#notices"), "Copied")
     line = page.evaluate("navigator.clipboard.readText()")
     assert line == page.inner_text("#command")
-    mine = (photos / "two.x2.png").read_bytes()
-    (photos / "two.x2.png").unlink()
-    by_command(line)
-    assert (photos / "two.x2.png").read_bytes() == mine
+    same_by_command(line, photos / "two.x2.png")
 
 
 def test_pictures_are_moved_and_zoomed_by_mouse_pen_and_fingers(visit: Callable[..., Visit]) -> None:
@@ -559,14 +562,8 @@ def test_24_megapixels_are_painted_on_filled_and_saved(visit: Callable[..., Visi
     page.click("#changed summary")
     shows(page.locator("#changed-text"), "of the pixels changed")
     line = page.inner_text("#command")
-    page.click("#save-mask")
-    shows(page.locator("#notices"), "large.mask.png")
-    page.click("#save")
-    shows(page.locator("#notices"), "large.inpaint.jpg")
-    mine = (photos / "large.inpaint.jpg").read_bytes()
-    (photos / "large.inpaint.jpg").unlink()
-    by_command(line)
-    assert (photos / "large.inpaint.jpg").read_bytes() == mine
+    save_both(page, photos / "large.inpaint.jpg")
+    same_by_command(line, photos / "large.inpaint.jpg")
 
 
 DROP = """(bytes) => {
