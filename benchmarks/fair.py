@@ -25,7 +25,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from suite import COMPUTED, STORE
+from suite import STORE, computed
 
 from irflow_cli.bench.methods import Method, our_methods, prior_methods
 from irflow_cli.bench.metrics import METRICS
@@ -42,7 +42,6 @@ from irflow_cli.bench.records import (
 )
 from irflow_cli.bench.request import BenchRequest, Sweep
 from irflow_cli.bench.run import bench, prepare
-from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import IrflowError, NothingToDo
 from irflow_cli.runtime.checkpoints import read_card
 from irflow_cli.runtime.files import write_atomically
@@ -78,7 +77,7 @@ class Pair:
 
     def request(self, data: Path, checkpoint: Path) -> BenchRequest:
         """Return what is to be measured on a folder of clean pictures; the methods are put in later."""
-        settings = RestoreSettings(self.measured, checkpoint=str(checkpoint), device="cpu", **COMPUTED)
+        settings = computed(self.measured, str(checkpoint))
         return BenchRequest(data, settings, degrade=self.degrade, crop=self.crop)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 from skimage import data
 
-from irflow_cli.degradations.masks import HOLES
+from irflow_cli.degradations import masks
 
 FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
 YELLOW = (255, 221, 0)
@@ -23,8 +23,12 @@ YELLOW = (255, 221, 0)
 def scratched() -> dict[str, np.ndarray]:
     """Return an astronaut under the scratches and dust of an old print, and where they are."""
     picture = data.astronaut()[:360, 60:420]
-    hole = HOLES["scratches"](*picture.shape[:2], np.random.default_rng(4))
-    return {"scratched": np.where(hole[..., None], np.uint8([240, 236, 225]), picture), "scratched.mask": hole * np.uint8(255)}
+    height, width = picture.shape[:2]
+    hole = masks.scratches(height, width, np.random.default_rng(4))
+    return {
+        "scratched": np.where(hole[..., None], np.array([240, 236, 225], np.uint8), picture),
+        "scratched.mask": hole * np.uint8(255),
+    }
 
 
 def lettered() -> dict[str, np.ndarray]:
@@ -39,7 +43,8 @@ def lettered() -> dict[str, np.ndarray]:
 def sparse() -> dict[str, np.ndarray]:
     """Return a cat of which seven pixels in ten are transparent."""
     picture = data.chelsea()[:300, 60:380]
-    hole = HOLES["pixels"](*picture.shape[:2], np.random.default_rng(0), share=0.7)  # type: ignore[call-arg]
+    height, width = picture.shape[:2]
+    hole = masks.pixels(height, width, np.random.default_rng(0), share=0.7)
     return {"sparse": np.dstack([np.where(hole[..., None], 0, picture), np.where(hole, 0, 255)]).astype(np.uint8)}
 
 

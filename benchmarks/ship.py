@@ -99,6 +99,7 @@ def manifest() -> str:
 
 def section(path: Path, card: Card) -> str:
     """Return one checkpoint's part of the manifest."""
+    shape = card.spec.to_dict()
     values = {
         "file": path.name,
         "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
@@ -108,9 +109,7 @@ def section(path: Path, card: Card) -> str:
         "irflow": card.irflow,
         "predicts": card.predicts,
         "range": list(card.range),
-        "widths": list(card.spec.widths),
-        "depths": list(card.spec.depths),
-        "block": card.spec.block,
+        **{name: shape[name] for name in ("widths", "depths", "block") if name in shape},
         "pictures": card.trained.get("pictures", ""),
         "limits": card.trained.get("limits", ""),
         "iterations": card.trained.get("iterations", 0),

@@ -33,7 +33,7 @@ from irflow_cli.runtime.files import write_atomically
 STORE = Path("benchmarks", "results")  # below the root of the source tree
 PLOTS = Path("docs", "pictures")
 SCRIPTS = {"readme": Path("benchmarks", "speed.py")}  # what fills the rest of a suite's page: speed and memory
-COMPUTED = {"engine": "torch", "precision": "fp32"}  # so that the metrics are those of every machine
+ENGINE, PRECISION = "torch", "fp32"  # so that the metrics are those of every machine
 PAGES = {  # where the tables of each suite stand, on one of the pages or on several
     "readme": (Path("README.md"), Path("docs", "results.md")),
     "curves": (Path("docs", "perception.md"),),
@@ -96,9 +96,14 @@ def run_suite(
             raise DeviceError(f"{SCRIPTS[name]} failed ({script.returncode}); what it said stands above")
 
 
+def computed(task: str, checkpoint: str | None) -> RestoreSettings:
+    """Return settings that give every machine the same metrics."""
+    return RestoreSettings(task, checkpoint=checkpoint, device="cpu", engine=ENGINE, precision=PRECISION)
+
+
 def outdated(entry: Entry, records: list[Record], checkpoint: str | None) -> str | None:
     """Return a method of irflow's whose stored records are not what the weights and today's code would be stored as."""
-    request = entry.request(Path(), RestoreSettings(entry.task, checkpoint=checkpoint, device="cpu", **COMPUTED))
+    request = entry.request(Path(), computed(entry.task, checkpoint))
     for method in irflow_methods(request, parse_degrade(entry.degrade, entry.task)):
         key = method.name, method.steps, method.variant
         names = {record.identity for record in records if record.key[1:] == key}
@@ -210,8 +215,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", help="the one table to measure")
     parser.add_argument("--checkpoint", help="instead of those that ship")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--engine", default=COMPUTED["engine"])
-    parser.add_argument("--precision", default=COMPUTED["precision"])
+    parser.add_argument("--engine", default=ENGINE)
+    parser.add_argument("--precision", default=PRECISION)
     given = parser.parse_args(arguments)
     settings = RestoreSettings(
         "derain", checkpoint=given.checkpoint, device=given.device, engine=given.engine, precision=given.precision

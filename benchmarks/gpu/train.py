@@ -97,18 +97,18 @@ def train(day: Day, pack: Path, network: Network, given: argparse.Namespace) -> 
     """Train a network until the end of the day, down the ladder where a rung breaks."""
     end = day.end - given.stop_seconds
     part, start = 1.0, start_of(network, given)
+    init = ("--init", str(start)) if start else ()
     for rung, (options, share) in enumerate(LADDER):
         left = end - time.monotonic()
         if left < 20 or ("--compile" in options and left < given.compile_seconds):
             continue
         run = given.work / f"{network.task}-{rung}"
         size = max(2, int((given.batch or network.batch) * part * share))
-        code = watch(day, network, command_of(pack, network, run, left, size, options, start, given), run, end)
+        options += ("--batch", str(size), *init)
+        code = watch(day, network, command_of(pack, network, run, left, options, given), run, end)
         if code == 0:
             return
-        day.say(
-            f"{network.task}: {' '.join(options)}, batch {size} ended with code {code}; {end - time.monotonic():.0f} s left"
-        )
+        day.say(f"{network.task}: {' '.join(options)} ended with code {code}; {end - time.monotonic():.0f} s left")
         if code == OUT_OF_MEMORY:
             part /= 2
     day.say(f"{network.task}: no more to try")
@@ -130,23 +130,16 @@ def start_of(network: Network, given: argparse.Namespace) -> Path | None:
 
 
 def command_of(
-    pack: Path,
-    network: Network,
-    run: Path,
-    seconds: float,
-    batch: int,
-    options: tuple[str, ...],
-    start: Path | None,
-    given: argparse.Namespace,
+    pack: Path, network: Network, run: Path, seconds: float, options: tuple[str, ...], given: argparse.Namespace
 ) -> list[str]:
     """Return the `irflow train` of a rung, which ends by its own clock a little before the time is over."""
     command = [sys.executable, "-m", "irflow_cli", "train", str(pack / "photos"), "-o", str(run), "--task", network.task]
-    command += ["--minutes", f"{max(5.0, seconds - given.start_seconds) / 60:.3f}", "--batch", str(batch)]
+    command += ["--minutes", f"{max(5.0, seconds - given.start_seconds) / 60:.3f}"]
     command += ["--crop", str(given.crop or network.crop), "--validate-every", str(given.validate_every)]
     command += ["--device", given.device, "--size", given.size or network.size, *COMMON, *network.options, *options]
     if network.task == "derain":
         command += ["--rain-layers", str(pack / "layers")]
-    return command + (["--init", str(start)] if start else [])
+    return command
 
 
 def watch(day: Day, network: Network, command: list[str], run: Path, end: float) -> int:
