@@ -90,11 +90,11 @@ def _logged(lines: list[str]) -> Iterator[None]:
             logger.propagate = propagated
 
 
-def damage_of(lines: list[str], data: bytes) -> str | None:
-    """Return what of it says that a JPEG's pixels are damaged. Bytes of padding before its end are none."""
+def damage_of(lines: list[str], parts: list[bytes]) -> str | None:
+    """Return what of it says that the pixels of one of the JPEGs are damaged. Bytes of padding before its end are none."""
     for line in lines:
         padded = re.match(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9", line)
-        if padded and _is_padding(data, int(padded[1])):
+        if padded and any(_is_padding(data, int(padded[1])) for data in parts):
             continue
         if line.startswith(DAMAGE):
             return line

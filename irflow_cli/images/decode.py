@@ -21,8 +21,9 @@ from irflow_cli.images.directories import ORDERS, note_of_pages
 from irflow_cli.images.layout import USUAL, Layout
 from irflow_cli.images.metadata import ORIENTATION, Tags, dpi_of, exif_of, xmp_of
 from irflow_cli.images.picture import BAND, Picture, split_alpha, too_large, top_of, upright
-from irflow_cli.images.scans import damage_told
+from irflow_cli.images.scans import damage_told, unpadded
 from irflow_cli.images.span import Given
+from irflow_cli.images.strips import jpegs_of_tiff, unpack
 from irflow_cli.images.texts import caption_of, colours_of, texts_of
 from irflow_cli.images.tiff import check_tiles, decode_unknown_tiff, pixels_of_tiff
 from irflow_cli.images.unkept import unkept
@@ -50,13 +51,13 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS, span: G
     try:
         with warnings.catch_warnings(), _pillow_limit(max_pixels):
             warnings.simplefilter("ignore")  # of bombs, which we look for ourselves, and of damage beside the pixels
-            jpeg = data.startswith(JPEG)
-            if jpeg:
-                _whole(name, damage_told(data))  # before its reader walks through all of it
+            jpegs = [data] if data.startswith(JPEG) else jpegs_of_tiff(data, name, max_pixels) if data[:4] in ORDERS else []
+            for jpeg in jpegs:
+                _whole(name, damage_told(jpeg))  # before its reader walks through all of it
             with caught() as said:
                 picture = _opened(data, name, max_pixels, span)
-            if jpeg:
-                _whole(name, damage_of(said, data))
+                unpack([unpadded(jpeg) or jpeg for jpeg in jpegs if jpeg is not data or unpadded(jpeg)])  # for what it tells
+            _whole(name, damage_of(said, jpegs))
             return replace(picture, notes=(*picture.notes, *(f"its reader says: {line}" for line in said[:3])))
     except Image.DecompressionBombError:
         raise too_large(name, max_pixels) from None

@@ -32,6 +32,12 @@ NAMES = {
 KINDS = {2: "signed numbers", 5: "complex numbers", 6: "complex numbers"}  # of SampleFormat
 
 
+def several(tags: Mapping[int, Any], tag: int, usual: int) -> tuple[int, ...]:
+    """Return the numbers that an entry holds, whether one or several; `usual` where it is missing."""
+    value = tags.get(tag, (usual,))
+    return tuple(int(one) for one in (value if isinstance(value, (tuple, list)) else (value,)))
+
+
 @dataclass(frozen=True)
 class Layout:
     """The tags that say what a TIFF's numbers are. extra: what channels beside the colours are; bits: of a channel."""
@@ -48,15 +54,9 @@ class Layout:
     def of(cls, tags: Mapping[int, Any]) -> Layout:
         """Return the layout that a directory's tags describe."""
 
-        def several(tag: int, usual: int) -> tuple[int, ...]:
-            value = tags.get(tag, (usual,))
-            return tuple(int(one) for one in (value if isinstance(value, (tuple, list)) else (value,)))
-
-        one = {tag: several(tag, usual)[0] for tag, usual in ((262, 1), (277, 1), (284, 1), (259, 1))}
-        kinds = several(339, 1) or (1,)
-        return cls(
-            one[262], one[277], several(338, 0) if 338 in tags else (), several(258, 1), max(kinds), one[284] == 2, one[259]
-        )
+        one = {tag: several(tags, tag, usual)[0] for tag, usual in ((262, 1), (277, 1), (284, 1), (259, 1))}
+        extra, bits, kinds = several(tags, 338, 0) if 338 in tags else (), several(tags, 258, 1), several(tags, 339, 1) or (1,)
+        return cls(one[262], one[277], extra, bits, max(kinds), one[284] == 2, one[259])
 
     @property
     def floating(self) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 RUN = bytes(16)  # as long a run of zeros is damage: 128 bits, two blocks of equal coefficients
+LAST = 8  # zeros that are left: the codes of the last pixels may end in some
 MOST_PARTS = 10_000  # before the pixels; a profile has 255 at most, and what readers keep of each costs far more than its bytes
 MOST_SCANS = 100  # encoders write some ten; each goes over the whole picture, however short it is in the file
 MOST_FILL = 2**16  # bytes between two parts that belong to none
@@ -46,6 +47,25 @@ class Frame(NamedTuple):
     components: tuple[int, ...]
 
 
+def frame_size(data: bytes) -> tuple[int, int] | None:
+    """Return height and width as a JPEG tells them, None where it does not."""
+    body = next((body for mark, body, _ in _segments(data) if mark in CODED), b"")
+    return (int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")) if len(body) > 5 else None
+
+
+def unpadded(data: bytes) -> bytes | None:
+    """Return a JPEG without the zeros before its end, None where there are few, or where they can be flat areas. Its reader
+    tells whether they were pixels."""
+    end = data.rfind(b"\xff\xd9")
+    last = len(data[: max(end, 0)].rstrip(b"\0")) + LAST
+    if end - last <= len(RUN):
+        return None
+    frame, scans = _parts(data)
+    if frame is None or frame.mark not in FRAMES or not scans or not _has_no_runs(scans[-1], progressive=FRAMES[frame.mark]):
+        return None
+    return data[:last] + data[end:]
+
+
 def damage_told(data: bytes) -> str | None:
     """Return what a JPEG's parts tell of damage, None where they tell of none. Not all damage is found so."""
     try:
@@ -60,8 +80,9 @@ def damage_told(data: bytes) -> str | None:
 
 
 def _parts(data: bytes) -> tuple[Frame | None, list[Scan]]:
-    """Return how a JPEG is coded, and its scans. Raises ValueError for parts that would take a reader without end."""
-    frame, scans, first = None, [], {}
+    """Return how a JPEG is coded, and its scans. Raises ValueError for parts that would take a reader without end, and where no
+    end follows the last of them."""
+    frame, scans, first, mark = None, [], {}, 0
     for number, (mark, body, end) in enumerate(_segments(data)):
         if number >= MOST_PARTS:
             raise ValueError(f"more than {MOST_PARTS} parts, which no encoder writes")
@@ -75,18 +96,21 @@ def _parts(data: bytes) -> tuple[Frame | None, list[Scan]]:
             scans += [scan] if scan else []
             if len(scans) > MOST_SCANS:
                 raise ValueError(f"more than {MOST_SCANS} scans, which no encoder writes")
+    if scans and mark != END:
+        raise ValueError("its end is missing")
     return frame, scans
 
 
 def _segments(data: bytes) -> Iterator[tuple[int, bytes, int]]:
-    """Yield mark, body and end of the segments of a JPEG, up to the mark of its end. What is between them is passed over, as
-    readers do."""
+    """Yield mark, body and end of the segments of a JPEG, up to the mark of its end, that too. What is between them is passed
+    over, as readers do."""
     place = 2
     while found := MARKER.search(data, place):
         if found.start() - place > MOST_FILL:
             raise ValueError("long runs of bytes between its parts")
         mark, place = data[found.start() + 1], found.end()
         if mark == END:
+            yield mark, b"", place
             return
         if mark in ALONE:
             continue
@@ -117,16 +141,18 @@ def _scan(data: bytes, body: bytes, start: int, first: dict[int, int]) -> Scan |
     return Scan(start, stop, components, begin, last, bits >> 4, bits & 15, first)
 
 
-def _is_hollow(data: bytes, scan: Scan, *, progressive: bool) -> bool:
-    """Return whether a run of zeros stands in a scan in which it can only be damage: zeros are coefficients in one of its
-    components."""
+def _has_no_runs(scan: Scan, *, progressive: bool) -> bool:
+    """Return whether a run of zeros in a scan can only be damage: zeros are coefficients in one of its components."""
     if progressive and (scan.begin == 0 or scan.high):  # means alone, whose run is a slope, and bits without a code
         return False
     codes = [scan.first.get(0x10 | table, 0) for _, table in scan.components]
-    if not any(code & 15 or code == 0xF0 for code in codes):
-        return False
+    return any(code & 15 or code == 0xF0 for code in codes)
+
+
+def _is_hollow(data: bytes, scan: Scan, *, progressive: bool) -> bool:
+    """Return whether a run of zeros stands in a scan in which it can only be damage."""
     stop = scan.start + len(data[scan.start : scan.stop].rstrip(b"\0"))  # what follows the last code is padding
-    return data.find(RUN, scan.start, stop) >= 0
+    return _has_no_runs(scan, progressive=progressive) and data.find(RUN, scan.start, stop) >= 0
 
 
 def _missing(frame: Frame, scans: list[Scan]) -> str | None:

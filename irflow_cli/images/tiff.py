@@ -45,7 +45,7 @@ BIG_TIFF = (b"II+\0", b"MM\0+")  # how files of 64-bit places begin
 
 def decode_unknown_tiff(data: bytes, name: str, max_pixels: int, span: Given = None) -> Picture:
     """Return the picture in a TIFF that Pillow does not know. Raises ImageError."""
-    directory = _directory_of(data, name)
+    directory = directory_of(data, name)
     if directory[256] * directory[257] > max_pixels:
         raise too_large(name, max_pixels)
     check_tiles(directory, name)
@@ -71,7 +71,7 @@ def check_tiles(directory: Mapping[int, Any], name: str) -> None:
         raise ImageError(f"{name}: damaged: its tiles of {across} x {down} pixels are larger than itself")
 
 
-def _directory_of(data: bytes, name: str) -> Mapping[int, Any]:
+def directory_of(data: bytes, name: str) -> Mapping[int, Any]:
     """Return the tags of a TIFF's first page."""
     if data[:4] == BIG_TIFF[1]:  # big-endian ones Pillow does not know
         with _opened(data, name) as file:

@@ -73,7 +73,7 @@ def test_a_jpeg_without_one_of_its_channels_is_incomplete() -> None:
     scans = places_of(whole, 0xDA)
     luma = whole[: scans[0]] + b"\xff\xda\0\x08\x01\x01\0\0\0\x01" + whole[scans[0] + 14 :]  # its means, of one channel
     with pytest.raises(ImageError, match="one of its channels is missing"):
-        decode_picture(luma[: scans[1]] + b"\xff\xd9", "a.jpg")
+        decode_picture(luma[: scans[1] - 4] + b"\xff\xd9", "a.jpg")
 
 
 def inks(*, ycck: bool = False, **options: object) -> bytes:
@@ -118,9 +118,22 @@ def test_damage_is_found_in_colour_in_grey_and_in_inks(form: str, harm: str) -> 
 def test_a_jpeg_without_its_end_is_incomplete(options: dict) -> None:
     whole = jpeg(grainy(), **options)
     for end in (1, 2, 3, 40):
-        with pytest.raises(ImageError, match="damaged or incomplete"):
-            decode_picture(whole[:-end], "a.jpg")
+        for instead in (b"", bytes(end), bytes(900), b"what a camera adds" * 90):
+            with pytest.raises(ImageError, match="damaged or incomplete"):
+                decode_picture(whole[:-end] + instead, "a.jpg")
     assert decode_picture(whole + b"what a camera adds" * 9, "a.jpg").notes == ()
+
+
+@pytest.mark.parametrize("options", [{}, {"quality": 95}, {"subsampling": 0, "quality": 95}, {"optimize": True}, {"mode": "L"}])
+def test_zeros_in_the_place_of_the_last_pixels_are_damage_and_after_them_none(options: dict) -> None:
+    whole = jpeg(grainy(), **options)
+    for count in (1, 20, 4000):
+        assert decode_picture(whole[:-2] + bytes(count) + whole[-2:], "a.jpg").pixels.shape[:2] == (200, 300)
+    for part in (0.3, 0.6, 0.9):
+        cut = int(len(whole) * part)
+        for length in (len(whole) - 2 - cut, 3 * len(whole)):
+            with pytest.raises(ImageError, match="damaged or incomplete"):
+                decode_picture(whole[:cut] + bytes(length) + whole[-2:], "a.jpg")
 
 
 @pytest.mark.parametrize("change", ["swapped", "left out", "twice", "without its mark"])
