@@ -14,11 +14,10 @@ from irflow_cli.engines.settings import SamplerSettings, Schedule
 from irflow_cli.engines.tiling import SMALLEST, windowed
 from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageError, require
 from irflow_cli.flow.guided import CORRECTED, DIFFERENTIATED, GUIDED, Guidance
-from irflow_cli.flow.observations import Observation, unit_noise
+from irflow_cli.flow.observations import Observation, normal_noise
 from irflow_cli.flow.paths import interpolate
 from irflow_cli.flow.samplers import Trajectory
 from irflow_cli.flow.times import make_times
-from irflow_cli.nets.unet import MIDDLE_GREY, NOISE
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import choose_device, out_of_memory
 from irflow_cli.tasks import TASKS
@@ -106,13 +105,13 @@ class Prior:
             work = lambda part: F.pad(velocity(part[:, :3], part[:, 3:]), (0, 0, 0, 0, 0, 1))  # noqa: E731
             return windowed(work, both, needed, *self.windows)[:, :3]
 
-        noise = lambda: unit_noise(shape, generators).to(self.device)  # noqa: E731
+        noise = lambda: normal_noise(shape, generators, *self.net.contract.noise).to(self.device)  # noqa: E731
 
         def trajectory() -> Trajectory:
             times = make_times("uniform", schedule.steps, schedule.start, schedule.stop).float().to(self.device)
-            begin = torch.full(shape, MIDDLE_GREY, device=self.device) if schedule.sampler == "hqs" else noise()
+            begin = torch.full(shape, self.net.contract.noise[0], device=self.device) if schedule.sampler == "hqs" else noise()
             x = begin if guess is None else interpolate(begin, guess.to(self.device), schedule.start)
-            guide = Guidance(observation, noise, schedule.corrections, MIDDLE_GREY, NOISE, schedule.weight)
+            guide = Guidance(observation, noise, schedule.corrections, *self.net.contract.noise, schedule.weight)
             return GUIDED[schedule.sampler](field, x, times, guide)
 
         before, windows = [generator.get_state() for generator in generators], self.windows

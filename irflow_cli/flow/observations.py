@@ -79,10 +79,12 @@ def agreeing(observation: Observation, x: Tensor, rounds: int = 50) -> Tensor:
 OPERATORS: dict[str, Callable[..., Observation]] = {"area": area_average, "grid": pixel_grid}
 
 
-def unit_noise(shape: torch.Size | tuple[int, ...], generators: list[torch.Generator]) -> Tensor:
-    """Return the source of a prior's paths, (B, C, H, W), normal with mean and deviation a half: on [-1, 1] a standard one.
+def normal_noise(
+    shape: torch.Size | tuple[int, ...], generators: list[torch.Generator], mean: float = 0.5, deviation: float = 0.5
+) -> Tensor:
+    """Return the source of a prior's paths, (B, C, H, W). With mean and deviation a half it is standard normal on [-1, 1].
 
     Every sample has its own generator, so that a picture does not depend on the batch it is in.
     """
     draws = [torch.randn((1, *shape[1:]), generator=generator) for generator in generators]
-    return torch.cat(draws) / 2 + 0.5
+    return torch.cat(draws) * deviation + mean

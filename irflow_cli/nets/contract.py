@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -26,7 +27,8 @@ class Contract:
 
     predicts: one of PREDICTIONS. range: its black and white, for pictures and predictions; ours are 0 and 1. multiple: tiles
     that begin at multiples of it are seen alike; other sides are padded inside. size: the side of pictures it knows best, None
-    for any. time_map: t may also be a time for every pixel, (B, 1, H, W). condition: it sees `degraded` beside x_t.
+    for any. noise: of a prior, mean and deviation, on [0, 1], of the normal noise that its paths begin in; the usual one is
+    standard on [-1, 1]. time_map: t may also be a time for every pixel, (B, 1, H, W). condition: it sees `degraded` beside x_t.
     channels_last: whether it is as exact, and quicker, in that layout of memory. exact: names of modules that stay in float32
     where the rest is in a lower precision.
     """
@@ -35,10 +37,15 @@ class Contract:
     multiple: int
     range: tuple[float, float] = (0.0, 1.0)
     size: int | None = None
+    noise: tuple[float, float] = (0.5, 0.5)
     time_map: bool = False
     condition: bool = False
     channels_last: bool = True
     exact: tuple[str, ...] = ()
+
+    def padded(self, image: Tensor) -> Tensor:
+        """Return `image` (B, C, H, W) extended below and to the right to multiples of `multiple`."""
+        return mirror_up(image, self.multiple)
 
 
 class Network(nn.Module, ABC):
@@ -86,6 +93,17 @@ class Spec:
     def rules(self) -> dict[str, bool]:
         """Return, by the name of an entry or of several, whether it is as it should be."""
         return {}
+
+
+def mirror_up(image: Tensor, multiple: int) -> Tensor:
+    """Return `image` (B, C, H, W) extended below and to the right to multiples of `multiple`: mirrored, or where it is
+    too small for that, repeated from its edge."""
+    height, width = image.shape[-2:]
+    below, right = -height % multiple, -width % multiple
+    if not below and not right:
+        return image
+    mode = "reflect" if below < height and right < width else "replicate"
+    return F.pad(image, (0, right, 0, below), mode=mode)
 
 
 def within(values: tuple[Any, ...], low: int, high: int) -> bool:

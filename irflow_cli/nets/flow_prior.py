@@ -9,9 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from irflow_cli.nets.contract import Contract, Network, Spec, within
+from irflow_cli.nets.contract import Contract, Network, Spec, mirror_up, within
 from irflow_cli.nets.layers import DoublingConv, group_norm, sinusoids, stage_of
-from irflow_cli.nets.unet import mirror_up
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,6 @@ from torch.nn import functional as F
 
 from irflow_cli.nets.contract import Contract, Network, Spec, within
 from irflow_cli.nets.layers import DoublingConv, plain_conv, sinusoids, stage_of
-from irflow_cli.nets.unet import mirror_up
 
 HEADS, HEAD_WIDTH = 4, 32  # of LinearAttention
 
@@ -77,7 +76,7 @@ class OfficialUNet(Network):
         height, width = x_t.shape[-2:]
         picture = x_t.flip(1) if self.order == "bgr" else x_t
         time = self.time(sinusoids(thousandths(t), self.width))
-        features = entry = self.entry(mirror_up(picture, self.contract.multiple))
+        features = entry = self.entry(self.contract.padded(picture))
         skips = []
         for stage, down in zip(self.encoder, self.down, strict=True):
             for block, attention in stage:  # type: ignore[attr-defined]

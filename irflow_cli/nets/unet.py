@@ -77,7 +77,8 @@ class UNet(Network):
         widths, depths, embedding, unshuffle = spec.widths, spec.depths, spec.embedding, spec.unshuffle
         self.unshuffle, self.condition, self.time_map = unshuffle, spec.condition, spec.time_map
         deepest = unshuffle * 2 ** (len(widths) - 1)
-        self.contract = Contract("residual", multiple=deepest, time_map=spec.time_map, condition=spec.condition)
+        noise = (MIDDLE_GREY, NOISE)
+        self.contract = Contract("residual", deepest, noise=noise, time_map=spec.time_map, condition=spec.condition)
         make = BLOCKS[spec.block]
 
         def stage(level: int) -> nn.ModuleList:
@@ -110,7 +111,7 @@ class UNet(Network):
             state, t = x_t - MIDDLE_GREY, times.amin((1, 2, 3))
             gain, error = linear_guess(times)
             x_t = torch.cat([MIDDLE_GREY + gain * state, times], dim=1)
-        x_t = mirror_up(x_t, self.contract.multiple)
+        x_t = self.contract.padded(x_t)
         features = self.entry(F.pixel_unshuffle(x_t, self.unshuffle) if self.unshuffle > 1 else x_t)
         time, skips = self.time(t), []
         for level, stage in enumerate(self.encoder):
@@ -133,20 +134,9 @@ class UNet(Network):
 def linear_guess(t: Tensor) -> tuple[Tensor, Tensor]:
     """Return, by time, the factor of the best linear guess of a picture from x_t, and the guess's standard error.
 
-    The picture's pixels have mean GREY and deviation TEXTURE, those of the noise mean GREY and deviation NOISE. The factor goes
-    from 0 at t = 0, where there is noise alone, to 1 at t = 1, where the error is 0. It is the preconditioning of EDM (arXiv
-    2206.00364) on a straight path, but that the input is scaled by the same factor: what is noise alone comes in as nothing.
+    Pictures and noise have the mean MIDDLE_GREY, and the deviations TEXTURE and NOISE. The factor goes from 0 at t = 0, where
+    there is noise alone, to 1 at t = 1, where the error is 0. It is the preconditioning of EDM (arXiv 2206.00364) on a straight
+    path, but that the input is scaled by the same factor: what is noise alone comes in as nothing.
     """
     spread = (t * TEXTURE) ** 2 + ((1 - t) * NOISE) ** 2
     return t * TEXTURE**2 / spread, (1 - t) * TEXTURE * NOISE / spread.sqrt()
-
-
-def mirror_up(image: Tensor, multiple: int) -> Tensor:
-    """Return `image` (B, C, H, W) extended below and to the right to multiples of `multiple`: mirrored, or where it is
-    too small for that, repeated from its edge."""
-    height, width = image.shape[-2:]
-    below, right = -height % multiple, -width % multiple
-    if not below and not right:
-        return image
-    mode = "reflect" if below < height and right < width else "replicate"
-    return F.pad(image, (0, right, 0, below), mode=mode)

@@ -25,7 +25,7 @@ from irflow_cli.serve.worker import in_words
 if TYPE_CHECKING:
     from irflow_cli.serve.studio import Studio
 
-Work = Callable[[Json, bytes], "Json | Response"]
+Answer = Callable[[Json, bytes], "Json | Response"]
 Made = Callable[[], "Studio"]  # waits until all that pictures need is loaded; the page itself comes before
 
 # The status of each kind of error; the first that fits.
@@ -53,7 +53,7 @@ STUDIO = (
 )
 
 
-def _handler(work: Work, most: int) -> Callable[[Request], Awaitable[Response]]:
+def _handler(answer: Answer, most: int) -> Callable[[Request], Awaitable[Response]]:
     """Return what answers a request by a function of its message and bytes, of which `most` are taken in."""
 
     async def handle(request: Request) -> Response:
@@ -66,8 +66,8 @@ def _handler(work: Work, most: int) -> Callable[[Request], Awaitable[Response]]:
             raise UsageError("the message is no JSON; reload the page") from None
         if not isinstance(asked, dict):
             raise UsageError("the message is no JSON object; reload the page")
-        answer = await asyncio.to_thread(work, asked, data if with_bytes else b"")
-        return answer if isinstance(answer, Response) else as_json(answer)
+        given = await asyncio.to_thread(answer, asked, data if with_bytes else b"")
+        return given if isinstance(given, Response) else as_json(given)
 
     return handle
 
@@ -95,7 +95,7 @@ def make_app(lobby: Lobby, made: Made) -> Starlette:
             raise HTTPException(404, "there is no such page")
         return Response(_content(name), media_type=TYPES.get(Path(name).suffix, "application/octet-stream"))
 
-    def in_studio(name: str) -> Work:
+    def in_studio(name: str) -> Answer:
         return lambda asked, data: getattr(made(), name)(asked, data)
 
     async def socket(connection: WebSocket) -> None:
@@ -104,12 +104,15 @@ def make_app(lobby: Lobby, made: Made) -> Starlette:
     async def failed(request: Request, error: Exception) -> Response:
         return _failure(error)
 
-    works = [(name, getattr(lobby, name)) for name in LOBBY] + [(name, in_studio(name)) for name in STUDIO]
+    answers = [(name, getattr(lobby, name)) for name in LOBBY] + [(name, in_studio(name)) for name in STUDIO]
     return Starlette(
         routes=[
             Route("/", page),
             Route("/page/{name}", page),
-            *(Route(f"/api/{name}", _handler(work, lobby.most), methods=[METHODS.get(name, "POST")]) for name, work in works),
+            *(
+                Route(f"/api/{name}", _handler(answer, lobby.most), methods=[METHODS.get(name, "POST")])
+                for name, answer in answers
+            ),
             WebSocketRoute("/api/tab", socket),
         ],
         exception_handlers={IrflowError: failed, MemoryError: failed, HTTPException: failed},

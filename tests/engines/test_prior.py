@@ -15,7 +15,9 @@ from irflow_cli.engines.prior import Prior, scattered
 from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings, SamplerSettings
 from irflow_cli.errors import UsageError
-from irflow_cli.flow.guided import DIFFERENTIATED
+from irflow_cli.flow.guided import DIFFERENTIATED, GUIDED
+from irflow_cli.flow.observations import masked
+from irflow_cli.flow.samplers import Trajectory
 from irflow_cli.images.picture import Picture
 
 
@@ -79,3 +81,19 @@ def test_gradients_are_taken_by_torch(sampler: str, tiny_checkpoint) -> None:
     assert np.array_equal(filled[~hole], picture[~hole])
     with pytest.raises(UsageError, match="gradients"):
         Prior(SamplerSettings(sampler=sampler, engine="onnxruntime", checkpoint=path), "pixels")
+
+
+def test_trajectories_begin_in_the_noise_of_the_networks_contract(tiny_checkpoint, monkeypatch) -> None:
+    prior = Prior(SamplerSettings(sampler="restora", checkpoint=str(tiny_checkpoint("prior"))), "pixels")
+    shape, begun = (1, 3, 64, 64), []
+
+    def follow(field, x, times, guide):
+        begun.append((float(x.mean()), float(x.std()), guide.mean, guide.deviation))
+        return Trajectory(x, 1, 0)
+
+    monkeypatch.setitem(GUIDED, "restora", follow)
+    monkeypatch.setattr(prior.net, "contract", replace(prior.net.contract, noise=(0.2, 0.1)))
+    schedule = replace(prior.schedule, start=0.0)
+    needed, generators = torch.ones(64, 64, dtype=torch.bool), [torch.Generator().manual_seed(0)]
+    prior.sample(masked(torch.zeros(shape), torch.zeros(1, 1, 64, 64)), None, needed, generators, schedule)
+    assert begun[0] == pytest.approx((0.2, 0.1, 0.2, 0.1), abs=0.01)

@@ -10,7 +10,7 @@ from torch import Tensor
 from irflow_cli.engines.noise import noise_entry, released_entry
 from irflow_cli.flow import coupling
 from irflow_cli.flow.guided import CORRECTED, GUIDED, Guidance
-from irflow_cli.flow.observations import OPERATORS, Observation, agreeing, masked, unit_noise
+from irflow_cli.flow.observations import OPERATORS, Observation, agreeing, masked, normal_noise
 from irflow_cli.flow.paths import interpolate
 from irflow_cli.flow.times import make_times
 
@@ -57,8 +57,8 @@ def source(seed: int, count: int = 2) -> list[torch.Generator]:
 
 def sampled(sampler: str, field, observation: Observation, steps: int = 6, start: float = 0.1, corrections: int = 1) -> Tensor:
     generators = source(1)
-    x = interpolate(unit_noise(torch.Size(SHAPE), generators), torch.full(SHAPE, 0.5), start)
-    guide = Guidance(observation, lambda: unit_noise(SHAPE, generators), corrections)
+    x = interpolate(normal_noise(torch.Size(SHAPE), generators), torch.full(SHAPE, 0.5), start)
+    guide = Guidance(observation, lambda: normal_noise(SHAPE, generators), corrections)
     return GUIDED[sampler](field, x, make_times("uniform", steps, start).float(), guide).state
 
 
@@ -157,8 +157,8 @@ def test_a_sample_does_not_depend_on_its_batch(sampler: str) -> None:
     def trajectory(rows: slice) -> Tensor:
         generators = source(7)[rows]
         shape = (len(generators), *SHAPE[1:])
-        guide = Guidance(masked(CLEAN[rows], KNOWN[rows]), lambda: unit_noise(shape, generators), 1)
-        x = unit_noise(shape, generators)
+        guide = Guidance(masked(CLEAN[rows], KNOWN[rows]), lambda: normal_noise(shape, generators), 1)
+        x = normal_noise(shape, generators)
         return GUIDED[sampler](blurred, x, make_times("uniform", 5, 0.05).float(), guide).state
 
     both = trajectory(slice(0, 2))
@@ -176,8 +176,8 @@ def test_the_range_of_values_does_not_matter(sampler: str, sigma: float) -> None
 
     def trajectory(field, observation: Observation, bring, mean: float) -> Tensor:
         generators = source(5)
-        guide = Guidance(observation, lambda: bring(unit_noise(SHAPE, generators)), 1, mean, 1 - mean)
-        x = bring(unit_noise(SHAPE, generators))
+        guide = Guidance(observation, lambda: bring(normal_noise(SHAPE, generators)), 1, mean, 1 - mean)
+        x = bring(normal_noise(SHAPE, generators))
         return GUIDED[sampler](field, x, make_times("uniform", 5, 0.1).float(), guide).state
 
     known = KNOWN if sampler in MASKED else torch.ones_like(KNOWN)

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from irflow_cli.nets import Network
-from irflow_cli.nets.unet import mirror_up
 
 OPSET = 17
 SIDE = 64  # pixels of the picture that the graph is traced with; every multiple of the network's grid works
@@ -79,12 +78,12 @@ def _ordinary(net: Network) -> Network:
 def padded(x_t: Tensor, t: Tensor, degraded: Tensor | None, net: Network) -> tuple[Tensor, ...]:
     """Return what a graph is given in place of the network's own inputs: sides mirrored up to its grid, times of every pixel
     where it takes them."""
-    inputs = [mirror_up(x_t, net.contract.multiple)]
+    inputs = [net.contract.padded(x_t)]
     if net.contract.time_map:
         times = t if t.ndim == 4 else t[:, None, None, None].expand(-1, 1, *x_t.shape[-2:])
-        inputs.append(mirror_up(times, net.contract.multiple))
+        inputs.append(net.contract.padded(times))
     else:
         inputs.append(t)
     if net.contract.condition:
-        inputs.append(mirror_up(x_t if degraded is None else degraded, net.contract.multiple))
+        inputs.append(net.contract.padded(x_t if degraded is None else degraded))
     return tuple(inputs)
