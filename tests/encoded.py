@@ -19,6 +19,7 @@ from irflow_cli.images.picture import Picture
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><place exif:GPSLatitude="1"/></x:xmpmeta>'
 PNG = b"\x89PNG\r\n\x1a\n"  # what every PNG begins with
 Chunk = tuple[bytes, bytes]  # kind and content
+Entry = tuple[int, int, int, int]  # of a TIFF's directory: tag, type, count, value
 
 
 def stored(tmp_path: Path, data: bytes, name: str = "picture.png") -> Path:
@@ -83,3 +84,14 @@ def packed_bits(values: np.ndarray, bits: int) -> list[bytes]:
     """Return the rows (H, W) of numbers below 2**bits, `bits` from 1 to 16, each packed into bytes, the highest bit first."""
     wide = np.unpackbits(values.astype(">u2")[..., None].view(np.uint8), axis=2)[..., 16 - bits :]
     return [np.packbits(row.ravel()).tobytes() for row in wide]
+
+
+def tiff_of(entries: list[Entry], *parts: tuple[int, bytes], order: str = "<") -> bytes:
+    """Return a TIFF of one directory, with bytes at places."""
+    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}I", 8)
+    data = bytearray(head + struct.pack(f"{order}H", len(entries)))
+    data += b"".join(struct.pack(f"{order}HHII", *entry) for entry in entries) + bytes(4)
+    for place, part in parts:
+        data += bytes(max(0, place + len(part) - len(data)))
+        data[place : place + len(part)] = part
+    return bytes(data)

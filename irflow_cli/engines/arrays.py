@@ -11,7 +11,7 @@ from PIL import Image
 
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
-from irflow_cli.images.span import Given, Span, checked, counts_to_one
+from irflow_cli.images.span import Given, Span, checked, clear_of, counts_to_one
 
 AnyPicture = TypeVar("AnyPicture", Image.Image, np.ndarray)
 MODES = {mode: mode for mode in ("L", "LA", "RGB", "RGBA", "I;16")}  # of Pillow, and what each is worked on as
@@ -33,11 +33,19 @@ def opened(picture: AnyPicture, span: Given = None) -> tuple[Picture, Callable[[
     if not isinstance(picture, np.ndarray):
         raise UsageError(f"expected a Pillow image or a numpy array, got {type(picture).__name__}")
     if picture.dtype.kind == "f":
-        counted = Span(*(checked(*span) if span else (0.0, 1.0)), np.array(picture))
+        counted = _counted(np.array(picture), span)
         return replace(_split(counted.unit()), span=counted if span else None), lambda done: counted.back(_joined(done))
     if picture.dtype not in (np.uint8, np.uint16):
         raise UsageError(f"expected uint8, uint16 or float pixels, got {picture.dtype}")
     return _split(picture.copy()), _joined
+
+
+def _counted(pixels: np.ndarray, span: Given) -> Span:
+    low, high = checked(*span) if span else (0.0, 1.0)
+    try:
+        return Span(low, high, pixels, clear_of(pixels, low, high))
+    except ValueError as error:
+        raise UsageError(f"{error}; or give `range`, such as (0, 255)" if span is None else str(error)) from None
 
 
 def mask_values(mask: Image.Image | np.ndarray) -> np.ndarray:

@@ -49,14 +49,15 @@ class Layout:
     kind: int
     planes: bool
     compression: int
+    turned: bool  # the lowest bit of each byte comes first
 
     @classmethod
     def of(cls, tags: Mapping[int, Any]) -> Layout:
         """Return the layout that a directory's tags describe."""
 
-        one = {tag: several(tags, tag, usual)[0] for tag, usual in ((262, 1), (277, 1), (284, 1), (259, 1))}
+        one = {tag: several(tags, tag, usual)[0] for tag, usual in ((262, 1), (277, 1), (284, 1), (259, 1), (266, 1))}
         extra, bits, kinds = several(tags, 338, 0) if 338 in tags else (), several(tags, 258, 1), several(tags, 339, 1) or (1,)
-        return cls(one[262], one[277], extra, bits, max(kinds), one[284] == 2, one[259])
+        return cls(one[262], one[277], extra, bits, max(kinds), one[284] == 2, one[259], one[266] == 2)
 
     @property
     def floating(self) -> bool:
@@ -74,6 +75,8 @@ class Layout:
         if self.kind != 1 or max(self.bits) > 8:
             return False
         if self.photometric in (0, 1, 2):
+            if self.turned and self.photometric == 0 and self.bits[0] == 8:
+                return False
             deep_enough = self.bits[0] in ((1, 2, 4, 8) if self.channels == 1 else (8,))
             return deep_enough and not (
                 self.beside and (self.photometric == 0 or self.extra[:1] != (ALPHA,) or self.beside > 1)

@@ -18,6 +18,7 @@ from irflow_cli.errors import ImageError, UsageError
 Given = tuple[float, float] | None  # black and white, or None: not said
 LOWEST, HIGHEST, SHARE = -1.0, 8.0, 0.05  # of pixels that count from 0 to 1: what some may be, and how many lie beyond
 NARROW = 0.01  # of the range that tags tell: what pixels have to take of it
+TOPS = (255.0, 65535.0)  # of numbers of 8 and 16 bits
 DARKEST = 1 / 255  # of the brightest pixel of a picture that counts from 0 to 1
 NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 
@@ -26,13 +27,14 @@ NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 class Span:
     """Black and white of a file, and its own numbers, so that what does not change is exact.
 
-    raw: (H, W), (H, W, grey + alpha), (H, W, 3) or (H, W, 4). An alpha that goes from 0 to 1 whatever the colours do stays as
-    it is; another is in their range.
+    raw: (H, W), (H, W, grey + alpha), (H, W, 3) or (H, W, 4). clear: the numbers of what is clear and what is opaque, None
+    where they are those of black and white.
     """
 
     low: float
     high: float
     raw: np.ndarray
+    clear: Given = None
 
     def unit(self) -> np.ndarray:
         """Return the numbers, float32, with black at 0 and white at 1."""
@@ -49,12 +51,30 @@ class Span:
         """Return black and white of each channel of pixels."""
         channels = pixels.shape[2] if pixels.ndim == 3 else 1
         ends = np.repeat(np.array([[self.low], [self.high]], np.float64), channels, axis=1)
-        if channels in (2, 4) and self.raw.ndim == 3 and self.raw.shape[2] in (2, 4) and self.raw.size:
-            least, most = float(self.raw[..., -1].min()), float(self.raw[..., -1].max())
-            scaled = self.low <= least and most <= self.high < 1
-            if least >= 0 and most <= 1 and not scaled:
-                ends[:, -1] = 0, 1
+        if channels in (2, 4) and self.clear:
+            ends[:, -1] = self.clear
         return ends[0], ends[1]
+
+
+def clear_of(pixels: np.ndarray, low: float, high: float) -> Given:
+    """Return the numbers of clear and opaque in the last of 2 or 4 channels of pixels whose black and white are low and high.
+
+    Transparency counts from 0 to 1 whatever the colours do, or as they do; also to 255 or 65535 where that is its largest
+    number and theirs is far from it. Raises ValueError, in one line, where it does none of these.
+    """
+    if pixels.ndim != 3 or pixels.shape[2] not in (2, 4) or not pixels.size:
+        return None
+    least, most = float(pixels[..., -1].min()), float(pixels[..., -1].max())
+    if least >= 0 and most <= 1 and not low <= least <= most <= high < 1:
+        return 0.0, 1.0
+    if least >= 0 and most in TOPS and not most / 2 < high <= 2 * most:
+        return 0.0, most
+    if most > low + NARROW * (high - low) and _within((pixels[..., -1] - np.float64(low)) / (high - low)):
+        return None
+    raise ValueError(
+        f"its transparency goes from {least:.4g} to {most:.4g}, and its colours from {low:g} to {high:g}; "
+        "let both count alike, or transparency from 0 to 1"
+    )
 
 
 def parse_range(text: str | None) -> Given:
@@ -99,14 +119,19 @@ def span_of(
     low, high = given or told or (0.0, 1.0)
     found = f"{name}: its floating-point numbers go from {float(pixels.min()):.4g} to {float(pixels.max()):.4g}, and"
     hint = "give `range`, such as 0..255"
-    if told and not _fits(pixels[..., :colours] if pixels.ndim == 3 else pixels, low, high):
+    colour = pixels[..., :colours] if pixels.ndim == 3 else pixels
+    if told and not _fits(colour, low, high):
         raise ImageError(f"{found} its tags say that black and white are {low:g} and {high:g}, which cannot be; {hint}")
-    if not (given or told or counts_to_one(pixels)):
+    if not (given or told or counts_to_one(colour)):
         raise ImageError(f"{found} it does not say what black and white are; {hint}")
-    if (low, high) == (0.0, 1.0):
+    try:
+        clear = clear_of(pixels, low, high)
+    except ValueError as error:
+        raise ImageError(f"{name}: {error}") from None
+    if (low, high) == (0.0, 1.0) and clear in (None, (0.0, 1.0)):
         return None, ()
     notes = (f"counts from {low:g} to {high:g}, as its tags say; `range` overrides them",) if told else ()
-    return Span(low, high, pixels), notes
+    return Span(low, high, pixels, clear), notes
 
 
 def _fits(pixels: np.ndarray, low: float, high: float) -> bool:

@@ -39,6 +39,7 @@ from irflow_cli.images.texts import IPTC_TAG, caption_in
 
 DEFLATE = (8, 32946)  # of a TIFF's compressions
 BYTES = (1, 2, 3, 4, 5, *DEFLATE, 32773, 34925, 34926, 50000)  # of them, those that know nothing of pictures
+TURNED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))  # bytes with the lowest bit first
 TILE = 2**22  # pixels that a tile may have however small its picture is
 BIG_TIFF = (b"II+\0", b"MM\0+")  # how files of 64-bit places begin
 
@@ -160,15 +161,11 @@ def _check_strips(page: tifffile.TiffPage, data: bytes, name: str) -> None:
         raise ImageError(f"{name}: damaged or incomplete: its pixels lie beyond its end")
     most = math.prod(page.chunks) * page.dtype.itemsize if page.dtype is not None else 0
     for start, count in zip(page.dataoffsets, page.databytecounts, strict=False):
-        if page.compression in DEFLATE and len(zlib.decompressobj().decompress(data[start : start + count], most + 1)) > most:
+        part = data[start : start + count].translate(TURNED if page.fillorder == 2 else None)
+        if page.compression in DEFLATE and len(zlib.decompressobj().decompress(part, most + 1)) > most:
             raise ImageError(f"{name}: damaged: its pixels are more than its size says")
         if page.compression not in BYTES:
-            _check_inner(
-                data[start : start + count],
-                math.prod(page.chunks),
-                getattr(page.compression, "name", str(page.compression)),
-                name,
-            )
+            _check_inner(part, math.prod(page.chunks), getattr(page.compression, "name", str(page.compression)), name)
 
 
 def _check_inner(chunk: bytes, most: int, packed: str, name: str) -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import io
-import struct
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-from encoded import png_of
+from encoded import Entry, png_of, tiff_of
 from PIL import Image
 from results import memory_grows_below
 
@@ -17,8 +16,6 @@ from irflow_cli.errors import ImageError
 from irflow_cli.images import claims
 from irflow_cli.images.decode import decode_picture, read_picture
 from irflow_cli.images.directories import ENTRIES
-
-Entry = tuple[int, int, int, int]  # tag, type, count, value
 
 
 def saved(kind: str, **options: object) -> bytes:
@@ -59,17 +56,6 @@ def test_a_file_as_large_as_its_pixels_is_read(kind: str, tmp_path: Path, monkey
     assert (read_picture(path).pixels == noise).all()
 
 
-def tiff(entries: list[Entry], *parts: tuple[int, bytes], order: str = "<") -> bytes:
-    """Return a TIFF of one directory, with bytes at places."""
-    head = {"<": b"II*\0", ">": b"MM\0*"}[order] + struct.pack(f"{order}I", 8)
-    data = bytearray(head + struct.pack(f"{order}H", len(entries)))
-    data += b"".join(struct.pack(f"{order}HHII", *entry) for entry in entries) + bytes(4)
-    for place, part in parts:
-        data += bytes(max(0, place + len(part) - len(data)))
-        data[place : place + len(part)] = part
-    return bytes(data)
-
-
 def layout(bits: int, packed: int = 1, **other: int) -> list[Entry]:
     """Return the entries of a grey picture of 10 x 10."""
     size = 200
@@ -86,7 +72,7 @@ def test_tiles_larger_than_the_picture_are_not_unpacked(bits: int) -> None:
         one for one in layout(bits, 8, t322=side, t323=side, t324=1000, t325=len(packed)) if one[0] not in (273, 278, 279)
     ]
     with memory_grows_below(32), pytest.raises(ImageError, match="its tiles of 8000 x 8000 pixels are larger than itself"):
-        decode_picture(tiff(entries, (1000, packed)), "a.tif")
+        decode_picture(tiff_of(entries, (1000, packed)), "a.tif")
 
 
 def test_usual_tiles_are_read_however_small_the_picture(tmp_path: Path) -> None:
@@ -102,7 +88,7 @@ def test_directories_that_no_writer_makes_are_not_walked_through(order: str, mon
     monkeypatch.setattr(Image, "open", lambda *given, **options: pytest.fail("opened"))
     entries = [*layout(8), *((40_000 + number, 4, 1, 0) for number in range(ENTRIES))]
     with pytest.raises(ImageError, match=r"^a\.tif: damaged: a directory of \d+ entries"):
-        decode_picture(tiff(entries, order=order), "a.tif")
+        decode_picture(tiff_of(entries, order=order), "a.tif")
 
 
 @pytest.mark.parametrize("bits", [8, 12, 16])
@@ -110,7 +96,7 @@ def test_directories_that_no_writer_makes_are_not_walked_through(order: str, mon
 def test_a_size_that_is_told_twice_is_no_way_around_the_limit(bits: int, large_first: bool) -> None:
     twice = [(tag, kind, count, 30_000 if tag in (256, 257) else value) for tag, kind, count, value in layout(bits)[:2]]
     entries = sorted([*twice, *layout(bits)] if large_first else [*layout(bits), *twice], key=lambda entry: entry[0])
-    data = tiff(entries, (1000, bytes(200)))
+    data = tiff_of(entries, (1000, bytes(200)))
     try:
         assert decode_picture(data, "a.tif", max_pixels=10_000).pixels.shape == (10, 10)
     except ImageError as error:

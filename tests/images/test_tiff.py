@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn import scene
-from encoded import XMP, packed_bits, stored, tagged
+from encoded import XMP, packed_bits, stored, tagged, tiff_of
 from PIL import Image, TiffImagePlugin, features
 
 from irflow_cli.engines.arrays import opened
@@ -191,6 +191,24 @@ def test_grey_of_every_depth_is_what_it_means(bits: int, white: int, tmp_path: P
         assert np.array_equal(read_picture(again).pixels, picture.pixels)
 
 
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 12, 16])
+@pytest.mark.parametrize("white", [0, 1])
+@pytest.mark.parametrize("packed", [1, 8])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_bytes_whose_lowest_bit_comes_first_are_turned(bits: int, white: int, packed: int, order: str) -> None:
+    if bits in (8, 12):
+        pytest.importorskip("tifffile")
+        pytest.importorskip("imagecodecs")
+    values = np.random.default_rng(0).integers(0, 2**bits, (21, 32)).astype(np.uint16)
+    kept = 2**bits - 1 - values if white == 0 else values
+    rows = b"".join(packed_bits(kept, bits)) if bits != 16 else kept.astype(f"{order}u2").tobytes()
+    rows = zlib.compress(rows) if packed == 8 else rows
+    turned = bytes(int(f"{byte:08b}"[::-1], 2) for byte in rows)
+    tags = {256: 32, 257: 21, 258: bits, 259: packed, 262: white, 266: 2, 273: 1000, 277: 1, 278: 21, 279: len(turned)}
+    picture = decode_picture(tiff_of([(tag, 4, 1, value) for tag, value in tags.items()], (1000, turned), order=order), "a.tif")
+    assert np.abs(picture.pixels - values * (picture.top / (2**bits - 1))).max() <= 0.5
+
+
 LAYOUTS = {
     "lzw": {"compression": "lzw", "predictor": True},
     "zlib, tiles, big-endian": {"compression": "zlib", "tile": (16, 16), "byteorder": ">"},
@@ -363,6 +381,42 @@ def test_floating_point_pixels_are_what_they_mean_in_every_range(
     assert np.abs(written - meant.squeeze()).max() < 1e-4 * (high - low)
     if photometric != "miniswhite" and beside in (None, "unassalpha"):
         assert np.array_equal(written, pixels)  # to the last bit
+
+
+@pytest.mark.parametrize("count", [(0.0, 1.0), (0.0, 255.0), (0.0, 4095.0), (0.0, 65535.0), (-1000.0, 3000.0)])
+@pytest.mark.parametrize("photometric", ["minisblack", "rgb"])
+@pytest.mark.parametrize("top", [1.0, 255.0, 65535.0])
+def test_transparency_may_count_otherwise_than_colours(
+    count: tuple[float, float], photometric: str, top: float, tmp_path: Path
+) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    (low, high), rng = count, np.random.default_rng(0)
+    colour, alpha = rng.random((21, 30, 3 if photometric == "rgb" else 1)), rng.random((21, 30, 1))
+    alpha[0, 0], colour[0, 0] = 1, 0
+    pixels = np.concatenate([low + colour * (high - low), alpha * top], 2).astype(np.float32)
+    options = {"extrasamples": ["unassalpha"], "planarconfig": "contig", "photometric": photometric, "metadata": None}
+    tifffile.imwrite(tmp_path / "a.tif", pixels, **options)
+    picture = read_picture(tmp_path / "a.tif", span=(low, high))
+    array, back = opened(pixels, (low, high))
+    for one in (picture, array):
+        assert one.alpha is not None
+        assert np.abs(one.alpha - alpha[..., 0]).max() < 1e-4
+        assert np.abs(one.pixels - colour.squeeze()).max() < 1e-4
+    assert np.array_equal(tifffile.imread(io.BytesIO(encode_picture(picture, "TIFF")[0])), pixels)
+    assert np.array_equal(back(array), pixels)
+
+
+@pytest.mark.parametrize(("count", "most"), [((0, 65535), 254.0), ((0, 1), 100.0), ((0, 255), 60000.0), ((0, 4095), 65000.0)])
+def test_transparency_of_an_unknown_scale_is_refused(count: tuple[int, int], most: float, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    pixels = (np.random.default_rng(0).random((21, 30, 4)) * count[1]).astype(np.float32)
+    pixels[..., 3] = np.linspace(0, most, 30)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=["unassalpha"], metadata=None)
+    told = r"its transparency goes from 0 to .*, and its colours from 0 to .*; let both count alike"
+    with pytest.raises(ImageError, match=rf"a\.tif: {told}"):
+        read_picture(tmp_path / "a.tif", span=count)
+    with pytest.raises(UsageError, match=told):
+        opened(pixels, count)
 
 
 @pytest.mark.parametrize("channels", [2, 4])
