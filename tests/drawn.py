@@ -39,3 +39,14 @@ def save(path: Path, pixels: np.ndarray) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(pixels).save(path)
     return path
+
+
+def scenes(count: int = 2, height: int = 96, width: int = 80, channels: int = 3) -> torch.Tensor:
+    """Return different scenes as a batch (count, channels, H, W) on [0, 1]."""
+    pictures = [torch.from_numpy(scene(height, width, seed)).permute(2, 0, 1) / 255 for seed in range(count)]
+    return torch.stack(pictures)[:, :channels]
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    """Return a generator of its own."""
+    return torch.Generator().manual_seed(seed)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from drawn import seeded
 
 from irflow_cli.degradations import degrade
 from irflow_cli.degradations.raindrops import out_of_focus
-
-
-def seeded(seed: int = 0) -> torch.Generator:
-    return torch.Generator().manual_seed(seed)
 
 
 @pytest.mark.parametrize("blur", [0.0, 0.7, 3.5, 40.0])

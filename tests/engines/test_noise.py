@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from drawn import scene
+from observed import CLEAN, SHAPE
 
-from irflow_cli.engines.noise import PLACE, Noise, level_of, places_of, said_of
+from irflow_cli.engines.noise import PLACE, Noise, level_of, noise_entry, places_of, released_entry, said_of
 from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.images.picture import Picture
@@ -74,3 +75,20 @@ def test_a_clean_picture_is_told_next_to_nothing_and_a_noisy_jpeg_more(tmp_path)
     told, (words,) = restorer.sigma_of(Picture(noisy, None, "JPEG"))
     assert told is not None
     assert told > 2 * level, words
+
+
+@pytest.mark.parametrize("sigma", [0.0, 15.0, 25.0, 50.0, 255.0])
+def test_a_noisy_picture_enters_where_signal_and_noise_match(sigma: float) -> None:
+    t, noise = noise_entry(sigma), torch.randn(SHAPE, dtype=torch.float64)
+    clean = CLEAN.double()
+    noisy = 2 * (clean + sigma / 255 * noise) - 1
+    assert torch.allclose(t * noisy, t * (2 * clean - 1) + (1 - t) * noise, atol=1e-12)
+
+
+@pytest.mark.parametrize("sigma", [15.0, 50.0])
+def test_the_released_entry_has_less_noise_than_it_tells(sigma: float) -> None:
+    t = released_entry(sigma)
+    assert t < noise_entry(sigma)
+    assert t * 2 * sigma / 255 < 1 - t
+    assert released_entry(None) == 1
+    assert released_entry(200.0) == 0

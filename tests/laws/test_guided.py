@@ -1,30 +1,16 @@
-"""What every guided sampler and every observation must keep."""
+"""What every guided sampler must keep."""
 
 from __future__ import annotations
 
 import pytest
 import torch
-from scipy.optimize import linear_sum_assignment
+from observed import CLEAN, KNOWN, OBSERVATIONS, SHAPE
 from torch import Tensor
 
-from irflow_cli.engines.noise import noise_entry, released_entry
-from irflow_cli.flow import coupling
 from irflow_cli.flow.guided import CORRECTED, GUIDED, Guidance
-from irflow_cli.flow.observations import OPERATORS, Observation, agreeing, masked, normal_noise
+from irflow_cli.flow.observations import Observation, masked, normal_noise
 from irflow_cli.flow.paths import interpolate
 from irflow_cli.flow.times import make_times
-
-SHAPE = (2, 3, 12, 12)
-CLEAN = torch.rand(SHAPE, generator=torch.Generator().manual_seed(3))
-KNOWN = (torch.rand((2, 1, 12, 12), generator=torch.Generator().manual_seed(4)) < 0.4).float()
-SMALL = torch.nn.functional.avg_pool2d(CLEAN, 3)
-OBSERVATIONS: dict[str, Observation] = {
-    "mask": masked(CLEAN, KNOWN),
-    "nothing": masked(CLEAN, torch.zeros(2, 1, 12, 12)),
-    "all": masked(CLEAN, torch.ones(2, 1, 12, 12)),
-    **{name: make(SMALL, 3) for name, make in OPERATORS.items()},
-}
-
 
 REFUSED = {
     "restora-denoise": {"mask", "nothing", "grid", "area"},
@@ -184,66 +170,3 @@ def test_the_range_of_values_does_not_matter(sampler: str, sigma: float) -> None
     narrow = trajectory(blurred, masked(CLEAN, known, sigma), lambda x: x, 0.5)
     other = trajectory(wide, masked(2 * CLEAN - 1, known, 2 * sigma), lambda x: 2 * x - 1, 0.0)
     assert torch.allclose(2 * narrow - 1, other, atol=1e-4)
-
-
-@pytest.mark.parametrize("kind", OBSERVATIONS)
-def test_projectors_project(kind: str) -> None:
-    observation, x = OBSERVATIONS[kind], torch.rand(SHAPE)
-    once = observation.project(x)
-    assert torch.allclose(observation.project(once), once, atol=1e-6)
-    assert torch.allclose(observation.project(observation.picture), observation.picture, atol=1e-6)
-    assert float((once * (x - once)).sum()) == pytest.approx(0, abs=1e-3)  # orthogonal
-    assert torch.allclose(observation.project(observation.projected(x)), observation.picture, atol=1e-6)
-
-
-@pytest.mark.parametrize("kind", OPERATORS)
-def test_clipping_keeps_the_observation(kind: str) -> None:
-    small = torch.tensor([0.0, 0.002, 0.5, 0.998, 1.0]).reshape(1, 1, 1, 5).expand(1, 3, 4, 5)
-    observation = OPERATORS[kind](small, 4)
-    wild = torch.randn((1, 3, 16, 20), generator=torch.Generator().manual_seed(0)) * 0.4 + 0.5
-    tame = agreeing(observation, wild)
-    assert float(tame.min()) >= 0
-    assert float(tame.max()) <= 1
-    assert torch.allclose(observation.project(tame), observation.picture, atol=1 / 255)
-
-
-@pytest.mark.parametrize("sigma", [0.0, 15.0, 25.0, 50.0, 255.0])
-def test_a_noisy_picture_enters_where_signal_and_noise_match(sigma: float) -> None:
-    t, noise = noise_entry(sigma), torch.randn(SHAPE, dtype=torch.float64)
-    clean = CLEAN.double()
-    noisy = 2 * (clean + sigma / 255 * noise) - 1
-    assert torch.allclose(t * noisy, t * (2 * clean - 1) + (1 - t) * noise, atol=1e-12)
-
-
-@pytest.mark.parametrize("sigma", [15.0, 50.0])
-def test_the_released_entry_has_less_noise_than_it_tells(sigma: float) -> None:
-    t = released_entry(sigma)
-    assert t < noise_entry(sigma)
-    assert t * 2 * sigma / 255 < 1 - t
-    assert released_entry(None) == 1
-    assert released_entry(200.0) == 0
-
-
-def cost_of(order: torch.Tensor, source: torch.Tensor, target: torch.Tensor) -> float:
-    return float((source[order] - target).square().sum())
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 5, 16, 17, 40])
-def test_pairing_is_an_order_that_costs_no_more(count: int) -> None:
-    generator = torch.Generator().manual_seed(count)
-    source, target = torch.randn(count, 3, 4, 4, generator=generator), torch.rand(count, 3, 4, 4, generator=generator)
-    order = coupling.transport_pairing(source, target)
-    assert order.sort().values.tolist() == list(range(count))
-    assert cost_of(order, source, target) <= cost_of(torch.arange(count), source, target) + 1e-4
-
-
-def test_pairing_comes_near_the_best_of_a_group() -> None:
-    source = torch.randn(16, 3, 4, 4, generator=torch.Generator().manual_seed(0))
-    target = torch.rand(16, 3, 4, 4, generator=torch.Generator().manual_seed(1))
-    costs = (source[None] - target[:, None]).flatten(2).square().sum(2)  # target by source
-    best = torch.from_numpy(linear_sum_assignment(costs.numpy())[1])
-    order = coupling.transport_pairing(source, target)
-    worst, least, ours = (cost_of(one, source, target) for one in (torch.arange(16), best, order))
-    assert worst - ours > 0.8 * (worst - least)
-    shuffled = torch.tensor([3, 0, 4, 1, 2])
-    assert torch.equal(shuffled[coupling.transport_pairing((target[:5] + 0.01)[shuffled], target[:5])], torch.arange(5))

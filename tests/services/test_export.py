@@ -8,23 +8,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from loaded import installed
 
 from irflow_cli.engines.backends.graph import example
-from irflow_cli.engines.backends.table import BACKENDS
 from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.services import export
 
 
-def needed(name: str) -> None:
-    """Skip the test, and say why, where an engine is not installed."""
-    reason = BACKENDS[name].refusal("fp32")
-    if reason:
-        pytest.skip(f"{name} {reason}")
-
-
 @pytest.mark.parametrize("task", ["derain", "prior"])
 def test_an_onnx_file_computes_what_torch_does_and_says_what_it_is(task: str, tiny_checkpoint, irflow, tmp_path: Path) -> None:
-    needed("onnxruntime")
+    installed("onnxruntime")
     onnx = pytest.importorskip("onnx")
     import onnxruntime
 
@@ -47,7 +40,7 @@ def test_an_onnx_file_computes_what_torch_does_and_says_what_it_is(task: str, ti
 
 
 def test_an_openvino_file_is_written_with_its_weights(tiny_checkpoint, irflow, tmp_path: Path) -> None:
-    needed("openvino")
+    installed("openvino")
     import openvino
 
     target = tmp_path / "net.xml"
@@ -60,7 +53,7 @@ def test_an_openvino_file_is_written_with_its_weights(tiny_checkpoint, irflow, t
 
 
 def test_a_file_that_would_differ_is_not_written(tiny_checkpoint, irflow, tmp_path: Path, monkeypatch) -> None:
-    needed("onnxruntime")
+    installed("onnxruntime")
     monkeypatch.setattr(export, "parity", lambda *arguments: 0.01)
     done = irflow("models", "export", tiny_checkpoint("derain"), "-o", tmp_path / "net.onnx")
     assert (done.code, "differs from torch by 0.01" in done.err) == (4, True)
@@ -75,6 +68,6 @@ def test_a_file_that_would_differ_is_not_written(tiny_checkpoint, irflow, tmp_pa
     ],
 )
 def test_what_cannot_be_exported_is_said(arguments: tuple[str, ...], says: str, tiny_checkpoint, irflow) -> None:
-    needed("onnxruntime")
+    installed("onnxruntime")
     done = irflow("models", "export", tiny_checkpoint("derain"), *arguments)
     assert (done.code, says in done.err) == (2, True)

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from irflow_cli.flow.paths import bridge, clean_from_velocity, interpolate, velocity_from_residual
+from irflow_cli.flow.paths import interpolate, velocity_from_residual
 from irflow_cli.flow.samplers import ORDERS, SAMPLERS
-from irflow_cli.flow.times import GRIDS, RELEASED, make_times
+from irflow_cli.flow.times import GRIDS, make_times
 
 X_0 = torch.linspace(0, 1, 48, dtype=torch.float64).reshape(2, 2, 3, 4)
 X_1 = X_0.flip(3) * 0.7 + 0.1
@@ -59,39 +59,3 @@ def test_the_stated_order_holds_when_the_step_is_halved(sampler: str) -> None:
     # Fine steps, for with coarse ones errors of two orders may cancel. The last interval of Heun's trajectory is an Euler
     # step of width h, a local error of h^2: order 2 overall, no more.
     assert order == pytest.approx(ORDERS[sampler], abs=0.2)
-
-
-@pytest.mark.parametrize("grid", GRIDS)
-@pytest.mark.parametrize("steps", [1, 2, 3, 4, 7])
-@pytest.mark.parametrize("start", [0.0, 0.3, 0.999])
-def test_grids_rise_from_start_to_one(grid: str, steps: int, start: float) -> None:
-    times = make_times(grid, steps, start)
-    assert times.shape == (steps + 1,)
-    assert float(times[0]) == pytest.approx(start)
-    assert float(times[-1]) == 1.0
-    assert bool((times.diff() > 0).all())
-
-
-def test_a_grid_that_stops_early_ends_with_one_long_interval() -> None:
-    assert make_times("uniform", 5, 0.2, 0.8).tolist() == pytest.approx([0.2, 0.35, 0.5, 0.65, 0.8, 1.0])
-
-
-def test_released_grids_are_the_published_ones() -> None:
-    published = {2: [1, 0.2, 0], 3: [1, 0.2, 0.1, 0], 4: [1, 0.5, 0.25, 0.05, 0]}  # in tau = 1 - t
-    for steps, taus in published.items():
-        assert RELEASED[steps] == pytest.approx([1 - tau for tau in taus])
-
-
-@pytest.mark.parametrize("steps", [0, -1])
-def test_no_trajectory_without_a_step(steps: int) -> None:
-    with pytest.raises(ValueError, match="at least one step"):
-        make_times("uniform", steps)
-
-
-def test_paths_agree_with_each_other() -> None:
-    t = torch.tensor([0.2, 0.6], dtype=torch.float64)
-    x_t = interpolate(X_0, X_1, t)
-    assert torch.allclose(bridge(X_0, 0.0, X_1, t), x_t)
-    assert torch.allclose(bridge(interpolate(X_0, X_1, 0.1), 0.1, X_1, t), x_t)
-    assert torch.allclose(clean_from_velocity(x_t, velocity_from_residual(x_t - X_1, t), t), X_1)
-    assert torch.equal(interpolate(X_0, X_1, 0.0), X_0)
