@@ -19,7 +19,7 @@ from irflow_cli.images.claims import read_file
 from irflow_cli.images.deep import decode_deep, silent_opencv
 from irflow_cli.images.directories import ORDERS, note_of_pages
 from irflow_cli.images.layout import USUAL, Layout
-from irflow_cli.images.metadata import ORIENTATION, Tags, dpi_of, exif_of, xmp_of
+from irflow_cli.images.metadata import DAMAGED, Tags, dpi_of, exif_of, xmp_of
 from irflow_cli.images.picture import BAND, Picture, split_alpha, too_large, top_of, upright
 from irflow_cli.images.scans import damage_told, unpadded
 from irflow_cli.images.span import Given
@@ -34,6 +34,7 @@ READABLE = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "AVIF", "GIF")
 CHAINS = ("GIF",)  # which hold their frames one after another, to be counted by walking through all
 JPEG = b"\xff\xd8\xff"  # how those begin
 COUNTED = 2**16  # bytes of a file whose chain is walked through
+BROKEN_EXIF = "Invalid Exif payload"  # what libavif says, which does not go on without it
 SETS = ("MPO", "HEIF")  # files of one picture and its helpers: gain map, depth, preview
 PngImagePlugin.MAX_TEXT_CHUNK = 2**24  # bytes of a profile, an XMP or a text; long histories of edits need more than 2**20
 
@@ -88,6 +89,12 @@ def _opened(data: bytes, name: str, max_pixels: int, span: Given) -> Picture:
             picture = decode_unknown_tiff(data, name, max_pixels, span)
             return replace(picture, notes=(*notes, *picture.notes))
         raise ImageError(f"{name}: not a picture that irflow reads ({', '.join(READABLE)}, HEIC)") from None
+    except ValueError as error:
+        before, pixels, after = data.partition(b"mdat")
+        if BROKEN_EXIF not in str(error) or b"Exif" not in before:
+            raise
+        picture = _opened(before.replace(b"Exif", b"none") + pixels + after, name, max_pixels, span)  # under another name
+        return replace(picture, notes=(*picture.notes, DAMAGED))
     with image:
         if image.width * image.height > max_pixels:
             raise Image.DecompressionBombError
@@ -127,9 +134,11 @@ def _decode(image: Image.Image, data: bytes, name: str, span: Given) -> Picture:
     rare = kind == "TIFF" and _is_rare(image)
     if pixels is None and not rare:
         image.load()  # strict: a truncated file raises here
-    exif, turn = image.getexif(), 1
-    if kind != "HEIF" and not rare:  # whose decoders have turned it already
-        turn = exif.get(ORIENTATION, 1)
+    told = isinstance(raw := image.info.get("exif"), bytes) and len(raw.removeprefix(b"Exif\0\0")) > 0
+    exif, turn, damaged = exif_of(image.getexif, kind, told=told)
+    notes += damaged
+    if kind == "HEIF" or rare:  # whose decoders have turned it already
+        turn = 1
     if kind == "HEIF" and int(image.info.get("bit_depth") or 8) > 8:
         notes.append(f"has {image.info['bit_depth']} bits a channel; 8 of them are read")
     if kind == "AVIF" and (place := data.find(b"av1C")) >= 0 and data[place + 6] & 0x40:
@@ -141,7 +150,7 @@ def _decode(image: Image.Image, data: bytes, name: str, span: Given) -> Picture:
     profile, dpi = image.info.get("icc_profile") or None, dpi_of(image.info.get("dpi"), turn)
     colours = colours_of(data, profile=profile is not None) if kind == "PNG" else ()
     beside = Tags(caption=caption_of(image, kind), texts=texts_of(image, kind), colours=colours)
-    tags = replace(beside, icc=profile, exif=exif_of(exif, kind), xmp=xmp_of(image), dpi=dpi)
+    tags = replace(beside, icc=profile, exif=exif, xmp=xmp_of(image), dpi=dpi)
     notes += unkept(kind, image.info, data, tags.xmp)
     coding = _coding_of(image, kind, data)
     if pixels is not None:

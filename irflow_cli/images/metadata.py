@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import html
 import math
 import re
 import struct
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -15,6 +16,8 @@ from PIL import Image
 PLACE = re.compile(r"gps|\bgeo:|latitude|longitude|location|(photoshop|iptc4xmp\w*):(city|state|country)", re.IGNORECASE)
 PROFILE = re.compile("raw profile type ", re.IGNORECASE)  # keys of texts that are profiles, whatever is in them
 ORIENTATION, EXIF_IFD, GPS_IFD, XMP_TAG, ICC_TAG = 0x0112, 0x8769, 0x8825, 700, 34675
+WITHOUT_END = "Expecting to read 4 bytes"  # what Pillow warns of an EXIF that is whole but for where the next would stand
+DAMAGED = "its EXIF is damaged; it is left out"
 TIFF_TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # description, make, model, software, date, artist, copyright
 
 
@@ -33,8 +36,30 @@ class Tags:
     colours: tuple[tuple[bytes, bytes], ...] = ()
 
 
-def exif_of(exif: Image.Exif, kind: str) -> bytes | None:
-    """Return the EXIF to take along: upright, and of a TIFF only what does not describe its own layout."""
+def exif_of(load: Callable[[], Image.Exif], kind: str, *, told: bool = False) -> tuple[bytes | None, int, tuple[str, ...]]:
+    """Return the EXIF to take along, upright, the orientation that it tells, and what to tell of it. Of a TIFF only what does
+    not describe its own layout is taken. What is damaged is left out, for it is not worth the picture.
+
+    told: whether there is an EXIF, which may be so broken that nothing is loaded of it.
+    """
+    block, turn = None, 1
+    with warnings.catch_warnings(record=True) as lost:
+        warnings.simplefilter("always")
+        try:
+            exif = load()
+            turn = exif.get(ORIENTATION, 1)
+            block = _upright_block(exif, kind)
+            broken = told and not block
+        except Exception:  # Pillow raises errors of all kinds
+            broken = True
+    if broken:
+        return None, turn, (DAMAGED,)
+    if any(WITHOUT_END not in str(one.message) for one in lost):
+        return block, turn, ("parts of its EXIF are damaged; they are left out",)
+    return block, turn, ()
+
+
+def _upright_block(exif: Image.Exif, kind: str) -> bytes | None:
     if kind == "TIFF":
         whole, exif = exif, Image.Exif()
         for tag in TIFF_TEXTS:
@@ -45,9 +70,7 @@ def exif_of(exif: Image.Exif, kind: str) -> bytes | None:
                 exif[tag] = dict(whole.get_ifd(tag))
     if ORIENTATION in exif:
         exif[ORIENTATION] = 1
-    with contextlib.suppress(Exception):  # a damaged EXIF block is not worth the picture
-        return as_undefined(exif.tobytes()) if len(exif) else None
-    return None
+    return as_undefined(exif.tobytes()) if len(exif) else None
 
 
 def as_undefined(exif: bytes) -> bytes:

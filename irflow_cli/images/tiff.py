@@ -50,19 +50,24 @@ def decode_unknown_tiff(data: bytes, name: str, max_pixels: int, span: Given = N
     if directory[256] * directory[257] > max_pixels:
         raise too_large(name, max_pixels)
     check_tiles(directory, name)
+    exif, _, damaged = exif_of(lambda: _exif_in(directory, data), "TIFF")
+    xmp = directory.get(XMP_TAG)
+    turn = directory.get(ORIENTATION, 1)
+    dpi = dpi_of((directory.get(282), directory.get(283)) if directory.get(296, 2) == 2 else None, turn)
+    icc, caption = directory.get(ICC_TAG) or None, caption_in(directory)
+    tags = Tags(icc, exif, bytes(xmp) if xmp else None, dpi, caption)
+    packed = {"compression": "raw" if directory.get(259, 1) == 1 else "tiff_adobe_deflate"}
+    pixels, spanned, notes = pixels_of_tiff(directory, data, name, span)
+    return replace(split_alpha(pixels, "TIFF", tags, packed, (*damaged, *notes)), span=spanned)
+
+
+def _exif_in(directory: Mapping[int, Any], data: bytes) -> Image.Exif:
     exif = Image.Exif()
     if data[:4] in BIG_TIFF:  # whose tables Pillow's EXIF does not follow
         exif.update({tag: directory[tag] for tag in TIFF_TEXTS if tag in directory})
     else:
         exif.load_from_fp(io.BytesIO(data))
-    xmp = directory.get(XMP_TAG)
-    turn = directory.get(ORIENTATION, 1)
-    dpi = dpi_of((directory.get(282), directory.get(283)) if directory.get(296, 2) == 2 else None, turn)
-    icc, caption = directory.get(ICC_TAG) or None, caption_in(directory)
-    tags = Tags(icc, exif_of(exif, "TIFF"), bytes(xmp) if xmp else None, dpi, caption)
-    packed = {"compression": "raw" if directory.get(259, 1) == 1 else "tiff_adobe_deflate"}
-    pixels, spanned, notes = pixels_of_tiff(directory, data, name, span)
-    return replace(split_alpha(pixels, "TIFF", tags, packed, notes), span=spanned)
+    return exif
 
 
 def check_tiles(directory: Mapping[int, Any], name: str) -> None:

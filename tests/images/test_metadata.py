@@ -138,3 +138,53 @@ def test_comments_and_notes_of_makers_are_undefined_bytes(kind: str, depth: type
         directory.load(file)
     assert {tag: directory.tagtype[tag] for tag in inner} == dict.fromkeys(inner, 7)
     assert {tag: directory[tag] for tag in inner} == inner
+
+
+def _exif() -> bytes:
+    exif = Image.Exif()
+    exif[0x010F], exif[EXIF_IFD] = "maker", {36867: "2020:01:02 03:04:05"}
+    return exif.tobytes()
+
+
+HEAD = b"Exif\0\0"
+BROKEN = {
+    "text": HEAD + b"not a directory",
+    "too short": HEAD + b"II*\0",
+    "a directory far away": HEAD + b"II*\0\xff\xff\xff\x7f",
+    "cut off": _exif()[:20],
+    "zeros": HEAD + bytes(50),
+    "another version": HEAD + b"II\x2b\0" + _exif()[10:],
+}
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF"])
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_broken_exif_is_left_out_and_said_in_every_format(kind: str, broken: str) -> None:
+    if kind == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    buffer, exif = io.BytesIO(), BROKEN[broken]
+    whole = _exif()
+    Image.fromarray(scene(16, 24)).save(buffer, kind, exif=whole if kind == "AVIF" else exif)
+    data = buffer.getvalue()
+    if kind == "AVIF":  # Pillow writes none that is broken
+        inner, block = whole.removeprefix(HEAD), exif.removeprefix(HEAD)
+        assert inner in data
+        data = data.replace(inner, block[: len(inner)].ljust(len(inner), b"\0"))
+    picture = decode_picture(data, "a")
+    assert picture.pixels.shape == (16, 24, 3)
+    assert picture.tags.exif is None
+    assert "its EXIF is damaged; it is left out" in picture.notes
+
+
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+def test_what_is_whole_of_an_exif_is_kept(kind: str) -> None:
+    exif, buffer = Image.Exif(), io.BytesIO()
+    exif[0x010F], exif[0x0131] = "maker of it", "a program"
+    block = bytearray(exif.tobytes())
+    place = block.index(b"\x31\x01" if block[6:8] == b"II" else b"\x01\x31") + 8
+    block[place : place + 4] = b"\x7f" * 4  # where its text would lie
+    Image.fromarray(scene(16, 24)).save(buffer, kind, exif=bytes(block))
+    picture = decode_picture(buffer.getvalue(), "a")
+    assert picture.tags.exif is not None
+    assert b"maker of it" in picture.tags.exif
+    assert "parts of its EXIF are damaged; they are left out" in picture.notes
