@@ -30,6 +30,7 @@ class Entry:
     presets: tuple[str, ...] = ()
     grids: tuple[str | None, ...] = (None,)
     strengths: tuple[float, ...] = (1.0,)
+    sigma: float | None = None
     plotted: bool = False
     dated: bool = False
 
@@ -37,6 +38,7 @@ class Entry:
     def command(self) -> str:
         """The command that measures the same."""
         options = [f"--degrade {self.degrade}"] if self.degrade else []
+        options += [f"--sigma {self.sigma:g}"] if self.sigma is not None else []
         options += [f"--methods {','.join(self.methods)}"] if self.methods != ("irflow",) else []
         options += [f"--crop {self.crop}"] if self.crop else []
         options += [f"--grid {','.join(map(str, self.grids))}"] if self.grids != (None,) else []
@@ -53,7 +55,7 @@ class Entry:
         """Return what is to be measured on the set below `data`."""
         return BenchRequest(
             data / self.data,
-            replace(settings, task=self.task, steps=None),
+            replace(settings, task=self.task, steps=None, sigma=self.sigma),
             Sweep() if self.presets else Sweep(self.steps, self.grids, self.strengths),
             self.degrade,
             self.methods,
@@ -161,5 +163,6 @@ SUITES: dict[str, dict[str, Entry]] = {
         ),
         "samplers-holes": Entry(**SMALL, task="inpaint", degrade="thick", presets=EQUAL),
         "samplers-pixels": Entry(**SMALL, task="inpaint", degrade="pixels:0.7", presets=EQUAL),
+        "samplers-noisy": Entry(**SMALL, task="inpaint", degrade="noise:15+pixels:0.7", presets=EQUAL, sigma=15),
     },
 }

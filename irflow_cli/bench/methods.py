@@ -132,6 +132,7 @@ def prior_methods(
             engine=settings.engine,
             precision=settings.precision,
             checkpoint=settings.checkpoint,
+            sigma=settings.sigma or 0.0,
         )
         if settings.task == "inpaint":
             inpainter = Inpainter(chosen)

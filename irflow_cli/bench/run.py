@@ -70,7 +70,8 @@ def prepare(request: BenchRequest) -> Benchmark:
         raise UsageError(f"`degrade` has {twice} more than once; give each once")
     methods = irflow_methods(request, corruptions)
     others = tuple(name for name in request.methods if name not in ("irflow", "irflow-prior"))
-    methods += known_baselines(others, task, corruptions[0].severity if task == "upscale" else request.settings.sigma)
+    noise = request.settings.sigma if task == "denoise" else None  # those that fill holes take none
+    methods += known_baselines(others, task, corruptions[0].severity if task == "upscale" else noise)
     for path in request.baselines:
         methods += _network(path, request, corruptions)
     methods += [command(line) for line in request.commands]
@@ -135,7 +136,7 @@ def irflow_methods(request: BenchRequest, corruptions: tuple[Corruption, ...]) -
 def _check_options(request: BenchRequest) -> None:
     """Raise UsageError for options that would do nothing."""
     settings, of_prior = request.settings, request.settings.task in MADE
-    plain = (settings.sampler, settings.sigma, settings.ensemble) == (None, None, False) and request.sweep == Sweep()
+    plain = (settings.sampler, settings.ensemble) == (None, False) and request.sweep == Sweep()
     require(not of_prior or plain, f"`steps`, `grid`, `strength` and the like are of restore; give {settings.task} `presets`")
     require(
         of_prior or request.presets == ("auto",),

@@ -199,8 +199,8 @@ def parse_degrade(text: str | None, task: str) -> tuple[Corruption, ...]:
     """Return the ways of `degrade`: a list such as "noise:15,noise:25+jpeg:30", with + for one after another; `unseen`
     stands for all of that kind of a task.
 
-    For inpaint the kinds are those of HOLES, for upscale the operators with a scale, such as "area:2". Raises UsageError,
-    naming the kinds there are.
+    For inpaint the kinds are those of HOLES, which may come last, after kinds of noise ("noise:15+thick"); for upscale the
+    operators with a scale, such as "area:2". Raises UsageError, naming the kinds there are.
     """
     if task in MADE:
         return tuple(MADE[task](word.strip()) for word in (text or "").split(","))
@@ -246,6 +246,12 @@ RANGES = {"share": (0.01, 1.0), "scale": (2, 16)}
 
 
 def _holes(word: str) -> Corruption:
+    *before, word_of_hole = word.split("+")
+    hole = _hole(word_of_hole)
+    return _chain([*map(_corruption, before), hole])
+
+
+def _hole(word: str) -> Corruption:
     kind, _, amount = word.partition(":")
     try:
         draw = HOLES[kind]

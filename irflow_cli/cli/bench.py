@@ -75,7 +75,7 @@ def bench(
         typer.Option(
             help="KIND:SEVERITY to make from clean pictures, such as noise:25, or several with commas; + for one after another "
             "(noise:25+jpeg:30); `unseen` for those that no checkpoint is trained on; for inpaint thin, thick, box, "
-            "pixels:0.8, ...; for upscale area:2, grid:2.",
+            "pixels:0.8, ..., also after noise (noise:15+thick); for upscale area:2, grid:2.",
             show_default=False,
         ),
     ] = None,

@@ -10,6 +10,7 @@ import pytest
 import torch
 from drawn import save, scene
 from PIL import Image
+from results import records_of
 
 from irflow_cli.bench.pairs import check_pairs
 from irflow_cli.bench.sets import cases_of, find_samples, parse_degrade, unit
@@ -154,6 +155,27 @@ def test_degradations_follow_each_other(tmp_path: Path) -> None:
 def test_unknown_degradations_are_errors(word: str) -> None:
     with pytest.raises(UsageError):
         parse_degrade(word, "all-in-one")
+
+
+def test_a_hole_may_follow_noise(tmp_path: Path) -> None:
+    Image.fromarray(np.full((32, 32, 3), 128, np.uint8)).save(tmp_path / "grey.png")
+    [sample] = find_samples(tmp_path, paired=False)
+    noisy, alone = (next(cases_of(sample, parse_degrade(word, "inpaint"))) for word in ("noise:15+pixels:0.5", "pixels:0.5"))
+    known = noisy.degraded[..., 3] > 0
+    assert 0.4 < known.mean() < 0.6
+    assert 10 < noisy.degraded[known][:, :3].std() < 20
+    assert (noisy.degraded[~known] == 0).all()
+    assert (noisy.clean == alone.clean).all() and alone.degraded[alone.degraded[..., 3] > 0][:, :3].std() == 0
+    with pytest.raises(UsageError, match="`degrade` of inpaint is one of"):
+        parse_degrade("pixels:0.5+noise:15", "inpaint")
+
+
+def test_noise_that_is_told_changes_what_is_filled_in(irflow, clean_set, tiny_checkpoint) -> None:
+    options = ("--task", "inpaint", "--degrade", "noise:40+pixels:0.7", "--crop", "48", "--presets", "pixelwise:2")
+    given = [("--sigma", "40"), ()]
+    told = [irflow("bench", clean_set, *options, "--checkpoint", tiny_checkpoint("prior"), "--json", *sigma) for sigma in given]
+    figures = [[line["psnr"] for line in records_of(done.out) if line["method"] == "irflow"] for done in told]
+    assert figures[0] and figures[0] != figures[1]
 
 
 def test_masks_of_a_folder_go_with_every_picture(irflow, clean_set, tiny_checkpoint, tmp_path) -> None:
