@@ -131,7 +131,7 @@ def _cluster(ray: Any) -> Iterator[None]:
     begun = not ray.is_initialized()
     if begun:
         try:
-            ray.init(log_to_driver=False, logging_level=logging.ERROR, configure_logging=True)
+            ray.init(log_to_driver=False, logging_level=logging.ERROR, configure_logging=True, include_dashboard=False)
         except (ConnectionError, RuntimeError, ValueError) as error:
             said = " ".join(str(error).split())[:200]
             raise IrflowError(
