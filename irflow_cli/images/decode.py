@@ -20,6 +20,7 @@ from irflow_cli.images.deep import decode_deep, silent_opencv
 from irflow_cli.images.directories import ORDERS, note_of_pages
 from irflow_cli.images.layout import USUAL, Layout
 from irflow_cli.images.metadata import DAMAGED, Tags, dpi_of, exif_of, xmp_of
+from irflow_cli.images.parts import check_parts
 from irflow_cli.images.picture import BAND, Picture, split_alpha, too_large, top_of, upright
 from irflow_cli.images.scans import damage_told, unpadded
 from irflow_cli.images.span import Given
@@ -49,6 +50,7 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS, span: G
     """Return the picture that `data` holds; `name` is what errors call it. Raises ImageError as `read_picture` does."""
     if not data:
         raise ImageError(f"{name}: the file is empty")
+    check_parts(data, name)
     try:
         with warnings.catch_warnings(), _pillow_limit(max_pixels):
             warnings.simplefilter("ignore")  # of bombs, which we look for ourselves, and of damage beside the pixels
