@@ -79,7 +79,8 @@ def table(count: int, rounds: int) -> Iterator[str]:
     (start, rest), (ray_start, ray_rest) = (np.median(runs, axis=0) for runs in found.values())
     ratio = float(np.median([ray.rest / local.rest for local, ray in zip(*found.values(), strict=True)]))
     same = f"{len(different)} of {count} results differ" if different else f"all {count} results are the same"
-    yield f"| {date.today().isoformat()}, Ray {version('ray')}, {processor()}, {count} pictures of {SIDE} x {SIDE} | local | Ray |"
+    machine = f"Ray {version('ray')}, {processor()}"
+    yield f"| {date.today().isoformat()}, {machine}, {count} pictures of {SIDE} x {SIDE} | local | Ray |"
     yield "|---|---|---|"
     yield f"| until the first result | {start:.1f} s | {ray_start:.1f} s |"
     yield f"| from the first result to the last | {rest:.0f} s | {ray_rest:.0f} s, {ratio:.2f} of the local run's; {same} |"

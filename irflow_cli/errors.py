@@ -15,6 +15,7 @@ import errno
 import re
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # what systems say of a disk without room
+CLOSED = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOENT, errno.ENOTDIR)  # and of a folder that takes no file
 
 
 NAMED = re.compile("`([a-z][a-z0-9_]*)`")  # a setting in a message, by the name of its field
@@ -44,6 +45,10 @@ class IrflowError(Exception):
 
 class ImageError(IrflowError):
     """A picture that cannot be read or written."""
+
+
+class FolderClosed(ImageError):
+    """A result that the folder it belongs to does not take."""
 
 
 class UsageError(IrflowError):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from irflow_cli.batch.journal import NAME, Manifest, sha256
 from irflow_cli.batch.plan import STREAM, Files, Job
-from irflow_cli.errors import ImageError, IrflowError
+from irflow_cli.errors import FolderClosed, ImageError, IrflowError
 from irflow_cli.images.claims import check_size, most_of, read_file
 from irflow_cli.images.decode import decode_picture
 from irflow_cli.images.encode import check_encoding, encode_picture
@@ -71,6 +71,7 @@ class Store:
         self.manifests: dict[Path, Manifest] = {}
         self.begun: dict[Path, list[Path]] = {}  # by folder: what was not whole there before anything was done
         self.lock = threading.Lock()
+        self.wrote = False
 
     def load(self, job: Job) -> Loaded:
         """Return the job's picture, or its outcome when there is nothing to do or nothing that can be done."""
@@ -164,7 +165,12 @@ class Store:
             if not (self.files.mirror and self.files.mirror.holds(job.target)):
                 self._manifest(job.target).record(job.target, key, data, beside=beside)
             self._put(job.target, data)
+            self.wrote = True
             return Outcome(job, "done", None, notes, None, outcome.megapixels, outcome.seconds, sha256(data))
+        except FolderClosed as error:
+            if self.files.output is None or self.wrote:
+                return Outcome(job, "failed", str(error), outcome.notes)
+            raise IrflowError(f"{error}; give another `output`, or make this one writable") from None  # none would be taken
         except ImageError as error:
             if self.files.skip_existing and _is_there(job.target):  # as of a moment ago, from another run
                 return Outcome(job, "skipped")

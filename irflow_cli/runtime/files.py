@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from irflow_cli.errors import FULL, DiskFull, ImageError
+from irflow_cli.errors import CLOSED, FULL, DiskFull, FolderClosed, ImageError
 
 PART = ".part"  # how the names of files end that are not whole yet
 NOT_HERE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOTTY)  # said of what a file system cannot do
@@ -28,13 +28,14 @@ def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
 
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Turn what the system says inside of a file that is written into one line. Raises DiskFull, ImageError."""
+    """Turn what the system says inside of a file that is written into one line. Raises DiskFull, ImageError, FolderClosed."""
     try:
         yield
     except OSError as error:
         if error.errno in FULL:
             raise DiskFull(f"cannot write {path}: {error.strerror}; make room and run again") from None
-        raise ImageError(f"cannot write {path}: {error.strerror or error}") from None
+        kind = FolderClosed if error.errno in CLOSED else ImageError
+        raise kind(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def flush_to_disk(file: IO[bytes]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -20,6 +22,35 @@ from irflow_cli.errors import IrflowError
 from irflow_cli.images.decode import read_picture
 from irflow_cli.runtime.files import PART, _begun
 from irflow_cli.services.degrade_files import DegradeRequest, degrade_files
+
+
+def test_an_output_that_takes_no_file_ends_the_run_at_the_first_result(
+    degrade, album: Path, tmp_path: Path, monkeypatch
+) -> None:
+    def closed(**options: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "mkstemp", closed)
+    done = degrade(album, tmp_path / "out")
+    lines = done.err.splitlines()
+    assert (done.code, sum("cannot write" in line for line in lines)) == (1, 1)
+    assert "Read-only file system; give another --output, or make this one writable" in done.err
+
+
+def test_a_folder_that_takes_no_file_fails_beside_others_that_do(irflow, tiny_checkpoint, album, tmp_path, monkeypatch) -> None:
+    real = tempfile.mkstemp
+
+    def closed(**options: object) -> object:
+        if "closed" in Path(options["dir"]).parts:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(**options)
+
+    monkeypatch.setattr(tempfile, "mkstemp", closed)
+    shutil.copytree(album, tmp_path / "in" / "open")
+    shutil.copytree(album, tmp_path / "in" / "closed")
+    done = irflow("restore", tmp_path / "in", "-r", "--task", "derain", "--checkpoint", tiny_checkpoint("derain"))
+    made = sorted(path.relative_to(tmp_path / "in").as_posix() for path in (tmp_path / "in").rglob("*.derain.*"))
+    assert (done.code, made) == (1, ["open/a.derain.png", "open/b.derain.jpg", "open/below/c.derain.webp"])
 
 
 def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(degrade, tmp_path: Path) -> None:
