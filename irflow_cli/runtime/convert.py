@@ -3,15 +3,17 @@ runs."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.serialization import skip_data
 
 from irflow_cli.errors import CheckpointError
 from irflow_cli.nets import OfficialSpec, PriorSpec, Spec
@@ -24,6 +26,7 @@ Weights = dict[str, Tensor]
 CONTAINERS = ("ema", "params_ema", "model_ema", "state_dict", "params", "model")
 DEEPEST = 8  # containers within each other; a dictionary may hold itself
 SHARED = 4  # times that the weights of a file may be its size: some networks use a tensor twice
+BESIDE, FREE = 16, 2**26  # times its weights that a file may have, for states of an optimiser and others, and bytes beside
 LONGEST = 256  # characters of a tensor's name
 PREFIXES = ("ema_model.", "module.", "model.")
 
@@ -53,8 +56,22 @@ class ThirdParty:
 
 
 def read_third_party(path: Path) -> ThirdParty:
-    """Return the weights in a .pth or .pt file. Raises CheckpointError when it holds anything else, or a network not known."""
-    theirs = _unwrapped(_unpickled(path), path)
+    """Return the weights in a .pth or .pt file. Raises CheckpointError when it holds anything else, or a network not known.
+
+    Names and shapes are read first, and the numbers only where these are a network's.
+    """
+    _recognised(path, numbers=False)
+    third_party, names = _recognised(path, numbers=True)
+    endless = [names[key] for key, tensor in third_party.weights.items() if not tensor.isfinite().all()]
+    if endless:
+        raise CheckpointError(f"{path} is damaged: {endless[0]!r} holds values that are no numbers")
+    whole = {key: tensor.clone() for key, tensor in third_party.weights.items()}  # no two share their memory
+    return replace(third_party, weights=whole)
+
+
+def _recognised(path: Path, *, numbers: bool) -> tuple[ThirdParty, dict[str, str]]:
+    """Return the network in a file, and by our names of tensors theirs; without `numbers` its tensors have shapes alone."""
+    theirs = _unwrapped(_unpickled(path, numbers=numbers), path)
     family = next((family for family in FAMILIES if family.mark in theirs), None)
     if family is None:
         there = ", ".join(repr(key) for key in list(theirs)[:3])
@@ -71,22 +88,23 @@ def read_third_party(path: Path) -> ThirdParty:
     if wrong or len(names) < len(theirs):
         named = repr(names.get(wrong[0], wrong[0])) if wrong else "a tensor that is there twice"
         raise CheckpointError(f"{path} looks like {family.title}, but {named} is missing, unknown or of another shape")
-    size = sum(tensor.numel() * tensor.element_size() for tensor in weights.values())
-    if size > SHARED * path.stat().st_size:  # views of the same few numbers again and again
+    size, there = sum(tensor.numel() * tensor.element_size() for tensor in weights.values()), path.stat().st_size
+    if size > SHARED * there:  # views of the same few numbers again and again
         raise CheckpointError(f"{path} names weights of {size / 2**20:.0f} MiB, which are not in it; it cannot be converted")
-    endless = [names[key] for key, tensor in weights.items() if not tensor.isfinite().all()]
-    if endless:
-        raise CheckpointError(f"{path} is damaged: {endless[0]!r} holds values that are no numbers")
-    return ThirdParty(family, spec, {key: tensor.clone() for key, tensor in weights.items()})  # no two share their memory
+    if there > BESIDE * size + FREE:
+        more = f"has {there / 2**20:.0f} MiB, and its network {size / 2**20:.1f} of them"
+        raise CheckpointError(f"{path} {more}; save the network's state_dict() alone")
+    return ThirdParty(family, spec, weights), names
 
 
-def _unpickled(path: Path) -> Any:
-    """Return what is in a file of PyTorch's format, as far as it is tensors and plain values; raise CheckpointError."""
+def _unpickled(path: Path, *, numbers: bool) -> Any:
+    """Return what is in a file of PyTorch's format, as far as it is tensors and plain values; raise CheckpointError. Without
+    `numbers`, tensors are on no device, and none of theirs is read."""
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.nullcontext() if numbers else skip_data():
             warnings.simplefilter("ignore")
             check_cost(path)
-            return torch.load(path, map_location="cpu", weights_only=True)
+            return torch.load(path, map_location="cpu" if numbers else "meta", weights_only=True)
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from None
     except Exception as error:  # a damaged pickle can raise anything; nothing of it has been executed

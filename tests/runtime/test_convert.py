@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from results import memory_grows_below
 from third_party import OFFICIAL, PRIOR, numbers, official_shapes, prior_shapes, question
 from torch import Tensor
 
@@ -20,6 +22,7 @@ from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.nets import OfficialSpec, PriorSpec
+from irflow_cli.runtime import convert
 from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.runtime.convert import read_third_party
 from irflow_cli.services.models import ConvertRequest, convert_checkpoint
@@ -236,3 +239,48 @@ def test_a_converted_denoiser_starts_at_its_own_noise(saved) -> None:
         )
         restored = restorer.restore_tensor(picture, [sigma], [torch.Generator()])
         assert torch.allclose(restored, picture - net(picture, torch.tensor([1 - sigma / 25])), atol=1e-5)
+
+
+HOLES = {  # what is there and the reason that names it; none of its numbers is needed to tell
+    "a network, and much beside it": (lambda theirs: {"model": theirs, "rest": torch.zeros(2**20)}, "save the network's state"),
+    "a view of much more": (
+        lambda theirs: {key: torch.zeros(2**20)[: one.numel()].view(one.shape) for key, one in theirs.items()},
+        "save the network's state",
+    ),
+    "another network": (lambda theirs: {"a": torch.zeros(2**20)}, "no network known here"),
+    "other shapes": (lambda theirs: {key: torch.zeros(64, 64) for key in theirs}, "unclear|of another shape"),
+}
+
+
+@pytest.mark.parametrize("hole", HOLES)
+@pytest.mark.parametrize("zipped", [True, False])
+def test_numbers_are_read_only_of_a_network(hole: str, zipped: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convert, "FREE", 2**16)
+    make, match = HOLES[hole]
+    path, load, ways = tmp_path / "theirs.pth", torch.load, []
+    theirs = {key: torch.ones(one.shape) for key, one in numbers(NETWORKS["official-4-1"]).items()}
+    torch.save(make(theirs), path, _use_new_zipfile_serialization=zipped)
+
+    def watched(*arguments: Any, **options: Any) -> Any:
+        ways.append(options["map_location"])
+        return load(*arguments, **options)
+
+    monkeypatch.setattr(torch, "load", watched)
+    with pytest.raises(CheckpointError, match=match):
+        read_third_party(path)
+    assert ways == ["meta"]
+    torch.save(theirs, path, _use_new_zipfile_serialization=zipped)
+    assert all((one == 1).all() for one in read_third_party(path).weights.values())
+    assert ways[1:] == ["meta", "cpu"]
+
+
+def test_the_numbers_of_a_hole_in_the_disk_take_no_memory(tmp_path: Path) -> None:
+    path, count = tmp_path / "theirs.pth", 2**28
+    torch.save({"init_conv.weight": torch.zeros(4)}, path, _use_new_zipfile_serialization=False)
+    data = path.read_bytes()
+    told = data.index(b"K\x04", data.index(b"storage"))
+    data = data[:told] + b"J" + struct.pack("<i", count) + data[told + 2 : -24] + struct.pack("<q", count)
+    path.write_bytes(data)
+    os.truncate(path, len(data) + 4 * count)
+    with memory_grows_below(64), pytest.raises(CheckpointError, match=r"theirs\.pth looks like"):
+        read_third_party(path)
