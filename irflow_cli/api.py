@@ -12,7 +12,8 @@ Results are of the same type and depth.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
@@ -25,7 +26,8 @@ from irflow_cli.engines.holes import check_spread, spread_hole
 from irflow_cli.engines.settings import OPERATOR, SCALE, RestoreSettings, SamplerSettings
 from irflow_cli.errors import UsageError, require
 from irflow_cli.images.picture import Picture, top_of
-from irflow_cli.images.span import Given, checked
+from irflow_cli.images.span import Given, pair_of
+from irflow_cli.kinds import check_kind
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.defaults import usual_defaults
 
@@ -91,7 +93,7 @@ class Restorer:
     ) -> None:
         _check_names("restore and Restorer", options, RestoreOptions)
         loaded, name = _given(checkpoint)
-        self.range = range and checked(*range)
+        self.range = pair_of(range)
         self.engine = restorer.Restorer(RestoreSettings(task=task, checkpoint=name, **options), loaded)
         self.notes: tuple[str, ...] = ()
 
@@ -111,7 +113,7 @@ class Restorer:
     def batch(self, pictures: Sequence[AnyPicture]) -> list[AnyPicture]:
         """Return the restored pictures, in order. Those of one size and type share calls of the network: as many as fill a tile
         or, with the option `batch`, as that says; on a CPU one by one unless it says otherwise. `notes` are those of all."""
-        own = [opened(picture, self.range) for picture in pictures]
+        own = [opened(picture, self.range) for picture in _several(pictures)]
         kinds: dict[tuple[object, ...], list[int]] = {}
         for index, (picture, _) in enumerate(own):
             kinds.setdefault((picture.pixels.shape, picture.pixels.dtype), []).append(index)
@@ -141,7 +143,7 @@ class Inpainter:
     def __init__(self, *, checkpoint: AnyCheckpoint = None, range: Given = None, **options: Unpack[SamplerOptions]) -> None:
         _check_names("inpaint and Inpainter", options, SamplerOptions)
         loaded, name = _given(checkpoint)
-        self.range = range and checked(*range)
+        self.range = pair_of(range)
         self.engine = inpainter.Inpainter(SamplerSettings(checkpoint=name, **options), loaded)
 
     @property
@@ -175,6 +177,7 @@ class Inpainter:
             raise UsageError(f"`mask` is {inside.shape}, the picture {own.pixels.shape[:2]} (rows, columns)")
         hole = spread_hole(inside, dilate, feather)
         known = ~inside if hole.weight is None else hole.weight < 1
+        check_kind("seed", seed, "int | None")
         seed = self.engine.prior.settings.seed if seed is None else seed
         return back(self.engine.fill(finite(own, known), hole, seed))
 
@@ -198,7 +201,7 @@ class Upscaler:
     ) -> None:
         _check_names("upscale and Upscaler", options, SamplerOptions)
         loaded, name = _given(checkpoint)
-        self.range = range and checked(*range)
+        self.range = pair_of(range)
         self.engine = upscaler.Upscaler(SamplerSettings(checkpoint=name, **options), scale, operator, loaded)
 
     @property
@@ -260,8 +263,18 @@ def _check_names(functions: str, options: Mapping[str, object], known: type) -> 
         )
 
 
+def _several(pictures: Sequence[AnyPicture]) -> Sequence[AnyPicture]:
+    """Return pictures. Raises UsageError for one alone, whose rows are none."""
+    single = isinstance(pictures, np.ndarray) and (pictures.ndim < 3 or (pictures.ndim == 3 and pictures.shape[2] in (2, 3, 4)))
+    if single or isinstance(pictures, (str, bytes)) or not isinstance(pictures, Iterable):
+        raise UsageError(f"`pictures` is a list of them, got {'a single one' if single else type(pictures).__name__}")
+    return pictures
+
+
 def _given(checkpoint: AnyCheckpoint) -> tuple[Checkpoint | None, str | None]:
     """Return the checkpoint that is loaded already, if it is, and its name."""
     if isinstance(checkpoint, Checkpoint):
         return checkpoint, str(checkpoint.path)
+    if not isinstance(checkpoint, (str, os.PathLike, type(None))):
+        raise UsageError(f"`checkpoint` is one that is loaded, a name or a path, got {type(checkpoint).__name__}")
     return None, None if checkpoint is None else str(checkpoint)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from irflow_cli.errors import UsageError
+from irflow_cli.kinds import check_kind
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Hole:
 def check_spread(dilate: int, feather: int) -> None:
     """Raise UsageError for pixels of growth or edge that make no sense."""
     for name, pixels in (("dilate", dilate), ("feather", feather)):
+        check_kind(name, pixels, "int")
         if not 0 <= pixels <= 500:
             raise UsageError(f"`{name}` goes from 0 to 500, got {pixels}")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from irflow_cli.errors import UsageError, require
+from irflow_cli.kinds import check_kinds
 from irflow_cli.tasks import TASKS, TaskSpec, task_of
 
 FULL_SCALE = 255.0  # of the scale on which noise is given
@@ -58,6 +59,7 @@ class RestoreSettings:
 
     def check(self) -> None:
         """Raise UsageError, in one line, for the first setting that makes no sense."""
+        check_kinds(self)
         if task_of(self.task).prior or (self.task not in TASKS and not self.checkpoint):
             ships = [name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior]
             own = "" if self.task in TASKS else "; one of your own needs its `checkpoint`"
@@ -193,6 +195,7 @@ class SamplerSettings:
         PRESETS if none are named."""
         from irflow_cli.engines import backends
 
+        check_kinds(self)
         backends.check(self.engine, self.precision)
         allowed = presets or tuple(PRESETS)
         require(self.preset in (None, *allowed), f"unknown `preset` {self.preset!r}; there are {', '.join(allowed)}")

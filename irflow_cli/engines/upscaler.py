@@ -17,6 +17,7 @@ from irflow_cli.engines.tiling import tiled
 from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.flow.observations import OPERATORS, agreeing
 from irflow_cli.images.picture import Picture, as_depth, top_of
+from irflow_cli.kinds import check_kind
 from irflow_cli.runtime.checkpoints import Checkpoint
 from irflow_cli.tasks import MAX_PIXELS
 from irflow_cli.tensors import array_of, tensor_of
@@ -26,6 +27,8 @@ TILE = 448  # pixels of a tile's side, of the large picture
 
 def check(scale: int, operator: str) -> None:
     """Raise UsageError, in one line, for a scale or an operator that there is not."""
+    check_kind("scale", scale, "int")
+    check_kind("operator", operator, "str")
     if scale not in (2, 3, 4):
         raise UsageError(f"`scale` is 2, 3 or 4, got {scale}")
     if operator not in OPERATORS:

@@ -9,6 +9,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,16 @@ def parse_range(text: str | None) -> Given:
     if not found:
         raise UsageError(f"`range` is black and white of floating-point pixels, such as 0..255; got {text!r}")
     return checked(float(found[1]), float(found[2]))
+
+
+def pair_of(given: object) -> Given:
+    """Return a range that is given as two numbers, None where none is. Raises UsageError for all else."""
+    if given is None:
+        return None
+    values = tuple(given) if isinstance(given, (tuple, list, np.ndarray)) else ()
+    if len(values) != 2 or not all(isinstance(value, Real) and not isinstance(value, bool) for value in values):
+        raise UsageError(f"`range` is black and white of floating-point pixels, such as (0, 255), got {str(given)[:60]!r}")
+    return checked(float(values[0]), float(values[1]))
 
 
 def checked(low: float, high: float) -> tuple[float, float]:

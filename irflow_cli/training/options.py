@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from irflow_cli.errors import UsageError, require
+from irflow_cli.kinds import check_kinds
 from irflow_cli.tasks import NAME, TASKS, task_of
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def request_of(values: dict[str, Any], given: set[str], *begun: dict[str, Any]) 
 
 def check(request: TrainRequest) -> None:
     """Raise UsageError for a request that cannot be trained."""
+    check_kinds(request)
     from irflow_cli.flow.losses import DISTANCES
     from irflow_cli.nets import SIZES
     from irflow_cli.training.pairs import has_pairs
