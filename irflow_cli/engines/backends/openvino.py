@@ -12,6 +12,7 @@ from torch import Tensor
 HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "bf16"}  # of the precision, by ours; int8: what its graph leaves in floats
 KEPT = 3  # programs for pictures of one size, each with memory of its own
 Sources = Union[bytes, "tuple[bytes, bytes]"]  # an ONNX model, or OpenVINO's own with its weights
+Shapes = tuple[tuple[int, ...], ...]  # of the inputs, channels last
 AGAIN = 3  # times that a size is seen before it gets its own program, where another has one
 
 
@@ -36,7 +37,7 @@ class OpenVino:
     ) -> None:
         import openvino
 
-        from irflow_cli.engines.backends.parts import in_two, kept_exact, read
+        from irflow_cli.engines.backends.parts import channels_last, in_two, kept_exact, read, rounded
 
         self.core, self.steering = openvino.Core(), None
         # One request at a time: all threads work on it.
@@ -47,15 +48,20 @@ class OpenVino:
         }
         self.model = read(graph)
         self.names = [one.get_any_name() for one in self.model.inputs]
-        if precision != "fp32":
+        if precision == "fp32":
+            self.model = channels_last(self.model)
+        else:
             steering, picture = in_two(self.model)
-            self.model = kept_exact(read(quantised) if quantised else picture, exact)
+            # The inputs' layout is a part of what stays exact: a picture that is turned in bfloat16 has lost its last bits.
+            self.model = kept_exact(channels_last(read(quantised) if quantised else picture), exact)
+            if self.options["INFERENCE_PRECISION_HINT"] == "bf16":
+                self.model = rounded(self.model, exact)
             if steering:
                 options = {**self.options, "INFERENCE_PRECISION_HINT": "f32"}
                 self.steering = self.core.compile_model(steering, "CPU", options).create_infer_request()
         self.any: Any = None
-        self.own: OrderedDict[tuple[torch.Size, ...], Any] = OrderedDict()
-        self.seen: Counter[tuple[torch.Size, ...]] = Counter()
+        self.own: OrderedDict[Shapes, Any] = OrderedDict()
+        self.seen: Counter[Shapes] = Counter()
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Return the network's output (B, 3, H, W), in the channels-last layout."""
@@ -66,12 +72,12 @@ class OpenVino:
             found = self.steering.infer([given["t"].numpy()], share_outputs=True).to_tuple()
             given |= {steering_input(place): torch.from_numpy(one) for place, one in enumerate(found)}
         values = [given[one.get_any_name()] for one in self.model.inputs]
-        request = self._request(tuple(one.shape for one in values))
         laid = [_last(one).numpy() for one in values]
+        request = self._request(tuple(one.shape for one in laid))
         # A copy: the request's own memory is written over by its next call.
         return torch.from_numpy(request.infer(laid, share_inputs=True, share_outputs=True)[0].copy()).permute(0, 3, 1, 2)
 
-    def _request(self, shapes: tuple[torch.Size, ...]) -> Any:
+    def _request(self, shapes: Shapes) -> Any:
         self.seen[shapes] += 1
         if shapes in self.own:
             self.own.move_to_end(shapes)
@@ -84,21 +90,11 @@ class OpenVino:
         self.any = self.any or self._compiled(None)
         return self.any
 
-    def _compiled(self, shapes: Sequence[torch.Size] | None) -> Any:
-        import openvino
-        from openvino.preprocess import PrePostProcessor
-
+    def _compiled(self, shapes: Shapes | None) -> Any:
         model = self.model.clone()
         if shapes is not None:
             model.reshape({place: list(shape) for place, shape in enumerate(shapes)})
-        steps = PrePostProcessor(model)
-        for place, one in enumerate(model.inputs):
-            if one.partial_shape.rank.get_length() == 4:
-                steps.input(place).tensor().set_layout(openvino.Layout("NHWC"))
-                steps.input(place).model().set_layout(openvino.Layout("NCHW"))
-        steps.output().tensor().set_layout(openvino.Layout("NHWC"))
-        steps.output().model().set_layout(openvino.Layout("NCHW"))
-        return self.core.compile_model(steps.build(), "CPU", self.options).create_infer_request()
+        return self.core.compile_model(model, "CPU", self.options).create_infer_request()
 
 
 def _last(one: Tensor) -> Tensor:

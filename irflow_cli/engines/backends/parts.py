@@ -1,7 +1,8 @@
 """An OpenVINO model for lower precisions: what a rounding to 8 bits of mantissa would cost quality stays in float32.
 
 Two things do: the time, whose sines turn hundreds of times, and the first layers, which see the picture's full values where the
-others see differences. What is computed of the time alone becomes a model of its own, for a few numbers a picture.
+others see differences. What is computed of the time alone becomes a model of its own, for a few numbers a picture. The
+weights of the other layers are rounded so that smooth parts of a picture come out as they are.
 """
 
 from __future__ import annotations
@@ -12,8 +13,11 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import openvino  # pyright: ignore[reportMissingImports]
+import torch
 from openvino import opset8  # pyright: ignore[reportMissingImports]
+from openvino.preprocess import PrePostProcessor  # pyright: ignore[reportMissingImports]
 
 Model = Any
 MODEL: Any = openvino.Model
@@ -24,6 +28,18 @@ SOURCES = ("Constant", "Parameter", "Result")  # have no precision of their own
 def read(sources: bytes | tuple[bytes, bytes]) -> Model:
     """Return the model of an ONNX file, or of OpenVINO's own two files."""
     return openvino.Core().read_model(*(sources if isinstance(sources, tuple) else (sources,)))  # type: ignore[arg-type]
+
+
+def channels_last(model: Model) -> Model:
+    """Return a model whose pictures, inputs and output, are (B, H, W, C)."""
+    steps = PrePostProcessor(model.clone())
+    for place, one in enumerate(model.inputs):
+        if one.get_partial_shape().rank.get_length() == 4:
+            steps.input(place).tensor().set_layout(openvino.Layout("NHWC"))
+            steps.input(place).model().set_layout(openvino.Layout("NCHW"))
+    steps.output().tensor().set_layout(openvino.Layout("NHWC"))
+    steps.output().model().set_layout(openvino.Layout("NCHW"))
+    return steps.build()
 
 
 def steering_input(place: int) -> str:
@@ -101,3 +117,30 @@ def kept_exact(model: Model, modules: Iterable[str]) -> Model:
                 marks = ElementTree.SubElement(layer, "rt_info") if marks is None else marks
                 ElementTree.SubElement(marks, "attribute", {"name": "precise", "version": "0"})
         return openvino.Core().read_model(ElementTree.tostring(tree.getroot()), path.with_suffix(".bin").read_bytes())
+
+
+def rounded(model: Model, modules: Iterable[str]) -> Model:
+    """Return a model whose convolutions, but for those of `modules`, have weights that bfloat16 can hold."""
+    within = tuple(f".net.{name}." for name in modules)
+    model = model.clone()
+    for operation in model.get_ops():
+        weights = operation.input_value(1).get_node() if operation.get_type_name() == "Convolution" else None
+        exact = operation.get_friendly_name().replace("/", ".").startswith(within)
+        if weights is not None and weights.get_type_name() == "Constant" and not exact:
+            operation.input(1).replace_source_output(opset8.constant(keeping_sums(weights.data)).output(0))
+    return model
+
+
+def keeping_sums(weights: np.ndarray) -> np.ndarray:
+    """Return weights (O, I, h, w), float32, rounded to bfloat16 one after the other, each with the error of those before it.
+
+    So the sums over h and w hardly change, and with them what a kernel answers where a picture is smooth. Rounded to nearest,
+    weights change that by a part of it, and a grey level goes along.
+    """
+    taps = weights.reshape(*weights.shape[:2], -1).astype(np.float32)
+    error = np.zeros_like(taps[..., 0])
+    for place in range(taps.shape[-1]):
+        wanted = taps[..., place] + error
+        taps[..., place] = torch.from_numpy(wanted).bfloat16().float().numpy()
+        error = wanted - taps[..., place]
+    return taps.reshape(weights.shape)
