@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import functools
 import glob
 import hashlib
 import itertools
 import os
 import re
 import string
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TextIO
 
 from irflow_cli.batch.journal import Manifest
+from irflow_cli.batch.lists import names_in
 from irflow_cli.batch.remote import Mirror
 from irflow_cli.errors import ImageError, NothingToDo, UsageError, require
 from irflow_cli.images.find import find_others, find_pictures
 from irflow_cli.images.formats import FORMATS, SUFFIXES, Coding
-from irflow_cli.regular import read_regular
 from irflow_cli.tasks import MAX_PIXELS
 
-LIST = 2**28  # bytes of a list of names, some millions of them
 STREAM = Path("-")  # standard input as a source, standard output as a target
 ENDINGS = {kind: suffix for suffix, kind in reversed(SUFFIXES.items())}
 FIELDS = ("stem", "suffix", "ext", "index", "parent")  # of `name_template`
@@ -225,7 +221,7 @@ def _sources(files: Files) -> list[tuple[Path, Path]]:
     names: list[str] = []
     unmatched: list[tuple[Path, Path]] = []
     for given in files.inputs:
-        names += _listed(given[1:]) if given.startswith("@") and not Path(given).exists() else [given]
+        names += names_in(given[1:]) if given.startswith("@") and not Path(given).exists() else [given]
     found: list[tuple[Path, Path]] = []
     for name in names:
         if re.match(r"[a-z][a-z0-9+.-]+://", name, re.IGNORECASE) and not Path(name).exists():
@@ -263,22 +259,6 @@ def _below(folder: Path, files: Files) -> list[tuple[Path, Path]]:
         return stem != picture.stem and (str(files.suffix)[0] == "." or any(picture.with_name(one) in names for one in made_of))
 
     return [(picture, folder) for picture in pictures if not ours(picture)]
-
-
-@functools.lru_cache(maxsize=1)
-def _piped(stream: TextIO) -> str:
-    """Return what a stream holds, read once, for a request may be planned more than once."""
-    return stream.read()
-
-
-def _listed(name: str) -> list[str]:
-    if name == "-" and sys.stdin is None:
-        raise UsageError("the list - cannot be read: standard input is closed")
-    try:
-        text = _piped(sys.stdin) if name == "-" else read_regular(Path(name), LIST).decode("utf-8-sig", "surrogateescape")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"the list {name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
-    return [line for line in (text.split("\0") if "\0" in text else re.split(r"\r?\n|\r", text)) if line.strip()]
 
 
 def _target(files: Files, source: Path, root: Path, index: int) -> Path:

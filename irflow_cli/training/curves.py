@@ -13,20 +13,32 @@ from irflow_cli.training.record import LOG
 
 CURVES = "curves.png"
 MOST = 2**28  # bytes of a log
+WHERE = "give the folder that irflow train wrote to"
 NAMES = {"iteration", "loss", "psnr", "rate"}  # of what its lines have to tell
 
 
 def draw_curves(run: Path) -> Path:
-    """Draw loss, held-out PSNR and pictures a second over the iterations of a run's log, and return the picture's path.
+    """Draw loss, held-out PSNR and pictures a second over the iterations of a run's log, and return the picture's path. A last
+    line that was cut off is passed over.
 
     Raises UsageError for a folder without a log, and without matplotlib.
     """
     try:
-        lines = [json.loads(line) for line in read_regular(run / LOG, MOST).decode().splitlines()]
-        if not all(isinstance(line, dict) and line.keys() >= NAMES for line in lines):
-            raise ValueError("it has lines of another kind")
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"{run} holds no log of a run ({error}); give the folder that irflow train wrote to") from None
+        told = read_regular(run / LOG, MOST).decode(errors="replace").splitlines()
+    except OSError as error:
+        raise UsageError(f"{run} holds no log of a run ({error.strerror or error}); {WHERE}") from None
+    lines = []
+    for number, line in enumerate(told, 1):
+        try:
+            entry = json.loads(line)
+            if not (
+                isinstance(entry, dict) and all(isinstance(entry.get(name, ""), (int, float, type(None))) for name in NAMES)
+            ):
+                raise ValueError("of another kind")
+            lines.append(entry)
+        except (ValueError, RecursionError) as error:
+            if number < len(told) or number == 1:
+                raise UsageError(f"{run} holds no log of a run (line {number}: {error}); {WHERE}") from None
     if not lines:
         raise UsageError(f"the log in {run} is empty yet; wait for the run's first report")
     try:

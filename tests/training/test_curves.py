@@ -26,3 +26,17 @@ def test_curves_are_drawn_from_the_log(tmp_path: Path) -> None:
     with Image.open(tmp_path / CURVES) as drawn:
         assert drawn.size == (840, 960)
         assert len(drawn.getcolors(2**20)) > 2
+
+
+LINE = json.dumps({"iteration": 1, "loss": 0.5, "psnr": None, "rate": 9.0})
+
+
+@pytest.mark.parametrize("torn", [LINE[:20], LINE[:-1], "\0" * 40, "[" * 10**5, "{}"])
+def test_a_last_line_that_was_cut_off_is_passed_over(torn: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    (tmp_path / LOG).write_text(f"{LINE}\n{LINE}\n{torn}")
+    assert draw_curves(tmp_path).exists()
+    for other in (torn, f"{torn}\n{LINE}", f"{LINE}\n{torn}\n{LINE}"):
+        (tmp_path / LOG).write_text(other)
+        with pytest.raises(UsageError, match=r"holds no log of a run \(line \d: .*give the folder"):
+            draw_curves(tmp_path)
