@@ -13,6 +13,7 @@ from irflow_cli.training.record import LOG
 
 CURVES = "curves.png"
 MOST = 2**28  # bytes of a log
+NUMBERS = (int, float, type(None))
 WHERE = "give the folder that irflow train wrote to"
 NAMES = {"iteration", "loss", "psnr", "rate"}  # of what its lines have to tell
 
@@ -31,9 +32,7 @@ def draw_curves(run: Path) -> Path:
     for number, line in enumerate(told, 1):
         try:
             entry = json.loads(line)
-            if not (
-                isinstance(entry, dict) and all(isinstance(entry.get(name, ""), (int, float, type(None))) for name in NAMES)
-            ):
+            if not isinstance(entry, dict) or any(not isinstance(entry.get(name, ""), NUMBERS) for name in NAMES):
                 raise ValueError("of another kind")
             lines.append(entry)
         except (ValueError, RecursionError) as error:

@@ -31,7 +31,7 @@ def test_lists_of_every_coding_are_read(
 @pytest.mark.parametrize("coding", ["utf-16-le", "utf-16-be"])
 def test_a_list_whose_coding_nothing_tells_is_refused(coding: str, tmp_path: Path) -> None:
     (tmp_path / "list").write_bytes("\n".join(["a.png", "b.png"]).encode(coding))
-    with pytest.raises(UsageError, match="looks like UTF-16 .* save it as UTF-8"):
+    with pytest.raises(UsageError, match=r"looks like UTF-16 .* save it as UTF-8"):
         names_in(str(tmp_path / "list"))
 
 
