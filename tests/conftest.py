@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from drawn import TINY, lively, save, scene
+from drawn import TINY, lively, png, save, scene
 from PIL import Image
 
 from irflow_cli.cli.app import run
@@ -151,3 +152,16 @@ def pairs(tmp_path: Path) -> Path:
         for kind, pixels in (("clean", clean), ("degraded", clean // 2 + 60)):
             save(tmp_path / "set" / kind / f"{name}.png", pixels)
     return tmp_path / "set"
+
+
+@pytest.fixture
+def memory() -> Iterator[Any]:
+    """Return a store of objects in memory, with three pictures and a text."""
+    fsspec = pytest.importorskip("fsspec")
+    store = fsspec.filesystem("memory")
+    for key in ("in/a.png", "in/b.png", "in/deep/c.png"):
+        store.pipe_file(key, png(len(key)))
+    store.pipe_file("in/notes.txt", b"no picture")
+    yield store
+    store.store.clear()
+    store.pseudo_dirs[:] = [""]

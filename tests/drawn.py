@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
@@ -50,3 +52,23 @@ def scenes(count: int = 2, height: int = 96, width: int = 80, channels: int = 3)
 def seeded(seed: int = 0) -> torch.Generator:
     """Return a generator of its own."""
     return torch.Generator().manual_seed(seed)
+
+
+def degraded(clean: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Return pixels (H, W, C) uint8 under noise of deviation 12."""
+    noise = np.random.default_rng(seed).normal(0, 12, clean.shape)
+    return (clean + noise).clip(0, 255).round().astype(np.uint8)
+
+
+def disc(height: int, width: int, radius: int, centre: tuple[int, int] | None = None) -> np.ndarray:
+    """Return a round hole (H, W), bool; centre: column and row."""
+    canvas = np.zeros((height, width), np.uint8)
+    cv2.circle(canvas, centre or (width // 2, height // 2), radius, 1, -1)
+    return canvas > 0
+
+
+def png(seed: int) -> bytes:
+    """Return a small scene as a PNG."""
+    buffer = io.BytesIO()
+    Image.fromarray(scene(24, 32, seed)).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+import zipfile
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -95,3 +96,16 @@ def tiff_of(entries: list[Entry], *parts: tuple[int, bytes], order: str = "<") -
         data += bytes(max(0, place + len(part) - len(data)))
         data[place : place + len(part)] = part
     return bytes(data)
+
+
+def archive_of(path: Path, content: bytes, *, packed: bool = False, times: int = 1) -> Path:
+    """Write what torch saves in, around a pickle; its table names the pickle `times` times."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED if packed else zipfile.ZIP_STORED) as archive:
+        archive.writestr("archive/data.pkl", content)
+        archive.writestr("archive/version", "3")
+    if times > 1:  # entries of the table that all lead to the first part
+        with zipfile.ZipFile(path, "a") as archive:
+            first = archive.infolist()[0]
+            archive.filelist += [first] * (times - 1)
+            archive._didModify = True  # type: ignore[attr-defined]
+    return path

@@ -10,9 +10,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from drawn import scene
 from encoded import png_of
 from PIL import Image
+
+from irflow_cli.serve.bits import Bits
 
 
 @dataclass
@@ -61,3 +64,10 @@ def fill_folder(place: Path) -> Path:
 def bomb(width: int, height: int) -> bytes:
     """Return a PNG of one grey level, small as a file and large as a picture."""
     return png_of(width, height, 8, (bytes(width) for _ in range(height)))
+
+
+def hole(size: tuple[int, int]) -> bytes:
+    """Return a mask as the page sends it."""
+    inside = np.zeros(size, bool)
+    inside[10:14, 8:30] = True
+    return Bits.of(inside).message()

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import irflow_cli
-from irflow_cli.cli.flags import ALIASES, flags, with_flags
+from irflow_cli.cli.flags import ALIASES, flags
 from irflow_cli.errors import NAMED, ImageError, UsageError, require
 
 ROOT = Path(irflow_cli.__file__).parent
@@ -58,12 +58,6 @@ def test_an_error_has_a_field_and_a_reason() -> None:
     require(True, "`steps` are wrong")
     with pytest.raises(UsageError, match="`steps` are wrong"):
         require(False, "`steps` are wrong")
-
-
-def test_the_command_line_names_the_flag() -> None:
-    assert with_flags("`steps` must be at least 1; see `box`, `data` and `pip install x`") == (
-        "--steps must be at least 1; see --mask-box, DATA and `pip install x`"
-    )
 
 
 def test_a_call_from_python_hears_of_no_flag() -> None:

@@ -62,7 +62,3 @@ def test_what_cannot_be_measured_is_told_to_those_who_ask(pairs, bench, tmp_path
     assert (refused.code, "DISTS cannot be measured here" in refused.err, refused.err.count("\n")) == (2, True, 1)
     unknown = bench(pairs, "--metrics", "beauty")
     assert (unknown.code, "no metric is called 'beauty'" in unknown.err) == (2, True)
-
-
-def test_data_and_task_must_be_given(irflow, pairs) -> None:
-    assert irflow("bench", pairs).code == irflow("bench", "--task", "derain").code == 2

@@ -17,10 +17,8 @@ from PIL import Image
 from skimage import data
 
 import irflow_cli
-from irflow_cli.degradations import DEGRADATIONS
 from irflow_cli.degradations.masks import HOLES
 from irflow_cli.images.decode import read_picture
-from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.checkpoints import shipped_folder
 from irflow_cli.tasks import TASKS
 
@@ -129,88 +127,3 @@ def test_the_shipped_prior_fills_enlarges_and_cleans(irflow, tmp_path: Path) -> 
     command = ("restore", source, "--task", "denoise", "--method", "prior", "-o", target, "--overwrite")
     assert irflow(*command).code == 0
     assert psnr(read_picture(target).pixels) > psnr(read_picture(source).pixels) + 6
-
-
-@pytest.mark.parametrize("kind", DEGRADATIONS)
-def test_degrade_is_the_same_for_the_same_seed_and_content(kind: str, irflow, picture_file, tmp_path: Path) -> None:
-    source = picture_file("clean.png")
-    (tmp_path / "folder").mkdir()
-    (tmp_path / "folder" / "other-name.png").write_bytes(source.read_bytes())
-    assert irflow("degrade", source, tmp_path / "one.png", "--kind", kind, "--seed", 5).code == 0
-    assert irflow("degrade", tmp_path / "folder", tmp_path / "out", "--kind", kind, "--seed", 5).code == 0
-    one = read_picture(tmp_path / "one.png").pixels
-    assert np.array_equal(one, read_picture(tmp_path / "out" / "other-name.png").pixels)
-    assert not np.array_equal(one, read_picture(source).pixels)
-    assert irflow("degrade", source, tmp_path / "none.png", "--kind", kind, "--severity", 0).code == 0
-    assert np.array_equal(read_picture(tmp_path / "none.png").pixels, read_picture(source).pixels)
-    if kind != "jpeg":
-        irflow("degrade", source, tmp_path / "two.png", "--kind", kind, "--seed", 6)
-        assert not np.array_equal(one, read_picture(tmp_path / "two.png").pixels)
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [(("--kind", "magic"), "unknown --kind"), (("--kind", "noise", "--severity", "90"), "--severity")],
-)
-def test_degrade_refuses_what_makes_no_sense(options: tuple[str, ...], message: str, irflow, picture_file) -> None:
-    done = irflow("degrade", picture_file("in.png"), picture_file("in.png").with_name("out.png"), *options)
-    assert (done.code, len(done.err.splitlines())) == (2, 1)
-    assert message in done.err
-
-
-@pytest.fixture
-def pairs(tmp_path: Path) -> Path:
-    for seed in range(2):
-        for name, pixels in (("clean", scene(64, 72, seed)), ("degraded", scene(64, 72, seed) // 2)):
-            (tmp_path / "set" / name).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(pixels).save(tmp_path / "set" / name / f"{seed}.png")
-    return tmp_path / "set"
-
-
-def test_bench_measures_pairs_by_name(pairs: Path, irflow, tiny_checkpoint) -> None:
-    base = ("bench", pairs, "--task", "derain", "--checkpoint", tiny_checkpoint("derain"))
-    table = irflow(*base, "--steps", "1,2")
-    assert table.code == 0
-    assert [line.split("|")[1].strip() for line in table.out.splitlines()[2:]] == ["input", "derain, 1 step", "derain, 2 steps"]
-    rows = [json.loads(line) for line in irflow(*base, "--json").out.splitlines()]
-    assert [(row["picture"], row["method"]) for row in rows] == [
-        ("0", "input"),
-        ("0", "irflow"),
-        ("1", "input"),
-        ("1", "irflow"),
-    ]
-    clean, degraded = scene(64, 72, 0) / 255, (scene(64, 72, 0) // 2) / 255
-    assert rows[0]["psnr"] == pytest.approx(-10 * np.log10(((clean - degraded) ** 2).mean()), abs=1e-4)
-    (pairs / "degraded" / "1.png").rename(pairs / "degraded" / "9.png")
-    missing = irflow(*base)
-    assert missing.code == 2
-    assert "no partner" in missing.err
-
-
-def test_bench_degrades_by_the_pictures_content(pairs: Path, irflow, tiny_checkpoint) -> None:
-    base = ("bench", pairs, "--task", "denoise", "--checkpoint", tiny_checkpoint("denoise"), "--degrade")
-    rows = [json.loads(line) for line in irflow(*base, "noise:25", "--json").out.splitlines()]
-    import torch
-
-    clean = torch.from_numpy(scene(64, 72, 1) / 255).permute(2, 0, 1)[None].float()
-    seed = Picture(scene(64, 72, 1), None, "PNG").seed(0)
-    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed))
-    noisy = ((clean + 25 / 255 * noise).clamp(0, 1) * 255).round() / 255
-    assert rows[2]["psnr"] == pytest.approx(-10 * float((noisy - clean).square().mean().log10()), abs=1e-3)
-    assert irflow(*base, "magic:1").code == 2
-    assert irflow(*base, "noise:400").code == 2
-
-
-def test_train_prints_its_checkpoint_and_restore_takes_it(irflow, tmp_path: Path) -> None:
-    (tmp_path / "photos").mkdir()
-    for seed in range(3):
-        Image.fromarray(scene(40, 40, seed)).save(tmp_path / "photos" / f"{seed}.png")
-    trained = irflow(
-        *("train", tmp_path / "photos", "-o", tmp_path / "run", "--task", "derain", "--iterations", 2),
-        *("--batch", 2, "--crop", 32, "--size", "small", "--device", "cpu"),
-    )
-    assert trained.code == 0, trained.err
-    checkpoint = Path(trained.out.strip())
-    assert checkpoint == tmp_path / "run" / "best.safetensors"
-    restored = irflow("restore", tmp_path / "photos" / "0.png", "--task", "derain", "--checkpoint", checkpoint)
-    assert restored.code == 0

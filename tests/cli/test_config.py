@@ -40,28 +40,6 @@ def test_flag_variable_project_user_default_in_that_order(irflow, tmp_path: Path
     assert run("--max-pixels", 20).code == 1
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("colour = 1", "no command has"),
-        ("[paint]\nx = 1", "no command [paint]"),
-        ("[restore]\ncolour = 1", "no option"),
-        ("[models]\noffline = true", "no command [models]; there are"),
-        ("[models.push]\nx = 1", "no command [models.push]"),
-        ("[models.pull]\nx = 1", "irflow models pull has no option x"),
-        ("= 1", "read"),
-    ],
-)
-def test_files_with_mistakes_are_named(irflow, tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "project" / "irflow.toml").write_text(text)
-    done = irflow("models", "list")
-    assert (done.code, done.out) == (2, "")
-    assert "irflow.toml" in done.err
-    assert message in done.err
-    helped = irflow("restore", "--help")
-    assert (helped.code, helped.err) == (0, "")
-
-
 def test_a_value_that_an_option_does_not_take_is_told_with_its_file(irflow, tmp_path: Path, picture_file) -> None:
     source = picture_file("in.png")
     (tmp_path / "project" / "irflow.toml").write_text('[degrade]\nseverity = "much"\n')
@@ -94,24 +72,3 @@ def test_files_can_be_left_unread(irflow, tmp_path: Path, picture_file) -> None:
     assert not (tmp_path / "out.png").exists()
     assert irflow("--no-config", "degrade", source, tmp_path / "out.png", "--kind", "noise").code == 0
     assert (tmp_path / "out.png").exists()
-
-
-def test_doctor_reports_and_fails_when_something_is_broken(irflow, tmp_path: Path, monkeypatch) -> None:
-    lines = [json.loads(line) for line in irflow("doctor", "--json").out.splitlines()]
-    topics = {line["topic"] for line in lines}
-    assert {"irflow", "opencv", "device", "memory", "cache", "checkpoint", "extra", "speed"} <= topics
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "bad.safetensors").write_text("nothing")
-    monkeypatch.setenv("IRFLOW_CACHE_DIR", str(tmp_path))
-    done = irflow("doctor")
-    assert done.code == 1
-    assert "does not work" in done.out
-
-
-def test_doctor_tells_all_the_rest_when_one_thing_is_broken(irflow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("IRFLOW_DEVICE", "nonsense")
-    done = irflow("doctor", "--json")
-    lines = {line["topic"]: line for line in map(json.loads, done.out.splitlines())}
-    assert done.code == 1
-    assert not lines["device"]["ok"]
-    assert lines["memory"]["finding"]

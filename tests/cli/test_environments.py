@@ -7,10 +7,8 @@ import os
 import re
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 import typer
@@ -18,11 +16,9 @@ from drawn import scene
 from PIL import Image
 from safetensors.torch import save
 
-from irflow_cli import Inpainter, Restorer
 from irflow_cli.cli.app import command_line
 from irflow_cli.cli.config import commands_of
-from irflow_cli.cli.faults import explained
-from irflow_cli.errors import CheckpointError, DeviceError, DiskFull, IrflowError, UsageError
+from irflow_cli.errors import CheckpointError
 from irflow_cli.runtime.checkpoints import load_checkpoint, read_card
 
 # Of every command: what it is given (A a picture, B another, OUT a folder that is not there yet), and its exit code.
@@ -157,25 +153,6 @@ def test_a_machine_that_is_not_as_it_should_be_is_no_failure_or_one_line(walked,
             assert (found, words(out)) == (code, words(usual[1])), (command, found, err)
 
 
-@pytest.mark.parametrize(
-    ("error", "kind"),
-    [
-        (OSError(28, "No space left on device"), DiskFull),
-        (OSError(13, "Permission denied", "a.txt"), IrflowError),
-        (MemoryError(), DeviceError),
-        (RecursionError("maximum recursion depth exceeded"), UsageError),
-        (OverflowError("too large"), UsageError),
-        (ValueError("a fault"), IrflowError),
-        (CheckpointError("damaged"), CheckpointError),
-    ],
-)
-def test_what_nobody_foresaw_is_one_line(error: Exception, kind: type[IrflowError]) -> None:
-    told = explained(error)
-    assert type(told) is kind
-    assert str(told)
-    assert "\n" not in str(told)
-
-
 @pytest.mark.parametrize("option", ["--steps", "--tile", "--overlap", "--batch", "--seed", "--max-pixels", "--quality"])
 @pytest.mark.parametrize("value", ["9" * 23, "-" + "9" * 23])
 def test_numbers_beyond_all_bounds_are_one_line_or_work(irflow, picture_file, tiny_checkpoint, option: str, value: str) -> None:
@@ -210,42 +187,6 @@ def test_checkpoints_with_senseless_entries_are_one_line(tmp_path: Path, tiny_ch
     with pytest.raises(CheckpointError, match=said) as caught:
         load_checkpoint(path)
     assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("default", [torch.float64, torch.bfloat16, "meta", "usual"])
-def test_defaults_of_torch_do_not_count_and_stay(tiny_checkpoint, default: object) -> None:
-    picture, hole = scene(24, 32), np.eye(24, 32, dtype=bool)
-    expected = Restorer("derain", checkpoint=tiny_checkpoint("derain"))(picture)
-    filled = Inpainter(checkpoint=tiny_checkpoint("prior"))(picture, hole)
-    torch.manual_seed(5)
-    before = torch.get_rng_state()
-    if isinstance(default, torch.dtype):
-        torch.set_default_dtype(default)
-    elif default == "meta":
-        torch.set_default_device("meta")
-    try:
-        set_to = torch.get_default_dtype(), torch.get_default_device()
-        assert np.array_equal(Restorer("derain", checkpoint=tiny_checkpoint("derain"))(picture), expected)
-        assert np.array_equal(Inpainter(checkpoint=tiny_checkpoint("prior"))(picture, hole), filled)
-        assert (torch.get_default_dtype(), torch.get_default_device()) == set_to
-    finally:
-        torch.set_default_dtype(torch.float32)
-        torch.set_default_device(None)
-    assert torch.equal(torch.get_rng_state(), before)
-
-
-def test_one_object_works_for_several_threads(tiny_checkpoint) -> None:
-    derain = Restorer("derain", checkpoint=tiny_checkpoint("derain"))
-    pictures = [scene(24, 32, seed) for seed in range(8)]
-    expected = [derain(picture) for picture in pictures]
-    torch.set_default_dtype(torch.float64)
-    try:
-        with ThreadPoolExecutor(4) as pool:
-            found = list(pool.map(derain, pictures))
-        assert torch.get_default_dtype() == torch.float64
-    finally:
-        torch.set_default_dtype(torch.float32)
-    assert all(np.array_equal(np.asarray(one), np.asarray(other)) for one, other in zip(found, expected, strict=True))
 
 
 def test_a_mask_from_a_pipe_is_one_line(irflow, picture_file, tmp_path: Path) -> None:

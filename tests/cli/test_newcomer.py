@@ -9,12 +9,6 @@ import pytest
 from drawn import scene
 from PIL import Image
 
-from irflow_cli.batch.plan import Files, Job
-from irflow_cli.batch.store import Outcome
-from irflow_cli.bench.metrics import doubts
-from irflow_cli.cli.console import Console
-from irflow_cli.cli.tally import ALIKE, Tally
-
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
@@ -69,31 +63,6 @@ def test_a_mask_painted_white_on_transparency_is_one(irflow, tiny_checkpoint, pi
     assert results[0] == results[1]
 
 
-def test_notes_that_are_alike_are_counted_and_the_end_sums_up(irflow, tiny_checkpoint, picture_file, tmp_path: Path) -> None:
-    for index in range(7):
-        picture_file(f"in/{index}.png", 24, 32)
-    given = ("--task", "denoise", "--checkpoint", tiny_checkpoint("denoise"))
-    done = irflow("restore", tmp_path / "in", *given, "-o", tmp_path / "out")
-    assert done.err.count("noise of about sigma") == ALIKE + 1
-    assert f"{7 - ALIKE} more pictures" in done.err
-    assert "7 pictures: 7 done" in done.err.splitlines()[-1]
-    again = irflow("restore", tmp_path / "in", *given, "-o", tmp_path / "out", "--skip-existing")
-    assert "7 pictures: 7 skipped" in again.err
-    told = irflow("restore", tmp_path / "in", *given, "-o", tmp_path / "more", "-v")
-    assert told.err.count("noise of about sigma") == 7
-    assert "3 of 7" in told.err
-
-
-@pytest.mark.parametrize("way", ["skip_existing", "resume"])
-def test_the_time_left_is_that_of_the_pictures_there_is_work_on(way: str) -> None:
-    jobs = [Job(Path(f"{index}.png"), Path(f"out/{index}.png"), exists=index < 8) for index in range(10)]
-    for options, left in (({way: True}, ["4 s", "4 s", "1 s", "0 s"]), ({}, ["20 s", "4 s", "1 s", "0 s"])):
-        tally = Tally(Console(quiet=True), jobs, Files(("in",), **options))
-        assert "left" not in tally.at(0)
-        tally.count(Outcome(jobs[0], seconds=2.0))
-        assert [tally.at(done).rpartition(", ")[2] for done in (0, 8, 9.5, 10)] == [f"{time} left" for time in left]
-
-
 def test_more_strength_takes_out_more(irflow, tiny_checkpoint, picture_file, tmp_path: Path) -> None:
     source, found = picture_file("a.png", 24, 32), []
     for strength in ("1", "2"):
@@ -102,26 +71,6 @@ def test_more_strength_takes_out_more(irflow, tiny_checkpoint, picture_file, tmp
         assert irflow("restore", source, "--task", "derain", *given).code == 0
         found.append(np.abs(np.asarray(Image.open(out), float) - np.asarray(Image.open(source), float)).mean())
     assert found[1] > 1.5 * found[0] > 0
-
-
-@pytest.mark.parametrize("level", [3, 128, 252])
-@pytest.mark.parametrize("seed", range(5))
-def test_plain_pictures_raise_no_doubts(level: int, seed: int) -> None:
-    draw = np.random.default_rng(seed)
-    clean = np.clip(level + draw.normal(0, 2, (64, 64, 3)), 0, 255).astype(np.uint8)
-    noisy = np.clip(clean + draw.normal(0, 25, clean.shape), 0, 255).astype(np.uint8)
-    assert doubts(noisy, clean, "input") == ()
-
-
-def test_pictures_left_out_of_a_folder_are_counted_once(irflow, picture_file, tmp_path: Path) -> None:
-    for name in ("in/a", "in/b.gif", "in/c.gif", "in/d.gif"):
-        picture_file(name, 20, 20, format="GIF" if name.endswith("gif") else "PNG")
-    alone = irflow("degrade", tmp_path / "in", "--kind", "noise", "-o", tmp_path / "out")
-    assert (alone.code, "left out 4 files" in alone.err, "(a, b.gif, c.gif, ...)" in alone.err) == (3, True, True)
-    picture_file("in/e.png", 20, 20)
-    done = irflow("degrade", tmp_path / "in", "--kind", "noise", "-o", tmp_path / "out")
-    assert (done.code, done.err.count("left out 4 files")) == (0, 1)
-    assert irflow("degrade", tmp_path / "in" / "b.gif", "--kind", "noise", "-o", tmp_path / "out").code == 0
 
 
 def test_help_shows_the_choices(irflow) -> None:

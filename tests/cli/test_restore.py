@@ -14,14 +14,12 @@ from drawn import scene
 from PIL import Image
 
 from irflow_cli.batch.plan import ENDINGS
-from irflow_cli.engines import tiling
 from irflow_cli.engines.backends import choice
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.formats import FORMATS
 from irflow_cli.images.picture import Picture
 from irflow_cli.nets import UNet
-from irflow_cli.runtime.device import memory_of
 
 
 @pytest.fixture
@@ -165,23 +163,6 @@ def test_tiles_that_overflow_in_half_precision_are_done_again(derain, picture_fi
     assert np.array_equal(read_picture(tmp_path / "half.png").pixels, read_picture(tmp_path / "full.png").pixels)
 
 
-@pytest.mark.parametrize(("name", "largest"), [("cuda", 2048), ("cpu", 480)])
-def test_tiles_follow_the_free_memory(name: str, largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    sides = []
-    for free in (1e8, 4e8, 80e9):
-        monkeypatch.setattr(tiling, "memory_of", lambda device, free=free: (free, free))
-        sides.append(tiling.auto_tile(torch.device(name)))
-    assert sides[0] < sides[1] < sides[2] == largest
-    assert all(side**2 * tiling.BYTES_A_PIXEL < free for side, free in zip(sides, (1e8, 4e8), strict=False))
-    monkeypatch.setattr(tiling, "memory_of", lambda device: None)
-    assert tiling.auto_tile(torch.device(name)) == largest
-
-
-def test_the_memory_of_a_cpu_is_known_on_linux() -> None:
-    known = memory_of(torch.device("cpu"))
-    assert known is None or 0 < known[0] <= known[1]
-
-
 def test_texture_is_a_measured_number_of_steps(irflow, tiny_checkpoint, picture_file, tmp_path: Path) -> None:
     source = picture_file("noisy.png")
     base = ("restore", source, "--task", "denoise", "--sigma", 40, "--checkpoint", tiny_checkpoint("denoise"), "--overwrite")
@@ -298,13 +279,6 @@ def test_tasks_and_checkpoints_must_fit(task, checkpoint, code, message, irflow,
     assert message in done.err
     assert len(done.err.splitlines()) == 1
     assert _no_output(source.parent)
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has CUDA")
-def test_a_named_device_that_is_missing_is_an_error(derain, picture_file) -> None:
-    done = derain(picture_file("in.png"), "--device", "cuda")
-    assert (done.code, done.out) == (5, "")
-    assert "--device auto" in done.err
 
 
 def test_existing_results_are_kept(derain, picture_file, tmp_path: Path) -> None:

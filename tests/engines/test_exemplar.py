@@ -5,15 +5,12 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-import torch
-from drawn import scene
+from drawn import disc, scene
 
 from irflow_cli.degradations.masks import HOLES
 from irflow_cli.engines.exemplar import enough_around, exemplar_fill
 from irflow_cli.engines.holes import Hole
 from irflow_cli.engines.inpainter import Inpainter
-from irflow_cli.engines.patches import Places, nearest
-from irflow_cli.engines.pieces import Pieces
 from irflow_cli.engines.settings import FILLING, SamplerSettings
 from irflow_cli.engines.wide import WIDE, wide_parts
 from irflow_cli.errors import ImageError
@@ -30,13 +27,6 @@ def grass(height: int, width: int) -> np.ndarray:
         end = (x + int(random.integers(-4, 5)), y - int(random.integers(8, 20)))
         cv2.line(canvas, (x, y), end, [int(value) for value in random.integers((20, 80, 10), (120, 230, 90))], 1)
     return canvas
-
-
-def disc(height: int, width: int, radius: int, centre: tuple[int, int] | None = None) -> np.ndarray:
-    """Return a round hole (H, W), bool; centre: column and row."""
-    canvas = np.zeros((height, width), np.uint8)
-    cv2.circle(canvas, centre or (width // 2, height // 2), radius, 1, -1)
-    return canvas > 0
 
 
 def flat(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
@@ -158,19 +148,6 @@ def test_a_picture_that_is_missing_as_a_whole_is_told_in_one_line(inpainter: Inp
         inpainter.fill(Picture(scene(40, 50), None, "PNG"), Hole(np.ones((40, 50), bool)))
 
 
-def test_wide_parts_leave_thin_ends_alone() -> None:
-    inside = disc(200, 300, 30, (80, 100)) | disc(200, 300, 25, (250, 100))
-    inside[98:103] = True
-    parts = list(wide_parts(inside))
-    assert len(parts) == 2
-    together = np.zeros(inside.shape, bool)
-    for part in parts:
-        together[part.place] |= part.inside
-    assert not together[:, 160:210].any()
-    assert (together & ~inside).sum() == 0
-    assert together.sum() > 0.9 * (disc(200, 300, 30, (80, 100)) | disc(200, 300, 25, (250, 100))).sum()
-
-
 @pytest.mark.parametrize("larger", [1, 4])
 def test_a_periodic_picture_is_continued(larger: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """What repeats can be copied exactly: the filling is the picture, also when the ways are found at a smaller scale."""
@@ -183,34 +160,3 @@ def test_a_periodic_picture_is_continued(larger: int, monkeypatch: pytest.Monkey
     assert np.abs(found.pixels - picture)[inside].mean() < 0.02
     assert np.array_equal(found.pixels[~inside], picture[~inside])
     assert not (found.seams & ~inside).any()
-
-
-def test_few_pairs_and_many_find_the_same_place(monkeypatch: pytest.MonkeyPatch) -> None:
-    random, hole = torch.Generator().manual_seed(0), disc(60, 60, 8)
-    places = Places.around(hole, ~hole)
-    soft = cv2.GaussianBlur(np.random.default_rng(0).standard_normal((60, 60, 3)).astype(np.float32), (0, 0), 3)
-    looks = torch.from_numpy(soft / soft.std()).flatten(0, 1)
-    wanted = looks[places.flat(places.centres + torch.tensor([20, 0]))]
-    exact = nearest(wanted, looks, places, places.anywhere(random) - places.centres, random)
-    monkeypatch.setattr("irflow_cli.engines.patches.PAIRS", 0)
-    ways, least = places.anywhere(random) - places.centres, None
-    for _ in range(10):
-        ways, least = nearest(wanted, looks, places, ways, random)
-    assert least is not None
-    assert places.valid(places.centres + ways).all()
-    assert (least >= exact[1] - 1e-3).all()
-    assert (least <= exact[1] + 1e-3).float().mean() > 0.7
-
-
-def test_a_copy_of_another_brightness_blends_in() -> None:
-    """A step of brightness between a hole and where it is copied from goes, its texture stays."""
-    texture = np.random.default_rng(0).uniform(0, 0.2, (64, 64, 1)).astype(np.float32).repeat(3, 2)
-    colours = np.concatenate([texture, texture + 0.1], 1)
-    hole = np.zeros((64, 128), bool)
-    hole[20:40, 20:40] = True
-    field = torch.zeros(64, 128, 2, dtype=torch.int64)
-    field[..., 1] = 64
-    pieces = Pieces(colours, hole, field)
-    pieces.blend()
-    assert np.abs(pieces.filled()[hole] - colours[hole]).max() < 1e-3
-    assert not pieces.seams()[24:36, 24:36].any()

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from irflow_cli.engines import tiling
 from irflow_cli.engines.tiling import spans, tiled, weights, windowed
 from irflow_cli.errors import DeviceError
 
@@ -119,3 +120,15 @@ def test_windows_of_a_pointwise_work_give_the_whole_where_it_is_needed(
     rows = sum(top <= height // 3 < bottom for top, bottom in spans(height, *tile))
     columns = sum(left <= width // 2 < right for left, right in spans(width, *tile))
     assert len(seen) == rows * columns  # the windows that hold the pixel, and no others
+
+
+@pytest.mark.parametrize(("name", "largest"), [("cuda", 2048), ("cpu", 480)])
+def test_tiles_follow_the_free_memory(name: str, largest: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    sides = []
+    for free in (1e8, 4e8, 80e9):
+        monkeypatch.setattr(tiling, "memory_of", lambda device, free=free: (free, free))
+        sides.append(tiling.auto_tile(torch.device(name)))
+    assert sides[0] < sides[1] < sides[2] == largest
+    assert all(side**2 * tiling.BYTES_A_PIXEL < free for side, free in zip(sides, (1e8, 4e8), strict=False))
+    monkeypatch.setattr(tiling, "memory_of", lambda device: None)
+    assert tiling.auto_tile(torch.device(name)) == largest

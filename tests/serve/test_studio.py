@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,13 +11,11 @@ import numpy as np
 import pytest
 from drawn import scene
 from PIL import Image, ImageCms
-from served import bomb
+from served import bomb, hole
 
 from irflow_cli.cli.app import run
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.picture import Picture
-from irflow_cli.serve.bits import Bits
-from irflow_cli.serve.tabs import MOST_BYTES
 
 
 @pytest.mark.parametrize(
@@ -42,18 +38,6 @@ def test_what_cannot_be_opened_is_said(make_page: Callable, photos: Path, path: 
     if path in ("text.png", "bomb.png"):
         dropped = page.send("drop", (photos / path).read_bytes(), name=path)
         assert dropped.status_code == status and said in dropped.json()["error"]
-
-
-def test_more_bytes_than_a_picture_has_are_not_taken_in(make_page: Callable) -> None:
-    page = make_page(max_pixels=1)
-    assert page.send("drop", bytes(2**26 + 17), name="a.png").status_code == 413
-    assert page.client.post("/api/menu", content=b" " * (2**20 + 1)).status_code == 413
-
-
-@pytest.mark.parametrize("body", [b"{", b"[]", b"\xff", b'{"tab": 5}', b'{"tab": "unknown"}', b"[" * 100_000])
-def test_messages_that_are_none_are_refused(make_page: Callable, body: bytes) -> None:
-    answer = make_page().client.post("/api/close", content=body)
-    assert answer.status_code == 400 and "reload" in answer.json()["error"]
 
 
 def saved(page, photo: int, version: int, **wish: object) -> bytes:
@@ -109,13 +93,6 @@ def test_what_is_saved_is_what_the_command_writes(make_page: Callable, photos: P
     with Image.open(io.BytesIO(mine)) as result:
         assert result.info.get("icc_profile") == tags.get("icc_profile")
         assert result.getexif().get(0x010F) == ("a camera" if tags else None)
-
-
-def hole(size: tuple[int, int]) -> bytes:
-    """Return a mask as the page sends it."""
-    inside = np.zeros(size, bool)
-    inside[10:14, 8:30] = True
-    return Bits.of(inside).message()
 
 
 def test_fillings_are_those_of_the_command_and_touch_nothing_else(make_page: Callable, photos: Path) -> None:
@@ -241,76 +218,6 @@ def test_a_cancelled_job_leaves_nothing(make_page: Callable, photos: Path) -> No
     assert page.ask("cancel")[0] == 200
     assert [page.done()["state"], page.done()["state"]] == ["cancelled", "cancelled"]
     assert page.ask("save", photo=photo, version=1)[0] == 400
-
-
-def test_pages_know_nothing_of_each_other(make_page: Callable) -> None:
-    one, other = make_page(), make_page()
-    photo = one.ask("open", path="a.png")[1]["photo"]
-    assert other.ask("save", photo=photo, version=0)[0] == 400
-    other.ask("open", path="b.jpg")
-    one.ask("work", photo=photo, version=0, steps=[{"kind": "upscale", "preset": "fast"}])
-    other.ask("cancel")
-    assert one.done()["state"] == "done"
-
-
-def test_a_page_that_closes_takes_its_work_along(make_page: Callable, photos: Path) -> None:
-    Image.fromarray(np.zeros((700, 900, 3), np.uint8)).save(photos / "large.png")
-    page = make_page()
-    worker, photo = page.studio.worker, page.ask("open", path="large.png")[1]["photo"]
-    for _ in range(3):
-        page.ask("work", photo=photo, version=0, steps=[{"kind": "restore", "task": "denoise", "sigma": 20}])
-    page.socket.close()
-    deadline = time.monotonic() + 20
-    while page.ask("close", photo=photo)[0] != 400 and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert page.ask("close", photo=photo)[0] == 400
-    assert not worker.waiting and (worker.current is None or worker.current.stop.is_set())
-
-
-def test_results_make_room_for_new_ones(make_page: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("irflow_cli.serve.tabs.MOST_BYTES", 5 * 40 * 40 * 3)
-    assert MOST_BYTES > 2**30
-    page = make_page()
-    photo = page.ask("open", path="below/c.png")[1]["photo"]
-    kept = []
-    for seed in range(6):
-        page.send("work", hole((40, 40)), photo=photo, version=0, steps=[{"kind": "inpaint", "seed": seed}])
-        kept = page.done()["kept"]
-    assert 0 in kept and len(kept) == 5
-
-
-def test_every_word_of_the_page_is_there(make_page: Callable) -> None:
-    page = make_page()
-    names = [part.split('"')[0] for part in page.client.get("/").text.split('"/page/')[1:]]
-    assert {"main.js", "style.css", "icon.svg"} <= set(names)
-    for name in names:
-        answer = page.client.get(f"/page/{name}")
-        assert answer.status_code == 200 and "http://" not in answer.text.replace("http://www.w3.org/2000/svg", "")
-    for name in ("../app.py", "..%2fapp.py", "nothing.js"):
-        assert page.client.get(f"/page/{name}").status_code in (404, 403)
-
-
-def test_names_in_another_encoding_come_back_as_they_went(make_page: Callable, photos: Path) -> None:
-    odd = os.fsdecode(b"caf\xe9.png")
-    try:
-        (photos / odd).write_bytes((photos / "a.png").read_bytes())
-    except (OSError, UnicodeError):
-        pytest.skip("this file system has no such names")
-    page = make_page()
-    assert odd in [entry["path"] for entry in page.ask("list")[1]["entries"]]
-    photo = page.ask("open", path=odd)[1]["photo"]
-    page.ask("work", photo=photo, version=0, steps=[{"kind": "upscale", "preset": "fast"}])
-    version = page.done()["versions"][0]["version"]
-    assert page.send("download", b"", photo=photo, version=version).headers["content-disposition"].endswith("caf%E9.x2.png")
-    assert page.ask("save", photo=photo, version=version)[0] == 200
-    assert (photos / os.fsdecode(b"caf\xe9.x2.png")).exists()
-    assert page.ask("open", path="\ud800.png")[0] in (403, 422)
-
-
-def test_reading_by_address_changes_nothing(make_page: Callable) -> None:
-    page = make_page()
-    for name in ("save", "work", "open", "cancel", "close", "masks", "download", "list"):
-        assert page.client.get(f"/api/{name}", params={"ask": "{}"}).status_code == 405
 
 
 def test_a_format_that_codes_anew_is_told(make_page: Callable) -> None:

@@ -14,31 +14,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from drawn import scene
+from drawn import png
 from PIL import Image
 
-from irflow_cli.batch.remote import Mirror
 from irflow_cli.cli.app import run
-from irflow_cli.errors import UsageError
 
 fsspec = pytest.importorskip("fsspec")
-
-
-def png(seed: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.fromarray(scene(24, 32, seed)).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-@pytest.fixture
-def memory() -> Iterator[Any]:
-    store = fsspec.filesystem("memory")
-    for key in ("in/a.png", "in/b.png", "in/deep/c.png"):
-        store.pipe_file(key, png(len(key)))
-    store.pipe_file("in/notes.txt", b"no picture")
-    yield store
-    store.store.clear()
-    store.pseudo_dirs[:] = [""]
 
 
 def test_remote_is_as_local_to_the_byte(memory: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -118,22 +99,6 @@ def test_masks_are_fetched_too(memory: Any, tiny_checkpoint: Callable[[str], Pat
         before = np.asarray(Image.open(io.BytesIO(memory.cat_file(f"in/{name}.png"))))
         changed = (np.asarray(Image.open(tmp_path / "out" / f"{name}.png")) != before).any(2)
         assert changed.any() and not changed[mask == 0].any()
-
-
-def test_the_mirror_holds_no_content_that_is_done_with(memory: Any) -> None:
-    mirror = Mirror()
-    place = mirror.show("memory://in", deep=True)
-    sizes = {path.name: path.stat().st_size for path in place.rglob("*.png")}
-    assert sizes == {key: memory.size(f"in/{key}") for key in ("a.png", "b.png")} | {"c.png": memory.size("in/deep/c.png")}
-    mirror.bring(place / "a.png")
-    assert (place / "a.png").read_bytes() == memory.cat_file("in/a.png")
-    mirror.drop(place / "a.png")
-    assert (place / "a.png").stat().st_size == 0
-    for address in ("memory://..", "memory://a/../../b", "memory://"):
-        with pytest.raises(UsageError):
-            mirror.local(address)
-    mirror.close()
-    assert not place.exists()
 
 
 def test_an_address_reaches_the_store_of_its_scheme_and_no_other(

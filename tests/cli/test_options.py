@@ -30,14 +30,15 @@ RECORDS: dict[str, tuple[Any, ...]] = {
     "train": (TrainRequest(Path(), Path(), "derain"),),
     "bench": (BenchRequest(Path(), RestoreSettings("derain")), Sweep()),
 }
+# Read here, as the records are, before a fixture sets a variable that is a default.
+COMMANDS = typer.main.get_command(command_line()).commands  # type: ignore[attr-defined]
 # What is typed otherwise than it is kept: a word for None or for no number, or several values in one.
 TYPED = {"auto": None, (): None}
 
 
 @pytest.mark.parametrize("name", RECORDS)
 def test_an_option_has_the_default_of_its_record(name: str) -> None:
-    command = typer.main.get_command(command_line()).commands[name]  # type: ignore[attr-defined]
-    options = {parameter.name: parameter for parameter in command.params}
+    options = {parameter.name: parameter for parameter in COMMANDS[name].params}
     compared = 0
     for record in RECORDS[name]:
         for field in dataclasses.fields(record):

@@ -1,0 +1,48 @@
+"""What is told while many pictures pass by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from irflow_cli.batch.plan import Files, Job
+from irflow_cli.batch.store import Outcome
+from irflow_cli.cli.console import Console
+from irflow_cli.cli.tally import ALIKE, Tally
+
+
+def test_notes_that_are_alike_are_counted_and_the_end_sums_up(irflow, tiny_checkpoint, picture_file, tmp_path: Path) -> None:
+    for index in range(7):
+        picture_file(f"in/{index}.png", 24, 32)
+    given = ("--task", "denoise", "--checkpoint", tiny_checkpoint("denoise"))
+    done = irflow("restore", tmp_path / "in", *given, "-o", tmp_path / "out")
+    assert done.err.count("noise of about sigma") == ALIKE + 1
+    assert f"{7 - ALIKE} more pictures" in done.err
+    assert "7 pictures: 7 done" in done.err.splitlines()[-1]
+    again = irflow("restore", tmp_path / "in", *given, "-o", tmp_path / "out", "--skip-existing")
+    assert "7 pictures: 7 skipped" in again.err
+    told = irflow("restore", tmp_path / "in", *given, "-o", tmp_path / "more", "-v")
+    assert told.err.count("noise of about sigma") == 7
+    assert "3 of 7" in told.err
+
+
+@pytest.mark.parametrize("way", ["skip_existing", "resume"])
+def test_the_time_left_is_that_of_the_pictures_there_is_work_on(way: str) -> None:
+    jobs = [Job(Path(f"{index}.png"), Path(f"out/{index}.png"), exists=index < 8) for index in range(10)]
+    for options, left in (({way: True}, ["4 s", "4 s", "1 s", "0 s"]), ({}, ["20 s", "4 s", "1 s", "0 s"])):
+        tally = Tally(Console(quiet=True), jobs, Files(("in",), **options))
+        assert "left" not in tally.at(0)
+        tally.count(Outcome(jobs[0], seconds=2.0))
+        assert [tally.at(done).rpartition(", ")[2] for done in (0, 8, 9.5, 10)] == [f"{time} left" for time in left]
+
+
+def test_pictures_left_out_of_a_folder_are_counted_once(irflow, picture_file, tmp_path: Path) -> None:
+    for name in ("in/a", "in/b.gif", "in/c.gif", "in/d.gif"):
+        picture_file(name, 20, 20, format="GIF" if name.endswith("gif") else "PNG")
+    alone = irflow("degrade", tmp_path / "in", "--kind", "noise", "-o", tmp_path / "out")
+    assert (alone.code, "left out 4 files" in alone.err, "(a, b.gif, c.gif, ...)" in alone.err) == (3, True, True)
+    picture_file("in/e.png", 20, 20)
+    done = irflow("degrade", tmp_path / "in", "--kind", "noise", "-o", tmp_path / "out")
+    assert (done.code, done.err.count("left out 4 files")) == (0, 1)
+    assert irflow("degrade", tmp_path / "in" / "b.gif", "--kind", "noise", "-o", tmp_path / "out").code == 0

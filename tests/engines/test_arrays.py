@@ -1,0 +1,95 @@
+"""Arrays and Pillow images in, the same out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from drawn import scene
+from PIL import Image
+
+import irflow_cli
+from irflow_cli.errors import UsageError
+
+RNG = np.random.default_rng(0)
+
+
+@pytest.fixture
+def derain(tiny_checkpoint):
+    """Return restore() for derain with a tiny checkpoint, loaded once."""
+    checkpoint = irflow_cli.load_checkpoint(tiny_checkpoint("derain"))
+    return lambda picture, **settings: irflow_cli.restore(picture, "derain", checkpoint=checkpoint, **settings)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.float64])
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 3), (20, 30, 4)])
+def test_arrays_keep_type_shape_and_alpha(derain, dtype: type, shape: tuple[int, ...]) -> None:
+    picture = RNG.random(shape)
+    picture = picture.astype(dtype) if dtype in (np.float32, np.float64) else (picture * np.iinfo(dtype).max).astype(dtype)
+    before = picture.copy()
+    restored = derain(picture)
+    assert (restored.dtype, restored.shape) == (picture.dtype, picture.shape)
+    assert np.array_equal(picture, before)
+    colour = restored[..., :3] if len(shape) == 3 else restored
+    assert not np.array_equal(colour, picture[..., :3] if len(shape) == 3 else picture)
+    if shape[-1] == 4:
+        assert np.allclose(restored[..., 3], picture[..., 3], atol=1 / 65535)
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA"])
+def test_pillow_images_keep_mode_and_size(derain, mode: str) -> None:
+    picture = Image.fromarray(scene(20, 30)).convert(mode)
+    restored = derain(picture, steps=2)
+    assert (restored.mode, restored.size) == (mode, picture.size)
+
+
+@pytest.mark.parametrize(("mode", "back"), [("1", "L"), ("P", "RGB"), ("CMYK", "RGB"), ("YCbCr", "RGB")])
+def test_other_pillow_images_come_back_as_what_holds_them(derain, mode: str, back: str) -> None:
+    picture = Image.fromarray(scene(20, 30)).convert(mode)
+    assert np.array_equal(derain(picture), derain(picture.convert(back)))
+    assert derain(picture).mode == back
+
+
+def test_sixteen_bits_and_transparent_palettes_keep_what_they_hold(derain) -> None:
+    ramp = np.linspace(0, 65535, 600).astype(np.uint16).reshape(20, 30)
+    deep = derain(Image.fromarray(ramp))
+    assert deep.mode == "I;16"
+    assert np.array_equal(np.array(deep), derain(ramp))
+    palette = Image.fromarray(scene(20, 30)).convert("P")
+    palette.info["transparency"] = 0
+    assert derain(palette).mode == "RGBA"
+    for mode in ("I", "F", "LAB"):
+        with pytest.raises(UsageError, match=f"mode {mode} are not supported"):
+            derain(Image.new(mode, (8, 8)))
+
+
+@pytest.mark.parametrize("picture", [np.zeros((3, 3), int), np.zeros((2, 2, 7), np.uint8), np.zeros((0, 3), np.uint8), "a.png"])
+def test_other_things_are_refused(derain, picture: object) -> None:
+    with pytest.raises(UsageError, match="expected"):
+        derain(picture)
+
+
+@pytest.fixture
+def prior(tiny_checkpoint):
+    """Return the tiny prior, loaded once."""
+    return irflow_cli.load_checkpoint(tiny_checkpoint("prior"))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0, 255), (0, 65535), (-1, 1)])
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_floats_that_count_otherwise_need_a_range(low: float, high: float, dtype: type, tiny_checkpoint) -> None:
+    if dtype == np.float16 and high > 60_000:
+        pytest.skip("are no numbers of this type")
+    unit = scene(24, 32) / 255
+    picture, checkpoint = (low + unit * (high - low)).astype(dtype), str(tiny_checkpoint("derain"))
+    with pytest.raises(UsageError, match=r"give `range`, such as \(0, 255\)"):
+        irflow_cli.restore(picture, "derain", checkpoint=checkpoint)
+    done = irflow_cli.restore(picture, "derain", checkpoint=checkpoint, range=(low, high))
+    expected = irflow_cli.restore(unit, "derain", checkpoint=checkpoint)
+    assert done.dtype == dtype
+    assert np.allclose((done.astype(float) - low) / (high - low), expected, atol=2e-3)
+    inside = np.zeros((24, 32), bool)
+    inside[4:9, 6:12] = True
+    filled = irflow_cli.inpaint(picture, inside, checkpoint=str(tiny_checkpoint("prior")), range=(low, high))
+    assert np.array_equal(filled[~inside], picture[~inside])
+    with pytest.raises(UsageError, match="`range`"):
+        irflow_cli.restore(picture, "derain", checkpoint=checkpoint, range=(high, low))

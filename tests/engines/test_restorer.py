@@ -1,0 +1,47 @@
+"""A network loaded once, and called on many pictures."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from drawn import scene
+from PIL import Image
+
+import irflow_cli
+from irflow_cli import Restorer
+from irflow_cli.errors import UsageError
+
+
+def test_one_object_works_for_several_threads(tiny_checkpoint) -> None:
+    derain = Restorer("derain", checkpoint=tiny_checkpoint("derain"))
+    pictures = [scene(24, 32, seed) for seed in range(8)]
+    expected = [derain(picture) for picture in pictures]
+    torch.set_default_dtype(torch.float64)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(derain, pictures))
+        assert torch.get_default_dtype() == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert all(np.array_equal(np.asarray(one), np.asarray(other)) for one, other in zip(found, expected, strict=True))
+
+
+def test_a_batch_is_its_pictures_and_shares_calls(tiny_checkpoint, monkeypatch) -> None:
+    denoise = irflow_cli.Restorer("denoise", checkpoint=tiny_checkpoint("denoise"), batch=2)
+    pictures = [scene(16, 20, 0), scene(16, 20, 1)[..., 0], scene(16, 20, 2), Image.fromarray(scene(16, 20, 3)), scene(9, 9, 4)]
+    alone = [np.asarray(denoise(picture)) for picture in pictures]
+    noted = denoise.notes
+    calls = []
+    together = denoise.engine.restore_batch
+    monkeypatch.setattr(denoise.engine, "restore_batch", lambda group: calls.append(len(group)) or together(group))
+    batch = denoise.batch(pictures)
+    assert sorted(calls) == [1, 1, 1, 2]
+    assert [type(one) for one in batch] == [type(picture) for picture in pictures]
+    assert all(np.abs(np.asarray(one).astype(int) - other).max() <= 1 for one, other in zip(batch, alone, strict=True))
+    assert len(denoise.notes) == len(pictures) * len(noted)
+    assert denoise.batch([]) == []
+    with pytest.raises(UsageError, match="expected pixels"):
+        denoise.batch([np.zeros((3, 3, 7), np.uint8)])
