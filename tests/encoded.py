@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 import struct
 import zipfile
@@ -109,3 +110,25 @@ def archive_of(path: Path, content: bytes, *, packed: bool = False, times: int =
             archive.filelist += [first] * (times - 1)
             archive._didModify = True  # type: ignore[attr-defined]
     return path
+
+
+def grainy_jpeg(**options: object) -> bytes:
+    """Return a noisy scene as a JPEG."""
+    noisy = scene(200, 300).astype(int) + np.random.default_rng(0).normal(0, 9, (200, 300, 3)).astype(int)
+    buffer = io.BytesIO()
+    Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(buffer, "JPEG", **options)
+    return buffer.getvalue()
+
+
+CAPTION = b"\x1c\x02\x78\0\3abc"
+
+
+def captioned() -> bytes:
+    """Return a JPEG with a caption beside other resources of Photoshop's, and two comments, one of no encoding."""
+    resources = [(0x040C, b"thumbnail"), (0x0404, CAPTION), (0x0421, b"")]
+    segment = b"Photoshop 3.0\0" + b"".join(
+        b"8BIM" + struct.pack(">HHI", number, 0, len(data)) + data + bytes(len(data) % 2) for number, data in resources
+    )
+    segments = [(0xED, segment), (0xFE, b"by a studio"), (0xFE, b"1999 \xe9\xff")]
+    whole = grainy_jpeg()
+    return whole[:2] + b"".join(struct.pack(">BBH", 255, mark, len(data) + 2) + data for mark, data in segments) + whole[2:]

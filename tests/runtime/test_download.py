@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import shutil
 import socket
-import urllib.request
 from collections import namedtuple
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,21 +130,6 @@ def test_redirects_elsewhere_are_refused(place: str, server: Server, target: Pat
         _get(server, target)
     assert len(server.asked) == 1
     assert not target.exists()
-
-
-def test_a_redirect_from_https_to_http_is_refused() -> None:
-    class Open:
-        closed = False
-
-        def close(self) -> None:
-            self.closed = True
-
-    request, response = urllib.request.Request("https://example.org/x"), Open()
-    follow = connection.Redirects().redirect_request
-    with pytest.raises(connection.Failed, match="not https"):
-        follow(request, response, 302, "Found", {}, "http://127.0.0.1/x")
-    assert response.closed
-    assert follow(request, response, 302, "Found", {}, "https://example.com/x").full_url == "https://example.com/x"
 
 
 def test_a_file_with_another_hash_is_set_aside_and_never_loaded(server: Server, target: Path, data: bytes) -> None:
