@@ -135,12 +135,15 @@ def keeping_sums(weights: np.ndarray) -> np.ndarray:
     """Return weights (O, I, h, w), float32, rounded to bfloat16 one after the other, each with the error of those before it.
 
     So the sums over h and w hardly change, and with them what a kernel answers where a picture is smooth. Rounded to nearest,
-    weights change that by a part of it, and a grey level goes along.
+    weights change that by a part of it, and a grey level goes along. The smallest come last: their steps are the finest.
     """
-    taps = weights.reshape(*weights.shape[:2], -1).astype(np.float32)
+    flat = weights.reshape(*weights.shape[:2], -1).astype(np.float32)
+    order = np.argsort(-np.abs(flat), -1)
+    taps = np.take_along_axis(flat, order, -1)
     error = np.zeros_like(taps[..., 0])
     for place in range(taps.shape[-1]):
         wanted = taps[..., place] + error
         taps[..., place] = torch.from_numpy(wanted).bfloat16().float().numpy()
         error = wanted - taps[..., place]
-    return taps.reshape(weights.shape)
+    np.put_along_axis(flat, order, taps, -1)
+    return flat.reshape(weights.shape)

@@ -82,12 +82,12 @@ def test_weights_in_bfloat16_keep_the_sums_of_their_kernels() -> None:
     weights = torch.randn(8, 6, 3, 3, generator=torch.Generator().manual_seed(0))
     found, nearest = torch.from_numpy(parts.keeping_sums(weights.numpy())), weights.bfloat16().float()
     assert torch.equal(found, found.bfloat16().float())
-    assert (found - weights).abs().max() < 2**-7 * weights.abs().max()
+    assert (found - weights).abs().max() < 2**-6 * weights.abs().max()
 
     def moved(one: torch.Tensor) -> float:
         return float((one - weights).sum((2, 3)).square().mean().sqrt())
 
-    assert moved(found) < 0.6 * moved(nearest)
+    assert moved(found) < 0.2 * moved(nearest)
 
 
 def test_layers_that_stay_exact_keep_their_weights() -> None:
