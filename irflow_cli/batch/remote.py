@@ -20,6 +20,7 @@ from typing import Any
 
 from irflow_cli.errors import ImageError, IrflowError, UsageError
 from irflow_cli.images.formats import SUFFIXES
+from irflow_cli.runtime import extras
 from irflow_cli.runtime.files import write_atomically
 
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "memory": "fsspec"}  # by scheme: what reaches its stores
@@ -176,7 +177,7 @@ class Mirror:
             importlib.import_module(PACKAGES[scheme])
             return importlib.import_module("fsspec").filesystem(scheme)
         except ImportError:
-            raise UsageError(f"{scheme}:// needs {PACKAGES[scheme]}; run `pip install 'irflow[remote]'`") from None
+            raise UsageError(f"{scheme}:// needs {PACKAGES[scheme]}; {extras.hint('remote')}") from None
 
 
 def _said(error: Exception) -> str:

@@ -27,6 +27,7 @@ from irflow_cli.errors import CheckpointError, ImageError, UsageError
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.picture import Picture
+from irflow_cli.runtime import extras
 from irflow_cli.runtime.checkpoints import file_digest
 
 TIMEOUT = 600  # seconds a command may take for one picture
@@ -164,7 +165,7 @@ def third_party_network(path: Path, device: torch.device, task: str, scale: int 
     try:
         import spandrel  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise UsageError(f"`baselines` {path} needs spandrel ({error}); run `pip install 'irflow[baselines]'`") from None
+        raise UsageError(f"`baselines` {path} needs spandrel ({error}); {extras.hint('baselines')}") from None
     try:
         model = spandrel.ModelLoader(device=device).load_from_file(path)
     except Exception as error:

@@ -19,14 +19,15 @@ import torch
 from torch import Tensor
 
 from irflow_cli.bench.sets import pixels_of
+from irflow_cli.runtime import extras
 
 METRICS = "torchmetrics.functional.image"
 NEEDS = {  # by metric: the module, and what to run where it is not there
-    "vif": (METRICS, "run `pip install 'irflow[metrics]'`"),
-    "ssimulacra2": ("ssimulacra2", "run `pip install 'irflow[metrics]'`"),
-    "flip": ("flip_evaluator", "run `pip install 'irflow[metrics]'`"),
+    "vif": (METRICS, extras.hint("metrics")),
+    "ssimulacra2": ("ssimulacra2", extras.hint("metrics")),
+    "flip": ("flip_evaluator", extras.hint("metrics")),
     "st_lpips": ("stlpips_pytorch", "run `pip install --no-deps stlpips_pytorch`"),
-    **dict.fromkeys(("lpips", "dists", "fid", "kid"), (METRICS, "run `pip install 'irflow[metrics]'`")),
+    **dict.fromkeys(("lpips", "dists", "fid", "kid"), (METRICS, extras.hint("metrics"))),
 }
 UNUSED = ("torchvision", "torchvision.models", "IPython", "torchsummary")  # what ST-LPIPS imports and does not use with AlexNet
 

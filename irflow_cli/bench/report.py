@@ -22,6 +22,7 @@ from irflow_cli.bench.records import Record, averages, columns_of, label_of, mar
 from irflow_cli.bench.run import Benchmark
 from irflow_cli.bench.views import view_path
 from irflow_cli.regular import read_regular
+from irflow_cli.runtime import extras
 from irflow_cli.runtime.files import write_atomically
 
 VIEWED = 2**22  # bytes of a kept part of a picture
@@ -84,6 +85,7 @@ def write_report(run: Benchmark, records: list[Record]) -> Path:
         intervals=_intervals(records),
         plots=plots_of(records),
         drawn=can_plot(),
+        plots_need=extras.hint("bench"),
         pictures=pictures,
         worst=ranked[:extremes],
         best=ranked[len(ranked) - extremes :][::-1],

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from irflow_cli.errors import IrflowError, UsageError, require
+from irflow_cli.runtime import extras
 from irflow_cli.serve import OPENED
 from irflow_cli.serve.worker import Worker
 from irflow_cli.tasks import MAX_PIXELS
@@ -46,7 +47,7 @@ class ServeSettings:
         require(self.max_pixels > 0, f"`max_pixels` must be above 0, got {self.max_pixels}")
         for name in EXTRA:
             if importlib.util.find_spec(name) is None:
-                raise IrflowError(f"serving needs {name}; run `pip install 'irflow[serve]'`")
+                raise IrflowError(f"serving needs {name}; {extras.hint('serve')}")
 
 
 def serve(settings: ServeSettings, ready: Callable[[str], None]) -> None:

@@ -20,6 +20,7 @@ from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.engines.tiling import auto_tile
 from irflow_cli.errors import CheckpointError, IrflowError
+from irflow_cli.runtime import extras
 from irflow_cli.runtime.checkpoints import known_checkpoints, read_card
 from irflow_cli.runtime.config import ConfigFile, config_files
 from irflow_cli.runtime.device import choose_device, choose_precision, memory_of
@@ -33,11 +34,11 @@ EXTRAS = {
     "jinja2": "reports of `irflow bench` (pip install jinja2)",
     "matplotlib": "plots in reports of `irflow bench` (pip install matplotlib)",
     "skimage": "biharmonic filling, wavelets and NLM as baselines (pip install scikit-image PyWavelets)",
-    "nncf": 'networks in int8 (pip install "irflow[int8]")',
-    "onnx": '`irflow models export` (pip install "irflow[onnx]")',
-    "s3fs": 's3:// folders (pip install "irflow[remote]")',
-    "gcsfs": 'gs:// folders (pip install "irflow[remote]")',
-    "ray": 'the runner `ray` (pip install "irflow[ray]")',
+    "nncf": f"networks in int8 ({extras.hint('int8')})",
+    "onnx": f"`irflow models export` ({extras.hint('onnx')})",
+    "s3fs": f"s3:// folders ({extras.hint('remote')})",
+    "gcsfs": f"gs:// folders ({extras.hint('remote')})",
+    "ray": f"the runner `ray` ({extras.hint('ray')})",
     "spandrel": "third-party networks as baselines (pip install spandrel)",
 }
 

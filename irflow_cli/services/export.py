@@ -16,6 +16,7 @@ from irflow_cli.engines.backends.onnxruntime import OnnxRuntime
 from irflow_cli.engines.backends.openvino import OpenVino
 from irflow_cli.engines.backends.table import BACKENDS, Loaded
 from irflow_cli.errors import CheckpointError, UsageError, require
+from irflow_cli.runtime import extras
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.files import write_atomically
 
@@ -82,7 +83,7 @@ def as_onnx(graph: bytes, entries: dict[str, str]) -> list[bytes]:
     try:
         import onnx
     except ImportError:
-        raise UsageError('onnx is not installed: pip install "irflow[onnx]"') from None
+        raise UsageError(f"onnx is not installed; {extras.hint('onnx')}") from None
     model = onnx.load_from_string(graph)
     onnx.helper.set_model_props(model, entries)
     onnx.checker.check_model(model)

@@ -21,6 +21,7 @@ from irflow_cli.batch.plan import STREAM, Files, Job
 from irflow_cli.batch.run import Progress, work_through
 from irflow_cli.batch.store import Outcome, Store
 from irflow_cli.errors import CheckpointError, ImageError, IrflowError, require
+from irflow_cli.runtime import extras
 from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.services.restore_files import RestoreRequest, identity_of, restoring
 
@@ -121,7 +122,7 @@ def _ray() -> Any:
         import ray  # pyright: ignore[reportMissingImports]
         import ray.data  # pyright: ignore[reportMissingImports]
     except ImportError:
-        raise irflow_cli.errors.UsageError("`runner` ray needs Ray Data; run `pip install 'irflow[ray]'`") from None
+        raise irflow_cli.errors.UsageError(f"`runner` ray needs Ray Data; {extras.hint('ray')}") from None
     return ray
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from irflow_cli.errors import UsageError
 from irflow_cli.regular import read_regular
+from irflow_cli.runtime import extras
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.training.record import LOG
 
@@ -43,7 +44,7 @@ def draw_curves(run: Path) -> Path:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        raise UsageError("curves need matplotlib: pip install 'irflow[bench]'") from None
+        raise UsageError(f"curves need matplotlib; {extras.hint('bench')}") from None
     figure = Figure(figsize=(7, 8), layout="constrained")
     rows = figure.subplots(3, 1, sharex=True)
     names = (("loss", "loss"), ("psnr", "held-out PSNR, dB"), ("rate", "pictures a second"))

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from irflow_cli.errors import IrflowError, UsageError
 from irflow_cli.regular import append_regular
+from irflow_cli.runtime import extras
 from irflow_cli.runtime.checkpoints import Card, save_checkpoint
 from irflow_cli.runtime.files import writing
 from irflow_cli.tasks import task_of
@@ -126,7 +127,7 @@ def tensorboard_in(folder: Path) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        raise UsageError("TensorBoard is not installed: pip install 'irflow[tensorboard]'") from None
+        raise UsageError(f"TensorBoard is not installed; {extras.hint('tensorboard')}") from None
     return SummaryWriter(str(folder / "tensorboard"))
 
 

@@ -17,6 +17,7 @@ from results import records_of
 
 from irflow_cli.bench import baselines
 from irflow_cli.errors import ImageError
+from irflow_cli.runtime.extras import hint
 
 LARGE = """
 import subprocess, sys, time
@@ -145,7 +146,7 @@ def test_other_networks_are_brought_in_by_spandrel(pairs, bench, irflow, tmp_pat
         "half",
     }
     monkeypatch.setitem(sys.modules, "spandrel", None)
-    assert "irflow[baselines]" in bench(pairs, "--baseline", tmp_path / "half.pth").err
+    assert hint("baselines") in bench(pairs, "--baseline", tmp_path / "half.pth").err
 
 
 def test_a_command_that_does_not_exist_is_a_failure() -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from irflow_cli.runtime.extras import hint
+
 
 def test_what_makes_no_sense_is_said_in_one_line(irflow: Callable, tmp_path: Path) -> None:
     with socket.socket() as taken:
@@ -30,7 +32,7 @@ def test_a_missing_extra_is_named(irflow: Callable, tmp_path: Path, monkeypatch:
         with monkeypatch.context() as without:
             without.setitem(sys.modules, name, None)
             done = irflow("serve", tmp_path)
-        assert done.code == 1 and f"serving needs {name}; run `pip install 'irflow[serve]'`" in done.err
+        assert done.code == 1 and f"serving needs {name}; {hint('serve')}" in done.err
         assert done.err.count("\n") == 1 and done.out == ""
 
 

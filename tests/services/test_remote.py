@@ -18,6 +18,7 @@ from drawn import png
 from PIL import Image
 
 from irflow_cli.cli.app import run
+from irflow_cli.runtime.extras import hint
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -109,7 +110,7 @@ def test_an_address_reaches_the_store_of_its_scheme_and_no_other(
     words = ["degrade", "gs://in", "-o", "gs://out", "--kind", "noise", "--json"]
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     assert run(words) == 2 and not asked
-    assert capfd.readouterr().err == "irflow: gs:// needs gcsfs; run `pip install 'irflow[remote]'`\n"
+    assert capfd.readouterr().err == f"irflow: gs:// needs gcsfs; {hint('remote')}\n"
     monkeypatch.setitem(sys.modules, "gcsfs", ModuleType("gcsfs"))
     assert run(words) == 0 and set(asked) == {"gs"}
     rows = [json.loads(line) for line in capfd.readouterr().out.splitlines()]

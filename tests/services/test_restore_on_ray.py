@@ -22,6 +22,7 @@ from irflow_cli.cli.app import run
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import CheckpointError
 from irflow_cli.runtime.checkpoints import load_checkpoint
+from irflow_cli.runtime.extras import hint
 from irflow_cli.services import restore_on_ray as runner
 from irflow_cli.services.restore_files import RestoreRequest, restore_files
 
@@ -32,7 +33,7 @@ def test_without_ray_one_line_says_what_to_install(
     monkeypatch.setitem(sys.modules, "ray", None)
     Image.fromarray(scene(24, 32)).save(tmp_path / "a.png")
     assert run(["restore", str(tmp_path / "a.png"), "--task", "derain", "--runner", "ray"]) == 2
-    assert capfd.readouterr().err == "irflow: --runner ray needs Ray Data; run `pip install 'irflow[ray]'`\n"
+    assert capfd.readouterr().err == f"irflow: --runner ray needs Ray Data; {hint('ray')}\n"
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from irflow_cli.engines.backends import graph, store
 from irflow_cli.engines.backends.onnxruntime import OnnxRuntime
 from irflow_cli.engines.backends.openvino import OpenVino, capabilities
 from irflow_cli.nets import Network
+from irflow_cli.runtime import extras
 from irflow_cli.runtime.device import PRECISIONS, autocast, has_bf16
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class Backend:
             return f"has no {precision}, only {', '.join(self.precisions)}"
         for module, extra in self.needs + ((("nncf", "int8"),) if precision == "int8" else ()):
             if importlib.util.find_spec(module) is None:
-                return f'is not installed: pip install "irflow[{extra}]"'
+                return f"is not installed; {extras.hint(extra)}"
         if precision == "bf16" and not self.has_bf16():
             return "this processor has no bfloat16 instructions"
         return None

@@ -9,6 +9,7 @@ from loaded import CPU, checkpoint, installed
 from irflow_cli.engines.backends import open_engine
 from irflow_cli.engines.backends.table import BACKENDS, Loaded
 from irflow_cli.errors import UsageError
+from irflow_cli.runtime.extras import hint
 
 
 @pytest.mark.parametrize("changes", [{}, {"condition": True}, {"time_map": True}, {"unshuffle": 2}, {"block": "naf"}], ids=str)
@@ -38,7 +39,7 @@ def test_an_engine_that_is_not_installed_says_how_to_get_it(name: str, extra: st
     monkeypatch.setattr("importlib.util.find_spec", lambda module: None)
     with pytest.raises(UsageError) as caught:
         open_engine(checkpoint(), CPU, name)
-    assert str(caught.value) == f'`engine` {name} is not installed: pip install "irflow[{extra}]"'
+    assert str(caught.value) == f"`engine` {name} is not installed; {hint(extra)}"
     assert open_engine(checkpoint(), CPU, "auto", "fp32").name == "torch"
 
 
