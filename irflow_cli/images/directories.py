@@ -9,6 +9,8 @@ from irflow_cli.errors import ImageError
 
 PAGES = 64  # that are looked at
 ENTRIES = 2**12  # of a directory; files have some twenty
+VALUES = 2**20  # numbers of an entry; a large picture has a strip for each of some 100 000 rows
+BYTES = (1, 2, 6, 7)  # types of entries that stay the bytes they are
 MASK = 4  # a bit of a page's kind (NewSubfileType): it is the transparency of another
 BESIDE = 1 | MASK  # it is no picture of its own, but a smaller copy, or a mask
 KIND, SHORT = 254, 3  # the entry that tells a page's kind, and numbers of 16 bits
@@ -64,6 +66,8 @@ def _kinds_of(data: bytes, name: str) -> list[int]:
                 raise ImageError(f"{name}: damaged: a directory of {count} entries")
             kinds.append(_kind_of(data, how, start, count))
             (place,) = struct.unpack_from(how.order + how.place, data, start + count * how.entry)
+    except OverflowError:
+        raise ImageError(f"{name}: damaged: an entry of more than {VALUES} numbers") from None
     except struct.error:
         if not kinds:
             raise ImageError(f"{name}: damaged or incomplete: its directory lies beyond its end") from None
@@ -71,8 +75,12 @@ def _kinds_of(data: bytes, name: str) -> list[int]:
 
 
 def _kind_of(data: bytes, how: Order, start: int, count: int) -> int:
+    """Return the kind of a page. Raises OverflowError for an entry of more numbers than any has: each becomes an object."""
+    kind_of_page = 0
     for place in range(start, start + count * how.entry, how.entry):
-        tag, kind = struct.unpack_from(f"{how.order}HH", data, place)
+        tag, kind, values = struct.unpack_from(f"{how.order}HH{how.place}", data, place)
+        if values > VALUES and kind not in BYTES:
+            raise OverflowError
         if tag == KIND:
-            return struct.unpack_from(how.order + ("H" if kind == SHORT else "I"), data, place + how.value)[0]
-    return 0
+            kind_of_page = struct.unpack_from(how.order + ("H" if kind == SHORT else "I"), data, place + how.value)[0]
+    return kind_of_page

@@ -101,3 +101,12 @@ def test_a_size_that_is_told_twice_is_no_way_around_the_limit(bits: int, large_f
         assert decode_picture(data, "a.tif", max_pixels=10_000).pixels.shape == (10, 10)
     except ImageError as error:
         assert str(error).startswith("a.tif: ")
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize(("tag", "kind"), [(258, 3), (273, 4), (282, 5), (339, 3), (40_000, 12)])
+def test_entries_of_millions_of_numbers_are_not_read(tag: int, kind: int, order: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "open", lambda *given, **options: pytest.fail("opened"))
+    entries = sorted([*(one for one in layout(8) if one[0] != tag), (tag, kind, 2**21, 2000)])
+    with pytest.raises(ImageError, match=r"^a\.tif: damaged: an entry of more than \d+ numbers"):
+        decode_picture(tiff_of(entries, (2000, bytes(2**20)), order=order), "a.tif")
