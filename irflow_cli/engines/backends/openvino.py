@@ -13,9 +13,7 @@ HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "bf16"}  # of the precision, by 
 KEPT = 3  # programs for pictures of one size, each with memory of its own
 Sources = Union[bytes, "tuple[bytes, bytes]"]  # an ONNX model, or OpenVINO's own with its weights
 Shapes = tuple[tuple[int, ...], ...]  # of the inputs, channels last
-AT_ONCE = (
-    2  # sizes that have their own program at first sight: those of the places where noise is looked for, and of the picture
-)
+AT_ONCE = 2  # sizes that have their own program at first sight: places where noise is looked for, and the picture
 AGAIN = 3  # times that a size is seen before it gets its own program, where another has one
 
 
