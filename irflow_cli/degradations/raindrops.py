@@ -51,7 +51,7 @@ def raindrops(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Te
 
     radius = log_uniform(6, 44, count, generator) * scale
     sharp = chance(0.12, count, generator)
-    blur = radius * log_uniform(0.35, 1.4, count, generator) * (1 - 0.8 * sharp)
+    blur = radius * log_uniform(0.35, 2.4, count, generator) * (1 - 0.8 * sharp)
     dense = log_uniform(0.2, 0.75, count, generator) * strength
     pane = _pane(size, radius, dense, generator)
     view, sky = _surroundings(light, generator)
@@ -186,7 +186,7 @@ def out_of_focus(pane: Tensor, blur: Tensor, generator: torch.Generator) -> Tens
         angle = turn + blade * math.pi / 3
         distance = torch.maximum(distance, (columns * angle.cos() + rows * angle.sin()).abs() / straight)
     blur = blur[:, None, None]
-    soft = 1 + blur * uniform(0.1, 0.6, count, generator)[:, None, None]
+    soft = 1 + blur * uniform(0.1, 1.4, count, generator)[:, None, None]
     opening = ((blur - distance) / soft + 0.5).clamp(0, 1)
     opening = opening / opening.sum((1, 2), keepdim=True)
     spectrum = torch.fft.rfft2(pane) * torch.fft.rfft2(opening)[:, None]
@@ -202,9 +202,11 @@ def _filmed(light: Tensor, view: Tensor, sky: Tensor, strength: Tensor, generato
     blurred = F.interpolate(light, size=(max(1, height // 4), max(1, width // 4)), mode="area")
     light = torch.lerp(light, _resized(blurred, height, width), film * bumps[:, :1])
     near = _resized(F.interpolate(view, size=(6, 6), mode="area"), height, width)
-    scattered = torch.lerp(near, sky, match_dims(uniform(0, 0.4, count, generator), light))
-    veil = log_uniform(0.04, 0.3, count, generator) * chance(0.7, count, generator) * strength
-    return torch.lerp(light, scattered, match_dims(veil, light) * (0.5 + bumps[:, 1:]))
+    overall = view.mean((2, 3), keepdim=True)
+    scattered = torch.lerp(near, overall, match_dims(uniform(0, 1, count, generator), light))
+    scattered = torch.lerp(scattered, sky, match_dims(0.4 * uniform(0, 1, count, generator).square(), light))
+    veil = log_uniform(0.06, 0.6, count, generator) * chance(0.8, count, generator) * strength
+    return torch.lerp(light, scattered, (match_dims(veil, light) * (0.5 + bumps[:, 1:])).clamp(max=0.7))
 
 
 def _resized(image: Tensor, height: int, width: int) -> Tensor:

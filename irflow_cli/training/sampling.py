@@ -70,7 +70,7 @@ RAIN = (
     Part("clean", 0.08, 0, 0),
 )
 LINES, SOFT = 0.18, 0.15  # shares of the clean pictures of rain that get lines which are no rain, and that are soft
-DROPS = (Part("raindrops", 0.68, 0.4, 1), Part("raindrops", 0.16, 0.05, 0.4), Part("clean", 0.16, 0, 0))
+DROPS = (Part("raindrops", 0.66, 0.4, 1), Part("raindrops", 0.14, 0.05, 0.4), Part("clean", 0.2, 0, 0))
 
 
 def _shared(parts: tuple[Part, ...], share: float) -> tuple[Part, ...]:
