@@ -205,8 +205,20 @@ def _filmed(light: Tensor, view: Tensor, sky: Tensor, strength: Tensor, generato
     overall = view.mean((2, 3), keepdim=True)
     scattered = torch.lerp(near, overall, match_dims(uniform(0, 1, count, generator), light))
     scattered = torch.lerp(scattered, sky, match_dims(0.4 * uniform(0, 1, count, generator).square(), light))
+    scattered = scattered * _dapples(light, generator)
     veil = log_uniform(0.06, 0.6, count, generator) * chance(0.8, count, generator) * strength
     return torch.lerp(light, scattered, (match_dims(veil, light) * (0.5 + bumps[:, 1:])).clamp(max=0.7))
+
+
+def _dapples(light: Tensor, generator: torch.Generator) -> Tensor:
+    """Return by how much the light of drops far out of focus differs from place to place, (B, 1, H, W), about 1: some show the
+    sky and some the ground, and their discs are wider than they are apart, so the veil is even while its light is not."""
+    count, _, height, width = light.shape
+    spots = torch.zeros((count, 1, height, width), device=light.device)
+    for size in (12, 28, 64):
+        drawn = torch.randn((count, 1, max(2, height // size), max(2, width // size)), generator=generator, device=light.device)
+        spots = spots + _resized(drawn, height, width) * match_dims(uniform(0, 1, count, generator), light)
+    return (spots * match_dims(uniform(0, 0.9, count, generator) * chance(0.8, count, generator), light)).exp()
 
 
 def _resized(image: Tensor, height: int, width: int) -> Tensor:
