@@ -27,6 +27,7 @@ from irflow_cli.training.distributed import ProcessGroup, join_group
 from irflow_cli.training.growth import grow
 from irflow_cli.training.optimisers import lr_factor, make_optimisers, move_average
 from irflow_cli.training.options import TrainRequest, check
+from irflow_cli.training.origin import Origin
 from irflow_cli.training.record import BEST, STATE, Record, TrainProgress, progress_of
 from irflow_cli.training.sampling import Batch, Sampler, Source, draw_times, load_layers
 from irflow_cli.training.state import load_state
@@ -89,7 +90,7 @@ class Run:
         self.group, self.device = group or ProcessGroup(), device
         torch.manual_seed(request.seed)
         start = load_checkpoint(request.init) if request.init else None
-        self.parent = start.card if start else None
+        self.origin = Origin.of(start.card if start else None, request.data)
         self.spec = spec_of_run(request, start)
         self.net = build(self.spec)
         if start:

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 BEST = "best.safetensors"  # the averaged weights with the best validation so far: what ships
 LOG = "log.jsonl"
-LICENCE = "the trainer's own; irflow does not know that of the training pictures"  # of weights that began as nothing
 OFTEN, SELDOM = 2.0, 10.0  # seconds between two reports, in the first minute and later
 
 
@@ -145,22 +144,13 @@ def card_of(request: TrainRequest, run: Run, score: float | None) -> Card:
     trained = {
         "data": request.data.name,
         "rain_layers": request.rain_layers is not None,
-        "started_from": run.parent.digest if run.parent else None,
-        "minutes_before": run.parent.minutes if run.parent else 0,
         "iterations": run.iteration,
         "minutes": round(run.seconds / 60, 1),
         "processes": run.group.size,
         "device": run.device.type,
         "recipe": recipe,
-        **(_inherited(run.parent, request.data) if run.parent else {}),
+        **run.origin.trained,
     }
     scores = {} if score is None else {"validation_psnr": round(score, 3)}
-    licence = run.parent.licence if run.parent else LICENCE
-    return Card(request.task, run.spec, task_of(request.task).sigma_max, trained=trained, scores=scores, licence=licence)
-
-
-def _inherited(parent: Card, data: Path) -> dict[str, Any]:
-    """Return what a card says of training pictures where the weights began as others: the others' `pictures` and `sources`."""
-    before = parent.trained.get("pictures") or f"those of {parent.trained.get('data', 'unknown origin')}"
-    counted = {"sources": parent.trained["sources"]} if "sources" in parent.trained else {}
-    return {"pictures": f"{before}; then those of {data.name}", **counted}
+    sigma_max = task_of(request.task).sigma_max
+    return Card(request.task, run.spec, sigma_max, trained=trained, scores=scores, licence=run.origin.licence)

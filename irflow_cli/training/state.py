@@ -15,6 +15,7 @@ from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.runtime.checkpoints import Card, open_weights
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.training.options import FREE, TrainRequest
+from irflow_cli.training.origin import Origin
 
 if TYPE_CHECKING:
     from irflow_cli.training.loop import Run
@@ -40,9 +41,9 @@ def load_state(run: Run, path: Path, request: TrainRequest) -> None:
     try:
         with open_weights(path) as file:
             note = json.loads(file.metadata()["run"])
-            begun = json.loads(file.metadata()["irflow"])["trained"]["recipe"]
+            card = Card.from_json(file.metadata()["irflow"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        _same_options(request, begun)
+        _same_options(request, card.trained["recipe"])
         try:
             run.net.load_state_dict(_below(tensors, "net."))
         except RuntimeError:
@@ -59,6 +60,7 @@ def load_state(run: Run, path: Path, request: TrainRequest) -> None:
     except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
         raise CheckpointError(f"{path} cannot be resumed: {str(error).splitlines()[0]}") from None
     run.iteration, run.seconds, run.best = note["iteration"], note["seconds"], note["best"]
+    run.origin = Origin.kept(card)
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -7,13 +7,12 @@ import json
 import os
 import signal
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from irflow_cli.runtime.checkpoints import load_checkpoint, save_checkpoint
+from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.training import record
 from irflow_cli.training.loop import train
 from irflow_cli.training.options import TrainRequest
@@ -33,28 +32,6 @@ def test_an_interruption_does_not_choose_what_ships(request_: TrainRequest, monk
     assert load_checkpoint(first.checkpoint).card.scores["validation_psnr"] == 30
     train(replace(request_, validate_every=9, iterations=4, resume=True))  # 25, at the planned end
     assert load_checkpoint(first.checkpoint).card.scores["validation_psnr"] == 30
-
-
-def test_a_card_tells_where_its_run_began(request_: TrainRequest, tmp_path: Path) -> None:
-    first = train(replace(request_, iterations=3))
-    parent = load_checkpoint(first.checkpoint).card
-    second = train(replace(request_, iterations=3, out=tmp_path / "second", init=str(first.checkpoint)))
-    trained = load_checkpoint(second.checkpoint).card.trained
-    assert (trained["started_from"], trained["minutes_before"]) == (parent.digest, parent.minutes)
-    assert replace(parent, trained={"minutes": 2.5, "minutes_before": 4}).minutes == 6.5
-
-
-def test_weights_that_began_as_others_keep_their_licence_and_pictures(request_: TrainRequest, tmp_path: Path) -> None:
-    first = train(replace(request_, iterations=3))
-    card = load_checkpoint(first.checkpoint).card
-    assert ("Apache" in card.licence, "does not know" in card.licence, "sources" in card.trained) == (False, True, False)
-    card = replace(card, licence="free; some for non-commercial research alone")
-    card.trained.update(pictures="9 photographs of BSDS500", sources={"bsds": 9})
-    save_checkpoint(tmp_path / "parent.safetensors", load_checkpoint(first.checkpoint).net.state_dict(), card)
-    second = replace(request_, iterations=3, out=tmp_path / "second", init=str(tmp_path / "parent.safetensors"))
-    found = load_checkpoint(train(second).checkpoint).card
-    assert (found.licence, found.trained["sources"]) == (card.licence, {"bsds": 9})
-    assert found.trained["pictures"] == "9 photographs of BSDS500; then those of " + request_.data.name
 
 
 def test_it_learns_and_ships_the_average(request_: TrainRequest) -> None:
