@@ -52,6 +52,7 @@ COLUMNS = [
     "nfe",
 ]  # none that hangs on how busy the machine is: speed and memory are measured by themselves, by SCRIPTS
 
+NARROW = {"README.md": ["psnr", "ssim", "ssimulacra2", "st_lpips"]}  # of pages that are read in a window of 80 columns
 BRIEF = ["psnr", "ssim", "vif", "ssimulacra2", "flip", "st_lpips", "nfe"]  # of curves
 
 
@@ -123,12 +124,13 @@ def made_with(root: Path, key: str) -> dict[str, str]:
     return read_environment(root / STORE / f"{key}.jsonl")
 
 
-def rendered(entry: Entry, records: list[Record], made_with: dict[str, str], old: str | None = None) -> str:
+def rendered(entry: Entry, records: list[Record], made_with: dict[str, str], old: str | None = None, page: str = "") -> str:
     """Return what stands on a page for a table: its command, the means and, of curves, when and on what it was measured.
 
-    old: what was measured with earlier weights or code, which is said.
+    old: what was measured with earlier weights or code, which is said. page: the name of its file.
     """
-    columns = [name for name in (BRIEF if entry.dated else COLUMNS) if name in columns_of(records)]
+    wanted = NARROW.get(page, BRIEF if entry.dated else COLUMNS)
+    columns = [name for name in wanted if name in columns_of(records)]
     lines = [f"`{entry.command}`", "", *markdown(table(records, entry.title, columns))]
     if entry.dated:
         told = [made_with.get(name, "unknown") for name in ("date", "processor", "threads", "torch, Python")]
@@ -162,7 +164,8 @@ def fill_pages(name: str, root: Path, checkpoint: str | None = None) -> None:
             if not records or match[1] not in SUITES[name]:
                 continue
             entry = SUITES[name][match[1]]
-            text = rendered(entry, records, made_with(root, match[1]), outdated(entry, records, checkpoint))
+            old = outdated(entry, records, checkpoint)
+            text = rendered(entry, records, made_with(root, match[1]), old, path.name)
             page = page[: match.start(2)] + text + "\n" + page[match.end(2) :]
             if entry.plotted and (plots := plots_of(records)):
                 write_atomically(root / PLOTS / f"{match[1]}.svg", plots[0][1].encode(), overwrite=True)
@@ -195,9 +198,11 @@ def page_problems(root: Path, name: str, checkpoint: str | None = None) -> list[
             found += [f"{page}'s table {key} has no results in {STORE / key}.jsonl" for page, _ in copies]
         elif records:
             old = outdated(entry, records, checkpoint)
-            right = rendered(entry, records, made_with(root, key), old)
+            made = made_with(root, key)
             found += [
-                _difference(page, name, key, old if EARLIER not in text else None) for page, text in copies if text != right
+                _difference(page, name, key, old if EARLIER not in text else None)
+                for page, text in copies
+                if text != rendered(entry, records, made, old, page)
             ]
     for path in PAGES[name]:
         page = (root / path).read_text(encoding="utf-8")

@@ -78,8 +78,10 @@ def test_a_suite_fills_the_readme_and_a_difference_is_found(measured, pairs, tin
     results.write_text(readme.read_text())  # a table may stand on both pages, and each is checked
     readme.write_text(text)
     assert [problem.partition(" is not")[0] for problem in problems()] == ["results.md's table tiny"]
-    results.write_text(text)
+    results.write_text("<!-- bench tiny -->\n<!-- /bench -->\n")
+    suite.fill_pages("readme", tmp_path, checkpoint)
     assert problems() == []
+    assert ("PSNR-Y" in results.read_text(), "PSNR-Y" in readme.read_text()) == (True, False)  # which is narrow
     results.write_text("no table")
     readme.write_text("no table")
     assert "results.md lacks the table tiny" in problems()[0]
