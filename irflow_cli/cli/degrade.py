@@ -9,10 +9,15 @@ from typing import Annotated, Any, Optional
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Output, Quiet, Seed, Suffix, Verbose, choice, with_files
+from irflow_cli.cli.options import AsJson, Output, Quiet, Seed, Suffix, Verbose, choice, either, with_files
 from irflow_cli.cli.outcomes import carry_out
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
+
+KINDS = (
+    *("noise", "poisson", "camera", "photo", "film-grain"),
+    *("rain", "rain-heavy", "rain-soft", "rain-veil", "raindrops", "jpeg"),
+)
 
 
 @with_files
@@ -27,12 +32,7 @@ def degrade(
     ],
     kind: Annotated[
         str,
-        choice(
-            *("noise", "poisson", "camera", "photo", "film-grain"),
-            *("rain", "rain-heavy", "rain-soft", "rain-veil", "raindrops", "jpeg"),
-            help="noise, poisson, camera, photo, film-grain, rain, rain-heavy, rain-soft, rain-veil, raindrops or jpeg.",
-            show_default=False,
-        ),
+        choice(*KINDS, help=f"{either(*KINDS)}.", show_default=False),
     ],
     severity: Annotated[
         Optional[float], typer.Option(help="How strongly; 0 changes nothing.", show_default="the kind's usual one")

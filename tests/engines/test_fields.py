@@ -74,6 +74,13 @@ def test_a_map_of_times_is_taken_where_the_contract_says_so() -> None:
     assert not torch.allclose(velocity_of(net)(x, times), velocity_of(net)(x, times.flip(3)))
 
 
+@pytest.mark.parametrize("name", NETS)
+def test_a_network_is_in_the_import_contract(name: str) -> None:
+    settings = (Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8")
+    forbidden = settings.split("forbidden_modules = [", 1)[1].split("]", 1)[0]
+    assert f'"{NETS[name][1].__module__}"' in forbidden, "add its module to forbidden_modules in pyproject.toml"
+
+
 def test_nothing_outside_nets_asks_which_network_it_has() -> None:
     classes = {spec.__name__ for spec, _ in NETS.values()} | {net.__name__ for _, net in NETS.values()}
     root = Path(irflow_cli.__file__).parent

@@ -35,6 +35,7 @@ def test_a_step_of_training_does_not_wait_for_the_host(steps: dict[str, dict[str
 
 @pytest.mark.parametrize("task", TASKS)
 def test_draws_and_optimiser_launch_few_operations(steps: dict[str, dict[str, Any]], task: str) -> None:
+    assert task in DRAWS, f"add a row to DRAWS: {steps[task]['draws']} operations, and a tenth more"
     assert 0 < steps[task]["draws"] <= DRAWS[task]
     assert 0 < steps[task]["muon"] <= MUON
 
