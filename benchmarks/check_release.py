@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import fair
 import ship
 import speed
-from suite import PAGES, page_problems
+from suite import PAGES, SUITES, outdated, page_problems, stored
 
 ROOT = Path(__file__).parent.parent
 
@@ -37,6 +37,10 @@ def problems() -> list[str]:
     if speed.on_page() != speed.STORE.read_text():
         found.append("docs/results.md's table of speed is not what `python benchmarks/speed.py --store` kept")
     found += fair.page_problems(ROOT)
+    for name, entries in SUITES.items():
+        for key, entry in entries.items():
+            if old := outdated(entry, stored(ROOT, key), None):
+                found.append(f"{old} of {key} was measured with other weights or code: python benchmarks/suite.py {name} SETS")
     return found + [problem for name in PAGES for problem in page_problems(ROOT, name)]
 
 
