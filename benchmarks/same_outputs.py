@@ -4,7 +4,8 @@
     python benchmarks/same_outputs.py --against before.json     # on the commit after; exits 1 when anything differs
 
 Every task, sampler, grid, preset, kind of degradation, format and depth, and several tile sizes are on it, on small pictures
-that are drawn here. Digests hold on one machine with one version of torch: run both on the same. `--only TEXT` runs the
+that are drawn here. Digests hold on one machine with one version of torch: run both on the same. By torch in float32, unless
+IRFLOW_ENGINE and IRFLOW_PRECISION say otherwise. `--only TEXT` runs the
 entries whose names hold a text, for a quick look while something is moved. For a commit that has no such script, run this one
 there: `cd` into a worktree of it, set PYTHONPATH to that folder, and call the script by its path.
 """
@@ -212,6 +213,8 @@ def main() -> int:
     parser.add_argument("--only", default="", help="entries whose names hold this text")
     given = parser.parse_args()
     os.environ["IRFLOW_CACHE_DIR"] = tempfile.mkdtemp()
+    for name, usual in (("IRFLOW_ENGINE", "torch"), ("IRFLOW_PRECISION", "fp32")):  # else what is fastest here decides
+        os.environ.setdefault(name, usual)
     torch.set_num_threads(1)
     found = digests(given.only)
     if given.store:
