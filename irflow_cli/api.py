@@ -267,7 +267,7 @@ def _several(pictures: Sequence[AnyPicture]) -> Sequence[AnyPicture]:
     """Return pictures. Raises UsageError for one alone, whose rows are none."""
     single = isinstance(pictures, np.ndarray) and (pictures.ndim < 3 or (pictures.ndim == 3 and pictures.shape[2] in (2, 3, 4)))
     if single or isinstance(pictures, (str, bytes)) or not isinstance(pictures, Iterable):
-        raise UsageError(f"`pictures` is a list of them, got {'a single one' if single else type(pictures).__name__}")
+        raise UsageError(f"give a list of pictures, got {'a single one' if single else type(pictures).__name__}")
     return pictures
 
 

@@ -147,7 +147,7 @@ def test_an_object_is_loaded_once_and_called_on_many(tiny_checkpoint) -> None:
 @pytest.mark.parametrize("pictures", [5, None, "a.png", np.zeros((8, 8)), np.zeros((8, 9, 3)), Image.new("L", (8, 8))])
 def test_a_batch_is_of_several_pictures(pictures: object, tiny_checkpoint) -> None:
     restorer = irflow_cli.Restorer("derain", checkpoint=tiny_checkpoint("derain"))
-    with pytest.raises(UsageError, match="`pictures` is a list of them"):
+    with pytest.raises(UsageError, match="give a list of pictures"):
         restorer.batch(pictures)  # type: ignore[arg-type]
 
 

@@ -10,7 +10,7 @@ import ship
 from drawn import TINY, lively, save, scene
 
 from irflow_cli.runtime.checkpoints import Card, read_card, save_checkpoint
-from irflow_cli.training import record
+from irflow_cli.training import origin
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(tmp_path: Path, **trained: object) -> str:
     """Return a run's checkpoint."""
     path = tmp_path / "best.safetensors"
-    card = replace(Card("derain", TINY, None), trained=trained, licence=record.LICENCE)
+    card = replace(Card("derain", TINY, None), trained=trained, licence=origin.LICENCE)
     save_checkpoint(path, lively(TINY, 1).state_dict(), card)
     return str(path)
 

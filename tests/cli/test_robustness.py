@@ -234,9 +234,11 @@ def test_a_run_that_goes_on_removes_what_a_killed_one_had_begun(tmp_path: Path, 
 READ_ONLY = """
 import os, sys
 from irflow_cli.cli.app import run
+from irflow_cli.cli.flags import flags
 
 picture, writable, closed, tree = sys.argv[1:]
-assert run(["degrade", picture, writable, "--kind", "noise"]) == 0  # all is loaded now
+assert run(["degrade", picture, writable, "--kind", "noise"]) == 0
+flags()  # all is loaded now
 os.chmod(writable, 0o777)
 if os.getuid() == 0:
     os.setgid(65534)
@@ -244,6 +246,9 @@ if os.getuid() == 0:
 assert run(["degrade", tree, writable, "--kind", "noise", "-r"]) == 1
 sys.exit(run(["degrade", picture, closed, "--kind", "noise"]))
 """
+
+
+HINT = "give another --output, or make this one writable"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="other rights")
@@ -264,5 +269,5 @@ def test_folders_that_may_not_be_read_or_written_are_one_line_each() -> None:
         assert (folder / "open" / "b.png").exists(), done.stderr
         told = done.stderr.splitlines()
         assert told[0] == f"irflow: {folder / 'tree' / 'dark'}: Permission denied"
-        assert told[-1:] == [f"irflow: cannot write {folder / 'closed' / 'a.png'}: Permission denied"]
+        assert told[-1:] == [f"irflow: cannot write {folder / 'closed' / 'a.png'}: Permission denied; {HINT}"]
         assert list((folder / "closed").iterdir()) == []
