@@ -3,14 +3,13 @@ most texture, with what the curves of that page measured of both."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import markers
+
 from irflow_cli.bench.metrics import Scores
 from irflow_cli.bench.records import Record, averages, markdown, show
-
-MARKED = re.compile(r"(<!-- choices -->\n)(.*?)(<!-- /choices -->)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -58,4 +57,4 @@ def rendered(stored: Callable[[str], list[Record]]) -> str:
 
 def filled(page: str, stored: Callable[[str], list[Record]]) -> str:
     """Return a page with the table between its markers, if it has any."""
-    return MARKED.sub(lambda match: match[1] + rendered(stored) + match[3], page)
+    return markers.filled(page, "choices", lambda name: rendered(stored))

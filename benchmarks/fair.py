@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import re
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import markers
 import torch
 from suite import STORE, computed
 
@@ -50,7 +50,6 @@ from irflow_cli.training.options import STATE, TrainRequest
 from irflow_cli.training.record import BEST
 
 PAGE = Path("docs", "fair.md")
-MARKED = re.compile(r"<!-- fair ([a-z]+) -->\n(.*?)<!-- /fair -->", re.DOTALL)
 GAINS = ("psnr", "ssimulacra2", "flip", "st_lpips")
 SHOWN = ["psnr", "ssim", "vif", "ssimulacra2", "flip", "st_lpips", "nfe"]
 
@@ -191,15 +190,13 @@ def stored(root: Path, key: str) -> str | None:
 def fill(root: Path) -> None:
     """Write what is stored between the markers of the page."""
     page = (root / PAGE).read_text(encoding="utf-8")
-    for match in reversed(list(MARKED.finditer(page))):
-        if text := stored(root, match[1]):
-            page = page[: match.start(2)] + text + "\n" + page[match.end(2) :]
+    page = markers.filled(page, "fair", lambda key: stored(root, key) or None)
     write_atomically(root / PAGE, page.encode(), overwrite=True)
 
 
 def page_problems(root: Path) -> list[str]:
     """Return in what the page is not what the stored results say, a line each."""
-    there = {match[1]: match[2].strip() for match in MARKED.finditer((root / PAGE).read_text(encoding="utf-8"))}
+    there = markers.tables((root / PAGE).read_text(encoding="utf-8"), "fair")
     return [
         f"{PAGE.name}'s table {key} is not what is stored; run `python benchmarks/fair.py fill`"
         for key in PAIRS

@@ -9,7 +9,6 @@ the first result to the last, and the start before it by itself. --store writes 
 from __future__ import annotations
 
 import argparse
-import re
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
+import markers
 import numpy as np
 from PIL import Image
 
@@ -28,7 +28,6 @@ from irflow_cli.runtime.device import processor
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "scale-out.md"
 PHOTOGRAPH = ROOT / "docs" / "pictures" / "rainy.png"  # what the pictures are parts of
-MARKED = re.compile(r"(<!-- ray -->\n)(.*?)(<!-- /ray -->)", re.DOTALL)
 SIDE = 500
 RESTORE = ("--task", "denoise", "--engine", "torch", "--device", "cpu", "-q")
 
@@ -97,7 +96,7 @@ def main() -> None:
     print(text, end="")
     if given.store:
         page = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(MARKED.sub(lambda found: found[1] + text + found[3], page), encoding="utf-8")
+        PAGE.write_text(markers.filled(page, "ray", lambda name: text), encoding="utf-8")
 
 
 if __name__ == "__main__":

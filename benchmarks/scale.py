@@ -14,7 +14,6 @@ import dataclasses
 import json
 import math
 import random
-import re
 import sys
 import time
 from collections.abc import Callable
@@ -23,10 +22,11 @@ from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
+import markers
+
 ROOT = Path(__file__).parent.parent
 PAGE, STORE = ROOT / "docs" / "scale.md", ROOT / "benchmarks" / "results" / "scale.json"
 PHOTOGRAPH = ROOT / "docs" / "pictures" / "rainy.png"  # what is coded and restored to measure
-MARKED = re.compile(r"(<!-- scale (\w+) -->\n)(.*?)(<!-- /scale -->)", re.DOTALL)
 SIZES = (10**3, 10**5, 10**6, 10**7)
 LISTED = 1000  # names that one request for a list brings
 SAMPLE = 400  # pictures that a worker is simulated for
@@ -249,7 +249,7 @@ TABLES: dict[str, Callable[[Measured, Assumed], str]] = {
 
 def filled(page: str, measured: Measured, assumed: Assumed) -> str:
     """Return the page with the tables between its markers."""
-    return MARKED.sub(lambda part: f"{part[1]}{TABLES[part[2]](measured, assumed)}\n{part[4]}", page)
+    return markers.filled(page, "scale", lambda name: TABLES[name](measured, assumed))
 
 
 def stored() -> Measured:

@@ -10,7 +10,6 @@ docs/results.md, as the last step of `python benchmarks/suite.py readme SETS`.
 from __future__ import annotations
 
 import argparse
-import re
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from datetime import date
 from pathlib import Path
 
 import cv2
+import markers
 import numpy as np
 import torch
 from PIL import Image
@@ -43,7 +43,6 @@ ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "results.md"
 ENGINES_PAGE = ROOT / "docs" / "engines.md"
 STORE = ROOT / "benchmarks" / "results" / "speed.md"
-MARKED = re.compile(r"(<!-- speed -->\n)(.*?)(<!-- /speed -->)", re.DOTALL)
 
 TIMED = ("denoise", "derain")  # checkpoints whose network the engines compute
 OWN = 0.05  # MP of a picture whose restoring takes little but what the engine itself takes
@@ -257,14 +256,13 @@ def table(options: argparse.Namespace) -> Iterator[str]:
 
 def put(page: Path, lines: list[str]) -> None:
     """Write lines between the markers of a page."""
-    text, before = "\n".join(lines) + "\n", page.read_text(encoding="utf-8")
-    page.write_text(MARKED.sub(lambda found: found[1] + text + found[3], before), encoding="utf-8")
+    text = markers.filled(page.read_text(encoding="utf-8"), "speed", lambda name: "\n".join(lines))
+    page.write_text(text, encoding="utf-8")
 
 
 def on_page() -> str:
     """Return what stands between the markers of docs/results.md."""
-    found = MARKED.search(PAGE.read_text(encoding="utf-8"))
-    return found[2] if found else ""
+    return markers.tables(PAGE.read_text(encoding="utf-8"), "speed").get("", "") + "\n"
 
 
 def main() -> None:

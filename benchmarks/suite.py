@@ -11,7 +11,6 @@ benchmarks/results/, so that anyone can check the table against them.
 from __future__ import annotations
 
 import argparse
-import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 import choices
+import markers
 import torch
 from tables import SUITES, Entry
 
@@ -145,11 +145,7 @@ def rendered(entry: Entry, records: list[Record], made_with: dict[str, str], old
 
 def parts_of(page: str) -> dict[str, str]:
     """Return the text between the markers of a page, by name."""
-    return {match[1]: match[2].strip() for match in _marked(page)}
-
-
-def _marked(page: str) -> list[re.Match[str]]:
-    return list(re.finditer(r"<!-- bench ([a-z0-9-]+) -->\n(.*?)<!-- /bench -->", page, re.DOTALL))
+    return markers.tables(page, "bench")
 
 
 def fill_pages(name: str, root: Path, checkpoint: str | None = None) -> None:
@@ -157,18 +153,18 @@ def fill_pages(name: str, root: Path, checkpoint: str | None = None) -> None:
 
     A table that was measured with other weights than those that ship, or `checkpoint`, says so.
     """
+
+    def text_of(page: str, key: str) -> str | None:
+        records = stored(root, key)
+        if not records or key not in SUITES[name]:
+            return None
+        entry = SUITES[name][key]
+        if entry.plotted and (plots := plots_of(records)):
+            write_atomically(root / PLOTS / f"{key}.svg", plots[0][1].encode(), overwrite=True)
+        return rendered(entry, records, made_with(root, key), outdated(entry, records, checkpoint), page)
+
     for path in PAGES[name]:
-        page = (root / path).read_text(encoding="utf-8")
-        for match in reversed(_marked(page)):
-            records = stored(root, match[1])
-            if not records or match[1] not in SUITES[name]:
-                continue
-            entry = SUITES[name][match[1]]
-            old = outdated(entry, records, checkpoint)
-            text = rendered(entry, records, made_with(root, match[1]), old, path.name)
-            page = page[: match.start(2)] + text + "\n" + page[match.end(2) :]
-            if entry.plotted and (plots := plots_of(records)):
-                write_atomically(root / PLOTS / f"{match[1]}.svg", plots[0][1].encode(), overwrite=True)
+        page = markers.filled((root / path).read_text(encoding="utf-8"), "bench", partial(text_of, path.name))
         page = choices.filled(page, partial(stored, root))
         write_atomically(root / path, page.encode(), overwrite=True)
 

@@ -31,6 +31,15 @@ def _plain_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("IRFLOW_PRECISION", "fp32")
 
 
+@pytest.fixture
+def in_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand in project/below, with user/ for the user's own configuration, both in `tmp_path`."""
+    (tmp_path / "project" / "below").mkdir(parents=True)
+    (tmp_path / "user").mkdir()
+    monkeypatch.chdir(tmp_path / "project" / "below")
+    monkeypatch.setattr("platformdirs.user_config_dir", lambda name: str(tmp_path / "user"))
+
+
 COUNTS: dict[str, int] = {}
 
 

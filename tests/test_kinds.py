@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import Field, fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 import irflow_cli
 from irflow_cli.engines.settings import RestoreSettings, SamplerSettings
 from irflow_cli.errors import IrflowError, UsageError
+from irflow_cli.training.options import TrainRequest, check
 
 STRANGE = {
     "nothing": None,
@@ -73,3 +75,14 @@ def test_a_value_of_another_kind_is_refused_by_its_name(
     with pytest.raises(UsageError, match=field) as caught:
         getattr(irflow_cli, function)(*given, **settings)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("field", [one for one in fields(TrainRequest) if set(str(one.type).split(" | ")) <= FITTING.keys()])
+@pytest.mark.parametrize("strange", STRANGE)
+def test_a_training_is_asked_for_in_values_of_its_kinds(field: Field, strange: str, tmp_path: Path) -> None:
+    if any(strange in FITTING[kind] for kind in str(field.type).split(" | ")):
+        return
+    request = TrainRequest(tmp_path, tmp_path / "run", "denoise", minutes=1)
+    with pytest.raises(UsageError) as caught:
+        check(replace(request, **{field.name: STRANGE[strange]}))
+    assert caught.value.field == field.name

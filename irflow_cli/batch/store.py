@@ -19,7 +19,7 @@ from irflow_cli.images.formats import FORMATS, SUFFIXES
 from irflow_cli.images.picture import Picture
 from irflow_cli.images.span import parse_range
 from irflow_cli.runtime.device import out_of_memory
-from irflow_cli.runtime.files import begun_in, clear_begun, write_atomically
+from irflow_cli.runtime.files import begun_in, clear_begun, takes_files, write_atomically
 from irflow_cli.runtime.heap import trim
 
 LARGE = 2**24  # bytes of pixels, beside which the heap's reserve is in the way while they are written
@@ -71,7 +71,6 @@ class Store:
         self.manifests: dict[Path, Manifest] = {}
         self.begun: dict[Path, list[Path]] = {}  # by folder: what was not whole there before anything was done
         self.lock = threading.Lock()
-        self.wrote = False
 
     def load(self, job: Job) -> Loaded:
         """Return the job's picture, or its outcome when there is nothing to do or nothing that can be done."""
@@ -165,12 +164,11 @@ class Store:
             if not (self.files.mirror and self.files.mirror.holds(job.target)):
                 self._manifest(job.target).record(job.target, key, data, beside=beside)
             self._put(job.target, data)
-            self.wrote = True
             return Outcome(job, "done", None, notes, None, outcome.megapixels, outcome.seconds, sha256(data))
         except FolderClosed as error:
-            if self.files.output is None or self.wrote:
+            if self.files.output is None or takes_files(self.files.output):
                 return Outcome(job, "failed", str(error), outcome.notes)
-            raise IrflowError(f"{error}; give another `output`, or make this one writable") from None  # none would be taken
+            raise IrflowError(f"{error}; give another `output`, or make this one writable") from None  # it will take none
         except ImageError as error:
             if self.files.skip_existing and _is_there(job.target):  # as of a moment ago, from another run
                 return Outcome(job, "skipped")

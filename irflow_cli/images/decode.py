@@ -59,7 +59,8 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS, span: G
                 _whole(name, damage_told(jpeg))  # before its reader walks through all of it
             with caught() as said:
                 picture = _opened(data, name, max_pixels, span)
-                unpack([unpadded(jpeg) or jpeg for jpeg in jpegs if jpeg is not data or unpadded(jpeg)])  # for what it tells
+                again = (unpadded(jpeg) or (None if jpeg is data else jpeg) for jpeg in jpegs)  # a whole file was read above
+                unpack([jpeg for jpeg in again if jpeg])  # for what it tells
             _whole(name, damage_of(said, jpegs))
             return replace(picture, notes=(*picture.notes, *(f"its reader says: {line}" for line in said[:3])))
     except Image.DecompressionBombError:

@@ -38,6 +38,18 @@ def writing(path: Path) -> Iterator[None]:
         raise kind(f"cannot write {path}: {error.strerror or error}") from None
 
 
+def takes_files(folder: Path) -> bool:
+    """Return whether a file can be made in a folder, or where it is to be made."""
+    there = next((place for place in (folder, *folder.absolute().parents) if place.is_dir()), Path())
+    try:
+        handle, name = tempfile.mkstemp(suffix=PART, dir=there)
+    except OSError:
+        return False
+    os.close(handle)
+    Path(name).unlink()
+    return True
+
+
 def flush_to_disk(file: IO[bytes]) -> None:
     """Wait until a file's bytes are on the disk, where the file system can say so: shares and mounts of object stores often
     cannot. Raises OSError for disks that are full or broken."""

@@ -53,6 +53,21 @@ def test_a_folder_that_takes_no_file_fails_beside_others_that_do(irflow, tiny_ch
     assert (done.code, made) == (1, ["open/a.derain.png", "open/b.derain.jpg", "open/below/c.derain.webp"])
 
 
+def test_a_closed_folder_within_an_open_output_is_its_pictures_failure(degrade, album, tmp_path, monkeypatch) -> None:
+    real = tempfile.mkstemp
+
+    def closed(**options: object) -> object:
+        if Path(options["dir"]).name == "below":
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(**options)
+
+    monkeypatch.setattr(tempfile, "mkstemp", closed)
+    shutil.copytree(album / "below", tmp_path / "in" / "below")  # the first of all
+    shutil.copytree(album, tmp_path / "in" / "open", ignore=shutil.ignore_patterns("below"))
+    done = degrade(tmp_path / "in", tmp_path / "out", "-r")
+    assert (done.code, below(tmp_path / "out")) == (1, ["open/a.png", "open/b.jpg"])
+
+
 def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(degrade, tmp_path: Path) -> None:
     noisy = np.random.default_rng(0).integers(0, 256, (120, 120, 3)).astype(np.uint8)
     for name in ("a.png", "b.png"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields, replace
 
+import markers
 import pytest
 import scale
 from scale import Assumed, Measured, Stages, cost, pipeline, rate_of, stages_of
@@ -66,7 +67,7 @@ def test_the_cheaper_is_chosen_and_the_break_even_price_is_where_both_cost_the_s
 
 def test_the_page_holds_what_the_script_computes_from_what_was_measured(capsys: pytest.CaptureFixture[str]) -> None:
     page = scale.PAGE.read_text(encoding="utf-8")
-    assert {part[2] for part in scale.MARKED.finditer(page)} == scale.TABLES.keys()
+    assert markers.tables(page, "scale").keys() == scale.TABLES.keys()
     assert scale.filled(page, scale.stored(), Assumed()) == page
     for field in fields(Assumed):
         assert f"`--{field.name.replace('_', '-')}`" in page

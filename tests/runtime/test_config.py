@@ -6,13 +6,7 @@ from pathlib import Path
 
 import pytest
 
-
-@pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "project" / "below").mkdir(parents=True)
-    (tmp_path / "user").mkdir()
-    monkeypatch.chdir(tmp_path / "project" / "below")
-    monkeypatch.setattr("platformdirs.user_config_dir", lambda name: str(tmp_path / "user"))
+pytestmark = pytest.mark.usefixtures("in_project")
 
 
 @pytest.mark.parametrize(

@@ -27,8 +27,8 @@ ROOT = Path(irflow_cli.__file__).parent
             "'irflow[serve] @ git+https://example.org/irflow.git'",
         ),
         (
-            {"url": "file:///tmp/irflow-1-py3-none-any.whl", "archive_info": {}},
-            "'irflow[serve] @ file:///tmp/irflow-1-py3-none-any.whl'",
+            {"url": "https://example.org/irflow-1-py3-none-any.whl", "archive_info": {}},
+            "'irflow[serve] @ https://example.org/irflow-1-py3-none-any.whl'",
         ),
     ],
 )
