@@ -13,7 +13,8 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -33,11 +34,12 @@ from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.engines.tiling import TILES, spans
 from irflow_cli.nets import SIZES, build
 from irflow_cli.runtime.checkpoints import load_checkpoint
-from irflow_cli.runtime.device import processor
+from irflow_cli.runtime.device import choose_training_precision, precision_name, processor
 from irflow_cli.runtime.heap import keep_freed
-from irflow_cli.training.dataset import load_corpus, load_rain_layers
+from irflow_cli.training.dataset import Corpus, load_corpus
+from irflow_cli.training.loop import Run, forward_of
 from irflow_cli.training.options import TrainRequest
-from irflow_cli.training.sampling import Source, draw_batch
+from irflow_cli.training.sampling import Sampler, draw_batch, load_layers
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "results.md"
@@ -200,25 +202,48 @@ def drawn(folder: Path, count: int = 16) -> Path:
     return folder
 
 
-def training_share(data: Path, rain_layers: Path | None) -> tuple[float, float]:
-    """Return pictures per second of the training loop with loading and degrading, and the median of its share of the bare
-    loop's, measured in turn."""
-    request = TrainRequest(data, Path("unused"), "derain", minutes=1)
-    corpus, _ = load_corpus(data, request.crop, torch.device("cpu"))
-    layers = load_rain_layers(rain_layers) if rain_layers else None
-    net = build(SIZES["base"])
+def training(data: Path, rain_layers: Path | None, repeats: int = 12) -> Iterator[str]:
+    """Yield the rows of the training loop: pictures per second with loading, degrading and the optimiser, for each precision,
+    and the median share of the bare loop's, all measured in turn."""
+    device = torch.device("cpu")
+    request = TrainRequest(data, Path("unused"), "derain", minutes=1, rain_layers=rain_layers)
+    corpus, _ = load_corpus(data, request.crop, device)
+    steps: dict[str, Callable[[], object]] = {}
+    for precision in ("fp32", "auto"):
+        steps[precision] = whole_step(replace(request, precision=precision), corpus)
+    steps["bare"] = bare_step(request, corpus)
+    times = {name: [] for name in steps}
+    for _ in range(1 + repeats):
+        for name, step in steps.items():
+            times[name] += timed(step, 1)
+    medians = {name: float(np.median(seconds[1:])) for name, seconds in times.items()}
+    share = float(np.median(np.divide(times["bare"], times["auto"])[1:]))
+    auto = precision_name(choose_training_precision("auto", device))
+    slow, fast = (request.batch / medians[name] for name in ("fp32", "auto"))
+    yield f"| training in fp32, all included | {slow:.1f} pictures/s |"
+    yield (
+        f"| training as `auto` does here, in {auto} | {fast:.1f} pictures/s, {fast / slow:.2f} times those of fp32; "
+        f"{share:.2f} of the bare forward and backward pass |"
+    )
 
-    def batch(seed: int) -> Source:
-        degraded, clean, start = draw_batch(request, corpus, layers, torch.Generator().manual_seed(seed))
-        return Source(degraded, clean.contiguous(memory_format=torch.channels_last), start)
 
-    def learn(degraded: torch.Tensor, clean: torch.Tensor, start: torch.Tensor) -> None:
-        net(degraded, start).sub(clean).square().mean().backward()
+def whole_step(request: TrainRequest, corpus: Corpus) -> Callable[[], object]:
+    """Return what takes the next step of a run."""
+    device = torch.device("cpu")
+    run = Run(request, device)
+    sampler = Sampler(request, corpus, load_layers(request, device), run.group)
+    forward = forward_of(request, run.net, device)
+    return lambda: run.learn(request, forward, sampler.batches(run.iteration), 1.0)
 
-    fixed = batch(0)
-    pairs = [(timed(lambda: learn(*fixed), 1)[0], timed(lambda seed=seed: learn(*batch(seed)), 1)[0]) for seed in range(8)]
-    bare, loaded = (np.array(times[1:]) for times in zip(*pairs, strict=True))
-    return request.batch / float(np.median(loaded)), float(np.median(bare / loaded))
+
+def bare_step(request: TrainRequest, corpus: Corpus) -> Callable[[], object]:
+    """Return what passes one fixed batch forward and backward through the network of a run, in the precision of `auto`."""
+    device = torch.device("cpu")
+    net, layers = build(SIZES["base"]), load_layers(request, device)
+    forward = forward_of(request, net, device)
+    degraded, clean, start = draw_batch(request, corpus, layers, torch.Generator().manual_seed(0))
+    clean = clean.contiguous(memory_format=torch.channels_last)
+    return lambda: forward(degraded, start, degraded).sub(clean).square().mean().backward()
 
 
 def table(options: argparse.Namespace) -> Iterator[str]:
@@ -250,8 +275,7 @@ def table(options: argparse.Namespace) -> Iterator[str]:
     )
     yield f"| `irflow --help` | {started:.2f} s |"
     with tempfile.TemporaryDirectory() as name:
-        loaded, share = training_share(options.data or drawn(Path(name, "photos")), options.rain_layers)
-    yield f"| training, with loading and degrading | {loaded:.1f} pictures/s, {share:.2f} of the bare loop's |"
+        yield from training(options.data or drawn(Path(name, "photos")), options.rain_layers)
 
 
 def put(page: Path, lines: list[str]) -> None:

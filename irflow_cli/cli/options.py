@@ -67,7 +67,7 @@ Device = Annotated[
     str,
     choice("auto", "cpu", "cuda", "mps", shown="auto|cpu|cuda|cuda:N|mps", help="Where it works.", envvar="IRFLOW_DEVICE"),
 ]
-Precision = Annotated[str, choice("auto", "fp32", "bf16", "fp16", help="Numbers that the network computes in.")]
+TrainingPrecision = Annotated[str, choice("auto", "fp32", "bf16", help="Numbers that the network computes in.")]
 Engine = Annotated[
     str,
     choice("auto", "torch", "openvino", "onnxruntime", help="What computes the network.", envvar="IRFLOW_ENGINE"),

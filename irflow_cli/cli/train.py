@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import Device, Precision, Quiet, Seed, checkpoints, choice
+from irflow_cli.cli.options import Device, Quiet, Seed, TrainingPrecision, checkpoints, choice
 from irflow_cli.tasks import TASKS
 from irflow_cli.training.options import TrainRequest, options_of_run, request_of
 
@@ -76,7 +76,7 @@ def train(
     validate_every: Annotated[int, typer.Option(help="Iterations between validations.")] = DEFAULTS.validate_every,
     save_minutes: Annotated[float, typer.Option(help="Minutes from one saved state to the next.")] = DEFAULTS.save_minutes,
     device: Device = DEFAULTS.device,
-    precision: Precision = DEFAULTS.precision,
+    precision: TrainingPrecision = DEFAULTS.precision,
     compile_net: Annotated[bool, typer.Option("--compile", help="Compile the network with torch.compile.")] = DEFAULTS.compile,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Log to RUN/tensorboard (irflow[tensorboard]).")

@@ -52,6 +52,14 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if device.type == "cuda" and torch.cuda.is_bf16_supported() else torch.float32
 
 
+def choose_training_precision(name: str, device: torch.device) -> torch.dtype:
+    """Return the arithmetic of a network that is trained: auto is bfloat16 also on an x86 processor that has it, where a step
+    takes two thirds of the time. Weights, sums of gradients and the optimiser stay in float32 either way."""
+    if name == "auto" and device.type == "cpu" and platform.machine() in ("x86_64", "AMD64") and has_bf16():
+        return torch.bfloat16
+    return choose_precision(name, device)
+
+
 def available_cores() -> int:
     """Return how many processor cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -19,7 +19,7 @@ from irflow_cli.flow.losses import DISTANCES, consistency_loss, residual_loss
 from irflow_cli.flow.times import make_times
 from irflow_cli.nets import SIZES, NetSpec, Network, Spec, build
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
-from irflow_cli.runtime.device import autocast, choose_device, choose_precision
+from irflow_cli.runtime.device import autocast, choose_device, choose_training_precision
 from irflow_cli.runtime.files import begun_in, clear_begun
 from irflow_cli.tasks import task_of
 from irflow_cli.training.dataset import load_corpus
@@ -166,7 +166,7 @@ def spec_of_run(request: TrainRequest, start: Checkpoint | None) -> Spec:
 
 def forward_of(request: TrainRequest, net: Network, device: torch.device) -> Forward:
     """Return the network as it is called in training: compiled if `compiled` is set, in the run's precision, float32 out."""
-    dtype = choose_precision(request.precision, device)
+    dtype = choose_training_precision(request.precision, device)
     called = torch.compile(net, dynamic=False) if request.compile else net
 
     def forward(x: Tensor, t: Tensor, degraded: Tensor) -> Tensor:
