@@ -3,7 +3,8 @@
     python benchmarks/suite.py readme sets/
 
 measures the sets below sets/ and fills README.md and docs/results.md, at the root of irflow's source tree; `curves` fills
-docs/perception.md.
+docs/perception.md. `--jobs 2` measures two tables at a time, each with half of the processor's cores. What was measured before
+with the same weights is kept; remove benchmarks/results/*.jsonl to measure all of it again.
 A table stands between `<!-- bench NAME -->` and `<!-- /bench -->`. Its records are stored, picture by picture, below
 benchmarks/results/, so that anyone can check the table against them.
 """
@@ -11,9 +12,11 @@ benchmarks/results/, so that anyone can check the table against them.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
@@ -28,8 +31,10 @@ from irflow_cli.bench.run import bench, irflow_methods
 from irflow_cli.bench.sets import find_samples, parse_degrade
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import DeviceError, IrflowError, UsageError
+from irflow_cli.runtime.device import available_cores
 from irflow_cli.runtime.files import write_atomically
 
+OWN = Path(__file__)
 STORE = Path("benchmarks", "results")  # below the root of the source tree
 PLOTS = Path("docs", "pictures")
 SCRIPTS = {"readme": Path("benchmarks", "speed.py")}  # what fills the rest of a suite's page: speed and memory
@@ -59,12 +64,11 @@ BRIEF = ["psnr", "ssim", "vif", "ssimulacra2", "flip", "st_lpips", "nfe"]  # of 
 def run_suite(
     name: str, data: Path, root: Path, settings: RestoreSettings, tell: Callable[[str], None], only: str | None = None
 ) -> Iterator[Record]:
-    """Yield the records of a suite's tables whose sets lie below `data`; store them, and write its pages below `root`.
+    """Yield the records of a suite's tables whose sets lie below `data`, and store them below `root`.
 
     Records that were stored for the same inputs and the same weights are kept. A set that is not there is passed over, and
-    its table left as it is. Last comes the script that measures speed and memory for the same pages, always anew. only: the
-    one table that is measured, and nothing beside it. Raises UsageError for an unknown suite or table and where its page is
-    not, DeviceError when the script fails.
+    its table left as it is. only: the one table that is measured. Raises UsageError for an unknown suite or table and where
+    its page is not.
     """
     if name not in SUITES:
         raise UsageError(f"no suite is called {name!r}; there is {', '.join(SUITES)}")
@@ -85,16 +89,36 @@ def run_suite(
             tell(f"{key}: {data / entry.data} has {there} pictures, the set {entry.pictures}; its table is left as it is")
             continue
         yield from bench(entry.prepared(data, settings, root / STORE / f"{key}.jsonl"))
-        fill_pages(name, root, settings.checkpoint)
-    if name in SCRIPTS and only is None:
-        options = ["--store", "--threads", str(torch.get_num_threads())]
-        tell(f"speed: {' '.join(['python', SCRIPTS[name].as_posix(), *options])}; about six minutes")
-        command = [sys.executable, str(SCRIPTS[name]), *options]
-        with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as script:
-            for line in script.stdout or ():
-                tell(line.rstrip())
-        if script.returncode:
-            raise DeviceError(f"{SCRIPTS[name]} failed ({script.returncode}); what it said stands above")
+
+
+def run_tables(name: str, options: list[str], jobs: int, tell: Callable[[str], None]) -> int:
+    """Measure the tables of a suite, `jobs` at a time, each in a process of its own by this script with the given `options`;
+    return the highest of their exit codes. Results are those of one process; the processor's cores are shared out."""
+    threads = str(max(1, available_cores() // jobs))
+
+    def measure(key: str) -> int:
+        command = [sys.executable, str(OWN), *options, "--only", key, "--keep-pages"]
+        done = subprocess.run(command, env={**os.environ, "OMP_NUM_THREADS": threads}, stderr=subprocess.PIPE, text=True)
+        for line in done.stderr.splitlines():
+            tell(line)
+        return done.returncode
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return max(pool.map(measure, SUITES[name]))
+
+
+def run_script(name: str, root: Path, tell: Callable[[str], None]) -> None:
+    """Measure speed and memory for the pages of a suite, where it has a script for it. Raises DeviceError if that fails."""
+    if name not in SCRIPTS:
+        return
+    options = ["--store", "--threads", str(torch.get_num_threads())]
+    tell(f"speed: {' '.join(['python', SCRIPTS[name].as_posix(), *options])}; about six minutes")
+    command = [sys.executable, str(SCRIPTS[name]), *options]
+    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as script:
+        for line in script.stdout or ():
+            tell(line.rstrip())
+    if script.returncode:
+        raise DeviceError(f"{SCRIPTS[name]} failed ({script.returncode}); what it said stands above")
 
 
 def computed(task: str, checkpoint: str | None) -> RestoreSettings:
@@ -214,6 +238,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("data", type=Path, help="folder of the sets, such as cbsd68/ and rain100h/")
     parser.add_argument("--fill", action="store_true", help="measure nothing; write the stored tables into the pages")
     parser.add_argument("--only", help="the one table to measure")
+    parser.add_argument("--keep-pages", action="store_true", help="store the results; leave the pages as they are")
+    parser.add_argument("--jobs", type=int, default=1, help="tables that are measured at a time; last comes the speed, alone")
     parser.add_argument("--checkpoint", help="instead of those that ship")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--engine", default=ENGINE)
@@ -225,15 +251,23 @@ def main(arguments: list[str] | None = None) -> int:
     if given.fill:
         fill_pages(given.suite, Path.cwd(), given.checkpoint)
         return 0
+    tell = partial(print, file=sys.stderr, flush=True)
     try:
-        told = run_suite(given.suite, given.data, Path.cwd(), settings, lambda line: print(line, file=sys.stderr), given.only)
-        failed = failures(told)
+        if given.jobs > 1 and not given.only:
+            code = run_tables(given.suite, sys.argv[1:] if arguments is None else arguments, given.jobs, tell)
+        else:
+            failed = failures(run_suite(given.suite, given.data, Path.cwd(), settings, tell, given.only))
+            for line in failed:
+                tell(line)
+            code = 1 if failed else 0
+        if not given.keep_pages:
+            fill_pages(given.suite, Path.cwd(), given.checkpoint)
+        if not given.only:
+            run_script(given.suite, Path.cwd(), tell)
     except IrflowError as error:
-        print(error, file=sys.stderr)
+        tell(error)
         return error.exit_code
-    for line in failed:
-        print(line, file=sys.stderr)
-    return 1 if failed else 0
+    return code
 
 
 if __name__ == "__main__":

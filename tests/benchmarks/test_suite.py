@@ -95,6 +95,30 @@ def test_a_suite_fills_the_readme_and_a_difference_is_found(measured, pairs, tin
     assert (failed.code, "benchmarks/speed.py failed (3)" in failed.err) == (5, True)
 
 
+def test_tables_are_measured_some_at_a_time_and_the_pages_filled_at_the_end(measured, tmp_path, monkeypatch) -> None:
+    entries = {key: suite.Entry("set", 2, key, "derain", steps=(1,)) for key in ("first", "second", "third")}
+    monkeypatch.setitem(suite.SUITES, "curves", entries)
+    monkeypatch.setattr(suite, "available_cores", lambda: 4)
+    own = tmp_path / "suite.py"
+    own.write_text(
+        "import os, pathlib, sys\n"
+        "key = sys.argv[sys.argv.index('--only') + 1]\n"
+        "pathlib.Path(key).write_text(' '.join([os.environ['OMP_NUM_THREADS'], *sys.argv[1:]]))\n"
+        "print(key, 'measured', file=sys.stderr)\n"
+        "sys.exit(key == 'second')\n"
+    )
+    monkeypatch.setattr(suite, "OWN", own)
+    filled = []
+    monkeypatch.setattr(suite, "fill_pages", lambda *given: filled.append(given[0]))
+    monkeypatch.chdir(tmp_path)
+    done = measured("curves", "--jobs", 2, "--device", "cpu")
+    assert (done.code, filled) == (1, ["curves"])
+    assert sorted(done.err.splitlines()) == ["first measured", "second measured", "third measured"]
+    for key in entries:
+        asked = f"2 curves {tmp_path} --jobs 2 --device cpu --only {key} --keep-pages"
+        assert (tmp_path / key).read_text() == asked
+
+
 def test_a_suite_of_curves_fills_its_page_and_draws_them(measured, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:
     sweep = {"grids": ("released", "uniform"), "strengths": (0.5, 1.0), "plotted": True}
     monkeypatch.setitem(suite.SUITES, "curves", {"tiny": suite.Entry("set", 2, "Tiny", "derain", steps=(1, 2), **sweep)})
