@@ -54,7 +54,8 @@ class Method:
     """A way to restore a picture, uint8 in and out, shaped as `Case` says.
 
     name, steps, variant: how its records are called; steps is 0 for what has none. identity: digits that change with anything
-    that changes its results. about: one line for the reader: what it is and what it was trained on.
+    that changes its results. about: one line for the reader: what it is and what it was trained on. notes: what to
+    tell the user before.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Method:
     steps: int = 0
     variant: str = ""
     parameters: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -> list[Method]:
@@ -93,6 +95,7 @@ def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -
                 steps=steps,
                 variant=", ".join(part for part, holds in parts.items() if holds),
                 parameters=sum(weight.numel() for weight in checkpoint.net.parameters()),
+                notes=restorer.engine.remarks(),
             )
         )
     return found
@@ -157,6 +160,7 @@ def prior_methods(
                 steps=prior.schedule.steps,
                 variant=preset,
                 parameters=sum(weight.numel() for weight in prior.net.parameters()),
+                notes=prior.engine.remarks(),
             )
         )
     return found

@@ -210,6 +210,8 @@ def _bench(console: Console, request: BenchRequest) -> int:
     if request.store is None:  # only now, for what is in its place is of the last run that made sense
         request = replace(request, store=fresh_store(request.data, request.settings.task))
         run = replace(run, request=request)
+    for note in dict.fromkeys(note for method in run.methods for note in method.notes):
+        console.note(note)
     changed = anew(request)
     if changed:
         console.note(f"{request.store} was made with other {' and '.join(changed)}; all is measured again")

@@ -12,7 +12,7 @@ from irflow_cli.engines.backends import open_engine
 from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.settings import SamplerSettings, Schedule
 from irflow_cli.engines.tiling import SMALLEST, windowed
-from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageError, require
+from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageError
 from irflow_cli.flow.guided import CORRECTED, DIFFERENTIATED, GUIDED, Guidance
 from irflow_cli.flow.observations import Observation, normal_noise
 from irflow_cli.flow.paths import interpolate
@@ -49,11 +49,11 @@ class Prior:
         self.net = self.checkpoint.net.to(self.device)
         timed = self.net.contract.time_map
         self.schedule = settings.schedule("noisy" if kind == "pixels" and not timed else kind)
-        engine = settings.engine
-        if self.schedule.sampler in DIFFERENTIATED:
-            require(engine in ("auto", "torch"), f"`sampler` {self.schedule.sampler} takes gradients; use `engine` torch")
-            engine = "torch"
+        differentiated = self.schedule.sampler in DIFFERENTIATED and settings.engine not in ("auto", "torch")
+        engine = "torch" if self.schedule.sampler in DIFFERENTIATED else settings.engine
         self.engine = open_engine(self.checkpoint, self.device, engine, settings.precision)
+        if differentiated:
+            self.engine.notes += (f"`sampler` {self.schedule.sampler} takes gradients, which torch computes",)
         if self.schedule.sampler == "pixelwise" and (kind != "pixels" or not timed):
             why = "this prior does not know times per pixel" if kind == "pixels" else "it needs known pixels, not means"
             raise UsageError(f"`sampler` pixelwise does not go here: {why}; use another, such as pnp")

@@ -8,7 +8,7 @@ import os
 import stat
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO
 
@@ -20,10 +20,31 @@ NOT_HERE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.E
 
 def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
     """Write `data` to `path`: whole, or not at all. Raises ImageError when it exists or cannot be written, DiskFull."""
-    if path.exists() and not overwrite:
-        raise ImageError(f"{path} exists; use `overwrite` or another output")
-    with writing(path):
-        _write(path, data)
+    write_together({path: data}, overwrite=overwrite)
+
+
+def write_together(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
+    """Write files that belong together: all of them whole, or none. Raises as `write_atomically`."""
+    for path in files:
+        with writing(path):
+            if path.is_dir():  # found now, for the file before it would have been replaced
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if path.exists() and not overwrite:
+                raise ImageError(f"{path} exists; use `overwrite` or another output")
+    begun: dict[Path, str] = {}
+    try:
+        for path, data in files.items():
+            with writing(path):
+                begun[path] = _begin(path, data)
+        for path in files:
+            with writing(path):
+                os.replace(begun[path], path)  # noqa: PTH105 - one call, atomic on every system
+            del begun[path]
+            _settle(path.parent)
+    finally:
+        for temporary in begun.values():
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
 
 
 @contextlib.contextmanager
@@ -40,7 +61,7 @@ def writing(path: Path) -> Iterator[None]:
 
 def takes_files(folder: Path) -> bool:
     """Return whether a file can be made in a folder, or where it is to be made."""
-    there = next((place for place in (folder, *folder.absolute().parents) if place.is_dir()), Path())
+    there = next((place for place in (folder, *folder.absolute().parents) if os.path.lexists(place)), Path())
     try:
         handle, name = tempfile.mkstemp(suffix=PART, dir=there)
     except OSError:
@@ -61,23 +82,21 @@ def flush_to_disk(file: IO[bytes]) -> None:
             raise
 
 
-def _write(path: Path, data: bytes) -> None:
-    temporary = ""
+def _begin(path: Path, data: bytes) -> str:
+    """Write data to a file beside `path`, with its permissions, and return its name; where that fails none is left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(prefix=_begun(path), suffix=PART, dir=path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=_begun(path), suffix=PART, dir=path.parent)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             flush_to_disk(file)
         with contextlib.suppress(OSError):  # shares without permissions of their own refuse it, and the file is as good
             Path(temporary).chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask())
-        os.replace(temporary, path)  # noqa: PTH105 - one call, atomic on every system
     except BaseException:
-        if temporary:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+        with contextlib.suppress(OSError):
+            Path(temporary).unlink()
         raise
-    _settle(path.parent)
+    return temporary
 
 
 def _settle(folder: Path) -> None:

@@ -41,13 +41,20 @@ class ServeSettings:
     max_pixels: int = OPENED
 
     def check(self) -> None:
-        """Raise UsageError, in one line, for the first setting that makes no sense; IrflowError where the extra is missing."""
+        """Raise UsageError, in one line, for the first setting that makes no sense, DeviceError for a device that is not there,
+        IrflowError where the extra is missing."""
         require(self.folder.is_dir(), f"there is no folder {self.folder}")
         require(0 <= self.port <= 65535, f"`port` goes from 0 to 65535, got {self.port}")
         require(self.max_pixels > 0, f"`max_pixels` must be above 0, got {self.max_pixels}")
         for name in EXTRA:
             if importlib.util.find_spec(name) is None:
                 raise IrflowError(f"serving needs {name}; {extras.hint('serve')}")
+        if any(asked != "auto" for asked in self.machine.values()):  # else torch is not needed yet
+            from irflow_cli.engines import backends
+            from irflow_cli.runtime.device import choose_device
+
+            backends.check(self.machine.get("engine", "auto"), self.machine.get("precision", "auto"))
+            choose_device(self.machine.get("device", "auto"))
 
 
 def serve(settings: ServeSettings, ready: Callable[[str], None]) -> None:

@@ -15,6 +15,7 @@ import torch
 
 import irflow_cli
 from irflow_cli.engines.backends.choice import timings
+from irflow_cli.engines.backends.store import engines_folder
 from irflow_cli.engines.backends.table import BACKENDS
 from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
@@ -23,7 +24,8 @@ from irflow_cli.errors import CheckpointError, IrflowError
 from irflow_cli.runtime import extras
 from irflow_cli.runtime.checkpoints import known_checkpoints, read_card
 from irflow_cli.runtime.config import ConfigFile, config_files
-from irflow_cli.runtime.device import choose_device, choose_precision, memory_of
+from irflow_cli.runtime.device import choose_device, choose_precision, memory_of, precision_name
+from irflow_cli.runtime.files import takes_files
 from irflow_cli.runtime.places import cache_folder
 
 EXTRAS = {
@@ -61,7 +63,12 @@ def examine(*, timed: bool = True) -> list[Finding]:
         Finding("opencv", _opencv()),
         Finding("processor", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads in use"),
     ]
-    found += [_device(), _memory(), _space(cache_folder()), *(_config(file) for file in config_files())]
+    found += [
+        _device(),
+        _memory(),
+        *map(_space, (cache_folder(), engines_folder())),
+        *(_config(file) for file in config_files()),
+    ]
     found += [_checkpoint(path) for path in known_checkpoints()]
     for module, purpose in EXTRAS.items():
         there = importlib.util.find_spec(module) is not None
@@ -92,8 +99,8 @@ def _device() -> Finding:
 def _device_in_use() -> Finding:
     device = choose_device(os.environ.get("IRFLOW_DEVICE", "auto"))
     names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
-    precision = str(choose_precision("auto", device)).removeprefix("torch.")
-    return Finding("device", f"{device} in {precision}, tiles of {auto_tile(device)}; CUDA: {names or 'none'}")
+    computed = "" if device.type == "cpu" else f" in {precision_name(choose_precision('auto', device))}"
+    return Finding("device", f"{device}{computed}, tiles of {auto_tile(device)}; CUDA: {names or 'none'}")
 
 
 def _memory() -> Finding:
@@ -105,9 +112,9 @@ def _memory() -> Finding:
 
 
 def _space(folder: Path) -> Finding:
-    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
-    free, writable = shutil.disk_usage(there).free / 2**30, os.access(there, os.W_OK)
-    return Finding("cache", f"{folder}, {free:.1f} GiB free{'' if writable else ', not writable'}", writable)
+    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    free, writable = shutil.disk_usage(there).free / 2**30, takes_files(folder)
+    return Finding("cache", f"{folder}, {free:.1f} GiB free{'' if writable else ', takes no files'}", writable)
 
 
 def _config(file: ConfigFile) -> Finding:
@@ -132,9 +139,10 @@ def _engines() -> list[Finding]:
     """Return why engines are not used, and what was timed on this machine, by network."""
     found = []
     for name, backend in BACKENDS.items():
-        reasons = {precision: backend.refusal(precision) for precision in backend.usual}
-        for precision, reason in reasons.items() if any(reasons.values()) else ():
-            found.append(Finding("engine", f"{name} {precision}: {reason or 'works here'}"))
+        reasons = {precision: backend.refusal(precision) for precision in backend.precisions}
+        missing = backend.missing("fp32")
+        found += [Finding("engine", f"{name}: {missing}")] if missing else []
+        found += [Finding("engine", f"{name} {one}: {why}") for one, why in reasons.items() if why and not missing]
     for network, trials in timings():
         fastest = min((one for one in trials if one.refused is None), key=lambda one: one.seconds, default=None)
         timed = [f"{one}{' (the fastest)' if one == fastest else ''}" for one in trials]

@@ -15,10 +15,9 @@ from irflow_cli.engines.backends.graph import example, input_names
 from irflow_cli.engines.backends.onnxruntime import OnnxRuntime
 from irflow_cli.engines.backends.openvino import OpenVino
 from irflow_cli.engines.backends.table import BACKENDS, Loaded
-from irflow_cli.errors import CheckpointError, UsageError, require
-from irflow_cli.runtime import extras
+from irflow_cli.errors import CheckpointError, require
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
-from irflow_cli.runtime.files import write_atomically
+from irflow_cli.runtime.files import write_together
 
 PARITY = 1e-4  # the most that an exported network may differ from torch, white being 1
 SIZES = ((96, 1), (64, 2))  # side and batch of the pictures that they are compared on: not those the graph was traced with
@@ -59,8 +58,7 @@ def export_checkpoint(request: ExportRequest) -> tuple[Path, float]:
     difference = parity(checkpoint, contents)
     if difference > PARITY:
         raise CheckpointError(f"{engine} differs from torch by {difference:.2g} on this network; it was not written")
-    for path, content in zip(files, contents, strict=True):
-        write_atomically(path, content, overwrite=request.overwrite)
+    write_together(dict(zip(files, contents, strict=True)), overwrite=request.overwrite)
     return target, difference
 
 
@@ -80,10 +78,8 @@ def metadata(checkpoint: Checkpoint) -> dict[str, str]:
 
 def as_onnx(graph: bytes, entries: dict[str, str]) -> list[bytes]:
     """Return an ONNX model with metadata."""
-    try:
-        import onnx
-    except ImportError:
-        raise UsageError(f"onnx is not installed; {extras.hint('onnx')}") from None
+    import onnx
+
     model = onnx.load_from_string(graph)
     onnx.helper.set_model_props(model, entries)
     onnx.checker.check_model(model)

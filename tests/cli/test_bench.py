@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 import torch
 from drawn import scene
+from loaded import installed
 from PIL import Image
 
 from irflow_cli.images.picture import Picture
+from irflow_cli.nets import PriorSpec, build
+from irflow_cli.runtime.checkpoints import Card, save_checkpoint
 
 
 def test_data_and_task_must_be_given(irflow, pairs) -> None:
@@ -58,3 +61,14 @@ def test_bench_degrades_by_the_pictures_content(pairs: Path, irflow, tiny_checkp
     assert rows[2]["psnr"] == pytest.approx(-10 * float((noisy - clean).square().mean().log10()), abs=1e-3)
     assert irflow(*base, "magic:1").code == 2
     assert irflow(*base, "noise:400").code == 2
+
+
+def test_bench_says_once_what_is_not_computed_as_asked(pairs: Path, irflow, tmp_path: Path) -> None:
+    spec = PriorSpec(width=32, multipliers=(1, 2), blocks=1, attention=(), size=16)
+    theirs = tmp_path / "theirs.safetensors"
+    save_checkpoint(theirs, build(spec).state_dict(), Card("prior", spec, predicts="velocity"))
+    asked = ("--engine", installed("onnxruntime"), "--precision", "auto", "--presets", "hqs:1:0:0.9,hqs:2:0:0.9")
+    data = ("bench", pairs / "clean", "--task", "upscale", "--degrade", "area:2", "--metrics", "psnr", "--crop", 32)
+    done = irflow(*data, "--checkpoint", theirs, *asked)
+    assert done.code == 0, done.err
+    assert done.err.count("third-party networks are computed by torch") == 1

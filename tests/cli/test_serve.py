@@ -21,6 +21,9 @@ def test_what_makes_no_sense_is_said_in_one_line(irflow: Callable, tmp_path: Pat
             ((tmp_path / "gone",), "there is no folder"),
             ((tmp_path, "--port", 70000), "--port goes from 0 to 65535"),
             ((tmp_path, "--max-pixels", 0), "--max-pixels must be above 0"),
+            ((tmp_path, "--engine", "tensorrt"), "unknown --engine 'tensorrt'"),
+            ((tmp_path, "--engine", "torch", "--precision", "int8"), "--engine torch has no int8"),
+            ((tmp_path, "--device", "tpu"), "unknown --device 'tpu'"),
             ((tmp_path, "--port", taken.getsockname()[1]), "give another --port"),
         ):
             done = irflow("serve", *arguments)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from irflow_cli.errors import DiskFull, ImageError
-from irflow_cli.runtime.files import write_atomically
+from irflow_cli.runtime.files import takes_files, write_atomically, write_together
 
 
 @pytest.fixture(autouse=True)
@@ -39,3 +39,23 @@ def test_files_are_replaced_only_when_asked_and_whole(tmp_path: Path, monkeypatc
         write_atomically(path, b"third", overwrite=True)
     assert path.read_bytes() == b"first"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_below_a_file_takes_no_files(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    assert takes_files(tmp_path / "not" / "there")
+    assert not takes_files(tmp_path / "file" / "below")
+    assert not takes_files(tmp_path / "link")
+
+
+@pytest.mark.parametrize("last", ["folder", "file/below"])
+def test_files_that_belong_together_are_all_written_or_none(last: str, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(ImageError, match="cannot write"):
+        write_together({tmp_path / "first": b"1", tmp_path / last: b"2"}, overwrite=True)
+    assert sorted(tmp_path.rglob("*")) == before
+    write_together({tmp_path / "first": b"1", tmp_path / "second": b"2"}, overwrite=False)
+    assert (tmp_path / "second").read_bytes() == b"2"

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
+
+from irflow_cli.engines.backends.table import BACKENDS
+from irflow_cli.runtime.extras import hint
+from irflow_cli.services import doctor
 
 
 def test_doctor_tells_all_the_rest_when_one_thing_is_broken(irflow, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -14,3 +19,25 @@ def test_doctor_tells_all_the_rest_when_one_thing_is_broken(irflow, monkeypatch:
     assert done.code == 1
     assert not lines["device"]["ok"]
     assert lines["memory"]["finding"]
+
+
+def test_doctor_tells_of_a_cache_that_takes_no_files(irflow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("IRFLOW_CACHE_DIR", str(tmp_path / "file"))
+    done = irflow("doctor", "--json")
+    lines = [line for line in map(json.loads, done.out.splitlines()) if line["topic"] == "cache"]
+    assert (done.code, [line["ok"] for line in lines]) == (1, [False, False])
+    assert "takes no files" in lines[0]["finding"]
+
+
+def test_doctor_says_why_an_engine_or_a_precision_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    for backend in BACKENDS.values():
+        monkeypatch.setitem(backend.__dict__, "has", lambda precision: precision not in ("bf16", "int8"))
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "onnxruntime" else object())
+    told = [finding.text for finding in doctor._engines()]
+    assert told == [
+        "torch bf16: finds no instructions for bf16 in this processor",
+        "openvino bf16: finds no instructions for bf16 in this processor",
+        "openvino int8: finds no instructions for int8 in this processor",
+        f"onnxruntime: is not installed; {hint('onnx')}",
+    ]

@@ -6,19 +6,22 @@ was found is kept by machine, versions, threads and network, so that it is done 
 
 from __future__ import annotations
 
+import os
 import platform
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from irflow_cli.engines.backends import graph, store
-from irflow_cli.engines.backends.graph import Untraceable
-from irflow_cli.engines.backends.table import BACKENDS, Call, Loaded, in_torch
+from irflow_cli.engines.backends.calibration import can_calibrate
+from irflow_cli.engines.backends.table import BACKENDS, Call, Loaded, in_torch, said_by, unloaded
 from irflow_cli.errors import UsageError
+from irflow_cli.kinds import check_kinds
 from irflow_cli.nets import Contract
 from irflow_cli.runtime.checkpoints import Checkpoint
 from irflow_cli.runtime.device import PRECISIONS, choose_precision, precision_name, processor
@@ -28,6 +31,9 @@ ENGINES = ("auto", *BACKENDS)
 # LEAST where that is less: a network that sees nothing of what it takes out answers next to nothing.
 TOLERANCES = {"fp32": 1e-4, "bf16": 0.05, "fp16": 0.05, "int8": 0.3}
 LEAST = 0.02  # five grey levels of 256
+SLOWEST = 1e6  # seconds a megapixel; a cache that says more is damaged
+LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")  # variables by which instructions are kept from torch and OpenVINO
+THEIRS = "third-party networks are computed by torch"
 SIDE, ROUNDS = 256, 5  # of the tile that is timed, and how often; the quickest counts
 
 
@@ -42,9 +48,13 @@ class Trial:
     difference: float = 0.0
     refused: str | None = None
 
+    @property
+    def name(self) -> str:
+        """Engine and precision."""
+        return f"{self.engine} {self.precision}"
+
     def __str__(self) -> str:
-        name = f"{self.engine} {self.precision}"
-        return f"{name}: {self.refused}" if self.refused else f"{name}: {self.seconds:.2f} s/MP"
+        return f"{self.name}: {self.refused}" if self.refused else f"{self.name}: {self.seconds:.2f} s/MP"
 
 
 class Engine:
@@ -94,9 +104,14 @@ def open_engine(checkpoint: Checkpoint, device: torch.device, engine: str = "aut
     """Return the checkpoint's network at work on a device.
 
     engine: a name of ENGINES; auto takes the fastest one that is installed and agrees with torch. precision: fp32, bf16, fp16,
-    int8; auto is bfloat16 where the processor has it and it agrees, else float32, and never int8. Raises UsageError for names
-    that are none, and for an engine that is not installed or does not go with the device or the precision.
+    int8; auto is bfloat16 where the processor has it, it agrees and is faster, else float32, and never int8. Third-party
+    networks run in torch, in float32 unless `precision` says otherwise. Raises UsageError for names that are none, for an
+    engine that is not installed or does not go with the device or the precision, and for a network that int8 does not go with.
     """
+    spec, task = checkpoint.card.spec, checkpoint.card.task
+    if precision == "int8" and not (spec.trainable and can_calibrate(task)):
+        whose = f"networks of task {task}" if spec.trainable else "third-party networks"
+        raise UsageError(f"`precision` int8 does not go with {whose}; use `precision` auto")
     check(engine, precision)
     loaded = Loaded(checkpoint, device)
     if device.type != "cpu":
@@ -105,11 +120,45 @@ def open_engine(checkpoint: Checkpoint, device: torch.device, engine: str = "aut
             raise UsageError(f"{what} works on the processor; use `device` cpu, or `engine` torch")
         chosen = Trial("torch", precision_name(choose_precision(precision, device)))
         return Engine(loaded, chosen, in_torch(loaded, chosen.precision))
+    if not spec.trainable:
+        chosen = Trial("torch", precision if precision in PRECISIONS else "fp32")
+        return Engine(loaded, chosen, in_torch(loaded, chosen.precision), (THEIRS,) if _others(engine) else ())
     trials, fresh = tried(loaded, wanted(engine, precision))
-    usable = [trial for trial in trials if trial.refused is None]
-    refusals = [f"{trial}; using another" for trial in trials if trial.refused and (fresh or engine != "auto")]
-    chosen = min(usable, key=lambda trial: trial.seconds) if usable else Trial("torch", "fp32")
-    return Engine(loaded, chosen, BACKENDS[chosen.engine].open(loaded, chosen.precision), tuple(refusals))
+    chosen, call, failed = _first(loaded, sorted((one for one in trials if not one.refused), key=lambda one: one.seconds))
+    as_asked = engine in ("auto", chosen.engine) and precision in ("auto", chosen.precision)
+    refused = [one for one in trials if one.refused] if fresh or not as_asked else []
+    return Engine(loaded, chosen, call, tuple(_notes(loaded, chosen, [*refused, *failed])))
+
+
+def _others(engine: str) -> bool:
+    """Return whether another engine than torch was asked for, or is there to be chosen."""
+    names = [name for name in BACKENDS if name != "torch"] if engine == "auto" else [engine]
+    return engine != "torch" and any(BACKENDS[name].missing("fp32") is None for name in names)
+
+
+def _first(loaded: Loaded, usable: list[Trial]) -> tuple[Trial, Call, list[Trial]]:
+    """Return the first engine that opens, and those that did not, with why; torch in float32 always does."""
+    failed = []
+    for trial in usable:
+        try:
+            return trial, BACKENDS[trial.engine].open(loaded, trial.precision), failed
+        except Exception as error:  # those of libraries are of any class, and torch is there
+            failed.append(Trial(trial.engine, trial.precision, refused=_failure(error)))
+    return Trial("torch", "fp32"), in_torch(loaded, "fp32"), failed
+
+
+def _notes(loaded: Loaded, chosen: Trial, refused: list[Trial]) -> Iterator[str]:
+    """Yield what to tell the user of a choice."""
+    if refused:
+        reasons: dict[str, list[str]] = {}
+        for one in refused:
+            reasons.setdefault(str(one.refused), []).append(one.name)
+        said = "; ".join(f"{', '.join(names)}: {reason}" for reason, names in reasons.items())
+        yield f"{said}; using {chosen.name}"
+    if chosen.precision != "fp32" and (lacking := BACKENDS[chosen.engine].lacking(chosen.precision)):
+        yield f"{chosen.name}: {lacking}; fp32 is faster"
+    if loaded.unkept:
+        yield f"{loaded.unkept[0]}; what is found of engines is not kept, and found again each time"
 
 
 def check(engine: str, precision: str) -> None:
@@ -121,7 +170,7 @@ def check(engine: str, precision: str) -> None:
         raise UsageError(f"unknown `precision` {precision!r}; there are auto, {', '.join(known)}")
     wanted = [engine] if engine != "auto" else [name for name in BACKENDS if precision in BACKENDS[name].precisions]
     if precision == "auto":
-        reasons = [BACKENDS[name].refusal("fp32") for name in wanted] if engine != "auto" else [None]
+        reasons = [BACKENDS[name].missing("fp32") for name in wanted] if engine != "auto" else [None]
     else:
         reasons = [_unfit(name, precision) for name in wanted]
     if all(reasons):
@@ -130,96 +179,95 @@ def check(engine: str, precision: str) -> None:
 
 
 def _unfit(name: str, precision: str) -> str | None:
-    """Return why an engine has no such precision, but for instructions: what is asked for by name is done, if slowly."""
-    reason = BACKENDS[name].refusal(precision)
-    return None if precision == "bf16" and reason and "instructions" in reason else reason
+    """Return why an engine cannot do what is asked for by name; None where it can, if slowly."""
+    backend = BACKENDS[name]
+    return backend.missing(precision) if precision in backend.slow else backend.refusal(precision)
 
 
-def wanted(engine: str, precision: str) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the engines to choose from, each with the precisions to try, the first that passes to be taken."""
+def wanted(engine: str, precision: str) -> list[tuple[str, str]]:
+    """Return the engines and precisions to choose from. What is not there is left out: it is no news, and `irflow doctor`
+    shows it."""
     names = list(BACKENDS) if engine == "auto" else [engine]
     if precision == "auto":
-        return [(name, BACKENDS[name].usual) for name in names]
-    return [(name, (precision,)) for name in names if precision in BACKENDS[name].precisions]
+        return [(name, one) for name in names for one in BACKENDS[name].usual if BACKENDS[name].refusal(one) is None]
+    return [(name, precision) for name in names if _unfit(name, precision) is None]
 
 
-def tried(loaded: Loaded, choices: list[tuple[str, tuple[str, ...]]]) -> tuple[list[Trial], bool]:
+def tried(loaded: Loaded, choices: list[tuple[str, str]]) -> tuple[list[Trial], bool]:
     """Return what is known of each choice, from the cache or from trials now, and whether something was tried now.
 
-    A choice ends with the first precision that passes. One choice alone of torch in float32 is not tried: it is the measure.
+    One choice alone of torch in float32 is not tried: it is the measure. What failed before it was measured is tried again the
+    next time: a library may have come, or room on a disk.
     """
-    if choices == [("torch", ("fp32",))]:
+    if choices == [("torch", "fp32")]:
         return [Trial("torch", "fp32")], False
     name = f"{store.key(machine(), TOLERANCES, LEAST, loaded.key)}.json"
-    stored = store.read_json(name)
-    known = {f"{one['engine']} {one['precision']}": Trial(**one) for one in stored["trials"]} if stored else {}
-    found: list[Trial] = []
-    before = len(known)
-    for trial in _each(loaded, choices, known):
-        found.append(trial)
-    if len(known) > before:
-        values = {
-            "machine": machine(),
-            "network": loaded.checkpoint.path.stem,
-            "trials": [asdict(one) for one in known.values()],
-        }
-        store.write_json(name, values)
-    return found, len(known) > before
+    known = {(one.engine, one.precision): one for one in _stored(store.read_json(name))}
+    fresh = [choice for choice in choices if choice not in known]
+    known |= {choice: attempt(loaded, *choice) for choice in fresh}
+    measured = [asdict(one) for one in known.values() if one.seconds > 0]
+    if fresh and measured:
+        values = {"machine": machine(), "network": loaded.checkpoint.path.stem, "trials": measured}
+        loaded.heed(store.write_json(name, values))
+    return [known[choice] for choice in choices], bool(fresh)
 
 
-def _each(loaded: Loaded, choices: list[tuple[str, tuple[str, ...]]], known: dict[str, Trial]) -> Iterator[Trial]:
-    for engine, precisions in choices:
-        for precision in precisions:
-            reason = BACKENDS[engine].refusal(precision)
-            if reason is not None and ("instructions" not in reason or len(precisions) > 1):
-                continue  # what is not there is no news; `irflow doctor` shows it
-            trial = known.get(f"{engine} {precision}")
-            if trial is None:
-                trial = known[f"{engine} {precision}"] = attempt(loaded, engine, precision)
-            yield trial
-            if trial.refused is None:
-                break
+def _stored(values: Any) -> list[Trial]:
+    """Return the trials of a file of the cache; none where they are not such as are written there."""
+    try:
+        trials = [Trial(**one) for one in values["trials"]]
+        for one in trials:
+            check_kinds(one)
+    except (TypeError, KeyError, IndexError, UsageError):
+        return []
+    known = [one.precision in BACKENDS[one.engine].precisions for one in trials if one.engine in BACKENDS]
+    return trials if len(known) == len(trials) and all(known) and all(0 < one.seconds < SLOWEST for one in trials) else []
 
 
 @torch.inference_mode()
 def attempt(loaded: Loaded, engine: str, precision: str) -> Trial:
     """Return what is found of an engine when it computes one tile: its time, and how far it is from torch in float32."""
-    if not loaded.checkpoint.card.spec.trainable:
-        refused = None if engine == "torch" and precision == "fp32" else "third-party networks run in torch, in fp32 by default"
-        return Trial(engine, precision, refused=refused)
     inputs = graph.example(loaded.net, SIDE)
     x_t, t = inputs[:2]
     degraded = inputs[2] if len(inputs) > 2 else None
     x_t = x_t.contiguous(memory_format=torch.channels_last)
+    seconds = []
     try:
         call = BACKENDS[engine].open(loaded, precision)
         reference, output = in_torch(loaded, "fp32")(x_t, t, degraded), call(x_t, t, degraded)
-    except (Untraceable, RuntimeError, ImportError, ValueError) as error:
-        return Trial(engine, precision, refused=f"does not take this network ({str(error).strip().splitlines()[0][:120]})")
+        for _ in range(ROUNDS):
+            began = time.perf_counter()
+            call(x_t, t, degraded)
+            seconds.append(time.perf_counter() - began)
+    except Exception as error:  # those of libraries are of any class, and torch is there
+        return Trial(engine, precision, refused=_failure(error))
     scale = reference.square().mean().sqrt().clamp_min(LEAST)
     difference = float((output - reference).square().mean().sqrt() / scale)
-    seconds = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        call(x_t, t, degraded)
-        seconds.append(time.perf_counter() - began)
     limit = TOLERANCES[precision]
     refused = None if difference <= limit else f"differs from torch in fp32 by {difference:.2g}, more than {limit:g}"
     return Trial(engine, precision, min(seconds) / (SIDE**2 / 1e6), difference, refused)
+
+
+def _failure(error: Exception) -> str:
+    """Return why an engine could not be tried."""
+    return unloaded(error) if isinstance(error, ImportError) else f"does not take this network ({said_by(error)})"
 
 
 def timings() -> Iterator[tuple[str, list[Trial]]]:
     """Yield what was found on this machine, with as many threads and the same versions: networks' names and their trials."""
     for path in sorted(store.engines_folder().glob("*.json")):
         stored = store.read_json(path.name)
-        if stored and stored.get("machine") == machine():
-            yield stored["network"], [Trial(**one) for one in stored["trials"]]
+        trials = _stored(stored)
+        if trials and stored.get("machine") == machine():
+            yield str(stored.get("network")), trials
 
 
 def machine() -> str:
-    """Return all that a timing hangs on beside the network: processor, threads and versions."""
+    """Return all that a timing hangs on beside the network: processor, instructions that it may not use, threads and
+    versions."""
     versions = [f"{name} {found}" for name in ("torch", "openvino", "onnxruntime") if (found := _version(name))]
-    return f"{processor()}, {platform.machine()}, {torch.get_num_threads()} threads, {', '.join(versions)}"
+    limits = [f"{name} {os.environ[name]}" for name in LIMITS if os.environ.get(name)]
+    return ", ".join([processor(), platform.machine(), f"{torch.get_num_threads()} threads", *versions, *limits])
 
 
 def _version(name: str) -> str | None:

@@ -1,9 +1,8 @@
-"""The cache of engines: graphs of networks and what was timed. Every file begins with the sha256 of the rest, so that a damaged
-one is found and made again."""
+"""The cache of engines: graphs of networks and what was timed. Every file begins with the sha256 of its name and the rest, so
+that one that is damaged, or another's, is found and made again."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 from pathlib import Path
@@ -36,21 +35,31 @@ def read(name: str) -> bytes | None:
     except OSError:
         return None
     content = data[DIGEST:]
-    return content if hashlib.sha256(content).digest() == data[:DIGEST] else None
+    return content if _seal(name, content) == data[:DIGEST] else None
 
 
-def write(name: str, content: bytes) -> None:
-    """Keep a content in the cache. Where that fails it is made again next time, which costs some seconds and no result."""
-    with contextlib.suppress(IrflowError, OSError):
-        write_atomically(engines_folder() / name, hashlib.sha256(content).digest() + content, overwrite=True)
+def write(name: str, content: bytes) -> str | None:
+    """Keep a content in the cache. Return why that failed, None where it did not: it is made again next time, which costs some
+    seconds and no result."""
+    try:
+        write_atomically(engines_folder() / name, _seal(name, content) + content, overwrite=True)
+    except (IrflowError, OSError) as error:
+        return str(error)
+    return None
+
+
+def _seal(name: str, content: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\0" + content).digest()
 
 
 def read_json(name: str) -> Any:
     """Return the values of a file of the cache, as `read`."""
-    content = read(name)
-    return None if content is None else json.loads(content)
+    try:
+        return json.loads(read(name) or b"null")
+    except (ValueError, RecursionError):
+        return None
 
 
-def write_json(name: str, values: Any) -> None:
+def write_json(name: str, values: Any) -> str | None:
     """Keep JSON values in the cache, as `write`."""
-    write(name, json.dumps(values, indent=1, sort_keys=True).encode())
+    return write(name, json.dumps(values, indent=1, sort_keys=True).encode())

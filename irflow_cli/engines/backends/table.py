@@ -26,10 +26,12 @@ Call = Callable[[Tensor, Tensor, "Tensor | None"], Tensor]  # (x_t, t, degraded)
 
 @dataclass(frozen=True)
 class Loaded:
-    """A checkpoint's network on a device, and its graphs, which are made when they are first wanted and kept in the cache."""
+    """A checkpoint's network on a device, and its graphs, which are made when they are first wanted and kept in the cache.
+    unkept: why something could not be kept there."""
 
     checkpoint: Checkpoint
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    unkept: list[str] = field(default_factory=list)
 
     @property
     def net(self) -> Network:
@@ -48,7 +50,7 @@ class Loaded:
             if not self.checkpoint.card.spec.trainable:
                 raise graph.Untraceable("it is a third-party network")
             found = graph.trace(self.checkpoint.net)
-            store.write(f"{self.key}.onnx", found)
+            self.heed(store.write(f"{self.key}.onnx", found))
         return found
 
     def int8(self) -> tuple[bytes, bytes]:
@@ -58,9 +60,13 @@ class Loaded:
         model, weights = store.read(f"{self.key}.picture8.xml"), store.read(f"{self.key}.picture8.bin")
         if model is None or weights is None:
             model, weights = quantise(self.graph(), self.checkpoint)
-            store.write(f"{self.key}.picture8.xml", model)
-            store.write(f"{self.key}.picture8.bin", weights)
+            self.heed(store.write(f"{self.key}.picture8.xml", model))
+            self.heed(store.write(f"{self.key}.picture8.bin", weights))
         return model, weights
+
+    def heed(self, failure: str | None) -> None:
+        """Remember why a file could not be kept in the cache, if it could not."""
+        self.unkept.extend([failure] if failure else [])
 
 
 def _exactly(forward: Callable[..., Tensor], module: nn.Module, *inputs: Tensor) -> Tensor:
@@ -107,35 +113,68 @@ def in_onnxruntime(loaded: Loaded, precision: str) -> Call:
 
 @dataclass(frozen=True)
 class Backend:
-    """An engine. needs: modules beside torch and how they are installed, for precisions that need them. has_bf16: whether this
-    processor has the instructions, as the engine sees it. usual: precisions that `auto` takes, the first that passes."""
+    """An engine. usual: precisions that `auto` chooses from. needs: modules beside torch, its own first, and the extra that
+    installs them. has: whether this processor has the instructions of a lower precision, as the engine sees it. slow: what it
+    computes without the instructions, too, where it is asked for."""
 
     open: Callable[[Loaded, str], Call]
     precisions: tuple[str, ...]
     usual: tuple[str, ...]
-    needs: tuple[tuple[str, str], ...] = ()
-    has_bf16: Callable[[], bool] = has_bf16
+    needs: tuple[str, ...] = ()
+    extra: str = ""
+    has: Callable[[str], bool] = lambda precision: precision != "bf16" or has_bf16()
+    slow: tuple[str, ...] = ()
 
     def refusal(self, precision: str) -> str | None:
         """Return why it cannot work here in a precision; None where it can."""
         if precision not in self.precisions:
             return f"has no {precision}, only {', '.join(self.precisions)}"
-        for module, extra in self.needs + ((("nncf", "int8"),) if precision == "int8" else ()):
+        return self.missing(precision) or self.lacking(precision)
+
+    def missing(self, precision: str) -> str | None:
+        """Return what is not installed that it needs for a precision, and how to get it; None where all is there."""
+        needs, extra = ((*self.needs, "nncf"), "int8") if precision == "int8" else (self.needs, self.extra)
+        for module in needs:
             if importlib.util.find_spec(module) is None:
-                return f"is not installed; {extras.hint(extra)}"
-        if precision == "bf16" and not self.has_bf16():
-            return "this processor has no bfloat16 instructions"
+                what = "is not installed" if module == needs[0] else f"needs {module}, which is not installed"
+                return f"{what}; {extras.hint(extra)}"
         return None
+
+    def lacking(self, precision: str) -> str | None:
+        """Return that this processor has no instructions for a precision, or that the engine does not load to tell; else
+        None."""
+        try:
+            there = self.has(precision)
+        except (ImportError, OSError) as error:
+            return unloaded(error)
+        return None if there else f"finds no instructions for {precision} in this processor"
+
+
+def unloaded(error: Exception) -> str:
+    """Return that an engine which is installed does not load, and why."""
+    return f"does not load ({said_by(error)})"
+
+
+def said_by(error: Exception) -> str:
+    """Return the first line of an error that tells something; OpenVINO's begin with places in its source."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if not line.startswith("Exception from ")] or lines
+    return (telling or [type(error).__name__])[0][:120]
+
+
+CAPABILITIES = {"fp32": "FP32", "bf16": "BF16", "int8": "INT8"}  # of OpenVINO, by our precisions
 
 
 BACKENDS: dict[str, Backend] = {
-    "torch": Backend(in_torch, tuple(PRECISIONS), ("bf16", "fp32")),
+    "torch": Backend(in_torch, tuple(PRECISIONS), ("bf16", "fp32"), slow=("bf16",)),
     "openvino": Backend(
         in_openvino,
         ("fp32", "bf16", "int8"),
         ("bf16", "fp32"),
-        (("openvino", "openvino"),),
-        lambda: "BF16" in capabilities(),
+        ("openvino", "onnx"),
+        "openvino",
+        lambda precision: precision == "fp32" or CAPABILITIES[precision] in capabilities(),
+        slow=("int8",),
     ),
-    "onnxruntime": Backend(in_onnxruntime, ("fp32",), ("fp32",), (("onnxruntime", "onnx"),)),
+    "onnxruntime": Backend(in_onnxruntime, ("fp32",), ("fp32",), ("onnxruntime", "onnx"), "onnx"),
 }

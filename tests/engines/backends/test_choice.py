@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from loaded import CPU, checkpoint, installed
 
-from irflow_cli.engines.backends import choice, open_engine
+from irflow_cli.engines.backends import choice, open_engine, store
 from irflow_cli.engines.backends.choice import Trial, attempt
 from irflow_cli.engines.backends.table import BACKENDS, Loaded
 from irflow_cli.errors import UsageError
@@ -45,14 +48,19 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> dict[str, Trial | int]:
 
     def look(loaded: Loaded, engine: str, precision: str) -> Trial:
         found["count"] += 1  # type: ignore[operator]
-        return found.get(f"{engine} {precision}", Trial(engine, precision, refused="differs"))  # type: ignore[return-value]
+        return found.get(f"{engine} {precision}", Trial(engine, precision, 9.0, refused="differs"))  # type: ignore[return-value]
 
     monkeypatch.setattr(choice, "attempt", look)
     for backend in BACKENDS.values():
-        monkeypatch.setitem(backend.__dict__, "needs", ())
-        monkeypatch.setitem(backend.__dict__, "has_bf16", lambda: True)
-        monkeypatch.setitem(backend.__dict__, "open", lambda loaded, precision: loaded.net)
+        for name, value in (("needs", ()), ("has", lambda precision: True), ("open", lambda loaded, precision: loaded.net)):
+            monkeypatch.setitem(backend.__dict__, name, value)
     return found
+
+
+def changed(name: str, monkeypatch: pytest.MonkeyPatch, **values: object) -> None:
+    """Change entries of an engine."""
+    for key, value in values.items():
+        monkeypatch.setitem(BACKENDS[name].__dict__, key, value)
 
 
 def test_auto_takes_the_fastest_that_agrees_and_remembers_it(tried: dict[str, Trial | int]) -> None:
@@ -61,7 +69,7 @@ def test_auto_takes_the_fastest_that_agrees_and_remembers_it(tried: dict[str, Tr
     tried["openvino fp32"] = Trial("openvino", "fp32", 3.0)  # and its bfloat16 is refused
     first, count = open_engine(checkpoint(), CPU), tried["count"]
     assert (first.name, first.precision) == ("onnxruntime", "fp32")
-    assert first.remarks() == ("openvino bf16: differs; using another",)
+    assert first.remarks() == ("torch fp32, openvino bf16: differs; using onnxruntime fp32",)
     assert first.remarks() == ()
     second = open_engine(checkpoint(), CPU)
     assert (second.name, second.remarks(), tried["count"]) == ("onnxruntime", (), count)
@@ -73,7 +81,94 @@ def test_auto_takes_the_fastest_that_agrees_and_remembers_it(tried: dict[str, Tr
 def test_an_engine_that_differs_is_replaced_by_torch(tried: dict[str, Trial | int]) -> None:
     engine = open_engine(checkpoint(), CPU, "openvino", "fp32")
     assert (engine.name, engine.precision) == ("torch", "fp32")
-    assert engine.remarks() == ("openvino fp32: differs; using another",)
+    assert engine.remarks() == ("openvino fp32: differs; using torch fp32",)
+    again = open_engine(checkpoint(), CPU, "openvino", "fp32")
+    assert again.remarks() == ("openvino fp32: differs; using torch fp32",)  # for it is not what was asked for
+
+
+def test_bfloat16_is_taken_where_it_is_faster_only(tried: dict[str, Trial | int]) -> None:
+    tried |= {f"torch {name}": Trial("torch", name, seconds) for name, seconds in (("bf16", 17.0), ("fp32", 9.0))}
+    assert open_engine(checkpoint(), CPU, "torch").precision == "fp32"
+    tried["torch bf16"] = Trial("torch", "bf16", 5.0)
+    assert open_engine(checkpoint(seed=1), CPU, "torch").precision == "bf16"
+
+
+def test_bfloat16_without_instructions_is_slow_or_an_error(
+    tried: dict[str, Trial | int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in BACKENDS:
+        changed(name, monkeypatch, has=lambda precision: precision == "fp32")
+    tried |= {f"torch {name}": Trial("torch", name, 1.0) for name in ("bf16", "fp32")}
+    assert open_engine(checkpoint(), CPU, "torch").precision == "fp32"
+    asked = open_engine(checkpoint(), CPU, "auto", "bf16")
+    assert (asked.name, asked.precision) == ("torch", "bf16")
+    assert asked.remarks() == ("torch bf16: finds no instructions for bf16 in this processor; fp32 is faster",)
+    with pytest.raises(UsageError, match=r"^`engine` openvino finds no instructions for bf16 in this processor$"):
+        open_engine(checkpoint(), CPU, "openvino", "bf16")
+
+
+def test_what_failed_before_it_was_measured_is_tried_again(tried: dict[str, Trial | int]) -> None:
+    tried |= {"torch fp32": Trial("torch", "fp32", 2.0), "openvino fp32": Trial("openvino", "fp32", refused="does not load")}
+    assert open_engine(checkpoint(), CPU, "openvino", "fp32").remarks() == ("openvino fp32: does not load; using torch fp32",)
+    tried["openvino fp32"] = Trial("openvino", "fp32", 1.0)
+    assert open_engine(checkpoint(), CPU, "openvino", "fp32").name == "openvino"
+
+
+class LibraryError(Exception):
+    """What a library raises."""
+
+
+def test_an_engine_that_fails_after_its_trial_is_replaced_by_the_next(
+    tried: dict[str, Trial | int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried |= {f"{name} fp32": Trial(name, "fp32", seconds) for name, seconds in (("openvino", 1.0), ("onnxruntime", 2.0))}
+    assert open_engine(checkpoint(), CPU, "auto", "fp32").name == "openvino"
+
+    def fails(loaded: Loaded, precision: str) -> None:
+        raise LibraryError("Exception from a/core.cpp:117:\nno room")
+
+    changed("openvino", monkeypatch, open=fails)
+    engine = open_engine(checkpoint(), CPU, "auto", "fp32")
+    assert engine.name == "onnxruntime"
+    assert engine.remarks() == ("openvino fp32: does not take this network (no room); using onnxruntime fp32",)
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        [1, 2],
+        "text",
+        {"trials": "abc"},
+        {"trials": [{"engine": "torch"}]},
+        {"trials": [{"engine": "tensorrt", "precision": "fp32", "seconds": 0.1}]},
+        {"trials": [{"engine": "onnxruntime", "precision": "fp4", "seconds": 0.1}]},
+        *(
+            {"trials": [{"engine": "onnxruntime", "precision": "fp32", "seconds": seconds}]}
+            for seconds in ("0.1", math.nan, -5.0, 1e308, 10**400, True)
+        ),
+        {"trials": [{"engine": "onnxruntime", "precision": "fp32", "seconds": 0.1, "refused": 5}]},
+        {"trials": [{"engine": "onnxruntime", "precision": "fp32", "seconds": 0.1, "more": 1}]},
+    ],
+    ids=str,
+)
+def test_a_cache_of_another_shape_is_made_again(stored: Any, tried: dict[str, Trial | int]) -> None:
+    tried["torch bf16"] = Trial("torch", "bf16", 1.0)
+    assert open_engine(checkpoint(), CPU).name == "torch"
+    [path] = store.engines_folder().glob("*.json")
+    kept = path.read_bytes()
+    store.write_json(path.name, stored | {"machine": choice.machine()} if isinstance(stored, dict) else stored)
+    assert list(choice.timings()) == []
+    assert open_engine(checkpoint(), CPU).name == "torch"
+    assert path.read_bytes() == kept
+    store.write(path.name, b"{no JSON")
+    assert open_engine(checkpoint(), CPU).name == "torch"
+    assert path.read_bytes() == kept
+
+
+def test_instructions_that_are_kept_from_an_engine_are_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = choice.machine()
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert choice.machine() == f"{usual}, ONEDNN_MAX_CPU_ISA AVX2"
 
 
 def test_a_trial_finds_what_an_engine_gets_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +203,20 @@ def test_a_network_that_finds_nothing_to_take_out_is_judged_in_grey_levels() -> 
 def test_third_party_networks_run_in_torch_and_it_is_said_once() -> None:
     net = build(PRIOR).eval()
     known = Checkpoint(net, Card("prior", PRIOR, predicts="velocity", digest="0"), Path("theirs"))
-    engine = open_engine(known, CPU, installed("onnxruntime"))
-    assert (engine.name, engine.precision) == ("torch", "fp32")
-    assert [note.partition(":")[0] for note in engine.remarks()] == ["onnxruntime fp32"]
-    assert engine.remarks() == ()
+    for name in ("auto", installed("onnxruntime")):
+        engine = open_engine(known, CPU, name)
+        assert (engine.name, engine.precision) == ("torch", "fp32")
+        assert engine.remarks() == ("third-party networks are computed by torch",)
+        assert engine.remarks() == ()
+    assert open_engine(known, CPU, "torch", "bf16").precision == "bf16"
+    assert open_engine(known, CPU, "torch").remarks() == ()
+
+
+def test_int8_is_refused_where_it_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    prior, own = checkpoint(time_map=True), checkpoint()
+    theirs = Checkpoint(build(PRIOR).eval(), Card("prior", PRIOR, predicts="velocity", digest="0"), Path("theirs"))
+    own = replace(own, card=replace(own.card, task="dehaze"))
+    for known, whose in ((prior, "networks of task prior"), (own, "networks of task dehaze"), (theirs, "third-party networks")):
+        with pytest.raises(UsageError) as caught:
+            open_engine(known, CPU, "auto", "int8")
+        assert str(caught.value) == f"`precision` int8 does not go with {whose}; use `precision` auto"

@@ -27,4 +27,17 @@ def test_a_cache_that_cannot_be_written_costs_no_result(monkeypatch: pytest.Monk
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setenv("IRFLOW_CACHE_DIR", str(blocked))
-    assert open_engine(checkpoint(), CPU, installed("onnxruntime")).name == "onnxruntime"
+    engine = open_engine(checkpoint(), CPU, installed("onnxruntime"))
+    assert engine.name == "onnxruntime"
+    [said] = engine.remarks()
+    assert said.startswith(f"cannot write {blocked}")
+    assert said.endswith("what is found of engines is not kept, and found again each time")
+
+
+def test_a_file_of_another_network_is_not_taken() -> None:
+    one, other = Loaded(checkpoint()), Loaded(checkpoint(seed=1))
+    whole = one.graph()
+    assert other.graph() != whole
+    swapped = store.engines_folder() / f"{other.key}.onnx"
+    swapped.rename(store.engines_folder() / f"{one.key}.onnx")
+    assert Loaded(checkpoint()).graph() == whole

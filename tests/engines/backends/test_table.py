@@ -43,6 +43,33 @@ def test_an_engine_that_is_not_installed_says_how_to_get_it(name: str, extra: st
     assert open_engine(checkpoint(), CPU, "auto", "fp32").name == "torch"
 
 
+@pytest.mark.parametrize(
+    ("module", "precision", "says"),
+    [
+        ("onnx", "fp32", f"needs onnx, which is not installed; {hint('openvino')}"),
+        ("nncf", "int8", f"needs nncf, which is not installed; {hint('int8')}"),
+        ("openvino", "int8", f"is not installed; {hint('int8')}"),
+    ],
+)
+def test_what_an_engine_needs_is_called_by_its_name(
+    module: str, precision: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == module else object())
+    with pytest.raises(UsageError) as caught:
+        open_engine(checkpoint(), CPU, "openvino", precision)
+    assert str(caught.value) == f"`engine` openvino {says}"
+
+
+def test_an_engine_that_does_not_load_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed("openvino")
+
+    def broken() -> tuple[str, ...]:
+        raise ImportError("libtbb.so.12: no such file")
+
+    monkeypatch.setattr("irflow_cli.engines.backends.table.capabilities", broken)
+    assert BACKENDS["openvino"].refusal("bf16") == "does not load (libtbb.so.12: no such file)"
+
+
 def test_gradients_come_from_torch() -> None:
     known = checkpoint()
     engine = open_engine(known, CPU, installed("onnxruntime"))
