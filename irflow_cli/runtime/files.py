@@ -84,7 +84,8 @@ def flush_to_disk(file: IO[bytes]) -> None:
 
 def _begin(path: Path, data: bytes) -> str:
     """Write data to a file beside `path`, with its permissions, and return its name; where that fails none is left."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):  # a file in the folder's place: the next line says so in better words
+        path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=_begun(path), suffix=PART, dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:

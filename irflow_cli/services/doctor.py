@@ -144,7 +144,8 @@ def _engines() -> list[Finding]:
         found += [Finding("engine", f"{name}: {missing}")] if missing else []
         found += [Finding("engine", f"{name} {one}: {why}") for one, why in reasons.items() if why and not missing]
     for network, trials in timings():
-        fastest = min((one for one in trials if one.refused is None), key=lambda one: one.seconds, default=None)
+        choice = [one for one in trials if one.refused is None and one.precision in BACKENDS[one.engine].usual]
+        fastest = min(choice, key=lambda one: one.seconds, default=None)
         timed = [f"{one}{' (the fastest)' if one == fastest else ''}" for one in trials]
         found.append(Finding("engine", f"{network}: {'; '.join(timed)}"))
     return found

@@ -14,8 +14,8 @@ from torch import Tensor
 from irflow_cli.engines.backends.graph import example, input_names
 from irflow_cli.engines.backends.onnxruntime import OnnxRuntime
 from irflow_cli.engines.backends.openvino import OpenVino
-from irflow_cli.engines.backends.table import BACKENDS, Loaded
-from irflow_cli.errors import CheckpointError, require
+from irflow_cli.engines.backends.table import BACKENDS, Loaded, unloaded
+from irflow_cli.errors import CheckpointError, UsageError, require
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.files import write_together
 
@@ -39,7 +39,7 @@ def export_checkpoint(request: ExportRequest) -> tuple[Path, float]:
     """Write a checkpoint for other programs, in float32, for pictures of any size; return the file, and by how much its
     results differ from torch's at most.
 
-    Raises UsageError where the format's library is missing or the file exists, CheckpointError for third-party networks, and
+    Raises UsageError where the format's library is missing or does not load, or the file exists, CheckpointError for third-party networks, and
     when the two differ by more than PARITY.
     """
     require(request.format in FORMATS, f"unknown `format` {request.format!r}; there are {', '.join(FORMATS)}")
@@ -50,12 +50,17 @@ def export_checkpoint(request: ExportRequest) -> tuple[Path, float]:
     target = request.output or Path(f"{checkpoint.path.stem}{ending}")
     files = [target] if request.format == "onnx" else [target, target.with_suffix(".bin")]
     require(target.suffix == ending, f"a file of format {request.format} ends in {ending}, got {target.name!r}")
+    folders = [path for path in files if path.is_dir()]
+    require(not folders, f"{(folders or files)[0]} is a folder; give another `output`")
     taken = [path for path in files if path.exists() and not request.overwrite]
     require(not taken, f"{(taken or files)[0]} exists; give `overwrite`, or another `output`")
     if not checkpoint.card.spec.trainable:
         raise CheckpointError(f"{checkpoint.path} is a third-party network; only irflow's own can be exported")
-    contents = WRITERS[request.format](Loaded(checkpoint).graph(), metadata(checkpoint))
-    difference = parity(checkpoint, contents)
+    try:
+        contents = WRITERS[request.format](Loaded(checkpoint).graph(), metadata(checkpoint))
+        difference = parity(checkpoint, contents)
+    except ImportError as error:
+        raise UsageError(f"{engine} {unloaded(error)}; install it again") from None
     if difference > PARITY:
         raise CheckpointError(f"{engine} differs from torch by {difference:.2g} on this network; it was not written")
     write_together(dict(zip(files, contents, strict=True)), overwrite=request.overwrite)

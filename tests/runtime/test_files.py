@@ -54,7 +54,7 @@ def test_files_that_belong_together_are_all_written_or_none(last: str, tmp_path:
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_text("")
     before = sorted(tmp_path.rglob("*"))
-    with pytest.raises(ImageError, match="cannot write"):
+    with pytest.raises(ImageError, match=r"cannot write .*: (Is|Not) a directory"):
         write_together({tmp_path / "first": b"1", tmp_path / last: b"2"}, overwrite=True)
     assert sorted(tmp_path.rglob("*")) == before
     write_together({tmp_path / "first": b"1", tmp_path / "second": b"2"}, overwrite=False)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from irflow_cli.engines.backends.choice import Trial
 from irflow_cli.engines.backends.table import BACKENDS
 from irflow_cli.runtime.extras import hint
 from irflow_cli.services import doctor
@@ -41,3 +42,10 @@ def test_doctor_says_why_an_engine_or_a_precision_is_not_used(monkeypatch: pytes
         "openvino int8: finds no instructions for int8 in this processor",
         f"onnxruntime: is not installed; {hint('onnx')}",
     ]
+
+
+def test_doctor_calls_fastest_what_may_be_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
+    trials = [Trial("openvino", "int8", 0.1), Trial("openvino", "bf16", 0.2), Trial("torch", "fp32", 0.3)]
+    monkeypatch.setattr(doctor, "timings", lambda: [("derain", trials)])
+    told = doctor._engines()[-1].text
+    assert told == "derain: openvino int8: 0.10 s/MP; openvino bf16: 0.20 s/MP (the fastest); torch fp32: 0.30 s/MP"

@@ -71,3 +71,25 @@ def test_what_cannot_be_exported_is_said(arguments: tuple[str, ...], says: str, 
     installed("onnxruntime")
     done = irflow("models", "export", tiny_checkpoint("derain"), *arguments)
     assert (done.code, says in done.err) == (2, True)
+
+
+def test_nothing_is_written_where_one_of_two_files_cannot_be(tiny_checkpoint, irflow, tmp_path: Path) -> None:
+    installed("openvino")
+    (tmp_path / "net.bin").mkdir()
+    export = ("models", "export", tiny_checkpoint("derain"), "--format", "openvino", "--overwrite", "-o")
+    done = irflow(*export, tmp_path / "net.xml")
+    assert (done.code, f"{tmp_path / 'net.bin'} is a folder; give another --output" in done.err) == (2, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["net.bin"]
+
+
+def test_a_library_that_does_not_load_is_said(tiny_checkpoint, irflow, tmp_path: Path, monkeypatch) -> None:
+    installed("onnxruntime")
+
+    def broken(*arguments: object) -> None:
+        raise ImportError("libgomp.so.1: no such file")
+
+    monkeypatch.setattr(export, "OnnxRuntime", broken)
+    done = irflow("models", "export", tiny_checkpoint("derain"), "-o", tmp_path / "net.onnx")
+    assert (done.code, done.err.count("\n")) == (2, 1)
+    assert "onnxruntime does not load (libgomp.so.1: no such file); install it again" in done.err
+    assert not (tmp_path / "net.onnx").exists()

@@ -181,7 +181,8 @@ def check(engine: str, precision: str) -> None:
 def _unfit(name: str, precision: str) -> str | None:
     """Return why an engine cannot do what is asked for by name; None where it can, if slowly."""
     backend = BACKENDS[name]
-    return backend.missing(precision) if precision in backend.slow else backend.refusal(precision)
+    reason = backend.missing(precision) if precision in backend.slow else backend.refusal(precision)
+    return f"{reason}; use `precision` auto" if reason and reason == backend.lacking(precision) else reason
 
 
 def wanted(engine: str, precision: str) -> list[tuple[str, str]]:

@@ -44,7 +44,7 @@ def write(name: str, content: bytes) -> str | None:
     try:
         write_atomically(engines_folder() / name, _seal(name, content) + content, overwrite=True)
     except (IrflowError, OSError) as error:
-        return str(error)
+        return str(error).partition(";")[0]  # without what a command would do about it
     return None
 
 

@@ -162,7 +162,7 @@ def said_by(error: Exception) -> str:
     return (telling or [type(error).__name__])[0][:120]
 
 
-CAPABILITIES = {"fp32": "FP32", "bf16": "BF16", "int8": "INT8"}  # of OpenVINO, by our precisions
+CAPABILITIES = {"bf16": "BF16", "int8": "INT8"}  # of OpenVINO, by our precisions that need instructions
 
 
 BACKENDS: dict[str, Backend] = {
@@ -173,7 +173,7 @@ BACKENDS: dict[str, Backend] = {
         ("bf16", "fp32"),
         ("openvino", "onnx"),
         "openvino",
-        lambda precision: precision == "fp32" or CAPABILITIES[precision] in capabilities(),
+        lambda precision: precision not in CAPABILITIES or CAPABILITIES[precision] in capabilities(),
         slow=("int8",),
     ),
     "onnxruntime": Backend(in_onnxruntime, ("fp32",), ("fp32",), ("onnxruntime", "onnx"), "onnx"),

@@ -103,7 +103,9 @@ def test_bfloat16_without_instructions_is_slow_or_an_error(
     asked = open_engine(checkpoint(), CPU, "auto", "bf16")
     assert (asked.name, asked.precision) == ("torch", "bf16")
     assert asked.remarks() == ("torch bf16: finds no instructions for bf16 in this processor; fp32 is faster",)
-    with pytest.raises(UsageError, match=r"^`engine` openvino finds no instructions for bf16 in this processor$"):
+    with pytest.raises(
+        UsageError, match=r"^`engine` openvino finds no instructions for bf16 in this processor; use `precision` auto$"
+    ):
         open_engine(checkpoint(), CPU, "openvino", "bf16")
 
 
