@@ -28,6 +28,7 @@ PRIOR = PriorSpec(width=32, multipliers=(1, 2), blocks=1, attention=(), size=16)
         ("auto", "fp8", "unknown `precision` 'fp8'; there are auto, fp32, bf16, fp16, int8"),
         ("torch", "int8", "`engine` torch has no int8, only fp32, bf16, fp16"),
         ("onnxruntime", "bf16", "`engine` onnxruntime has no bf16, only fp32"),
+        ("openvino", "fp16", "`engine` openvino has no fp16, only fp32, bf16, int8"),
     ],
 )
 def test_what_no_engine_does_is_said_in_one_line(engine: str, precision: str, says: str) -> None:
@@ -93,6 +94,11 @@ def test_bfloat16_is_taken_where_it_is_faster_only(tried: dict[str, Trial | int]
     assert open_engine(checkpoint(seed=1), CPU, "torch").precision == "bf16"
 
 
+def test_float16_is_torchs_alone(tried: dict[str, Trial | int]) -> None:
+    tried["torch fp16"] = Trial("torch", "fp16", 1.0)
+    assert open_engine(checkpoint(), CPU, "auto", "fp16").name == "torch"
+
+
 def test_bfloat16_without_instructions_is_slow_or_an_error(
     tried: dict[str, Trial | int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,9 +109,7 @@ def test_bfloat16_without_instructions_is_slow_or_an_error(
     asked = open_engine(checkpoint(), CPU, "auto", "bf16")
     assert (asked.name, asked.precision) == ("torch", "bf16")
     assert asked.remarks() == ("torch bf16: finds no instructions for bf16 in this processor; fp32 is faster",)
-    with pytest.raises(
-        UsageError, match=r"^`engine` openvino finds no instructions for bf16 in this processor; use `precision` auto$"
-    ):
+    with pytest.raises(UsageError, match=r"^`engine` openvino finds no instructions for bf16 .*; use `precision` auto$"):
         open_engine(checkpoint(), CPU, "openvino", "bf16")
 
 
