@@ -57,11 +57,11 @@ class Loaded:
         """Return its quantised OpenVINO model and that model's weights. Raises Untraceable."""
         from irflow_cli.engines.backends.int8 import quantise
 
-        model, weights = store.read(f"{self.key}.picture8.xml"), store.read(f"{self.key}.picture8.bin")
+        model, weights = store.read(f"{self.key}.int8.xml"), store.read(f"{self.key}.int8.bin")
         if model is None or weights is None:
             model, weights = quantise(self.graph(), self.checkpoint)
-            self.heed(store.write(f"{self.key}.picture8.xml", model))
-            self.heed(store.write(f"{self.key}.picture8.bin", weights))
+            self.heed(store.write(f"{self.key}.int8.xml", model))
+            self.heed(store.write(f"{self.key}.int8.bin", weights))
         return model, weights
 
     def heed(self, failure: str | None) -> None:
