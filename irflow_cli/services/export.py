@@ -39,8 +39,8 @@ def export_checkpoint(request: ExportRequest) -> tuple[Path, float]:
     """Write a checkpoint for other programs, in float32, for pictures of any size; return the file, and by how much its
     results differ from torch's at most.
 
-    Raises UsageError where the format's library is missing or does not load, or the file exists, CheckpointError for third-party
-    networks, and when the two differ by more than PARITY.
+    Raises UsageError where the format's library is missing or does not load, or the file exists, CheckpointError for
+    third-party networks, and when the two differ by more than PARITY.
     """
     require(request.format in FORMATS, f"unknown `format` {request.format!r}; there are {', '.join(FORMATS)}")
     engine, ending = FORMATS[request.format]
