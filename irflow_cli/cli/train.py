@@ -9,6 +9,7 @@ import typer
 
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import Device, Quiet, Seed, TrainingPrecision, checkpoints, choice
+from irflow_cli.errors import require
 from irflow_cli.tasks import TASKS
 from irflow_cli.training.options import TrainRequest, options_of_run, request_of
 
@@ -106,6 +107,9 @@ def train(
     if plot is not None:
         from irflow_cli.training.curves import draw_curves
 
+        typed = [name for name in context.params if _typed(context, name, "COMMANDLINE")]
+        spare = next((name for name in typed if name not in ("plot", "quiet")), None)
+        require(spare is None, f"`{spare}` has no meaning with `plot`; leave it out")
         console.result(str(draw_curves(plot)))
         return 0
     values = {FIELDS.get(name, name): value for name, value in context.params.items() if name not in NOT_FIELDS}
@@ -131,7 +135,8 @@ FIELDS = {"output": "out", "compile_net": "compile"}  # options whose names diff
 NOT_FIELDS = ("recipe", "plot", "quiet")
 
 
-def _typed(context: typer.Context, name: str) -> bool:
-    """Return whether an option stands on the command line or in the environment, not in a file of defaults."""
+def _typed(context: typer.Context, name: str, *where: str) -> bool:
+    """Return whether an option stands on the command line or in the environment, or in one of them that is named; not in a file
+    of defaults."""
     source = context.get_parameter_source(name)
-    return source is not None and source.name in ("COMMANDLINE", "ENVIRONMENT")
+    return source is not None and source.name in (where or ("COMMANDLINE", "ENVIRONMENT"))

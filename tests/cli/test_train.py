@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from drawn import scene
 from PIL import Image
 
@@ -21,3 +22,13 @@ def test_train_prints_its_checkpoint_and_restore_takes_it(irflow, tmp_path: Path
     assert checkpoint == tmp_path / "run" / "best.safetensors"
     restored = irflow("restore", tmp_path / "photos" / "0.png", "--task", "derain", "--checkpoint", checkpoint)
     assert restored.code == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "named"),
+    [(("photos",), "DATA"), (("--resume",), "--resume"), (("--minutes", 1), "--minutes"), (("-o", "x"), "--output")],
+)
+def test_what_would_do_nothing_beside_plot_is_refused(more: tuple[object, ...], named: str, irflow, tmp_path: Path) -> None:
+    done = irflow("train", "--plot", tmp_path, *more)
+    assert (done.code, done.err) == (2, f"irflow: {named} has no meaning with --plot; leave it out\n")
+    assert "holds no log" in irflow("train", "--plot", tmp_path, "--quiet").err
