@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from irflow_cli.cli.console import Console
+from irflow_cli.cli.flags import with_flags
 from irflow_cli.cli.options import AsJson
 
 
@@ -16,6 +17,7 @@ def doctor(as_json: AsJson = False) -> int:
     console, broken = Console(as_json=as_json), 0
     for finding in examine():
         broken += not finding.ok
+        text = finding.text if finding.ok else with_flags(finding.text)
         mark = "" if finding.ok else "  <- does not work"
-        console.result(f"{finding.topic:<11}{finding.text}{mark}", topic=finding.topic, finding=finding.text, ok=finding.ok)
+        console.result(f"{finding.topic:<11}{text}{mark}", topic=finding.topic, finding=text, ok=finding.ok)
     return 1 if broken else 0

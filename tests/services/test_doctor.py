@@ -19,6 +19,7 @@ def test_doctor_tells_all_the_rest_when_one_thing_is_broken(irflow, monkeypatch:
     lines = {line["topic"]: line for line in map(json.loads, done.out.splitlines())}
     assert done.code == 1
     assert not lines["device"]["ok"]
+    assert "unknown --device 'nonsense'" in lines["device"]["finding"]
     assert lines["memory"]["finding"]
 
 
