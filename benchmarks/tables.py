@@ -74,8 +74,8 @@ class Entry:
 
 CLASSICAL = ("irflow", "opencv-nlm", "nlm", "wavelet")
 FILLING = ("irflow", "telea", "navier-stokes", "biharmonic")
-FOUR: dict = {
-    "data": "kodak24",
+FOUR: dict = {  # the same pictures as in the title, in a folder of their own
+    "data": "kodak24-four",
     "pictures": 4,
     "title": "Kodak24 (3, 9, 15 and 21), the middle 256 x 256",
     "crop": 256,
@@ -120,7 +120,7 @@ SUITES: dict[str, dict[str, Entry]] = {
             presets=("fast", "smooth"),
         ),
         "inpaint-paper": Entry(
-            "kodak24",
+            "kodak24-four",
             4,
             "Kodak24 (3, 9, 15 and 21), the middle 128 x 128",
             "inpaint",
@@ -144,7 +144,15 @@ SUITES: dict[str, dict[str, Entry]] = {
         "curve-noise": Entry(
             **FOUR, task="denoise", degrade="noise:25", steps=(1, 2, 3, 4, 8, 16), grids=("released", "uniform"), plotted=True
         ),
-        "curve-rain": Entry("rain100h", 7, "Rain100H", "derain", steps=(1, 2, 3, 4, 8), grids=("released", "uniform"), **DRAWN),
+        "curve-rain": Entry(
+            "rain100h-seven",
+            7,
+            "Rain100H (every twelfth from 4)",
+            "derain",
+            steps=(1, 2, 3, 4, 8),
+            grids=("released", "uniform"),
+            **DRAWN,
+        ),
         "curve-drops": Entry(
             "raindrop",
             2,
