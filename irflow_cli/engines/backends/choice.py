@@ -10,7 +10,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -205,7 +205,7 @@ def tried(loaded: Loaded, choices: list[tuple[str, str]]) -> tuple[list[Trial], 
     name = f"{store.key(machine(), TOLERANCES, LEAST, loaded.key)}.json"
     known = {(one.engine, one.precision): one for one in _stored(store.read_json(name))}
     fresh = [choice for choice in choices if choice not in known]
-    known |= {choice: attempt(loaded, *choice) for choice in fresh}
+    known |= attempts(loaded, fresh)
     measured = [asdict(one) for one in known.values() if one.seconds > 0]
     if fresh and measured:
         values = {"machine": machine(), "network": loaded.checkpoint.path.stem, "trials": measured}
@@ -226,27 +226,46 @@ def _stored(values: Any) -> list[Trial]:
 
 
 @torch.inference_mode()
-def attempt(loaded: Loaded, engine: str, precision: str) -> Trial:
-    """Return what is found of an engine when it computes one tile: its time, and how far it is from torch in float32."""
+def attempts(loaded: Loaded, choices: list[tuple[str, str]]) -> dict[tuple[str, str], Trial]:
+    """Return what is found of each choice when it computes one tile: its time, and how far it is from torch in float32.
+
+    They are timed in turn, round by round, so that what else the machine does meanwhile slows all of them.
+    """
     inputs = graph.example(loaded.net, SIDE)
-    x_t, t = inputs[:2]
-    degraded = inputs[2] if len(inputs) > 2 else None
-    x_t = x_t.contiguous(memory_format=torch.channels_last)
-    seconds = []
-    try:
-        call = BACKENDS[engine].open(loaded, precision)
-        reference, output = in_torch(loaded, "fp32")(x_t, t, degraded), call(x_t, t, degraded)
-        for _ in range(ROUNDS):
-            began = time.perf_counter()
-            call(x_t, t, degraded)
-            seconds.append(time.perf_counter() - began)
-    except Exception as error:  # those of libraries are of any class, and torch is there
-        return Trial(engine, precision, refused=_failure(error))
+    tile = inputs[0].contiguous(memory_format=torch.channels_last), inputs[1], inputs[2] if len(inputs) > 2 else None
+    reference = in_torch(loaded, "fp32")(*tile)
     scale = reference.square().mean().sqrt().clamp_min(LEAST)
-    difference = float((output - reference).square().mean().sqrt() / scale)
-    limit = TOLERANCES[precision]
-    refused = None if difference <= limit else f"differs from torch in fp32 by {difference:.2g}, more than {limit:g}"
-    return Trial(engine, precision, min(seconds) / (SIDE**2 / 1e6), difference, refused)
+    found = {choice: Trial(*choice) for choice in choices}
+    calls: dict[tuple[str, str], Call] = {}
+    for turn in range(1 + ROUNDS):
+        for choice in choices:
+            try:
+                if turn == 0:
+                    calls[choice] = BACKENDS[choice[0]].open(loaded, choice[1])
+                    difference = float((calls[choice](*tile) - reference).square().mean().sqrt() / scale)
+                    found[choice] = replace(found[choice], difference=difference, seconds=float("inf"))
+                elif choice in calls:
+                    seconds = _seconds(calls[choice], tile) / (SIDE**2 / 1e6)
+                    found[choice] = replace(found[choice], seconds=min(seconds, found[choice].seconds))
+            except Exception as error:  # those of libraries are of any class, and torch is there
+                calls.pop(choice, None)
+                found[choice] = Trial(*choice, refused=_failure(error))
+    return {choice: _judged(trial) for choice, trial in found.items()}
+
+
+def _seconds(call: Call, tile: tuple[Tensor, Tensor, Tensor | None]) -> float:
+    """Return how long a call takes."""
+    began = time.perf_counter()
+    call(*tile)
+    return time.perf_counter() - began
+
+
+def _judged(trial: Trial) -> Trial:
+    """Return a trial, refused where it differs too much from torch."""
+    limit = TOLERANCES[trial.precision]
+    if trial.refused or trial.difference <= limit:
+        return trial
+    return replace(trial, refused=f"differs from torch in fp32 by {trial.difference:.2g}, more than {limit:g}")
 
 
 def _failure(error: Exception) -> str:

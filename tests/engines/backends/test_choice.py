@@ -12,7 +12,7 @@ import torch
 from loaded import CPU, checkpoint, installed
 
 from irflow_cli.engines.backends import choice, open_engine, store
-from irflow_cli.engines.backends.choice import Trial, attempt
+from irflow_cli.engines.backends.choice import Trial, attempts
 from irflow_cli.engines.backends.table import BACKENDS, Loaded
 from irflow_cli.errors import UsageError
 from irflow_cli.nets import PriorSpec, build
@@ -47,11 +47,11 @@ def tried(monkeypatch: pytest.MonkeyPatch) -> dict[str, Trial | int]:
     """Return what trials find, by engine and precision, and under "count" how many there were; nothing is timed."""
     found: dict[str, Trial | int] = {"count": 0}
 
-    def look(loaded: Loaded, engine: str, precision: str) -> Trial:
-        found["count"] += 1  # type: ignore[operator]
-        return found.get(f"{engine} {precision}", Trial(engine, precision, 9.0, refused="differs"))  # type: ignore[return-value]
+    def look(loaded: Loaded, choices: list[tuple[str, str]]) -> dict[tuple[str, str], Trial]:
+        found["count"] += len(choices)  # type: ignore[operator]
+        return {one: found.get(" ".join(one), Trial(*one, 9.0, refused="differs")) for one in choices}  # type: ignore[misc]
 
-    monkeypatch.setattr(choice, "attempt", look)
+    monkeypatch.setattr(choice, "attempts", look)
     for backend in BACKENDS.values():
         for name, value in (("needs", ()), ("has", lambda precision: True), ("open", lambda loaded, precision: loaded.net)):
             monkeypatch.setitem(backend.__dict__, name, value)
@@ -179,20 +179,40 @@ def test_instructions_that_are_kept_from_an_engine_are_another_machine(monkeypat
 
 def test_a_trial_finds_what_an_engine_gets_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     known = Loaded(checkpoint())
-    right = attempt(known, "torch", "fp32")
+    one = "torch", "fp32"
+    right = attempts(known, [one])[one]
     assert right.refused is None
     assert right.difference == 0
     assert right.seconds > 0
     monkeypatch.setitem(
         BACKENDS["torch"].__dict__, "open", lambda loaded, precision: lambda *inputs: 1.01 * loaded.net(*inputs)
     )
-    assert attempt(known, "torch", "fp32").refused == "differs from torch in fp32 by 0.01, more than 0.0001"
+    assert attempts(known, [one])[one].refused == "differs from torch in fp32 by 0.01, more than 0.0001"
 
     def fails(loaded: Loaded, precision: str) -> None:
         raise RuntimeError("no such operation\nin a long story")
 
     monkeypatch.setitem(BACKENDS["torch"].__dict__, "open", fails)
-    assert attempt(known, "torch", "fp32").refused == "does not take this network (no such operation)"
+    assert attempts(known, [one])[one].refused == "does not take this network (no such operation)"
+
+
+def test_engines_are_timed_in_turn_and_one_that_breaks_off_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    turns: list[str] = []
+
+    def opened(loaded: Loaded, precision: str):
+        def call(*inputs: torch.Tensor) -> torch.Tensor:
+            turns.append(precision)
+            if precision == "bf16" and turns.count("bf16") == 3:
+                raise RuntimeError("no room")
+            return loaded.net(*inputs)
+
+        return call
+
+    monkeypatch.setitem(BACKENDS["torch"].__dict__, "open", opened)
+    found = attempts(Loaded(checkpoint()), [("torch", "bf16"), ("torch", "fp32")])
+    assert turns == 3 * ["bf16", "fp32"] + 3 * ["fp32"]
+    assert found["torch", "bf16"].refused == "does not take this network (no room)"
+    assert (found["torch", "fp32"].refused, 0 < found["torch", "fp32"].seconds < float("inf")) == (None, True)
 
 
 def test_a_network_that_finds_nothing_to_take_out_is_judged_in_grey_levels() -> None:
@@ -202,7 +222,7 @@ def test_a_network_that_finds_nothing_to_take_out_is_judged_in_grey_levels() -> 
         known.net.get_submodule("exit").bias.zero_()  # type: ignore[operator]
     call = BACKENDS["torch"].open(Loaded(known), "fp32")
     assert float(call(torch.rand(1, 3, 64, 64), torch.zeros(1), None).square().mean().sqrt()) < 0.02
-    found = attempt(Loaded(known), "torch", "bf16")
+    found = attempts(Loaded(known), [("torch", "bf16")])["torch", "bf16"]
     assert (found.refused, 0 < found.difference < 0.01) == (None, True)
 
 
