@@ -140,3 +140,9 @@ def check(request: TrainRequest) -> None:
         not task_of(request.task).prior or not (request.condition or request.self_conditioned or request.rain_layers),
         "`condition`, `self_conditioned` and `rain_layers` have no meaning for a prior; leave them out",
     )
+    often = request.consistency_every != TrainRequest.consistency_every
+    require(request.consistency > 0 or not often, "`consistency_every` has no meaning where `consistency` is 0; leave it out")
+    require(
+        not task_of(request.task).prior or not (often or request.at_start != TrainRequest.at_start),
+        "`at_start` and `consistency_every` have no meaning for a prior; leave them out",
+    )

@@ -29,6 +29,9 @@ from irflow_cli.training.options import TrainRequest
         ({"data": Path("none")}, "no folder"),
         ({"known": 0.5}, "`known` is of a prior"),
         ({"task": "prior", "known": 1.5}, "`known` is a share"),
+        ({"consistency": 0.0, "consistency_every": 4}, "`consistency_every` has no meaning where"),
+        ({"task": "prior", "consistency_every": 4}, "no meaning for a prior"),
+        ({"task": "prior", "consistency_every": 16, "at_start": 0.5}, "no meaning for a prior"),
     ],
 )
 def test_requests_that_make_no_sense_are_refused(request_: TrainRequest, change: dict, match: str) -> None:
