@@ -3,7 +3,7 @@
     python benchmarks/fair.py train levels photos/ runs/levels --minutes 12 --rain-layers layers/
     python benchmarks/fair.py measure levels runs/levels mcmaster/
     python benchmarks/fair.py train times photos/ runs/times --minutes 10 --init prior
-    python benchmarks/fair.py measure times runs/times kodak24/
+    python benchmarks/fair.py measure times runs/times kodak24-four/
 
 `levels` asks what IR-Flow (arXiv 2604.19680) claims: does a flow help outside training? Beside irflow's recipe stands that of
 most restoration networks: every crop at the start of its path, so that no level in between is known, and one step. `times` asks

@@ -149,16 +149,15 @@ def made_with(root: Path, key: str) -> dict[str, str]:
 
 
 def rendered(entry: Entry, records: list[Record], made_with: dict[str, str], old: str | None = None, page: str = "") -> str:
-    """Return what stands on a page for a table: its command, the means and, of curves, when and on what it was measured.
+    """Return what stands on a page for a table: its command, the means, and when and on what it was measured.
 
     old: what was measured with earlier weights or code, which is said. page: the name of its file.
     """
-    wanted = NARROW.get(page, BRIEF if entry.dated else COLUMNS)
+    wanted = NARROW.get(page, BRIEF if entry.brief else COLUMNS)
     columns = [name for name in wanted if name in columns_of(records)]
     lines = [f"`{entry.command}`", "", *markdown(table(records, entry.title, columns))]
-    if entry.dated:
-        told = [made_with.get(name, "unknown") for name in ("date", "processor", "threads", "torch, Python")]
-        lines += ["", "Measured {}, {}, threads: {}, torch and Python {}.".format(*told)]
+    told = [made_with.get(name, "unknown") for name in ("date", "processor", "threads", "torch, Python")]
+    lines += ["", "Measured {}, {}, threads: {}, torch and Python {}.".format(*told)]
     if entry.degrade == "unseen":
         won = ", ".join(f"{key[0]} {scores.psnr:+.2f} dB" for key, scores in gains(records).items())
         lines += ["", f"Gain over the input in PSNR: {won}."]

@@ -16,7 +16,7 @@ from irflow_cli.engines.settings import RestoreSettings
 class Entry:
     """A table of a suite. data: the name of its folder below the given one, and how many pictures it has. methods: "irflow"
     and baselines. networks: folder, beside the sets, of public networks that are measured too. plotted: with the curve of
-    distortion and perception. dated: with when and where it was measured."""
+    distortion and perception. brief: with fewer metrics."""
 
     data: str
     pictures: int
@@ -32,7 +32,7 @@ class Entry:
     strengths: tuple[float, ...] = (1.0,)
     sigma: float | None = None
     plotted: bool = False
-    dated: bool = False
+    brief: bool = False
 
     @property
     def command(self) -> str:
@@ -79,10 +79,10 @@ FOUR: dict = {  # the same pictures as in the title, in a folder of their own
     "pictures": 4,
     "title": "Kodak24 (3, 9, 15 and 21), the middle 256 x 256",
     "crop": 256,
-    "dated": True,
+    "brief": True,
 }
 SMALL: dict = {**FOUR, "title": "Kodak24 (3, 9, 15 and 21), the middle 128 x 128", "crop": 128}
-DRAWN: dict = {"plotted": True, "dated": True}
+DRAWN: dict = {"plotted": True, "brief": True}
 POINTS = ("fast", "smooth", "texture")
 EQUAL = (  # the guided samplers at about 48 calls, each from noise, with the numbers that their papers have for this
     *("pixelwise:48", "restora:16:1", "replacement:48", "repaint:24:1", "ddnm:48:0", "bridge:48", "pnp:48:1", "pnp=0.5:48:1"),
@@ -112,7 +112,7 @@ SUITES: dict[str, dict[str, Entry]] = {
         "inpaint": Entry(
             "kodak24",
             24,
-            "Kodak24",
+            "Kodak24, the middle 256 x 256",
             "inpaint",
             "thin,thick,pixels:0.8",
             methods=FILLING,
@@ -131,7 +131,7 @@ SUITES: dict[str, dict[str, Entry]] = {
         "upscale": Entry(
             "kodak24",
             24,
-            "Kodak24",
+            "Kodak24, the middle 256 x 256",
             "upscale",
             "area:2",
             methods=("irflow", "bicubic", "lanczos"),
@@ -167,7 +167,7 @@ SUITES: dict[str, dict[str, Entry]] = {
         ),
         "curve-pixels": Entry(**SMALL, task="inpaint", degrade="pixels:0.7", presets=POINTS, plotted=True),
         "curve-large": Entry(
-            **FOUR, task="upscale", degrade="area:2", presets=("fast", "auto", "texture", "hqs:8:0:0.7"), plotted=True
+            **FOUR, task="upscale", degrade="area:2", presets=("fast", "auto", "smooth", "texture", "paper"), plotted=True
         ),
         "samplers-holes": Entry(**SMALL, task="inpaint", degrade="thick", presets=EQUAL),
         "samplers-pixels": Entry(**SMALL, task="inpaint", degrade="pixels:0.7", presets=EQUAL),

@@ -66,7 +66,7 @@ def restore(
         float, typer.Option(help="0 leaves the picture alone, 1 restores it wholly, 2 takes out twice as much.")
     ] = DEFAULTS.strength,
     texture: Annotated[
-        bool, typer.Option("--texture", help="More texture for a little less PSNR, at twice the time or more (denoise).")
+        bool, typer.Option("--texture", help="More texture for a little less PSNR, in eight steps (denoise).")
     ] = DEFAULTS.texture,
     ensemble: Annotated[
         bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns; 8 times slower.")
@@ -109,7 +109,7 @@ def restore(
 
     A network of your own does what it was trained for: --checkpoint mine.safetensors, without --task.
 
-    Example: irflow restore rainy.jpg --task derain --steps 4
+    Example: irflow restore rainy.jpg --task derain
     """
     from irflow_cli.services.restore_files import RestoreRequest, restore_files, task_of_checkpoint
     from irflow_cli.services.restore_on_ray import restore_on_ray

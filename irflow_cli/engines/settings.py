@@ -130,17 +130,12 @@ PRESETS: dict[str, dict[str, Schedule]] = {
     "smooth": {
         "pixels": Schedule("pixelwise", 1, pyramid=True),
         "noisy": Schedule("pnp", 8, 1, 0.2),
-        "means": Schedule("hqs", 4, 0, 0.8),
+        "means": Schedule("hqs", 8, 0, 0.7),
     },
     "varied": {
         "pixels": Schedule("pixelwise", 4, 0, 0.3, pyramid=True, exemplar=True, spared=0.5),
         "noisy": Schedule("restora", 32, 1, 0.1, exemplar=True, spared=0.5),
         "means": Schedule("restora", 32, 1, 0.1),
-    },
-    "best": {
-        "pixels": Schedule("pixelwise", 4, 0, 0.3, pyramid=True),
-        "noisy": Schedule("restora", 32, 1, 0.1),
-        "means": Schedule("hqs", 8, 0, 0.7),
     },
     "texture": {
         "pixels": Schedule("pixelwise", 8, 0, 0.4, pyramid=True),
@@ -154,7 +149,7 @@ PRESETS: dict[str, dict[str, Schedule]] = {
 }
 USUAL = "auto"
 FILLING = ("fast", "auto", "smooth", "varied", "texture", "paper")  # what there is for holes
-ENLARGING = ("fast", "auto", "best", "texture", "paper")
+ENLARGING = ("fast", "auto", "smooth", "texture", "paper")
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ WRONG: dict[str, list[dict[str, Any]]] = {
         *({"mask": Image.new("RGB", (8, 8), "red")}, {"mask": Image.new("F", (8, 8))}),
         *({name: -1} for name in ("corrections", "start", "stop", "dilate", "feather")),
     ],
-    "upscale": [{"preset": "smooth"}, {"operator": "zz"}, {"scale": 7}],
+    "upscale": [{"preset": "varied"}, {"preset": "best"}, {"operator": "zz"}, {"scale": 7}],
 }
 CASES = [(function, wrong) for function, own in WRONG.items() for wrong in [*COMPUTED, *SAMPLED, *own]]
 
