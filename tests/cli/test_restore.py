@@ -154,7 +154,7 @@ def test_tiles_that_overflow_in_half_precision_are_done_again(derain, picture_fi
         found = real(net, *inputs)
         return found * float("inf") if precisions[-1] else found
 
-    monkeypatch.setattr(choice, "attempt", lambda loaded, engine, precision: choice.Trial(engine, precision))
+    monkeypatch.setattr(choice, "attempts", lambda loaded, choices: {one: choice.Trial(*one) for one in choices})
     monkeypatch.setattr(UNet, "forward", overflowing)
     done = derain(source, "--tile", 96, "--precision", "bf16", "-o", tmp_path / "half.png")
     assert done.code == 0
