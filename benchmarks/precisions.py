@@ -19,14 +19,13 @@ import markers
 import numpy as np
 from torch import Tensor
 
-from irflow_cli.bench.sets import Case, cases_of, find_samples, parse_degrade
+from irflow_cli.bench.sets import Case, cases_of, find_samples, parse_degrade, unit
 from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import IrflowError
 from irflow_cli.images.picture import Picture
 from irflow_cli.metrics import psnr, psnr_y
 from irflow_cli.runtime.device import processor
-from irflow_cli.tensors import tensor_of
 
 PAGE = Path(__file__).parent.parent / "docs" / "engines.md"
 ENGINES = (("torch", "fp32"), ("torch", "bf16"), ("openvino", "bf16"), ("openvino", "int8"))  # the first is the measure
@@ -67,10 +66,10 @@ def scores(data: Path, one: TestSet, engines: tuple[tuple[str, str], ...] = ENGI
             print(f"{one.folder}: {engine} {precision} is left out: {error}", flush=True)
     found: dict[tuple[str, str], list[float]] = {key: [] for key in restorers}
     for case in cases(data, one):
-        clean = tensor_of(case.clean / np.float32(255))
+        clean = unit(case.clean)
         for key, restorer in restorers.items():
             result = restorer.restore(Picture(case.degraded.copy(), None, "PNG"))[0].rgb8()
-            found[key].append(float(one.metric(tensor_of(result / np.float32(255)), clean)))
+            found[key].append(float(one.metric(unit(result), clean)))
     return found
 
 

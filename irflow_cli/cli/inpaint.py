@@ -11,13 +11,14 @@ import typer
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson, Compare, Inputs, Output, Quiet, Suffix, Verbose, with_files, with_sampler
 from irflow_cli.cli.outcomes import carry_out
+from irflow_cli.engines.settings import FILLING
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
 
 @with_files
 @with_sampler(
-    ("fast", "auto", "smooth", "varied", "texture", "paper"),
+    FILLING,
     "auto copies wide parts of a hole from the rest of the picture and leaves narrow ones and seams to the prior; smooth is "
     "the prior alone; varied is auto, another way for every seed; fast is one call of the network; texture "
     "draws, for less PSNR; paper is Restora-Flow's own, of 189 or 381 calls.",

@@ -10,15 +10,14 @@ import typer
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson, Compare, Inputs, Output, Quiet, Suffix, Verbose, choice, with_files, with_sampler
 from irflow_cli.cli.outcomes import carry_out
-from irflow_cli.engines.settings import OPERATOR, SCALE
+from irflow_cli.engines.settings import ENLARGING, OPERATOR, SCALE
 
 
 @with_files
 @with_sampler(
-    ("fast", "auto", "smooth", "texture", "paper"),
+    ENLARGING,
     "for area, fast is one call of the network, auto 4, smooth 8 with the least error, texture 8 with more "
-    "texture and less PSNR, paper "
-    "Restora-Flow's own 381.",
+    "texture and less PSNR, paper Restora-Flow's own 381.",
 )
 def upscale(
     inputs: Inputs,

@@ -205,7 +205,7 @@ def tried(loaded: Loaded, choices: list[tuple[str, str]]) -> tuple[list[Trial], 
     name = f"{store.key(machine(), TOLERANCES, LEAST, loaded.key)}.json"
     known = {(one.engine, one.precision): one for one in _stored(store.read_json(name))}
     fresh = [choice for choice in choices if choice not in known]
-    known |= attempts(loaded, fresh)
+    known |= attempts(loaded, fresh) if fresh else {}
     measured = [asdict(one) for one in known.values() if one.seconds > 0]
     if fresh and measured:
         values = {"machine": machine(), "network": loaded.checkpoint.path.stem, "trials": measured}
