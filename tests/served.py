@@ -17,6 +17,8 @@ from PIL import Image
 
 from irflow_cli.serve.bits import Bits
 
+PATIENCE = 120  # seconds that a busy machine may take
+
 
 @dataclass
 class Served:
@@ -34,7 +36,7 @@ class Served:
     def end(self, number: int = signal.SIGINT) -> tuple[int, str]:
         """Send a signal and return the exit code, and what was said on the way."""
         self.process.send_signal(number)
-        said = self.process.communicate(timeout=20)[1]
+        said = self.process.communicate(timeout=PATIENCE)[1]
         return self.process.returncode, said
 
 

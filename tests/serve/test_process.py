@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from served import Served
+from served import PATIENCE, Served
 
 from irflow_cli.serve.run import _listening
 
@@ -34,7 +34,7 @@ def test_it_answers_on_one_address_and_opens_it_on_demand(
     script.write_text(f"import pathlib, sys; pathlib.Path({str(seen)!r}).write_text(sys.argv[1])")
     monkeypatch.setenv("BROWSER", f"{sys.executable} {script} %s")
     served = serve_folder("--open", "--read-only")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not (seen.exists() and seen.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert seen.read_text() == served.address

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from served import hole
+from served import PATIENCE, hole
 
 from irflow_cli.serve.tabs import MOST_BYTES
 
@@ -31,11 +31,11 @@ def test_a_page_that_closes_takes_its_work_along(make_page: Callable, photos: Pa
     for _ in range(3):
         page.ask("work", photo=photo, version=0, steps=[{"kind": "restore", "task": "denoise", "sigma": 20}])
     page.socket.close()
-    deadline = time.monotonic() + 20
-    while page.ask("close", photo=photo)[0] != 400 and time.monotonic() < deadline:
+    deadline = time.monotonic() + PATIENCE
+    while page.tab in page.studio.tabs or worker.waiting or not (worker.current is None or worker.current.stop.is_set()):
+        assert time.monotonic() < deadline
         time.sleep(0.02)
     assert page.ask("close", photo=photo)[0] == 400
-    assert not worker.waiting and (worker.current is None or worker.current.stop.is_set())
 
 
 def test_results_make_room_for_new_ones(make_page: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from served import PATIENCE
 
 from irflow_cli.errors import UsageError
 from irflow_cli.serve.worker import Job, Worker
@@ -44,7 +46,7 @@ def test_a_page_waits_for_one_job_of_another_page(worker: Worker) -> None:
 
     def work(name: str) -> Callable:
         def waits(progress: Callable[[float], None]) -> dict[str, Any]:
-            go.wait(10)
+            go.wait(PATIENCE)
             order.append(name)
             return {}
 
@@ -55,18 +57,17 @@ def test_a_page_waits_for_one_job_of_another_page(worker: Worker) -> None:
     worker.add(other.job(work("other")))
     go.set()
     for owner, jobs in ((other, 1), (one, 3)):
-        assert all(owner.over.acquire(timeout=10) for _ in range(jobs))
+        assert all(owner.over.acquire(timeout=PATIENCE) for _ in range(jobs))
     assert order == ["one 0", "other", "one 1", "one 2"]
 
 
 def test_progress_tells_the_time_that_is_left(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("irflow_cli.serve.worker.BETWEEN", 0.0)
     clock = iter([100.0, 102.0, 108.0, 110.0])
-    monkeypatch.setattr("irflow_cli.serve.worker.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("irflow_cli.serve.worker.time", SimpleNamespace(monotonic=lambda: next(clock)))
     owner = Owner()
     worker.add(owner.job(lambda progress: progress(0.25) or progress(0.8) or {"versions": []}, photo=7))
-    owner.over.acquire()
-    monkeypatch.undo()
+    assert owner.over.acquire(timeout=PATIENCE)
     assert [one["state"] for one in owner.news] == ["waiting", "running", "running", "running", "done"]
     assert [(one["share"], one["seconds"], one["left"]) for one in owner.news[1:4]] == [
         (0.0, 0.0, None),
@@ -91,7 +92,7 @@ def test_a_job_that_fails_says_why_and_the_next_one_runs(worker: Worker, error: 
     owner = Owner()
     worker.add(owner.job(fail))
     worker.add(owner.job(lambda progress: {}))
-    assert owner.over.acquire(timeout=10) and owner.over.acquire(timeout=10)
+    assert owner.over.acquire(timeout=PATIENCE) and owner.over.acquire(timeout=PATIENCE)
     assert [one.get("error") for one in owner.news if one["state"] == "failed"] == [said]
     assert owner.news[-1]["state"] == "done"
 
@@ -108,7 +109,7 @@ def test_the_end_stops_what_runs_and_what_waits(worker: Worker) -> None:
 
     for _ in range(2):
         worker.add(owner.job(work))
-    assert begun.wait(10)
-    worker.end()
+    assert begun.wait(PATIENCE)
+    worker.end(PATIENCE)
     assert not worker.thread.is_alive()
     assert [one["state"] for one in owner.news if one["state"] in ("done", "cancelled")] == ["cancelled"]

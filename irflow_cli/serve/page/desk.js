@@ -88,19 +88,27 @@ export async function attempt(work) {
   }
 }
 
-/** Do something that may meet a file of the same name, and ask whether to replace it. @param {(overwrite: boolean) => Promise<any>} work */
-export async function attemptWrite(work) {
-  return attempt(async () => {
-    try {
-      return await work(false);
-    } catch (error) {
-      if (!(error instanceof Refused) || error.status !== 409) throw error;
-      const dialog = the("sure", HTMLDialogElement);
-      part("sure-text").textContent = say("exists", { error: error.message.replace(/;.*/, "") });
-      dialog.returnValue = "";
-      dialog.showModal();
-      await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
-      return dialog.returnValue === "yes" ? work(true) : undefined;
-    }
-  });
+let writes = /** @type {Promise<any>} */ (Promise.resolve());
+
+/** Do something that may meet a file of the same name, and ask whether to replace it; one after another, for there is one question
+ * at a time. @param {(overwrite: boolean) => Promise<any>} work */
+export function attemptWrite(work) {
+  const mine = writes.then(() => attempt(() => write(work)));
+  writes = mine.catch(() => {});
+  return mine;
+}
+
+/** @param {(overwrite: boolean) => Promise<any>} work */
+async function write(work) {
+  try {
+    return await work(false);
+  } catch (error) {
+    if (!(error instanceof Refused) || error.status !== 409) throw error;
+    const dialog = the("sure", HTMLDialogElement);
+    part("sure-text").textContent = say("exists", { error: error.message.replace(/;.*/, "") });
+    dialog.returnValue = "";
+    dialog.showModal();
+    await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+    return dialog.returnValue === "yes" ? work(true) : undefined;
+  }
 }

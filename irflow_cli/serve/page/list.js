@@ -85,9 +85,9 @@ export function showList() {
     /** @type {HTMLElement} */ (all).hidden = photos.size < 2;
     all.textContent = say("runAll", { count: photos.size });
   }
-  const results = [...photos.values()].filter((photo) => photo.now && !photo.saved.has(photo.now));
-  button("save-all").hidden = results.length < 2 || menu.read_only;
-  button("save-all").textContent = say("saveAll", { count: results.length });
+  const unsaved = [...photos.values()].filter((photo) => photo.unsaved).length; // until the last of them is written
+  button("save-all").hidden = photos.size < 2 || !unsaved || menu.read_only;
+  button("save-all").textContent = say("saveAll", { count: unsaved });
 }
 
 /** List a folder below the one that is served. @param {string} path @param {Promise<any>} [answer] what was asked for already */

@@ -6,7 +6,7 @@ import { alarm, attempt, attemptWrite, button, desk, input, jobs, listed, menu, 
 import { mark, openTab, stroked, turn, use } from "./marking.js";
 import { download, save, shown, tellChanges } from "./results.js";
 import { look, slide } from "./screen.js";
-import { choose, closePhoto, listFolder, openFiles } from "./list.js";
+import { choose, closePhoto, listFolder, openFiles, showList } from "./list.js";
 import { KEYS, say } from "./texts.js";
 import { start } from "./work.js";
 
@@ -60,12 +60,13 @@ button("undo").onclick = () => turn(false);
 button("redo").onclick = () => turn(true);
 button("cancel").onclick = () => attempt(() => server.ask("cancel"));
 button("save").onclick = () => desk.current && save(desk.current);
-button("save-all").onclick = async () => {
-  for (const photo of photos.values()) if (photo.now && !photo.saved.has(photo.now)) await save(photo);
+button("save-all").onclick = () => {
+  for (const photo of photos.values()) if (photo.unsaved) save(photo);
 };
 button("download").onclick = async () => {
   const photo = desk.current, number = photo?.now;
   if (photo && number && (await download("download", shown(photo)))) photo.saved.add(number);
+  showList();
 };
 button("copy").onclick = async () => {
   await navigator.clipboard.writeText(part("command").textContent ?? "");
@@ -149,7 +150,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
 });
 
 window.addEventListener("beforeunload", (event) => {
-  const unsaved = [...photos.values()].some((photo) => photo.now && !photo.saved.has(photo.now));
+  const unsaved = [...photos.values()].some((photo) => photo.unsaved);
   if (jobs.size || (unsaved && !desk.gone)) event.preventDefault();
 });
 

@@ -28,7 +28,10 @@ export class Photo {
     /** @type {Deed[]} */
     this.undone = [];
     this.state = ""; // of its last job, in words
+    /** Versions that were saved. @type {Set<number>} */
     this.saved = new Set();
+    /** Versions that are being saved. @type {Set<number>} */
+    this.saving = new Set();
     this.thumb = new Image(); // in the list
     this.thumb.alt = "";
     this.pictured = -1; // the version that it shows
@@ -39,6 +42,11 @@ export class Photo {
   /** What is shown. @returns {Version} */
   get version() {
     return /** @type {Version} */ (this.versions.get(this.now) ?? this.versions.get(0));
+  }
+
+  /** Whether what is shown would be lost. */
+  get unsaved() {
+    return this.now !== 0 && !this.saved.has(this.now);
   }
 
   /** What it is compared with: the photograph as it was opened. @returns {Version} */

@@ -30,8 +30,10 @@ export const shown = (photo) => ({ photo: photo.number, version: photo.now, ...c
 
 /** @param {Photo} photo */
 export async function save(photo) {
-  const number = photo.now;
-  const done = await attemptWrite((overwrite) => server.ask("save", { ...shown(photo), overwrite }));
+  const number = photo.now, message = shown(photo); // as it is now: its turn may come later
+  if (photo.saving.has(number)) return; // pressed twice
+  photo.saving.add(number);
+  const done = await attemptWrite((overwrite) => server.ask("save", { ...message, overwrite })).finally(() => photo.saving.delete(number));
   if (!done) return;
   photo.saved.add(number);
   note([say("saved", { path: done.path }), ...done.notes.map(sentence)].join(" "));
@@ -57,17 +59,23 @@ export async function tellCommand() {
   const photo = desk.current, turn = ++requests, line = part("command");
   const next = desk.planning || !photo?.now;
   button("copy").disabled = !photo;
-  part("typed-title").textContent = say(next ? "commandNext" : "commandDone");
+  const tell = (/** @type {string} */ text) => {
+    if (turn !== requests) return;
+    line.textContent = text;
+    part("typed-title").textContent = say(next ? "commandNext" : "commandDone");
+    line.setAttribute("aria-busy", "false");
+  };
   if (!photo || desk.gone) {
-    line.textContent = "";
+    tell("");
     return;
   }
+  line.setAttribute("aria-busy", "true"); // it is still that of before
   try {
     const answer = await server.ask("command", { ...shown(photo), ...(next ? { version: photo.base(controls.kind).version, steps: controls.steps } : {}) });
-    if (turn === requests) line.textContent = answer.command;
+    tell(answer.command);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (turn === requests) line.textContent = error.message;
+    tell(error.message);
   }
 }
 

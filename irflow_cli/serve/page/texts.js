@@ -121,7 +121,7 @@ export const TEXTS = {
   metaStrip: "strip",
   save: "Save",
   saveLabel: "Save beside the photograph (Ctrl+S)",
-  saveAll: "Save all {count}",
+  saveAll: "Save {count} unsaved",
   saved: "Saved {path}.",
   download: "Download",
   changes: "What changed",
