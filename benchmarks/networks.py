@@ -165,7 +165,7 @@ def public_methods(folder: Path, task: str, sigma: float | None) -> list[Method]
     for path, entry in found.items():
         if entry is None:
             try:
-                methods.append(third_party_network(path, torch.device("cpu"), task))
+                methods.append(third_party_network(path, RestoreSettings(task, device="cpu")))
             except IrflowError as error:
                 print(f"{path} is passed over: {error}", file=sys.stderr)
         elif entry.task == task:

@@ -2,7 +2,7 @@
 
     python benchmarks/speed.py [--threads 2] [--data FOLDER] [--rain-layers FOLDER] [--store]
 
-Takes about eight minutes. Memory is read from /proc, so on Linux only. --data: the photographs for the training loop, otherwise
+Takes about ten minutes. Memory is read from /proc, so on Linux only. --data: the photographs for the training loop, otherwise
 drawn ones; --rain-layers: its rain, otherwise drawn. --store keeps the table in benchmarks/results/speed.md and writes it to
 docs/results.md, as the last step of `python benchmarks/suite.py readme SETS`.
 """
@@ -22,18 +22,16 @@ import cv2
 import markers
 import numpy as np
 import torch
+from engine_speed import engine_rows, start_rows
 from PIL import Image
 from torch.utils.flop_counter import FlopCounterMode
 
 from irflow_cli.bench.speed import folder_facts, measured_command, timed, whole_command
-from irflow_cli.engines.backends import open_engine
 from irflow_cli.engines.backends.openvino import AGAIN
-from irflow_cli.engines.backends.table import BACKENDS
 from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.engines.tiling import TILES, spans
 from irflow_cli.nets import SIZES, build
-from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.runtime.device import choose_training_precision, precision_name, processor
 from irflow_cli.runtime.heap import keep_freed
 from irflow_cli.training.dataset import Corpus, load_corpus
@@ -46,7 +44,9 @@ PAGE = ROOT / "docs" / "results.md"
 ENGINES_PAGE = ROOT / "docs" / "engines.md"
 STORE = ROOT / "benchmarks" / "results" / "speed.md"
 
-TIMED = ("denoise", "derain")  # checkpoints whose network the engines compute
+# How the rows begin that stand on the page of the engines, too.
+OF_ENGINES = ("| 20", "|--", "| one call of `", "| `restore` of a JPEG", "| start: ")
+SMALL = 128  # pixels of the side of a picture whose restoring takes little but the start
 OWN = 0.05  # MP of a picture whose restoring takes little but what the engine itself takes
 
 
@@ -137,38 +137,6 @@ def large_pictures(sizes: tuple[float, float], folder: Path) -> Iterator[str]:
     yield f"| its memory at {large:g} MP | {more}; {took:.1f} s |"
 
 
-# Engines and precisions that are compared; torch in float32, the first, is the measure.
-ENGINES = (
-    ("torch", "fp32"),
-    ("torch", "bf16"),
-    ("onnxruntime", "fp32"),
-    ("openvino", "fp32"),
-    ("openvino", "bf16"),
-    ("openvino", "int8"),
-)
-
-
-@torch.inference_mode()
-def engines(name: str, side: int = TILES["cpu"], rounds: int = 9) -> Iterator[tuple[str, float, float]]:
-    """Yield the engines that work here with the seconds a megapixel of one call of a checkpoint's network, and how many times
-    as fast as torch in float32 that is.
-
-    All take turns, so that a machine that gets slower meanwhile is slower for all; each round is compared within itself.
-    """
-    checkpoint, there = load_checkpoint(name), {}
-    for engine, precision in ENGINES:
-        if BACKENDS[engine].refusal(precision) is None:
-            there[f"{engine} {precision}"] = open_engine(checkpoint, torch.device("cpu"), engine, precision)
-    picture = torch.rand(1, 3, side, side).contiguous(memory_format=torch.channels_last)
-    seconds: dict[str, list[float]] = {name: [] for name in there}
-    for _ in range(rounds):
-        for key, engine in there.items():
-            seconds[key].append(timed(lambda engine=engine: engine(picture, torch.zeros(1)), 1)[0])
-    measure = np.array(seconds["torch fp32"])
-    for key, taken in seconds.items():
-        yield key, float(np.median(taken)) / (side**2 / 1e6), float(np.median(measure / np.array(taken)))
-
-
 def holes(folder: Path) -> tuple[float, float, float]:
     """Return (seconds, peak MiB as above) of `irflow inpaint` for a scratch of 12 x 600 pixels in a 12 MP PNG, and the seconds
     for a hole of a fifth of the same picture."""
@@ -254,9 +222,7 @@ def table(options: argparse.Namespace) -> Iterator[str]:
             f"| one call of the larger network, {tile} x {tile} | {speed['s/MP']:.2f} s/MP, {speed['GFLOP/s']:.0f} GFLOP/s, "
             f"{share:.2f} of the {speed['convolution GFLOP/s']:.0f} of a 64 to 64 convolution |"
         )
-    for name in TIMED:
-        for engine, seconds, ratio in engines(name):
-            yield f"| one call of `{name}` by {engine} | {seconds:.2f} s/MP, {ratio:.1f} times as fast as torch in fp32 |"
+    yield from engine_rows()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         yield from large_pictures(options.sizes, folder)
@@ -271,6 +237,9 @@ def table(options: argparse.Namespace) -> Iterator[str]:
     )
     yield f"| `irflow --help` | {started:.2f} s |"
     with tempfile.TemporaryDirectory() as name:
+        small = Path(name, f"{SMALL} x {SMALL}.png")
+        waves(SMALL, SMALL).save(small)
+        yield from start_rows(small)
         yield from training(options.data or drawn(Path(name, "photos")), options.rain_layers)
 
 
@@ -304,7 +273,7 @@ def main() -> None:
     if options.store:
         STORE.write_text("\n".join(lines) + "\n")
         put(PAGE, lines)
-        put(ENGINES_PAGE, [line for line in lines if line.startswith(("| 20", "|--")) or " by " in line])
+        put(ENGINES_PAGE, [line for line in lines if line.startswith(OF_ENGINES)])
 
 
 if __name__ == "__main__":

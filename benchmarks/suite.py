@@ -112,7 +112,7 @@ def run_script(name: str, root: Path, tell: Callable[[str], None]) -> None:
     if name not in SCRIPTS:
         return
     options = ["--store", "--threads", str(torch.get_num_threads())]
-    tell(f"speed: {' '.join(['python', SCRIPTS[name].as_posix(), *options])}; about six minutes")
+    tell(f"speed: {' '.join(['python', SCRIPTS[name].as_posix(), *options])}; about ten minutes")
     command = [sys.executable, str(SCRIPTS[name]), *options]
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as script:
         for line in script.stdout or ():

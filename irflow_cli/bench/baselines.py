@@ -23,14 +23,17 @@ import torch
 from irflow_cli.bench.methods import Method, Result, identity_of, in_process, memory
 from irflow_cli.bench.sets import pixels_of, unit
 from irflow_cli.engines.noise import noise_of
+from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import CheckpointError, ImageError, UsageError
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.picture import Picture
 from irflow_cli.runtime import extras
 from irflow_cli.runtime.checkpoints import file_digest
+from irflow_cli.runtime.device import choose_device
 
 TIMEOUT = 600  # seconds a command may take for one picture
+BY_SPANDREL = "networks that spandrel loads are computed by torch in fp32"  # said where something else is asked for
 
 
 @dataclass(frozen=True)
@@ -159,9 +162,11 @@ def _known(name: str, amount: float | None) -> Method:
     return Method(name, run, identity_of(name, baseline.about, amount, versions), baseline.about)
 
 
-def third_party_network(path: Path, device: torch.device, task: str, scale: int = 1) -> Method:
-    """Return any network that spandrel loads, on whole pictures: for inpaint one that takes a mask, for upscale one of the
-    scale. Raises UsageError when spandrel is missing and CheckpointError for a file it does not know or another network."""
+def third_party_network(path: Path, settings: RestoreSettings, scale: int = 1) -> Method:
+    """Return any network that spandrel loads, on whole pictures, by torch in float32: for inpaint one that takes a mask, for
+    upscale one of the scale. Raises UsageError when spandrel is missing and CheckpointError for a file it does not know or
+    another network."""
+    device, task = choose_device(settings.device), settings.task
     try:
         import spandrel  # pyright: ignore[reportMissingImports]
     except ImportError as error:
@@ -184,7 +189,9 @@ def third_party_network(path: Path, device: torch.device, task: str, scale: int 
     parameters = sum(weight.numel() for weight in model.model.parameters())
     digest = file_digest(path)[:12]
     about = f"{path.name} ({digest}), {model.architecture.name}, whole pictures; its training set is not in the file"
-    return Method(path.stem, in_process(work, device), identity_of(digest), about, parameters=parameters)
+    as_asked = settings.engine in ("auto", "torch") and settings.precision in ("auto", "fp32")
+    notes = () if as_asked else (BY_SPANDREL,)
+    return Method(path.stem, in_process(work, device), identity_of(digest), about, parameters=parameters, notes=notes)
 
 
 def command(line: str) -> Method:

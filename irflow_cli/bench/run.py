@@ -25,7 +25,6 @@ from irflow_cli.bench.views import _corner, keep_view, worst_part
 from irflow_cli.errors import CheckpointError, ImageError, UsageError, require
 from irflow_cli.regular import append_regular
 from irflow_cli.runtime.checkpoints import read_card
-from irflow_cli.runtime.device import choose_device
 from irflow_cli.runtime.files import writing
 from irflow_cli.runtime.places import own_cache
 from irflow_cli.tasks import TASKS, task_of
@@ -154,9 +153,8 @@ def _network(path: Path, request: BenchRequest, corruptions: tuple[Corruption, .
     try:
         read_card(path)
     except CheckpointError:
-        task = request.settings.task
-        scale = int(corruptions[0].severity) if task == "upscale" else 1
-        return [third_party_network(path, choose_device(request.settings.device), task, scale)]
+        scale = int(corruptions[0].severity) if request.settings.task == "upscale" else 1
+        return [third_party_network(path, request.settings, scale)]
     if request.settings.task in MADE:
         return prior_methods(replace(request.settings, checkpoint=str(path)), request.presets, corruptions, path.stem)
     return our_checkpoint(path, request.settings, request.sweep)

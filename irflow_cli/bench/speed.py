@@ -84,11 +84,13 @@ class Subject(NamedTuple):
     dtype: torch.dtype
 
 
-def measure_speed(settings: RestoreSettings, sizes: tuple[float, ...]) -> Iterator[Fact]:
+def measure_speed(
+    settings: RestoreSettings, sizes: tuple[float, ...], tell: Callable[[str], None] = lambda note: None
+) -> Iterator[Fact]:
     """Yield the speed and memory of a task's checkpoint. sizes: megapixels of the pictures of the whole command.
 
-    A picture's time and memory are those of a fresh process, after one that only warms the disk's cache. Raises UsageError for
-    sizes that no picture has.
+    A picture's time and memory are those of a fresh process, after one that only warms the disk's cache. `tell` gets what the
+    engine has to tell the user. Raises UsageError for sizes that no picture has.
     """
     if not all(0 < size <= 1000 for size in sizes):
         raise UsageError(f"`speed` is a list of megapixels above 0 and up to 1000, got {', '.join(f'{v:g}' for v in sizes)}")
@@ -98,11 +100,15 @@ def measure_speed(settings: RestoreSettings, sizes: tuple[float, ...]) -> Iterat
             device=settings.device, engine=settings.engine, precision=settings.precision, checkpoint=settings.checkpoint
         )
         prior = Prior(sampling, "pixels" if settings.task == "inpaint" else "means")
-        subject = Subject(velocity_of(prior.engine), prior.net, prior.device, prior.engine.dtype)
+        engine = prior.engine
+        subject = Subject(velocity_of(engine), prior.net, prior.device, engine.dtype)
     else:
         restorer = Restorer(settings)
-        subject = Subject(restorer.engine, restorer.net, restorer.device, restorer.engine.dtype)
-    yield _fact("threads", [float(torch.get_num_threads())], f"on {subject.device}")
+        engine = restorer.engine
+        subject = Subject(engine, restorer.net, restorer.device, engine.dtype)
+    for note in engine.remarks():
+        tell(note)
+    yield _fact("threads", [float(torch.get_num_threads())], f"of {subject.device}, by {engine.name} {engine.precision}")
     yield from network_facts(subject, TILES)
     yield from batch_facts(subject)
     yield from size_facts(settings, sizes)

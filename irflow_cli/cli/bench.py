@@ -268,7 +268,7 @@ def _speed(console: Console, settings: RestoreSettings, sizes: str) -> int:
     from irflow_cli.bench.speed import FACTS, measure_speed
 
     begun = False
-    for fact in measure_speed(settings, _list(sizes, "--speed", float)):
+    for fact in measure_speed(settings, _list(sizes, "--speed", float), console.note):
         lines = markdown([[FACTS, "median", "spread", ""], fact.cells()])
         for line in lines[-1:] if begun or console.as_json else lines:  # each as soon as it is known
             console.result(line, **vars(fact))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -130,6 +131,11 @@ def test_other_networks_are_brought_in_by_spandrel(pairs, bench, irflow, tmp_pat
     clean, degraded = (np.array(Image.open(pairs / kind / "two <b>.png")).astype(float) for kind in ("clean", "degraded"))
     error = ((np.round(degraded / 2) - clean) ** 2).mean()
     assert records["half"]["psnr"] == pytest.approx(10 * np.log10(255**2 / error), abs=0.02)
+    halves = [shutil.copy(tmp_path / "half.pth", tmp_path / f"{name}.pth") for name in ("one", "two")]
+    asked = bench(pairs, *(part for half in halves for part in ("--baseline", half)), "--precision", "bf16")
+    assert asked.err.count(baselines.BY_SPANDREL) == 1
+    plain = bench(pairs, "--baseline", halves[0], "--engine", "torch", "--precision", "fp32")
+    assert (plain.code, baselines.BY_SPANDREL in plain.err) == (0, False)
     Descriptor.scale = 2
     assert bench(pairs, "--baseline", tmp_path / "half.pth").code == 4
     Descriptor.__call__ = lambda self, image, *mask: (image if mask else image.repeat(1, 1, 2, 2)) / 2  # type: ignore[method-assign]

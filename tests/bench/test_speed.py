@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from irflow_cli.bench import speed
+from irflow_cli.engines.backends.table import BACKENDS
 from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.images.decode import read_picture
@@ -60,3 +61,21 @@ def test_the_speed_of_a_prior_is_that_of_its_commands(task: str, tiny_checkpoint
     assert "folder" not in done.out
     spare = irflow("bench", "--task", task, "--speed", "0.01", "--steps", 2)
     assert (spare.code, "--steps has no meaning with --speed" in spare.err) == (2, True)
+
+
+def test_speed_says_what_computes_the_network_and_why(tiny_checkpoint, monkeypatch, irflow) -> None:
+    for name in ("network_facts", "batch_facts", "size_facts", "folder_facts"):
+        monkeypatch.setattr(speed, name, lambda *rest: iter(()))
+    pytest.importorskip("openvino")
+    monkeypatch.setitem(BACKENDS["openvino"].__dict__, "open", broken)
+    asked = ("--engine", "openvino", "--precision", "fp32", "--checkpoint", tiny_checkpoint("derain"))
+    done = irflow("bench", "--task", "derain", "--speed", "1", *asked)
+    assert (done.code, "by torch fp32 |" in done.out) == (0, True), done.err
+    assert done.err.count("no luck today") == 1
+    quiet = irflow("bench", "--task", "derain", "--speed", "1", *asked, "--quiet")
+    assert (quiet.code, quiet.err) == (0, "")
+
+
+def broken(loaded, precision):
+    """Stand for an engine that fails."""
+    raise RuntimeError("no luck today")
