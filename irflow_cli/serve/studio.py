@@ -22,7 +22,7 @@ from irflow_cli.serve.marks import bits_of_file, mask_file, near_colour
 from irflow_cli.serve.steps import Engines, Inpaint, Step, proposals_of, run_steps, step_of
 from irflow_cli.serve.tabs import Photo, Tab, Version
 from irflow_cli.serve.views import changes, difference_tile
-from irflow_cli.serve.worker import Job, Worker, in_words
+from irflow_cli.serve.worker import Worker, WorkItem, in_words
 
 SENT = 6  # tiles, at most, that a page is sent unasked
 
@@ -78,9 +78,9 @@ class Studio:
         tab = self.tab(asked.get("tab"))
         photo = tab.photo(asked.get("photo"))
         tab.close(photo.number)
-        for job in (self.worker.current, *self.worker.waiting):
-            if job is not None and job.owner is tab and job.about.get("photo") == photo.number:
-                self.worker.cancel(tab, job.number)
+        for item in (self.worker.current, *self.worker.waiting):
+            if item is not None and item.owner is tab and item.about.get("photo") == photo.number:
+                self.worker.cancel(tab, item.number)
         return {}
 
     def tile(self, asked: Json, data: bytes) -> Response:
@@ -156,13 +156,13 @@ class Studio:
             return {"versions": [one.facts() for one in made], "kept": sorted(photo.versions)}
 
         about = {"photo": photo.number, "kind": steps[0].kind, "version": version.number}
-        job = Job(tab, tab.tell, about, work)
-        self.worker.add(job)
-        return {"job": job.number}
+        item = WorkItem(tab, tab.tell, about, work)
+        self.worker.add(item)
+        return {"item": item.number}
 
     def cancel(self, asked: Json, data: bytes) -> Json:
-        """Stop a job of the page, or all."""
-        self.worker.cancel(self.tab(asked.get("tab")), asked.get("job"))
+        """Stop an item of the page's work, or all."""
+        self.worker.cancel(self.tab(asked.get("tab")), asked.get("item"))
         return {}
 
     def command(self, asked: Json, data: bytes) -> Json:

@@ -1,4 +1,5 @@
-"""The one place where engines run: a thread and a queue. Jobs can be stopped, and tell how much is done and what is left."""
+"""The one place where engines run: a thread and a queue. What is queued can be stopped, and tells how much is done and what is
+left."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from typing import Any
 
 from irflow_cli.errors import NAMED, IrflowError
 
-BETWEEN = 0.1  # seconds between two messages on the progress of a job
+BETWEEN = 0.1  # seconds between two messages on the progress of an item
 Tell = Callable[["dict[str, Any] | bytes"], None]  # a message to a page
 NUMBERS = itertools.count(1)
 
@@ -29,9 +30,9 @@ def in_words(text: object) -> str:
 
 
 @dataclass(eq=False)
-class Job:
-    """Work for a page. owner: whose it is; about: what goes with every message on it; work: gets a function to call with the
-    share that is done, and returns what the page is to know at the end."""
+class WorkItem:
+    """Work for a page, queued or running. owner: whose it is; about: what goes with every message on it; work: gets a function
+    to call with the share that is done, and returns what the page is to know at the end."""
 
     owner: object
     tell: Tell
@@ -41,18 +42,18 @@ class Job:
     number: int = field(default_factory=lambda: next(NUMBERS))
 
     def say(self, state: str, **more: Any) -> None:
-        """Tell the page what became of the job."""
-        self.tell({"type": "job", "job": self.number, "state": state, **self.about, **more})
+        """Tell the page what became of it."""
+        self.tell({"type": "work", "item": self.number, "state": state, **self.about, **more})
 
 
 class Worker:
-    """A thread that does jobs in the order in which they came; a page waits for one job of another, not for a queue. warm: what
-    is done before the first of them."""
+    """A thread that works on items in the order in which they came; a page waits for one item of another, not for all. warm:
+    what is done before the first of them."""
 
     def __init__(self, warm: Callable[[], None] = lambda: None) -> None:
         self.warm = warm
-        self.waiting: deque[Job] = deque()
-        self.current: Job | None = None
+        self.waiting: deque[WorkItem] = deque()
+        self.current: WorkItem | None = None
         self.ended = self.awake = False
         self.change = threading.Condition()
         self.thread = threading.Thread(target=self._run, name="engines", daemon=True)
@@ -67,23 +68,23 @@ class Worker:
             self.awake = True
             self.change.notify_all()
 
-    def add(self, job: Job) -> None:
-        """Put a job into the queue, behind each page's jobs that came before."""
+    def add(self, item: WorkItem) -> None:
+        """Put a item into the queue, behind what came before from its page."""
         with self.change:
-            self.waiting.append(job)
+            self.waiting.append(item)
             self.change.notify_all()
-        job.say("waiting")
+        item.say("waiting")
 
     def cancel(self, owner: object, number: int | None = None) -> None:
-        """Stop an owner's jobs, or the one with a number. One that runs ends at its next tile."""
+        """Stop an owner's items, or the one with a number. One that runs ends at its next tile."""
         with self.change:
-            mine = [job for job in self.waiting if job.owner is owner and number in (None, job.number)]
-            for job in mine:
-                self.waiting.remove(job)
+            mine = [item for item in self.waiting if item.owner is owner and number in (None, item.number)]
+            for item in mine:
+                self.waiting.remove(item)
             if self.current and self.current.owner is owner and number in (None, self.current.number):
                 self.current.stop.set()
-        for job in mine:
-            job.say("cancelled")
+        for item in mine:
+            item.say("cancelled")
 
     def end(self, patience: float = 5.0) -> None:
         """Stop everything, and wait for what runs to come to its next tile, `patience` seconds at most."""
@@ -96,18 +97,18 @@ class Worker:
         if self.thread.is_alive():
             self.thread.join(patience)
 
-    def _next(self) -> Job | None:
-        """Return the next job: the first of a page other than the last one's, if there is one; None at the end."""
+    def _next(self) -> WorkItem | None:
+        """Return the next item: the first of a page other than the last one's, if there is one; None at the end."""
         with self.change:
             last, self.current = self.current, None
             self.change.wait_for(lambda: self.waiting or self.ended)
             if self.ended:
                 return None
-            others = (job for job in self.waiting if last is None or job.owner is not last.owner)
-            job = next(others, self.waiting[0])
-            self.waiting.remove(job)
-            self.current = job
-            return job
+            others = (item for item in self.waiting if last is None or item.owner is not last.owner)
+            item = next(others, self.waiting[0])
+            self.waiting.remove(item)
+            self.current = item
+            return item
 
     def _run(self) -> None:
         with self.change:
@@ -116,37 +117,37 @@ class Worker:
             if not self.ended:
                 self.warm()
         except Exception:
-            traceback.print_exc()  # what is wrong is said again, in one line, by the first job that needs it
-        while (job := self._next()) is not None:
-            self._do(job)
+            traceback.print_exc()  # what is wrong is said again, in one line, by the first item that needs it
+        while (item := self._next()) is not None:
+            self._do(item)
 
-    def _do(self, job: Job) -> None:
+    def _do(self, item: WorkItem) -> None:
         began = sent = time.monotonic()
 
         def progress(share: float) -> None:
             nonlocal sent
-            if job.stop.is_set():
+            if item.stop.is_set():
                 raise Stopped
             now = time.monotonic()
             if now - sent >= BETWEEN and share > 0:
                 sent = now
-                job.say("running", share=share, seconds=now - began, left=(now - began) * (1 - share) / share)
+                item.say("running", share=share, seconds=now - began, left=(now - began) * (1 - share) / share)
 
-        job.say("running", share=0.0, seconds=0.0, left=None)
+        item.say("running", share=0.0, seconds=0.0, left=None)
         try:
-            if job.stop.is_set():
+            if item.stop.is_set():
                 raise Stopped
-            result = job.work(progress)
-            job.say("done", seconds=time.monotonic() - began, **result)
+            result = item.work(progress)
+            item.say("done", seconds=time.monotonic() - began, **result)
         except Stopped:
-            job.say("cancelled")
+            item.say("cancelled")
         except IrflowError as error:
-            job.say("failed", error=in_words(error))
+            item.say("failed", error=in_words(error))
         except Exception as error:
             from irflow_cli.runtime.device import out_of_memory  # which loads torch
 
             if out_of_memory(error):
-                job.say("failed", error="not enough memory for it; free some, or cut the picture")
+                item.say("failed", error="not enough memory for it; free some, or cut the picture")
             else:
                 traceback.print_exc()
-                job.say("failed", error=f"a defect of irflow: {error}; the terminal has more")
+                item.say("failed", error=f"a defect of irflow: {error}; the terminal has more")

@@ -44,7 +44,7 @@ class Page:
         return self.client.post(f"/api/{what}", params={"ask": json.dumps({"tab": self.tab, **message})}, content=data)
 
     def done(self) -> dict[str, Any]:
-        """Wait for a job to end, and return what became of it."""
+        """Wait for an item of work to end, and return what became of it."""
         while (news := self.socket.receive_json())["state"] in ("waiting", "running"):
             pass
         return news

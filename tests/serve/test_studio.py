@@ -208,7 +208,7 @@ def test_work_that_makes_no_sense_is_refused_before_it_waits(make_page: Callable
     assert page.ask("save", photo=photo, version=0)[0] == 400
 
 
-def test_a_cancelled_job_leaves_nothing(make_page: Callable, photos: Path) -> None:
+def test_cancelled_work_leaves_nothing(make_page: Callable, photos: Path) -> None:
     Image.fromarray(np.zeros((700, 900, 3), np.uint8)).save(photos / "large.png")
     page = make_page()
     photo = page.ask("open", path="large.png")[1]["photo"]

@@ -1,4 +1,4 @@
-"""The queue: in which order it works, what it tells of its jobs, and how they end."""
+"""The queue: in which order it works, what it tells of its items, and how they end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from served import PATIENCE
 
 from irflow_cli.errors import UsageError
-from irflow_cli.serve.worker import Job, Worker
+from irflow_cli.serve.worker import Worker, WorkItem
 
 
 class Owner:
@@ -27,9 +27,9 @@ class Owner:
         if message["state"] in ("done", "failed", "cancelled"):
             self.over.release()
 
-    def job(self, work: Callable[[Callable[[float], None]], dict[str, Any]], **about: Any) -> Job:
-        """Return a job of this page."""
-        return Job(self, self.tell, about, work)
+    def item(self, work: Callable[[Callable[[float], None]], dict[str, Any]], **about: Any) -> WorkItem:
+        """Return work of this page."""
+        return WorkItem(self, self.tell, about, work)
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def worker() -> Iterator[Worker]:
     worker.end()
 
 
-def test_a_page_waits_for_one_job_of_another_page(worker: Worker) -> None:
+def test_a_page_waits_for_one_item_of_another_page(worker: Worker) -> None:
     one, other, order, go = Owner(), Owner(), [], threading.Event()
 
     def work(name: str) -> Callable:
@@ -53,11 +53,11 @@ def test_a_page_waits_for_one_job_of_another_page(worker: Worker) -> None:
         return waits
 
     for number in range(3):
-        worker.add(one.job(work(f"one {number}")))
-    worker.add(other.job(work("other")))
+        worker.add(one.item(work(f"one {number}")))
+    worker.add(other.item(work("other")))
     go.set()
-    for owner, jobs in ((other, 1), (one, 3)):
-        assert all(owner.over.acquire(timeout=PATIENCE) for _ in range(jobs))
+    for owner, items in ((other, 1), (one, 3)):
+        assert all(owner.over.acquire(timeout=PATIENCE) for _ in range(items))
     assert order == ["one 0", "other", "one 1", "one 2"]
 
 
@@ -66,7 +66,7 @@ def test_progress_tells_the_time_that_is_left(worker: Worker, monkeypatch: pytes
     clock = iter([100.0, 102.0, 108.0, 110.0])
     monkeypatch.setattr("irflow_cli.serve.worker.time", SimpleNamespace(monotonic=lambda: next(clock)))
     owner = Owner()
-    worker.add(owner.job(lambda progress: progress(0.25) or progress(0.8) or {"versions": []}, photo=7))
+    worker.add(owner.item(lambda progress: progress(0.25) or progress(0.8) or {"versions": []}, photo=7))
     assert owner.over.acquire(timeout=PATIENCE)
     assert [one["state"] for one in owner.news] == ["waiting", "running", "running", "running", "done"]
     assert [(one["share"], one["seconds"], one["left"]) for one in owner.news[1:4]] == [
@@ -85,13 +85,13 @@ def test_progress_tells_the_time_that_is_left(worker: Worker, monkeypatch: pytes
         (ZeroDivisionError("division by zero"), "a defect of irflow: division by zero; the terminal has more"),
     ],
 )
-def test_a_job_that_fails_says_why_and_the_next_one_runs(worker: Worker, error: Exception, said: str) -> None:
+def test_an_item_that_fails_says_why_and_the_next_one_runs(worker: Worker, error: Exception, said: str) -> None:
     def fail(progress: Callable[[float], None]) -> dict[str, Any]:
         raise error
 
     owner = Owner()
-    worker.add(owner.job(fail))
-    worker.add(owner.job(lambda progress: {}))
+    worker.add(owner.item(fail))
+    worker.add(owner.item(lambda progress: {}))
     assert owner.over.acquire(timeout=PATIENCE) and owner.over.acquire(timeout=PATIENCE)
     assert [one.get("error") for one in owner.news if one["state"] == "failed"] == [said]
     assert owner.news[-1]["state"] == "done"
@@ -108,7 +108,7 @@ def test_the_end_stops_what_runs_and_what_waits(worker: Worker) -> None:
         return {}
 
     for _ in range(2):
-        worker.add(owner.job(work))
+        worker.add(owner.item(work))
     assert begun.wait(PATIENCE)
     worker.end(PATIENCE)
     assert not worker.thread.is_alive()

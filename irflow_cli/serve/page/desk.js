@@ -25,8 +25,8 @@ export const desk = {
 };
 /** Photographs that are open. @type {Map<number, import("./photo.js").Photo>} */
 export const photos = new Map();
-/** Jobs that wait or run, by their number. @type {Map<number, import("./types.js").JobNews>} */
-export const jobs = new Map();
+/** What waits or is worked on, by its number. @type {Map<number, import("./types.js").WorkNews>} */
+export const queue = new Map();
 /** Called when something is another: for modules that come later. */
 export const calls = { heard: (/** @type {import("./types.js").News} */ news) => {}, lost: () => {}, set: () => {} };
 
@@ -72,7 +72,7 @@ export function lost() {
   if (desk.gone) return;
   desk.gone = true;
   alarm(say("lost"));
-  jobs.clear();
+  queue.clear();
   document.body.classList.add("lost");
   calls.lost();
 }

@@ -2,7 +2,7 @@
 
 import { Refused } from "./api.js";
 import { the } from "./controls.js";
-import { alarm, attempt, attemptWrite, button, desk, input, jobs, listed, menu, note, painter, part, photos, server, viewer } from "./desk.js";
+import { alarm, attempt, attemptWrite, button, desk, input, listed, menu, note, painter, part, photos, queue, server, viewer } from "./desk.js";
 import { mark, openTab, stroked, turn, use } from "./marking.js";
 import { download, save, shown, tellChanges } from "./results.js";
 import { look, slide } from "./screen.js";
@@ -151,7 +151,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
 
 window.addEventListener("beforeunload", (event) => {
   const unsaved = [...photos.values()].some((photo) => photo.unsaved);
-  if (jobs.size || (unsaved && !desk.gone)) event.preventDefault();
+  if (queue.size || (unsaved && !desk.gone)) event.preventDefault();
 });
 
 let over = 0; // how deep something is dragged over the page
@@ -172,7 +172,7 @@ const ALONE = {
   "[": () => painter.resize(painter.size / 1.15 - 1), "]": () => painter.resize(painter.size * 1.15 + 1),
   m: () => input("show-mask").click(), "?": () => the("help", HTMLDialogElement).showModal(),
   PageUp: () => step(-1), PageDown: () => step(1),
-  Escape: () => (painter.drawing ? painter.drop() : jobs.size ? void attempt(() => server.ask("cancel")) : part("alerts").replaceChildren()),
+  Escape: () => (painter.drawing ? painter.drop() : queue.size ? void attempt(() => server.ask("cancel")) : part("alerts").replaceChildren()),
 };
 /** @type {Record<string, (shift: boolean) => void>} */
 const WITH_CTRL = {

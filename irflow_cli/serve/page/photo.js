@@ -27,7 +27,7 @@ export class Photo {
     this.done = [];
     /** @type {Deed[]} */
     this.undone = [];
-    this.state = ""; // of its last job, in words
+    this.state = ""; // of its last work, in words
     /** Versions that were saved. @type {Set<number>} */
     this.saved = new Set();
     /** Versions that are being saved. @type {Set<number>} */
@@ -77,7 +77,7 @@ export class Photo {
     this.now = to;
   }
 
-  /** Take the versions that came of one job, and show the first. @param {Version[]} versions @param {number[]} kept */
+  /** Take the versions that came of one item of work, and show the first. @param {Version[]} versions @param {number[]} kept */
   came(versions, kept) {
     for (const version of versions) this.versions.set(version.version, version);
     for (const number of this.versions.keys()) if (number && !kept.includes(number)) this.versions.delete(number);

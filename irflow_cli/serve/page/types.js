@@ -22,10 +22,10 @@
 /** @typedef {{tasks: Task[], formats: Record<string, {exact: boolean, alpha: boolean}>, proposals: number,
  *   presets: {inpaint: string[], upscale: string[]}, version: string, folder: string, read_only: boolean}} Menu */
 
-/** What became of a job.
- * @typedef {object} JobNews
- * @property {"job"} type
- * @property {number} job
+/** What became of an item of work.
+ * @typedef {object} WorkNews
+ * @property {"work"} type
+ * @property {number} item
  * @property {"waiting" | "running" | "done" | "failed" | "cancelled"} state
  * @property {number} photo
  * @property {string} kind
@@ -37,7 +37,7 @@
  * @property {Version[]} [versions]
  * @property {number[]} [kept] */
 
-/** @typedef {JobNews | {type: "tab", tab: string}} News */
+/** @typedef {WorkNews | {type: "tab", tab: string}} News */
 
 /** @typedef {{x: number, y: number}} Point */
 

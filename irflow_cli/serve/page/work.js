@@ -2,7 +2,7 @@
 
 import { Refused } from "./api.js";
 import { the } from "./controls.js";
-import { alarm, attempt, calls, controls, desk, jobs, note, part, photos, server, viewer } from "./desk.js";
+import { alarm, attempt, calls, controls, desk, note, part, photos, queue, server, viewer } from "./desk.js";
 import { refresh } from "./screen.js";
 import { showList } from "./list.js";
 import { say, sentence } from "./texts.js";
@@ -21,12 +21,12 @@ export async function start(some) {
       const inpaints = kind === "inpaint";
       if (inpaints && photo.mask.empty) throw new Refused(400, say("maskEmpty"));
       const sent = -photo.number; // until the server has given it a number
-      jobs.set(sent, { type: "job", job: sent, photo: photo.number, kind, version: photo.now, state: "waiting" });
+      queue.set(sent, { type: "work", item: sent, photo: photo.number, kind, version: photo.now, state: "waiting" });
       showWork();
       try {
         await server.send("work", { photo: photo.number, version: photo.base(kind).version, steps, proposals, level: viewer.level }, inpaints ? photo.mask.message() : "");
       } finally {
-        jobs.delete(sent);
+        queue.delete(sent);
         showWork();
       }
       part("alerts").replaceChildren();
@@ -36,10 +36,10 @@ export async function start(some) {
 
 /** @param {import("./types.js").News} news */
 export function heard(news) {
-  if (news.type !== "job") return;
+  if (news.type !== "work") return;
   const photo = photos.get(news.photo), over = ["done", "failed", "cancelled"].includes(news.state);
-  if (over) jobs.delete(news.job);
-  else jobs.set(news.job, news);
+  if (over) queue.delete(news.item);
+  else queue.set(news.item, news);
   if (photo) {
     const share = Math.round((news.share ?? 0) * 100);
     photo.state = { waiting: say("stateWaiting"), running: say("stateRunning", { share }), done: say("stateDone"), failed: say("stateFailed"), cancelled: "" }[news.state];
@@ -64,7 +64,7 @@ export function heard(news) {
 }
 
 export function showWork() {
-  const running = [...jobs.values()].find((job) => job.state === "running"), one = running ?? [...jobs.values()][0];
+  const running = [...queue.values()].find((item) => item.state === "running"), one = running ?? [...queue.values()][0];
   part("working").hidden = !one;
   if (!one) return;
   const bar = the("progress", HTMLProgressElement), kind = say(`working_${one.kind}`), share = Math.round((one.share ?? 0) * 100);
@@ -73,7 +73,7 @@ export function showWork() {
     const time = one.left < 90 ? say("leftSeconds", { count: Math.ceil(one.left) }) : say("leftMinutes", { count: Math.ceil(one.left / 60) });
     parts.push(say("left", { time }));
   }
-  if (jobs.size > 1) parts.push(`+${jobs.size - 1}`);
+  if (queue.size > 1) parts.push(`+${queue.size - 1}`);
   part("doing").textContent = parts.join(" · ");
   if (share) bar.value = one.share ?? 0;
   else bar.removeAttribute("value");
