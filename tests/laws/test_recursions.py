@@ -22,7 +22,7 @@ from irflow_cli.flow.guided import GUIDED, Guidance
 from irflow_cli.flow.observations import Observation
 
 PIXELS = 6
-EXACT = {"rtol": 1e-9, "atol": 1e-9}
+EXACT = 1e-9
 MASKS = {"some": [1, 0, 0, 1, 1, 0], "one": [0, 0, 1, 0, 0, 0], "all": [1] * 6, "none": [0] * 6}
 PAIRS = np.kron(np.eye(3), np.full((2, 2), 0.5))  # the projector of means of two
 PROJECTORS = {**{name: np.diag(mask).astype(float) for name, mask in MASKS.items()}, "means": PAIRS}
@@ -149,7 +149,7 @@ EXAMPLES = settings(max_examples=25, deadline=None, derandomize=True)
 
 def assert_same(found: Law, expected: Law) -> None:
     for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, **EXACT)
+        np.testing.assert_allclose(one, other, rtol=EXACT, atol=EXACT)
 
 
 @pytest.mark.parametrize("sigma", SIGMAS)
@@ -201,7 +201,7 @@ def test_held_at_a_time_the_mean_is_that_of_a_posterior(
     case = drawn(7, projector, sigma)
     ends, _ = ends_of(sampler, case, [*[t] * HELD, 1.0], weight=alpha)
     expected = case.posterior_mean(variance(case, t, alpha)), np.zeros((PIXELS, PIXELS))
-    np.testing.assert_allclose(ends[0], case.agreed(expected)[0], **EXACT)
+    np.testing.assert_allclose(ends[0], case.agreed(expected)[0], rtol=EXACT, atol=EXACT)
 
 
 @pytest.mark.parametrize("sigma", SIGMAS)

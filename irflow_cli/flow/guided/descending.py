@@ -20,7 +20,8 @@ def ot_ode(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> Tra
     """Add to the velocity the gradient of the observation's likelihood, taken through the network.
 
     OT-ODE (arXiv 2310.04432, algorithm 1). weight: the power p of gamma = (t / (t^2 + (1 - t)^2))^p, which scales the
-    gradient: 0 is the paper's constant gamma and the usual one, 0.5 its gamma_t. nfe = N, each with a backward pass, at two to
+    gradient: 0 is the paper's constant gamma and the usual one, 0.5 its gamma_t. For a normal prior as wide as the source
+    constant gamma draws from the posterior, gamma_t only from one without noise. nfe = N, each with a backward pass, at two to
     three times the cost. Where t = 0 there is no correction yet.
     """
     observation, power = guide.observation, guide.chosen(0.0)

@@ -60,8 +60,9 @@ def pnp_flow(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance) -> T
 
     PnP-Flow (arXiv 2410.02423, algorithm 3): the step before time t has length (1 - t)^alpha, of 1 that would land on the
     observation. weight: alpha; the paper has 0.01 to 0.8, more for more noise; usual are 0 without noise and 0.8 with it.
-    The state is a clean picture throughout: x at times[0] > 0 is taken as one brought there, and its noise is not used.
-    nfe = 1 + (N - 1) C.
+    The state is a clean picture throughout: x at times[0] > 0 is taken as one brought there, and its noise is not used. Held at
+    time t with a normal prior, the mean of its states is the posterior's for noise of variance (1 - t)^(2 - alpha) / t^2, in
+    squares of the source's deviation, whatever sigma is. nfe = 1 + (N - 1) C.
     """
     observation, steps, draws = guide.observation, len(times) - 1, max(1, guide.corrections)
     alpha, estimate = guide.chosen(0.8 if guide.sigma else 0.0), x
@@ -79,7 +80,8 @@ def half_quadratic(velocity: Velocity, x: Tensor, times: Tensor, guide: Guidance
 
     Half-quadratic splitting with a denoiser, as DPIR does it (arXiv 2008.13751, eq. 6, lambda = 1): the step to the
     observation weighs its noise against that of the next time. nfe = N. x is a clean estimate brought to times[0] with the mean
-    of the noise.
+    of the noise. Held at time t with a normal prior, it finds the posterior's mean for noise of variance sigma^2 + (1 - t)^2 /
+    t^2, in squares of the source's deviation.
     """
     observation, estimate = guide.observation, x
     for index, (t, s) in enumerate(itertools.pairwise(times)):
