@@ -28,20 +28,18 @@ from irflow_cli.runtime.device import choose_device, choose_precision, memory_of
 from irflow_cli.runtime.files import takes_files
 from irflow_cli.runtime.places import cache_folder
 
-EXTRAS = {
-    "pillow_heif": "HEIC files (pip install pillow-heif)",
-    "tifffile": "TIFFs of rare layouts (pip install tifffile; imagecodecs for some of their compressions)",
-    "tensorboard": "curves of training (pip install tensorboard)",
-    "torchmetrics": "VIF, LPIPS, DISTS, FID and KID in `irflow bench` (pip install torchmetrics)",
-    "jinja2": "reports of `irflow bench` (pip install jinja2)",
-    "matplotlib": "plots in reports of `irflow bench` (pip install matplotlib)",
-    "skimage": "biharmonic filling, wavelets and NLM as baselines (pip install scikit-image PyWavelets)",
-    "nncf": f"networks in int8 ({extras.hint('int8')})",
-    "onnx": f"`irflow models export` ({extras.hint('onnx')})",
-    "s3fs": f"s3:// folders ({extras.hint('remote')})",
-    "gcsfs": f"gs:// folders ({extras.hint('remote')})",
-    "ray": f"the runner `ray` ({extras.hint('ray')})",
-    "spandrel": "third-party networks as baselines (pip install spandrel)",
+EXTRAS = {  # of pyproject.toml: what each is for, and the modules that it brings
+    "serve": ("`irflow serve`, the page in the browser", ("starlette", "uvicorn", "websockets")),
+    "formats": ("HEIC files and TIFFs of rare layouts", ("pillow_heif", "tifffile", "imagecodecs")),
+    "openvino": ("a faster network on a CPU", ("openvino", "onnx")),
+    "onnx": ("a faster network on a CPU, and `irflow models export`", ("onnxruntime", "onnx")),
+    "int8": ("networks in int8, with `openvino`", ("nncf",)),
+    "metrics": ("VIF, LPIPS, SSIMULACRA 2 and more in `irflow bench`", ("torchmetrics", "ssimulacra2", "flip_evaluator")),
+    "bench": ("reports, plots and classical methods in `irflow bench`", ("jinja2", "matplotlib", "skimage", "pywt")),
+    "baselines": ("third-party networks in `irflow bench`", ("spandrel",)),
+    "tensorboard": ("curves of training", ("tensorboard",)),
+    "remote": ("s3:// and gs:// folders", ("fsspec", "s3fs", "gcsfs")),
+    "ray": ("the runner `ray`", ("ray", "pyarrow", "pandas")),
 }
 
 
@@ -70,10 +68,14 @@ def examine(*, timed: bool = True) -> list[Finding]:
         *(_config(file) for file in config_files()),
     ]
     found += [_checkpoint(path) for path in known_checkpoints()]
-    for module, purpose in EXTRAS.items():
-        there = importlib.util.find_spec(module) is not None
-        found.append(Finding("extra", f"{module}: {'there' if there else 'missing; it is for ' + purpose}"))
+    found += [_extra(name) for name in EXTRAS]
     return [*found, _timed_tile(), *_engines()] if timed else found
+
+
+def _extra(name: str) -> Finding:
+    purpose, modules = EXTRAS[name]
+    missing = ", ".join(module for module in modules if importlib.util.find_spec(module) is None)
+    return Finding("extra", f"{name}: " + (f"{purpose}; without {missing}; {extras.hint(name)}" if missing else "there"))
 
 
 def _version(name: str) -> str:

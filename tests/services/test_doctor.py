@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,27 @@ def test_doctor_tells_all_the_rest_when_one_thing_is_broken(irflow, monkeypatch:
     assert not lines["device"]["ok"]
     assert "unknown --device 'nonsense'" in lines["device"]["finding"]
     assert lines["memory"]["finding"]
+
+
+def test_doctor_knows_every_extra_and_what_it_brings() -> None:
+    text = Path(doctor.__file__).parents[2].joinpath("pyproject.toml").read_text()
+    table = re.search(r"\[project.optional-dependencies\]\n(.*?)\n\n", text, re.DOTALL)
+    assert table is not None
+    brought = dict(re.findall(r"^(\w+) = \[(.*?)\]$", table[1], re.MULTILINE | re.DOTALL))
+    assert set(doctor.EXTRAS) == set(brought) - {"test", "docs", "dev"}  # these are for who works on irflow
+    for name, (_, modules) in doctor.EXTRAS.items():
+        packages = [package for package in re.findall(r'"([\w-]+)', brought[name]) if package != "irflow"]
+        assert len(packages) == len(modules), name
+        for package, module in zip(packages, modules, strict=True):
+            installed = packages_distributions().get(module)
+            assert installed is None or package.lower() in [one.lower().replace("_", "-") for one in installed], name
+
+
+def test_doctor_names_what_an_extra_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "uvicorn" else object())
+    told = {finding.text for finding in doctor.examine(timed=False) if finding.topic == "extra"}
+    assert f"serve: `irflow serve`, the page in the browser; without uvicorn; {hint('serve')}" in told
+    assert "remote: there" in told
 
 
 def test_doctor_tells_of_a_cache_that_takes_no_files(irflow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
