@@ -75,6 +75,22 @@ def digest_regular(path: Path, most: int) -> str:
     return digest.hexdigest()
 
 
+def is_there(path: Path) -> bool:
+    """Return whether something is called so; what may not be looked at counts as missing, as from Python 3.14 on."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
+
+
+def is_folder(path: Path) -> bool:
+    """Return whether a folder is called so, as `is_there`."""
+    try:
+        return path.is_dir()
+    except PermissionError:
+        return False
+
+
 def _check(mode: int) -> None:
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from irflow_cli.errors import FULL, DiskFull, ImageError
-from irflow_cli.regular import append_regular, digest_regular, read_regular
+from irflow_cli.regular import append_regular, digest_regular, is_folder, is_there, read_regular
 from irflow_cli.runtime.files import flush_to_disk
 from irflow_cli.runtime.places import batches_folder
 
@@ -44,7 +44,7 @@ class Manifest:
         with contextlib.suppress(OSError):
             manifest._take(read_regular(aside(folder), MOST))
         try:
-            if path.is_symlink():  # what is added to it would go elsewhere
+            if os.path.islink(path):  # noqa: PTH114 - no where the folder is closed; what is added to a link would go elsewhere
                 raise OSError(errno.EINVAL, "a link, and no record is one")
             manifest.read_on()
         except OSError as error:
@@ -56,7 +56,7 @@ class Manifest:
     def read_on(self) -> None:
         """Read what this run or others have added to the record beside the results since it was read. Raises OSError."""
         path = self.folder / NAME
-        data = read_regular(path, MOST, self.taken) if path.exists() else b""
+        data = read_regular(path, MOST, self.taken) if is_there(path) else b""
         self._take(data)
         self.taken += data.rfind(b"\n") + 1  # the last line may be half there
 
@@ -113,7 +113,7 @@ def aside(folder: Path) -> Path:
 
 def _fresh(path: Path) -> Path:
     """Return the place of a record in the cache. With a new one, those that nothing was added to for long are removed."""
-    if not path.exists() and path.parent.is_dir():
+    if not is_there(path) and is_folder(path.parent):
         for old in path.parent.glob("*.jsonl"):
             if time.time() - old.stat().st_mtime > KEPT:
                 old.unlink(missing_ok=True)

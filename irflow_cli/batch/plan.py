@@ -16,8 +16,9 @@ from irflow_cli.batch.journal import Manifest
 from irflow_cli.batch.lists import names_in
 from irflow_cli.batch.remote import Mirror
 from irflow_cli.errors import ImageError, NothingToDo, UsageError, require
-from irflow_cli.images.find import find_others, find_pictures
+from irflow_cli.images.find import find_others, find_pictures, may_be_file
 from irflow_cli.images.formats import FORMATS, SUFFIXES, Coding
+from irflow_cli.regular import is_folder, is_there
 from irflow_cli.tasks import MAX_PIXELS
 
 STREAM = Path("-")  # standard input as a source, standard output as a target
@@ -82,7 +83,7 @@ class Files:
 
     def left_out(self) -> str | None:
         """Return what to tell of pictures in the folders given that are left out for their names; None where there are none."""
-        folders = [Path(name) for name in self.inputs if name != "-" and Path(name).is_dir()]
+        folders = [Path(name) for name in self.inputs if name != "-" and is_folder(Path(name))]
         others = [path.name for folder in folders for path in find_others(folder, deep=self.recursive)]
         if not others:
             return None
@@ -168,11 +169,11 @@ def _planned(files: Files, samples: int, masks_of: Pairing, apart: Path | None) 
         place = apart.resolve()
         sources = [pair for pair in sources if place not in (real := pair[0].resolve(), *real.parents)] or sources
     if not sources:
-        deeper = not files.recursive and any(Path(name).is_dir() for name in files.inputs)
+        deeper = not files.recursive and any(is_folder(Path(name)) for name in files.inputs)
         hint = "; -r looks into the folders below, too" if deeper else ""
         others = f"; {found}" if (found := files.left_out()) else ""
         raise NothingToDo(f"no pictures in {', '.join(files.inputs)}{hint}{others}")
-    if files._one_file and (len(sources) != 1 or (files.output != STREAM and Path(files.inputs[0]).is_dir())):
+    if files._one_file and (len(sources) != 1 or (files.output != STREAM and is_folder(Path(files.inputs[0])))):
         raise UsageError(f"{files.output} is one file, but the input is more than one picture; give a folder")
     if any(source == STREAM for source, _ in sources) and len(sources) > 1:
         raise UsageError("standard input (-) is one picture and goes alone")
@@ -183,7 +184,7 @@ def _planned(files: Files, samples: int, masks_of: Pairing, apart: Path | None) 
         if samples > 1:
             ours = files.suffix if files.suffix and target.stem.endswith(files.suffix) else ""
             target = target.with_stem(f"{target.stem.removesuffix(ours)}-{sample + 1}{ours}")
-        exists = target != STREAM and target.exists()
+        exists = target != STREAM and is_there(target)
         jobs.setdefault((source.absolute(), sample), Job(source, target, exists, mask, sample))
     planned = list(jobs.values())
     if files.resume or files.skip_existing:  # results of the run before are no pictures to work on
@@ -216,28 +217,29 @@ def _sources(files: Files) -> list[tuple[Path, Path]]:
     """Return (picture, the folder its place in the tree is counted from), as the inputs say."""
     if len(files.inputs) == 2 and files.output is None:  # as other tools are called
         first, last = (Path(name) for name in files.inputs)
-        if first.is_file() and not last.exists() and last.suffix.lower() in SUFFIXES and not glob.has_magic(str(last)):
+        missing = not is_there(last) and last.suffix.lower() in SUFFIXES and not glob.has_magic(str(last))
+        if missing and is_there(first) and first.is_file():
             raise UsageError(f"{last} is not there; if it is to be the result, give it as `output`")
     names: list[str] = []
     unmatched: list[tuple[Path, Path]] = []
     for given in files.inputs:
-        names += names_in(given[1:]) if given.startswith("@") and not Path(given).exists() else [given]
+        names += names_in(given[1:]) if given.startswith("@") and not is_there(Path(given)) else [given]
     found: list[tuple[Path, Path]] = []
     for name in names:
-        if re.match(r"[a-z][a-z0-9+.-]+://", name, re.IGNORECASE) and not Path(name).exists():
+        if re.match(r"[a-z][a-z0-9+.-]+://", name, re.IGNORECASE) and not is_there(Path(name)):
             raise UsageError(f"{name} is an address; irflow reads files, so get the picture first, or pipe it to -")
         if not name:
             raise UsageError("a name is empty; give a picture or a folder, . for this one")
         path = Path.cwd() / name if name != "-" and Path(name) == STREAM else Path(name)
         if name == "-":
             found.append((STREAM, STREAM))
-        elif path.is_dir():
+        elif is_folder(path):
             found += _below(path, files)
-        elif not path.exists() and glob.has_magic(name):
+        elif not is_there(path) and glob.has_magic(name):
             matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207 - ** and absolute
-            once = {match.resolve(): match for match in reversed(matches) if match.is_file()}  # links may lead back
+            once = {match.resolve(): match for match in reversed(matches) if may_be_file(match)}  # links may lead back
             matched = [(match, match.parent) for match in reversed(once.values())]
-            matched += [pair for match in matches if match.is_dir() and "**" not in name for pair in _below(match, files)]
+            matched += [pair for match in matches if is_folder(match) and "**" not in name for pair in _below(match, files)]
             found += matched
             unmatched += [] if matched else [(path, path.parent)]
         else:
@@ -266,7 +268,7 @@ def _target(files: Files, source: Path, root: Path, index: int) -> Path:
         return STREAM
     if files._one_file:
         return files.output or STREAM
-    if files.output and re.fullmatch(r"\.[A-Za-z]\w{1,3}", files.output.suffix) and not files.output.is_dir():
+    if files.output and re.fullmatch(r"\.[A-Za-z]\w{1,3}", files.output.suffix) and not is_folder(files.output):
         known = ", ".join(FORMATS)
         raise UsageError(f"{files.output.suffix} is none of {known}; if {files.output} is to be a folder, make it first")
     kept = source.suffix if source.suffix.lower() in SUFFIXES else ".png"
@@ -278,14 +280,14 @@ def _target(files: Files, source: Path, root: Path, index: int) -> Path:
 
 
 def _is_picture_name(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.is_dir()
+    return path.suffix.lower() in SUFFIXES and not is_folder(path)
 
 
 def _check_folders(jobs: list[Job]) -> None:
     """Raise UsageError for a folder of results that cannot be made."""
     for folder in dict.fromkeys(job.target.parent for job in jobs if job.target != STREAM):
-        there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
-        if not there.is_dir():
+        there = next((path for path in (folder, *folder.parents) if is_there(path)), folder)
+        if not is_folder(there):
             raise UsageError(f"{there} is a file, and no folder can be in its place; give another output")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import threading
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ from irflow_cli.images.encode import check_encoding, encode_picture
 from irflow_cli.images.formats import FORMATS, SUFFIXES
 from irflow_cli.images.picture import Picture
 from irflow_cli.images.span import parse_range
+from irflow_cli.regular import is_there
 from irflow_cli.runtime.device import out_of_memory
 from irflow_cli.runtime.files import begun_in, clear_begun, takes_files, write_atomically
 from irflow_cli.runtime.heap import trim
@@ -75,7 +77,7 @@ class Store:
     def load(self, job: Job) -> Loaded:
         """Return the job's picture, or its outcome when there is nothing to do or nothing that can be done."""
         try:
-            if self.files.skip_existing and _is_there(job.target):
+            if self.files.skip_existing and os.path.lexists(job.target):
                 return Loaded(None, outcome=Outcome(job, "skipped"))
             name = "standard input" if job.source == STREAM else str(job.source)
             self._bring(job)
@@ -126,7 +128,7 @@ class Store:
         Raises ImageError where what is there may not be replaced, and IrflowError, which ends the run, where another run has
         put something else there since this one began.
         """
-        if job.target == STREAM or self.files.overwrite or not _is_there(job.target):
+        if job.target == STREAM or self.files.overwrite or not os.path.lexists(job.target):
             return None
         manifest = self._manifest(job.target) if self.files.resume else None
         if manifest and not job.exists:
@@ -157,7 +159,7 @@ class Store:
                 return Outcome(job, notes=notes, data=data, megapixels=outcome.megapixels, seconds=outcome.seconds)
             if made := self._there_already(job, key):
                 return made
-            beside = self.files.resume or (job.target.parent / NAME).exists()  # what is there already stays true
+            beside = self.files.resume or is_there(job.target.parent / NAME)  # what is there already stays true
             if beside:
                 self._manifest(job.target)
                 clear_begun(job.target, self.begun[job.target.parent])
@@ -170,7 +172,7 @@ class Store:
                 return Outcome(job, "failed", str(error), outcome.notes)
             raise IrflowError(f"{error}; give another `output`, or make this one writable") from None  # it will take none
         except ImageError as error:
-            if self.files.skip_existing and _is_there(job.target):  # as of a moment ago, from another run
+            if self.files.skip_existing and os.path.lexists(job.target):  # as of a moment ago, from another run
                 return Outcome(job, "skipped")
             text = str(error)
             return Outcome(job, "failed", text if str(job.target) in text else f"{job.source}: {text}", outcome.notes)
@@ -179,7 +181,7 @@ class Store:
 
     def _there_already(self, job: Job, key: str) -> Outcome | None:
         """Return the outcome of a job whose result is there, also where another run has put it since. Raises as `_made`."""
-        if self.files.skip_existing and _is_there(job.target):
+        if self.files.skip_existing and os.path.lexists(job.target):
             return Outcome(job, "skipped")
         made = self._made(job, key)
         return Outcome(job, "skipped", digest=made) if made else None
@@ -213,10 +215,6 @@ class Store:
             return self.manifests[target.parent]
 
 
-def _is_there(path: Path) -> bool:
-    return path.exists() or path.is_symlink()
-
-
 def _piped(max_pixels: int) -> bytes:
     """Return the bytes of standard input. Raises ImageError as `read_file` does."""
     if sys.stdin is None:
@@ -239,7 +237,7 @@ def _check_file(path: Path, max_pixels: int) -> None:
 
 
 def _check_mask(job: Job) -> None:
-    if job.mask is not None and not job.mask.exists():
+    if job.mask is not None and not is_there(job.mask):
         name = "standard input" if job.source == STREAM else job.source
         raise ImageError(f"{name}: has no mask, {job.mask} is not there")
 

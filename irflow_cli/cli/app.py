@@ -15,7 +15,7 @@ import irflow_cli
 from irflow_cli.cli.config import Command, config, default_map, origin_of
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.faults import DEBUG, check_place, explained
-from irflow_cli.cli.streams import open_missing
+from irflow_cli.cli.streams import keep_apart, open_missing
 from irflow_cli.errors import IrflowError
 from irflow_cli.runtime.heap import keep_freed
 
@@ -81,6 +81,7 @@ def _path_of(error: Any) -> str:
 def main() -> None:
     """Run the command line and exit with its code. A SIGTERM unwinds like Ctrl-C, so that nothing is left half written."""
     open_missing()
+    keep_apart()
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     try:
         code = run(sys.argv[1:])

@@ -19,6 +19,14 @@ def open_missing() -> None:
         _unheard()
 
 
+def keep_apart() -> None:
+    """Give Python's standard error a number of its own: while a picture is read, what arrives at 2 is taken for its reader's
+    words, and another thread may just be telling of another picture."""
+    if sys.stderr is not None and sys.stderr.fileno() == 2:
+        with contextlib.suppress(OSError):  # no number is free
+            sys.stderr = os.fdopen(os.dup(2), "w", 1, encoding=sys.stderr.encoding, errors=sys.stderr.errors)
+
+
 def say(text: str) -> None:
     """Write to standard error, as long as it takes anything."""
     try:
@@ -26,7 +34,8 @@ def say(text: str) -> None:
         sys.stderr.flush()
     except (OSError, ValueError):  # full, left by its reader, closed
         with contextlib.suppress(OSError, ValueError, AttributeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())  # for what libraries and Python itself still say
+            for number in {2, sys.stderr.fileno()}:  # for what libraries and Python itself still say
+                os.dup2(os.open(os.devnull, os.O_WRONLY), number)
         _unheard()
 
 

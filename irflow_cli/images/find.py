@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from irflow_cli.images.formats import SUFFIXES
@@ -22,15 +23,25 @@ def find_pictures(folder: Path, *, deep: bool = True) -> list[Path]:
     """Return the files in `folder`, and with `deep` below it, sorted, whose names end like pictures.
 
     Folders and files that start with a dot are left out; links to folders are not followed, so there are no loops. A folder
-    that may not be looked into is returned itself, so that it fails as a picture does.
+    that may not be looked into is returned itself, so that it fails as a picture does, and so are files that may not be.
     """
     found: list[Path] = []
     closed: list[OSError] = []
     for root, folders, files in os.walk(folder, onerror=closed.append):
         folders[:] = [name for name in folders if deep and not name.startswith(".")]
         pictures = (Path(root, name) for name in files if not name.startswith("."))
-        found += [path for path in pictures if path.suffix.lower() in SUFFIXES and path.is_file()]
+        found += [path for path in pictures if path.suffix.lower() in SUFFIXES and may_be_file(path)]
     return sorted([*found, *(Path(error.filename) for error in closed)])
+
+
+def may_be_file(path: Path) -> bool:
+    """Return whether a file is called so, or something that may not be looked at, which is found out when its turn comes."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except PermissionError:
+        return True
+    except OSError:  # a link that leads nowhere
+        return False
 
 
 def find_others(folder: Path, *, deep: bool = True) -> list[Path]:

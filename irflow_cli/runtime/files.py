@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from irflow_cli.errors import CLOSED, FULL, DiskFull, FolderClosed, ImageError
+from irflow_cli.regular import is_folder
 
 PART = ".part"  # how the names of files end that are not whole yet
 NOT_HERE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOTTY)  # said of what a file system cannot do
@@ -114,7 +115,7 @@ def _settle(folder: Path) -> None:
 
 def begun_in(folder: Path) -> list[Path]:
     """Return the files in a folder that are not whole: of runs that were killed, or that are at it."""
-    return list(folder.glob(f".*{PART}"))
+    return list(folder.glob(f".*{PART}")) if is_folder(folder) else []
 
 
 def clear_begun(path: Path, begun: list[Path]) -> None:

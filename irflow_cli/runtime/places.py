@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import irflow_cli
+from irflow_cli.regular import is_folder
 
 
 def shipped_folder() -> Path:
@@ -35,4 +36,4 @@ def batches_folder() -> Path:
 
 def checkpoints_in(*folders: Path) -> list[Path]:
     """Return the checkpoint files in folders, in their order and sorted by name within them."""
-    return [path for folder in folders for path in sorted(folder.glob("*.safetensors"))]
+    return [path for folder in folders if is_folder(folder) for path in sorted(folder.glob("*.safetensors"))]

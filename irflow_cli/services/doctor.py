@@ -21,6 +21,7 @@ from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.engines.tiling import auto_tile
 from irflow_cli.errors import CheckpointError, IrflowError
+from irflow_cli.regular import is_there
 from irflow_cli.runtime import extras
 from irflow_cli.runtime.checkpoints import known_checkpoints, read_card
 from irflow_cli.runtime.config import ConfigFile, config_files
@@ -28,6 +29,7 @@ from irflow_cli.runtime.device import choose_device, choose_precision, memory_of
 from irflow_cli.runtime.files import takes_files
 from irflow_cli.runtime.places import cache_folder
 
+LEAST = 2**-4  # GiB that a cache needs: a network and its graphs
 EXTRAS = {  # of pyproject.toml: what each is for, and the modules that it brings
     "serve": ("`irflow serve`, the page in the browser", ("starlette", "uvicorn", "websockets")),
     "formats": ("HEIC files and TIFFs of rare layouts", ("pillow_heif", "tifffile", "imagecodecs")),
@@ -114,9 +116,10 @@ def _memory() -> Finding:
 
 
 def _space(folder: Path) -> Finding:
-    there = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    there = next(parent for parent in (folder, *folder.absolute().parents) if is_there(parent))
     free, writable = shutil.disk_usage(there).free / 2**30, takes_files(folder)
-    return Finding("cache", f"{folder}, {free:.1f} GiB free{'' if writable else ', takes no files'}", writable)
+    wrong = ", takes no files" if not writable else ", too little for what is kept there" if free < LEAST else ""
+    return Finding("cache", f"{folder}, {free:.1f} GiB free{wrong}", not wrong)
 
 
 def _config(file: ConfigFile) -> Finding:

@@ -236,14 +236,18 @@ import os, sys
 from irflow_cli.cli.app import run
 from irflow_cli.cli.flags import flags
 
-picture, writable, closed, tree = sys.argv[1:]
+picture, writable, closed, tree, shut = sys.argv[1:]
 assert run(["degrade", picture, writable, "--kind", "noise"]) == 0
 flags()  # all is loaded now
 os.chmod(writable, 0o777)
 if os.getuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
+os.environ["IRFLOW_CACHE_DIR"] = shut
+assert run(["models", "list"]) == 0
 assert run(["degrade", tree, writable, "--kind", "noise", "-r"]) == 1
+assert run(["degrade", shut + "/a.png", tree + "/b.png", writable, "--kind", "noise", "--overwrite"]) == 1
+assert run(["degrade", picture, shut + "/out", "--kind", "noise"]) == 1
 sys.exit(run(["degrade", picture, closed, "--kind", "noise"]))
 """
 
@@ -261,13 +265,21 @@ def test_folders_that_may_not_be_read_or_written_are_one_line_each() -> None:
         (folder / "tree" / "dark").mkdir(parents=True)
         Image.fromarray(scene(20, 30)).save(folder / "tree" / "b.png")
         (folder / "tree" / "dark").chmod(0)
-        names = [str(folder / name) for name in ("a.png", "open", "closed", "tree")]
+        (folder / "tree" / "listed").mkdir()
+        Image.fromarray(scene(20, 30)).save(folder / "tree" / "listed" / "c.png")
+        (folder / "tree" / "listed").chmod(0o444)
+        (folder / "shut").mkdir(mode=0)
+        names = [str(folder / name) for name in ("a.png", "open", "closed", "tree", "shut")]
         command = [sys.executable, "-c", READ_ONLY, *names]
         readable = {**os.environ, "XDG_CONFIG_HOME": str(folder / "config")}
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=readable)
         assert done.returncode == 1, done.stderr
         assert (folder / "open" / "b.png").exists(), done.stderr
         told = done.stderr.splitlines()
-        assert told[0] == f"irflow: {folder / 'tree' / 'dark'}: Permission denied"
+        unread = [folder / "tree" / "dark", folder / "tree" / "listed" / "c.png", folder / "shut" / "a.png"]
+        assert [line for line in told if line.endswith("Permission denied")] == [
+            f"irflow: {one}: Permission denied" for one in unread
+        ]
+        assert f"irflow: cannot write {folder / 'shut' / 'out' / 'a.png'}: Permission denied; {HINT}" in told
         assert told[-1:] == [f"irflow: cannot write {folder / 'closed' / 'a.png'}: Permission denied; {HINT}"]
         assert list((folder / "closed").iterdir()) == []

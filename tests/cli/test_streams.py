@@ -71,3 +71,27 @@ def test_a_full_disk_behind_standard_output_is_one_line() -> None:
         done.stderr.splitlines()[-1]
         == "irflow: cannot write to standard output: No space left on device; make room and run again"
     )
+
+
+TELLING = """
+import os, sys
+from irflow_cli.cli.streams import keep_apart, say
+from irflow_cli.images.chatter import caught
+
+keep_apart()
+errors = sys.stderr  # as a thread has it that is about to write when another begins to read
+with caught() as said:
+    errors.write("irflow: a.png: is told meanwhile\\n")
+    os.write(2, b"TIFFReadDirectory: a library's word\\n")
+print(*said)
+sys.stderr = errors
+os.close(errors.fileno())
+say("lost, as nobody listens")
+os.write(2, b"nor to this")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="numbers of files")
+def test_what_irflow_says_while_a_picture_is_read_is_not_its_readers_word() -> None:
+    done = subprocess.run([sys.executable, "-c", TELLING], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("TIFFReadDirectory: a library's word\n", "irflow: a.png: is told meanwhile\n")

@@ -6,6 +6,7 @@ import json
 import re
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -53,6 +54,14 @@ def test_doctor_tells_of_a_cache_that_takes_no_files(irflow, monkeypatch: pytest
     lines = [line for line in map(json.loads, done.out.splitlines()) if line["topic"] == "cache"]
     assert (done.code, [line["ok"] for line in lines]) == (1, [False, False])
     assert "takes no files" in lines[0]["finding"]
+
+
+def test_doctor_tells_of_a_disk_without_room_for_the_cache(irflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=2**20))
+    done = irflow("doctor", "--json")
+    lines = [line for line in map(json.loads, done.out.splitlines()) if line["topic"] == "cache"]
+    assert (done.code, [line["ok"] for line in lines]) == (1, [False, False])
+    assert lines[0]["finding"].endswith("0.0 GiB free, too little for what is kept there")
 
 
 def test_doctor_says_why_an_engine_or_a_precision_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:

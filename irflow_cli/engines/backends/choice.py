@@ -275,8 +275,8 @@ def _failure(error: Exception) -> str:
 
 def timings() -> Iterator[tuple[str, list[Trial]]]:
     """Yield what was found on this machine, with as many threads and the same versions: networks' names and their trials."""
-    for path in sorted(store.engines_folder().glob("*.json")):
-        stored = store.read_json(path.name)
+    for name in store.tables():
+        stored = store.read_json(name)
         trials = _stored(stored)
         if trials and stored.get("machine") == machine():
             yield str(stored.get("network")), trials
