@@ -53,9 +53,11 @@ def test_two_ctrl_c_stop_a_command_that_waits_for_a_pipe(restore, monkeypatch: p
 def test_a_sigterm_ends_a_command_that_waits_for_its_input(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "irflow_cli", "degrade", "-", str(tmp_path / "out.png"), "--kind", "noise", "--seed", "1"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as running:
-        time.sleep(3)
+        assert running.stdin is not None
+        running.stdin.write(bytes(2**21))  # more than a pipe holds: it reads by now, and wants more
+        running.stdin.flush()
         running.send_signal(signal.SIGTERM)
-        assert running.wait(30) == 143
+        assert running.wait(120) == 143
         assert b"Traceback" not in running.stderr.read()
     assert not list(tmp_path.iterdir())
 
