@@ -15,7 +15,7 @@ PACKAGE = "irflow"
 
 def hint(extra: str) -> str:
     """Return "run `pip install ...`" for an extra, as it works here: from the folder, the repository, the file or the index
-    that irflow was installed from."""
+    that irflow was installed from; where that folder or file is gone, the extra's packages by themselves."""
     return f"run `pip install {_source(extra)}`"
 
 
@@ -32,8 +32,17 @@ def _source(extra: str) -> str:
         return f"'{PACKAGE}[{extra}]'"
     known = json.loads(text)
     url = str(known["url"])
+    path = url2pathname(urlsplit(url).path)
+    if urlsplit(url).scheme == "file" and "vcs_info" not in known and not Path(path).exists():
+        return _packages(extra)
     if "dir_info" in known:
         edited = "-e " if known["dir_info"].get("editable") else ""
-        return f"{edited}'{url2pathname(urlsplit(url).path)}[{extra}]'"
+        return f"{edited}'{path}[{extra}]'"
     kept = f"{known['vcs_info']['vcs']}+{url}" if "vcs_info" in known else url
     return f"'{PACKAGE}[{extra}] @ {kept}'"
+
+
+def _packages(extra: str) -> str:
+    """Return the packages of an extra, as the installed package names them."""
+    named = (text.replace('"', "'").partition(";") for text in distribution(PACKAGE).requires or ())
+    return " ".join(f"'{name.strip()}'" for name, _, marker in named if f"extra == '{extra}'" in marker)

@@ -20,8 +20,10 @@ ROOT = Path(irflow_cli.__file__).parent
     ("url", "said"),
     [
         (None, "'irflow[serve]'"),
-        ({"url": "file:///home/me/my%20clone", "dir_info": {}}, "'/home/me/my clone[serve]'"),
-        ({"url": "file:///home/me/clone", "dir_info": {"editable": True}}, "-e '/home/me/clone[serve]'"),
+        ({"url": "file://HERE/my%20clone", "dir_info": {}}, "'HERE/my clone[serve]'"),
+        ({"url": "file://HERE/my%20clone", "dir_info": {"editable": True}}, "-e 'HERE/my clone[serve]'"),
+        ({"url": "file://HERE/gone", "dir_info": {}}, "'starlette>=0.46' 'uvicorn>=0.35'"),
+        ({"url": "file://HERE/gone-1-py3-none-any.whl", "archive_info": {}}, "'starlette>=0.46' 'uvicorn>=0.35'"),
         (
             {"url": "https://example.org/irflow.git", "vcs_info": {"vcs": "git", "commit_id": "0"}},
             "'irflow[serve] @ git+https://example.org/irflow.git'",
@@ -32,13 +34,23 @@ ROOT = Path(irflow_cli.__file__).parent
         ),
     ],
 )
-def test_pip_is_given_what_irflow_was_installed_from(url: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pip_is_given_what_irflow_was_installed_from(
+    url: Any, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     class Installed:
-        def read_text(self, name: str) -> str | None:
-            return json.dumps(url) if url and name == "direct_url.json" else None
+        requires = (
+            "torch>=2.10",
+            "starlette>=0.46; extra == 'serve'",
+            'uvicorn>=0.35 ; extra == "serve"',
+            "ray; extra == 'ray'",
+        )
 
+        def read_text(self, name: str) -> str | None:
+            return json.dumps(url).replace("HERE", tmp_path.as_posix()) if url and name == "direct_url.json" else None
+
+    (tmp_path / "my clone").mkdir()
     monkeypatch.setattr(extras, "distribution", lambda name: Installed())
-    assert extras.hint("serve") == f"run `pip install {said}`"
+    assert extras.hint("serve") == f"run `pip install {said.replace('HERE', tmp_path.as_posix())}`"
 
 
 def test_a_source_tree_that_is_not_installed_is_its_own_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
