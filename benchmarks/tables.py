@@ -29,6 +29,7 @@ class Entry:
     crop: int | None = None
     presets: tuple[str, ...] = ()
     grids: tuple[str | None, ...] = (None,)
+    samplers: tuple[str | None, ...] = (None,)
     strengths: tuple[float, ...] = (1.0,)
     sigma: float | None = None
     plotted: bool = False
@@ -41,6 +42,7 @@ class Entry:
         options += [f"--sigma {self.sigma:g}"] if self.sigma is not None else []
         options += [f"--methods {','.join(self.methods)}"] if self.methods != ("irflow",) else []
         options += [f"--crop {self.crop}"] if self.crop else []
+        options += [f"--sampler {','.join(map(str, self.samplers))}"] if self.samplers != (None,) else []
         options += [f"--grid {','.join(map(str, self.grids))}"] if self.grids != (None,) else []
         options += (
             [f"--strength {','.join(f'{strength:g}' for strength in self.strengths)}"] if self.strengths != (1.0,) else []
@@ -56,7 +58,7 @@ class Entry:
         return BenchRequest(
             data / self.data,
             replace(settings, task=self.task, steps=None, sigma=self.sigma),
-            Sweep() if self.presets else Sweep(self.steps, self.grids, self.strengths),
+            Sweep() if self.presets else Sweep(self.steps, self.grids, self.strengths, self.samplers),
             self.degrade,
             self.methods,
             crop=self.crop,
@@ -84,8 +86,9 @@ FOUR: dict = {  # the same pictures as in the title, in a folder of their own
 SMALL: dict = {**FOUR, "title": "Kodak24 (3, 9, 15 and 21), the middle 128 x 128", "crop": 128}
 DRAWN: dict = {"plotted": True, "brief": True}
 POINTS = ("fast", "smooth", "texture")
-EQUAL = (  # the guided samplers at about 48 calls, each from noise, with the numbers that their papers have for this
+EQUAL = (  # the guided samplers at about 48 calls, from noise, with the numbers that their papers have for this
     *("pixelwise:48", "restora:16:1", "replacement:48", "repaint:24:1", "ddnm:48:0", "bridge:48", "pnp:48:1", "pnp=0.5:48:1"),
+    *("hqs:48", "hqs:48:0:0.8"),  # without noise, and as `upscale` begins it: late, in a guess
     *("ot-ode:48", "ot-ode=0.5:48", "flow-priors:24:1", "d-flow:4:4"),
 )
 SUITES: dict[str, dict[str, Entry]] = {
@@ -126,7 +129,7 @@ SUITES: dict[str, dict[str, Entry]] = {
             "inpaint",
             "thin,thick,pixels:0.8",
             crop=128,
-            presets=("paper", "texture", "smooth", "fast"),
+            presets=("paper", "texture", "varied", "auto", "smooth", "fast"),
         ),
         "upscale": Entry(
             "kodak24",
@@ -168,6 +171,15 @@ SUITES: dict[str, dict[str, Entry]] = {
         "curve-pixels": Entry(**SMALL, task="inpaint", degrade="pixels:0.7", presets=POINTS, plotted=True),
         "curve-large": Entry(
             **FOUR, task="upscale", degrade="area:2", presets=("fast", "auto", "smooth", "texture", "paper"), plotted=True
+        ),
+        "samplers-noise": Entry(
+            **FOUR,
+            task="denoise",
+            degrade="noise:25",
+            steps=(1, 2, 4, 13),  # 13 of the released 64 lie after the time at which this noise is entered
+            methods=("irflow-prior",),
+            samplers=("euler", "restora-denoise"),
+            sigma=25,
         ),
         "samplers-holes": Entry(**SMALL, task="inpaint", degrade="thick", presets=EQUAL),
         "samplers-pixels": Entry(**SMALL, task="inpaint", degrade="pixels:0.7", presets=EQUAL),

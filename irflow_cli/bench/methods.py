@@ -72,16 +72,16 @@ def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -
     """Return a method for every combination of settings of a checkpoint; the network is loaded once. Raises as `Restorer`
     does."""
     found, checkpoint = [], None
-    combinations = itertools.product(sweep.grids, sweep.strengths, sweep.steps)
-    for grid, strength, steps in combinations:
-        chosen = replace(settings, steps=steps, grid=grid, strength=strength)
+    combinations = itertools.product(sweep.samplers, sweep.grids, sweep.strengths, sweep.steps)
+    for sampler, grid, strength, steps in combinations:
+        chosen = replace(settings, steps=steps, grid=grid, strength=strength, sampler=sampler)
         restorer = Restorer(chosen, checkpoint)
         checkpoint = restorer.checkpoint
         determining = _settings_of(
             replace(chosen, checkpoint=None, device=str(restorer.device), **computed_by(restorer.engine))
         )
         parts = {
-            str(settings.sampler): settings.sampler is not None,
+            str(sampler): sampler is not None,
             f"{grid} grid": grid is not None,
             f"strength {strength:g}": strength != 1,
             "8 views": settings.ensemble,

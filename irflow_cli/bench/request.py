@@ -15,6 +15,7 @@ class Sweep:
     steps: tuple[int, ...] = (1,)
     grids: tuple[str | None, ...] = (None,)
     strengths: tuple[float, ...] = (1.0,)
+    samplers: tuple[str | None, ...] = (None,)
 
 
 @dataclass(frozen=True)

@@ -93,8 +93,8 @@ def _check_methods(request: BenchRequest, methods: list[Method]) -> None:
     """Raise UsageError for options of irflow's that none of the methods has, for methods that cannot be told apart, and for
     none."""
     settings, ours = request.settings, request.baselines or {"irflow", "irflow-prior"}.intersection(request.methods)
-    given = (settings.sampler, settings.ensemble, settings.checkpoint, request.sweep, request.presets)
-    if not ours and given != (None, False, None, Sweep(), ("auto",)):
+    given = (settings.ensemble, settings.checkpoint, request.sweep, request.presets)
+    if not ours and given != (False, None, Sweep(), ("auto",)):
         raise UsageError("`checkpoint` and how to sample are irflow's, which is not among `methods`; add it, or leave them out")
     names = [", ".join(filter(None, (method.name, str(method.steps or ""), method.variant))) for method in methods]
     for name in names:
@@ -135,7 +135,7 @@ def irflow_methods(request: BenchRequest, corruptions: tuple[Corruption, ...]) -
 def _check_options(request: BenchRequest) -> None:
     """Raise UsageError for options that would do nothing."""
     settings, of_prior = request.settings, request.settings.task in MADE
-    plain = (settings.sampler, settings.ensemble) == (None, False) and request.sweep == Sweep()
+    plain = not settings.ensemble and request.sweep == Sweep()
     require(not of_prior or plain, f"`steps`, `grid`, `strength` and the like are of restore; give {settings.task} `presets`")
     require(
         of_prior or request.presets == ("auto",),

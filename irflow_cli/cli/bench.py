@@ -96,7 +96,7 @@ def bench(
     sigma: Annotated[Optional[float], typer.Option(help="Noise given to all methods.", show_default="estimated")] = None,
     sampler: Annotated[
         Optional[str],
-        choice(*SAMPLERS, help="restora-denoise is of irflow-prior.", show_default="euler"),
+        choice(*SAMPLERS, help="One, or several with commas; restora-denoise is of irflow-prior.", show_default="euler"),
     ] = None,
     grid: Annotated[
         Optional[str],
@@ -165,13 +165,13 @@ def bench(
         steps=_list(steps, "--steps", int),
         grids=_list(grid, "--grid", str) if grid else (None,),
         strengths=_list(strength, "--strength", float),
+        samplers=_list(sampler, "--sampler", str) if sampler else (None,),
     )
     settings = RestoreSettings(
         task=task or "derain",
         steps=min(sweep.steps),
         checkpoint=checkpoint,
         sigma=sigma,
-        sampler=sampler,
         ensemble=ensemble,
         device=device,
         engine=engine,

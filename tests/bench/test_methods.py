@@ -29,6 +29,18 @@ def test_settings_are_every_combination_and_each_is_told_apart(pairs, bench) -> 
     assert results[1, "released grid"] != results[2, "released grid"] != results[2, "released grid, strength 0.5"]
 
 
+def test_samplers_are_measured_side_by_side(pairs, bench) -> None:
+    done = bench(pairs, "--steps", "1,2", "--sampler", "euler,heun", "--json")
+    results = {
+        (record["variant"], record["steps"]): record["psnr"]
+        for record in records_of(done.out)
+        if record["picture"] == "one" and record["method"] == "irflow"
+    }
+    assert list(results) == [("euler", 1), ("euler", 2), ("heun", 1), ("heun", 2)]
+    assert results["euler", 1] == results["heun", 1]  # whose last step is Euler's
+    assert results["euler", 2] != results["heun", 2]
+
+
 def test_a_method_without_memory_is_a_failure_and_no_case_of_the_first(pairs, bench, tmp_path, monkeypatch) -> None:
     real = methods.Restorer.restore
 

@@ -18,6 +18,9 @@ from PIL import Image
         (("--task", "magic"), 4, "was trained for denoise, not for magic"),
         (("--steps", "two"), 2, "--steps"),
         (("--grid", "cubic"), 2, "released"),
+        (("--sampler", "euler,cubic"), 2, "unknown --sampler 'cubic'; there are euler, heun"),
+        (("--sampler", "restora-denoise"), 2, "unknown --sampler 'restora-denoise'"),  # of irflow-prior alone
+        (("--task", "inpaint", "--degrade", "thin", "--sampler", "euler"), 2, "give inpaint --presets"),
         (("--degrade", "magic"), 2, "--degrade"),
         (("--masks", "somewhere"), 2, "--masks is for --task inpaint"),
         (("--degrade", "noise:25", "--crop", "5"), 2, "--crop must be"),

@@ -15,6 +15,7 @@ import torch
 
 from irflow_cli.bench import plots
 from irflow_cli.bench.records import read_records
+from irflow_cli.engines.settings import ENLARGING, FILLING, RELEASED_RULE, offered
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,7 @@ def test_tables_are_measured_some_at_a_time_and_the_pages_filled_at_the_end(meas
 
 
 def test_a_suite_of_curves_fills_its_page_and_draws_them(measured, pairs, tiny_checkpoint, tmp_path, monkeypatch) -> None:
-    sweep = {"grids": ("released", "uniform"), "strengths": (0.5, 1.0), "plotted": True}
+    sweep = {"samplers": ("euler",), "grids": ("released", "uniform"), "strengths": (0.5, 1.0), "plotted": True}
     monkeypatch.setitem(suite.SUITES, "curves", {"tiny": suite.Entry("set", 2, "Tiny", "derain", steps=(1, 2), **sweep)})
     (page,) = (tmp_path / page for page in suite.PAGES["curves"])
     page.parent.mkdir()
@@ -128,8 +129,8 @@ def test_a_suite_of_curves_fills_its_page_and_draws_them(measured, pairs, tiny_c
     monkeypatch.chdir(tmp_path)
     done = measured("curves", "--checkpoint", tiny_checkpoint("derain"))
     assert done.code == 0, done.err
-    assert "derain --grid released,uniform --strength 0.5,1 --steps 1,2`" in page.read_text()
-    assert "| derain, 2 steps, uniform grid, strength 0.5 |" in page.read_text()
+    assert "derain --sampler euler --grid released,uniform --strength 0.5,1 --steps 1,2`" in page.read_text()
+    assert "| derain, 2 steps, euler, uniform grid, strength 0.5 |" in page.read_text()
     assert (tmp_path / suite.PLOTS / "tiny.svg").is_file() == plots.can_plot()
 
 
@@ -166,6 +167,36 @@ def test_what_to_choose_is_what_the_curves_measured() -> None:
     mean = sum(record.scores.psnr for record in dear) / len(dear)
     assert changed == table.replace(f"{mean:.2f} ", f"{mean + 1:.2f} ")
     assert changed != table
+
+
+CURVES = suite.SUITES["curves"]
+EQUAL = [key for key in CURVES if key.startswith("samplers-") and CURVES[key].presets]
+
+
+@pytest.mark.parametrize(("task", "presets"), [("inpaint", FILLING), ("upscale", ENLARGING)])
+def test_every_preset_that_is_offered_has_a_row(task: str, presets: tuple[str, ...]) -> None:
+    measured = [
+        preset
+        for entries in suite.SUITES.values()
+        for entry in entries.values()
+        if entry.task == task
+        for preset in entry.presets
+    ]
+    assert set(presets) <= set(measured)
+
+
+def test_every_guided_sampler_has_a_row_in_each_table_of_equal_calls() -> None:
+    assert len(EQUAL) == 3
+    for key in EQUAL:
+        assert {preset.partition(":")[0].partition("=")[0] for preset in CURVES[key].presets} == set(offered()), key
+    rules = {sampler for entry in CURVES.values() if "irflow-prior" in entry.methods for sampler in entry.samplers}
+    assert rules == {"euler", RELEASED_RULE}
+
+
+@pytest.mark.parametrize("key", EQUAL)
+def test_calls_that_are_said_to_be_equal_are(key: str) -> None:
+    calls = [record.scores.nfe for record in suite.stored(Path(__file__).parents[2], key) if record.method != "input"]
+    assert 44 <= min(calls) <= max(calls) <= 48
 
 
 @pytest.mark.parametrize("name", suite.SUITES)

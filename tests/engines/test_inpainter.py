@@ -19,6 +19,7 @@ from irflow_cli.engines.inpainter import Inpainter
 from irflow_cli.engines.prior import Prior
 from irflow_cli.engines.settings import PRESETS, SamplerSettings, Schedule, offered
 from irflow_cli.errors import DeviceError, UsageError
+from irflow_cli.flow.observations import OPERATORS
 from irflow_cli.images.picture import Picture
 from irflow_cli.nets import UNet
 
@@ -155,6 +156,17 @@ def test_calls_are_those_that_were_made(tiny_checkpoint) -> None:
     upscaler = upscale.Upscaler(SamplerSettings(checkpoint=str(tiny_checkpoint("prior"))), 2)
     upscaler.enlarge(Picture(scene(20, 30), None, "PNG"))
     assert upscaler.prior.evaluated / upscaler.prior.worked == 4
+
+
+def test_restora_flow_takes_more_steps_for_single_pixels_and_for_twice_the_size(tiny_checkpoint) -> None:
+    settings = SamplerSettings("paper", checkpoint=str(tiny_checkpoint("prior")))
+    inpainter = Inpainter(settings)
+    inpainter.fill(Picture(scene(32, 32), None, "PNG"), Hole(HOLES["pixels"](32, 32, np.random.default_rng(1))))
+    assert inpainter.prior.evaluated == 381 * inpainter.prior.worked
+    for operator in OPERATORS:
+        upscaler = upscale.Upscaler(settings, 2, operator)
+        upscaler.enlarge(Picture(scene(16, 16), None, "PNG"))
+        assert upscaler.prior.evaluated == 381 * upscaler.prior.worked, operator
 
 
 def test_a_hole_beside_another_is_not_taken_for_picture(tiny_checkpoint) -> None:

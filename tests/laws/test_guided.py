@@ -132,6 +132,15 @@ def test_the_denoising_rule_begins_below_the_noise_it_tells() -> None:
     assert trajectory.nfe == 2
 
 
+@pytest.mark.parametrize("sampler", GUIDED)
+def test_noise_in_what_is_known_changes_what_is_found(sampler: str) -> None:
+    """Where it is missing, or all of it where nothing is: no sampler leaves out what it is told of the noise."""
+    known = KNOWN if sampler in MASKED else torch.ones_like(KNOWN)
+    believed, doubted = (sampled(sampler, blurred, masked(CLEAN, known, sigma), corrections=3) for sigma in (0.0, 0.2))
+    moved = (believed - doubted).abs() * (1 - known if sampler in MASKED else 1)
+    assert float(moved.max()) > 1e-3
+
+
 def test_without_corrections_it_is_replacement() -> None:
     ends = [sampled(name, blurred, OBSERVATIONS["mask"], corrections=0) for name in ("restora", "replacement")]
     assert torch.equal(*ends)
