@@ -120,7 +120,7 @@ SUITES: dict[str, dict[str, Entry]] = {
             "thin,thick,pixels:0.8",
             methods=FILLING,
             crop=256,
-            presets=("fast", "smooth"),
+            presets=("fast", "smooth", "auto"),
         ),
         "inpaint-paper": Entry(
             "kodak24-four",
