@@ -2,6 +2,7 @@
 
     python benchmarks/fair.py train levels photos/ runs/levels --minutes 12 --rain-layers layers/
     python benchmarks/fair.py measure levels runs/levels mcmaster/
+    python benchmarks/fair.py train levels-noise photos/ runs/levels-noise --minutes 12     # and levels-drops
     python benchmarks/fair.py train times photos/ runs/times --minutes 10 --init prior
     python benchmarks/fair.py measure times runs/times kodak24-four/
 
@@ -81,19 +82,21 @@ class Pair:
 
 
 PAPERS = ("paper", "restora:16:1", "pixelwise:8")
+SMALL = {"size": "small", "distance": "log-mse", "consistency": 0.0, "decay": 0.6, "warmup": 100}
+PLAIN = Recipe({"at_start": 1.0}, (1,))
+OWN_WAY = Recipe({"at_start": 0.7, "self_conditioned": True}, (1, 4))
+
+
+def levels(task: str, flow: Recipe, inside: str, **options) -> Pair:
+    """Return the question whether a flow helps a task outside training; inside: degradations of the training itself."""
+    recipes = {"flow": flow, "plain": PLAIN}
+    return Pair(task, recipes, SMALL | options, task, f"{inside},unseen", 256, gained=True)
+
+
 PAIRS = {
-    "levels": Pair(
-        "derain",
-        {
-            "flow": Recipe({"at_start": 0.7, "self_conditioned": True}, (1, 4)),
-            "plain": Recipe({"at_start": 1.0}, (1,)),
-        },
-        {"size": "small", "condition": True, "distance": "log-mse", "consistency": 0.0, "decay": 0.6, "warmup": 100},
-        "derain",
-        "rain:0.6,rain-heavy:0.6,unseen",
-        256,
-        gained=True,
-    ),
+    "levels": levels("derain", OWN_WAY, "rain:0.6,rain-heavy:0.6", condition=True),
+    "levels-noise": levels("denoise", Recipe({"at_start": 0.7}, (1, 4)), "noise:25,camera"),
+    "levels-drops": levels("deraindrop", OWN_WAY, "raindrops:0.6", condition=True),
     "times": Pair(
         "prior",
         {"pixelwise": Recipe({}, PAPERS), "uniform": Recipe({"known": 0.0}, PAPERS)},

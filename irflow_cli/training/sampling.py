@@ -70,6 +70,8 @@ RAIN = (
     Part("clean", 0.08, 0, 0),
 )
 LINES, SOFT = 0.18, 0.15  # shares of the clean pictures of rain that get lines which are no rain, and that are soft
+GUESSED = (0.8, 0.97)  # times at which a guess may stand
+ENLARGED = 0.25  # share of a prior's pictures that stand on the way from a smaller copy of theirs, not from noise
 DROPS = (Part("raindrops", 0.66, 0.4, 1), Part("raindrops", 0.14, 0.05, 0.4), Part("clean", 0.2, 0, 0))
 
 
@@ -188,7 +190,8 @@ def draw_on_path(clean: Tensor, generator: torch.Generator, share: float, holes:
     On [-1, 1], where flow priors are mostly written down, the noise is a standard normal one. Noise and pictures are
     paired by optimal transport within the batch. The time is uniform on [0, 0.99). In a `share` of the pictures a random part
     of the pixels is further: it is known, at time 1. There half of the others stand at 0, where a trajectory of one step
-    begins.
+    begins. A share ENLARGED stands where upscaling begins, on the way from the mean of the noise to what `enlarged` makes of
+    them; not so with no share at all, which is the papers' prior.
     """
     clean, _ = _some_grey(clean, generator)
     count, _, height, width = clean.shape
@@ -199,7 +202,29 @@ def draw_on_path(clean: Tensor, generator: torch.Generator, share: float, holes:
     t = 0.99 * torch.rand(count, generator=generator, device=generator.device).to(clean)
     t = t * (1 - partly * chance(0.5, count, generator).to(clean))
     times = torch.where(known > 0, 1.0, t[:, None, None, None])
-    return Source(noise + times * (clean - noise), clean, times)
+    lot = np.random.default_rng(seed_of(generator.initial_seed(), b"small")).random()
+    small = int(count * ENLARGED + lot) if share else 0
+    guess, late = enlarged(clean[:small], generator), uniform(*GUESSED, small, generator).to(clean)[:, None, None, None]
+    noise = torch.cat([torch.full_like(guess, 0.5), noise[small:]])
+    times = torch.cat([late.expand(-1, 1, height, width), times[small:]])
+    return Source(noise + times * (torch.cat([guess, clean[small:]]) - noise), clean, times)
+
+
+def enlarged(clean: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the pictures (B, C, H, W) as upscaling guesses them: made 2, 3 or 4 times as small by area averages, mostly 2,
+    rounded to 8 bits, some with a little noise, and enlarged by bicubic interpolation."""
+    guess = clean
+    lot = uniform(0, 1, len(clean), generator)[:, None, None, None].to(clean)
+    noise = (5 * (uniform(0, 1, len(clean), generator) - 0.8).clamp_min(0) * 6 / 255)[:, None, None, None].to(clean)
+    for scale, share in ((2, 1.0), (3, 0.35), (4, 0.15)):
+        short = [-side % scale for side in clean.shape[-2:]]
+        whole = F.pad(clean, (0, short[1], 0, short[0]), mode="replicate")
+        small = F.avg_pool2d(whole, scale)
+        small = small + noise * torch.randn(small.shape, generator=generator, device=generator.device).to(clean)
+        small = (small.clamp(0, 1) * 255).round() / 255
+        large = F.interpolate(small, scale_factor=scale, mode="bicubic", align_corners=False)
+        guess = torch.where(lot < share, large[..., : clean.shape[-2], : clean.shape[-1]], guess)
+    return guess
 
 
 def _for_some(

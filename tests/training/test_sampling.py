@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from drawn import scene
+from torch.nn import functional as F
 
 from irflow_cli.tasks import TASKS
 from irflow_cli.training import sampling as sources
@@ -90,7 +92,8 @@ def test_a_picture_tells_no_level(monkeypatch: pytest.MonkeyPatch, kind: str) ->
     assert float((level < 2.1).float().mean()) > 0.55
 
 
-def test_pixels_of_a_prior_stand_where_their_times_say(photographs: Path) -> None:
+def test_pixels_of_a_prior_stand_where_their_times_say(photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "ENLARGED", 0)
     corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
     clean = corpus.batch(40, 24, np.random.default_rng(0))
     source = draw_source("prior", clean, torch.Generator().manual_seed(1))
@@ -107,6 +110,23 @@ def test_pixels_of_a_prior_stand_where_their_times_say(photographs: Path) -> Non
     assert float(shares.min()) == 0  # some are noise throughout
     assert 0.3 < float(shares.mean()) < 0.8
     assert float(shares.max()) < 1
+
+
+def test_a_share_of_a_priors_pictures_stands_where_upscaling_begins(photographs: Path) -> None:
+    corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
+    clean = corpus.batch(80, 24, np.random.default_rng(0))
+    source = draw_source("prior", clean, torch.Generator().manual_seed(1))
+    guesses = round(80 * sources.ENLARGED)
+    late, picture = source.start[:guesses], source.clean[:guesses]
+    assert torch.equal(late.amin((1, 2, 3)), late.amax((1, 2, 3)))
+    assert sources.GUESSED[0] <= float(late.min()) < float(late.max()) <= sources.GUESSED[1]
+    guess, found = 0.5 + (source.degraded[:guesses] - 0.5) / late, set()
+    for scale in (2, 3, 4):
+        small = (F.avg_pool2d(picture, scale) * 255).round() / 255
+        for one, wanted in zip(small.numpy(), guess.numpy(), strict=True):
+            large = cv2.resize(one.transpose(1, 2, 0), (24, 24), interpolation=cv2.INTER_CUBIC)
+            found |= {scale} if np.allclose(large.transpose(2, 0, 1), wanted, atol=1e-5) else set()
+    assert found == {2, 3, 4}
 
 
 def test_all_pixels_of_the_papers_prior_stand_at_one_time(photographs: Path) -> None:
