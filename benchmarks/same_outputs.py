@@ -37,7 +37,7 @@ from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import GRIDS
 
 TASKS = ("derain", "denoise", "deraindrop")
-FILLING, ENLARGING = ("fast", "auto", "smooth", "varied", "texture", "paper"), ("fast", "auto", "smooth", "texture")  # presets
+FILLING, ENLARGING = ("fast", "auto", "smooth", "varied", "texture", "paper"), ("auto", "smooth", "texture")  # presets
 FORMATS = ("png", "jpg", "webp", "tiff", "bmp", "avif")
 STEPS = {"pixelwise": "1", "flow-priors": "2", "d-flow": "2"}  # of guided samplers; the others are asked for 3
 VOLATILE = ("results.jsonl", "state.safetensors", "log.jsonl", ".irflow.jsonl", "report.html", "table.md")  # tell times

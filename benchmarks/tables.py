@@ -170,7 +170,7 @@ SUITES: dict[str, dict[str, Entry]] = {
         ),
         "curve-pixels": Entry(**SMALL, task="inpaint", degrade="pixels:0.7", presets=POINTS, plotted=True),
         "curve-large": Entry(
-            **FOUR, task="upscale", degrade="area:2", presets=("fast", "auto", "smooth", "texture", "paper"), plotted=True
+            **FOUR, task="upscale", degrade="area:2", presets=("auto", "smooth", "texture", "paper"), plotted=True
         ),
         "samplers-noise": Entry(
             **FOUR,

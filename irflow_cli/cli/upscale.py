@@ -16,8 +16,8 @@ from irflow_cli.engines.settings import ENLARGING, OPERATOR, SCALE
 @with_files
 @with_sampler(
     ENLARGING,
-    "for area, fast is one call of the network, auto 4, smooth 8 with the least error, texture 8 with more "
-    "texture and less PSNR, paper Restora-Flow's own 381.",
+    "for area, auto is one call of the network, smooth 8 with the least error, texture 8 with more texture and "
+    "less PSNR, paper Restora-Flow's own 381.",
 )
 def upscale(
     inputs: Inputs,

@@ -22,6 +22,7 @@ from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import choose_device, out_of_memory
 from irflow_cli.tasks import TASKS
 
+UNTIMED = {"pixels": "noisy", "means": "noisy means"}  # columns of PRESETS for priors that are not irflow's own
 WINDOW, SHARED = 448, 64  # pixels of a window's side on large states, and of what neighbours share
 
 
@@ -48,7 +49,8 @@ class Prior:
             )
         self.net = self.checkpoint.net.to(self.device)
         timed = self.net.contract.time_map
-        self.schedule = settings.schedule("noisy" if kind == "pixels" and not timed else kind)
+        self.enlarges = kind == "means" and timed  # it has learned to, in training
+        self.schedule = settings.schedule(kind if timed else UNTIMED[kind])
         differentiated = self.schedule.sampler in DIFFERENTIATED and settings.engine not in ("auto", "torch")
         engine = "torch" if self.schedule.sampler in DIFFERENTIATED else settings.engine
         self.engine = open_engine(self.checkpoint, self.device, engine, settings.precision)
@@ -98,12 +100,20 @@ class Prior:
         if schedule.scattered and observation.known is not None and scattered(observation.known):
             schedule = replace(schedule, steps=schedule.scattered)
 
-        def field(x: Tensor, t: Tensor) -> Tensor:
+        def answer(x: Tensor, t: Tensor, needed: Tensor) -> Tensor:
             if t.ndim < 4:
                 return windowed(lambda part: velocity(part, t), x, needed, *self.windows)
             both = torch.cat([x, t], dim=1)  # so that a window's times go with its pixels
             work = lambda part: F.pad(velocity(part[:, :3], part[:, 3:]), (0, 0, 0, 0, 0, 1))  # noqa: E731
             return windowed(work, both, needed, *self.windows)[:, :3]
+
+        def turned(one: Tensor, turn: int) -> Tensor:
+            return one.rot90(turn, (-2, -1)) if one.ndim > 1 and turn else one
+
+        def field(x: Tensor, t: Tensor) -> Tensor:
+            every = [(turned(x, turn), turned(t, turn), turned(needed, turn)) for turn in range(schedule.turns)]
+            answers = [turned(answer(*one), -turn) for turn, one in enumerate(every)]
+            return torch.stack(answers).mean(0) if len(answers) > 1 else answers[0]
 
         noise = lambda: normal_noise(shape, generators, *self.net.contract.noise).to(self.device)  # noqa: E731
 
@@ -122,7 +132,7 @@ class Prior:
                 try:
                     with torch.no_grad():
                         done = trajectory()
-                    self.evaluated += done.nfe * shape[0] * shape[2] * shape[3]
+                    self.evaluated += done.nfe * schedule.turns * shape[0] * shape[2] * shape[3]
                 except RuntimeError as error:
                     if not out_of_memory(error):
                         raise

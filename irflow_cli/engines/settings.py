@@ -103,7 +103,7 @@ class Schedule:
     as often as the hole is deep; of a trajectory that begins later this is the guess, which is a cheap one else. exemplar:
     the wide parts of a hole are copied from the rest of the picture. spared: share of the picture, drawn from the seed, that
     is not copied from then. scattered: the steps where what is missing are single pixels, close to known ones. weight: the
-    sampler's own number, of `Guidance`.
+    sampler's own number, of `Guidance`. turns: every answer of the network is the mean of those for so many quarter turns.
     """
 
     sampler: str
@@ -116,40 +116,48 @@ class Schedule:
     spared: float = 0.0
     scattered: int | None = None
     weight: float | None = None
+    turns: int = 1
 
 
-# By what is observed: "pixels" are missing, and the prior knows the time of each; they are, and it does not ("noisy"); or only
-# "means" are known.
+# By what is observed: "pixels" are missing, and the prior knows the time of each; they are, and it does not ("noisy"); only
+# "means" are known, and the prior has learned to enlarge; they are, and it has not ("noisy means").
 PRESETS: dict[str, dict[str, Schedule]] = {
-    "fast": {"pixels": Schedule("pixelwise", 1), "noisy": Schedule("hqs", 4, 0, 0.8), "means": Schedule("hqs", 1, 0, 0.9)},
+    "fast": {
+        "pixels": Schedule("pixelwise", 1),
+        "noisy": Schedule("hqs", 4, 0, 0.8),
+        "means": Schedule("hqs", 1, 0, 0.85),
+        "noisy means": Schedule("hqs", 1, 0, 0.9),
+    },
     "auto": {
         "pixels": Schedule("pixelwise", 1, pyramid=True, exemplar=True),
         "noisy": Schedule("pnp", 8, 1, 0.2, exemplar=True),
-        "means": Schedule("hqs", 4, 0, 0.8),
+        "means": Schedule("hqs", 1, 0, 0.85),
+        "noisy means": Schedule("hqs", 4, 0, 0.8),
     },
     "smooth": {
         "pixels": Schedule("pixelwise", 1, pyramid=True),
         "noisy": Schedule("pnp", 8, 1, 0.2),
-        "means": Schedule("hqs", 8, 0, 0.7),
+        "means": Schedule("hqs", 2, 0, 0.85, turns=4),
+        "noisy means": Schedule("hqs", 8, 0, 0.7),
     },
     "varied": {
         "pixels": Schedule("pixelwise", 4, 0, 0.3, pyramid=True, exemplar=True, spared=0.5),
         "noisy": Schedule("restora", 32, 1, 0.1, exemplar=True, spared=0.5),
-        "means": Schedule("restora", 32, 1, 0.1),
+        **dict.fromkeys(("means", "noisy means"), Schedule("restora", 32, 1, 0.1)),
     },
     "texture": {
         "pixels": Schedule("pixelwise", 8, 0, 0.4, pyramid=True),
         "noisy": Schedule("restora", 32, 1, 0.1),
-        "means": Schedule("pnp", 8, 1, 0.7),
+        **dict.fromkeys(("means", "noisy means"), Schedule("pnp", 8, 1, 0.7)),
     },
     "paper": {  # as released: 64 steps for boxes, 128 for random pixels and twice the size
         **dict.fromkeys(("pixels", "noisy"), Schedule("restora", 64, 1, scattered=128)),
-        "means": Schedule("restora", 128, 1),
+        **dict.fromkeys(("means", "noisy means"), Schedule("restora", 128, 1)),
     },
 }
 USUAL = "auto"
 FILLING = ("fast", "auto", "smooth", "varied", "texture", "paper")  # what there is for holes
-ENLARGING = ("fast", "auto", "smooth", "texture", "paper")
+ENLARGING = ("auto", "smooth", "texture", "paper")
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def test_enlarging_is_measured_beside_interpolation(irflow, clean_set, tiny_chec
         "--degrade",
         degrade,
     )
-    done = irflow(*command, "--methods", "irflow,bicubic,lanczos", "--presets", "fast")
+    done = irflow(*command, "--methods", "irflow,bicubic,lanczos", "--presets", "auto")
     assert done.code == 0, done.err
     records = [json.loads(line) for line in done.out.splitlines()]
     assert len(records) == 2 * 4

@@ -38,3 +38,29 @@ def test_tiles_of_an_enlarged_picture_leave_no_seam(tiny_checkpoint, monkeypatch
     apart = np.abs(ends[0] - ends[1])
     assert apart.max() <= 1
     assert apart.mean() < 0.2
+
+
+def test_a_turned_picture_is_enlarged_to_the_turned_result(tiny_checkpoint) -> None:
+    """By `smooth`, whose answers are means over turns; by one call of a network it is not."""
+
+    def apart(preset: str) -> int:
+        upscaler = upscale.Upscaler(SamplerSettings(preset, checkpoint=str(tiny_checkpoint("prior"))), 2)
+        plain, turned = (Picture(pixels, None, "PNG") for pixels in (scene(32, 40), np.rot90(scene(32, 40)).copy()))
+        first, second = (upscaler.enlarge(one).pixels.astype(int) for one in (plain, turned))
+        return int(np.abs(np.rot90(first) - second).max())
+
+    assert apart("smooth") <= 1
+    assert apart("auto") > 1
+
+
+def test_a_prior_enlarges_more_than_twice_by_way_of_twice(tiny_checkpoint, monkeypatch) -> None:
+    """One that has not learned to enlarge begins in bicubic interpolation."""
+    upscaler = upscale.Upscaler(SamplerSettings(checkpoint=str(tiny_checkpoint("prior"))), 3)
+    begun: list[tuple[int, ...]] = []
+    real = upscaler.prior.sample
+    monkeypatch.setattr(upscaler.prior, "sample", lambda *given: begun.append(given[1].shape) or real(*given))
+    for learned, expected in ((True, [(1, 3, 20, 24), (1, 3, 30, 36)]), (False, [(1, 3, 30, 36)])):
+        begun.clear()
+        monkeypatch.setattr(upscaler.prior, "enlarges", learned)
+        upscaler.enlarge(Picture(scene(10, 12), None, "PNG"))
+        assert begun == expected

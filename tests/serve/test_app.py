@@ -30,7 +30,7 @@ def test_names_in_another_encoding_come_back_as_they_went(make_page: Callable, p
     page = make_page()
     assert odd in [entry["path"] for entry in page.ask("list")[1]["entries"]]
     photo = page.ask("open", path=odd)[1]["photo"]
-    page.ask("work", photo=photo, version=0, steps=[{"kind": "upscale", "preset": "fast"}])
+    page.ask("work", photo=photo, version=0, steps=[{"kind": "upscale"}])
     version = page.done()["versions"][0]["version"]
     assert page.send("download", b"", photo=photo, version=version).headers["content-disposition"].endswith("caf%E9.x2.png")
     assert page.ask("save", photo=photo, version=version)[0] == 200

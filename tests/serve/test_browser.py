@@ -426,7 +426,6 @@ def test_several_photographs_are_upscaled_one_after_another(visit: Callable[...,
     for name in ("one.png", "two.png"):
         choose(page, name)
     page.click("#tab-upscale")
-    page.select_option("#large-preset", "fast")
     page.locator("#upscale button.all").click()
     for number in (0, 1):
         shows(page.locator("#opened li").nth(number), "done")

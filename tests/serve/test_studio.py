@@ -61,7 +61,7 @@ def commanded(words: str) -> None:
         ("a.png", [{"kind": "restore", "task": "denoise", "sigma": 20, "strength": 0.7}]),
         ("b.jpg", [{"kind": "restore", "task": "denoise"}]),
         ("b.jpg", [{"kind": "restore", "task": "derain", "steps": 1}, {"kind": "restore", "task": "denoise", "sigma": 9}]),
-        ("below/c.png", [{"kind": "upscale", "scale": 2, "preset": "fast"}]),
+        ("below/c.png", [{"kind": "upscale", "scale": 2}]),
         ("deep.tif", [{"kind": "restore", "task": "denoise", "sigma": 5}]),
         ("tagged.jpg", [{"kind": "restore", "task": "denoise", "sigma": 5}]),
     ],
@@ -178,7 +178,7 @@ def test_what_is_read_only_stays(make_page: Callable, photos: Path) -> None:
     there = sorted(photos.rglob("*"))
     page = make_page(read_only=True)
     photo = page.ask("open", path="a.png")[1]["photo"]
-    page.ask("work", photo=photo, version=0, steps=[{"kind": "upscale", "preset": "fast"}])
+    page.ask("work", photo=photo, version=0, steps=[{"kind": "upscale"}])
     version = page.done()["versions"][0]["version"]
     assert page.ask("save", photo=photo, version=version)[0] == 403
     assert page.send("mask_file", hole((60, 80)), photo=photo, version=0, beside=True).status_code == 403
@@ -191,7 +191,7 @@ def test_a_dropped_picture_is_saved_in_the_folder_under_its_own_name(make_page: 
     data = (photos / "below" / "c.png").read_bytes()
     opened = page.send("drop", data, name="../../x/..\\..\\d.png").json()
     assert opened["name"] == "d.png" and opened["dropped"]
-    page.ask("work", photo=opened["photo"], version=0, steps=[{"kind": "upscale", "preset": "fast"}])
+    page.ask("work", photo=opened["photo"], version=0, steps=[{"kind": "upscale"}])
     version = page.done()["versions"][0]["version"]
     assert Path(page.ask("save", photo=opened["photo"], version=version)[1]["path"]) == photos / "d.x2.png"
 

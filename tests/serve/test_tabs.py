@@ -19,7 +19,7 @@ def test_pages_know_nothing_of_each_other(make_page: Callable) -> None:
     photo = one.ask("open", path="a.png")[1]["photo"]
     assert other.ask("save", photo=photo, version=0)[0] == 400
     other.ask("open", path="b.jpg")
-    one.ask("work", photo=photo, version=0, steps=[{"kind": "upscale", "preset": "fast"}])
+    one.ask("work", photo=photo, version=0, steps=[{"kind": "upscale"}])
     other.ask("cancel")
     assert one.done()["state"] == "done"
 
