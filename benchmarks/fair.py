@@ -96,7 +96,7 @@ def levels(task: str, flow: Recipe, inside: str, **options) -> Pair:
 PAIRS = {
     "levels": levels("derain", OWN_WAY, "rain:0.6,rain-heavy:0.6", condition=True),
     "levels-noise": levels("denoise", Recipe({"at_start": 0.7}, (1, 4)), "noise:25,camera"),
-    "levels-drops": levels("deraindrop", OWN_WAY, "raindrops:0.6", condition=True),
+    "levels-drops": levels("deraindrop", OWN_WAY, "raindrops:0.6", condition=True, distance="charbonnier"),
     "times": Pair(
         "prior",
         {"pixelwise": Recipe({}, PAPERS), "uniform": Recipe({"known": 0.0}, PAPERS)},

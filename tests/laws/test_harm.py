@@ -42,7 +42,7 @@ def filled(clean: np.ndarray) -> np.ndarray:
 
 def enlarged(clean: np.ndarray) -> np.ndarray:
     """Return a picture that was enlarged, and whose blocks are means of four pixels."""
-    large = upscale(clean, 2, preset="fast", engine="torch", device="cpu").astype(float)
+    large = upscale(clean, 2, engine="torch", device="cpu").astype(float)
     return large.reshape(clean.shape[0], 2, clean.shape[1], 2, 3).mean((1, 3))
 
 
