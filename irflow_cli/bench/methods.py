@@ -176,7 +176,7 @@ def parse_preset(text: str) -> SamplerSettings:
         corrections, start = int(rest[0]) if rest else None, float(rest[1]) if len(rest) > 1 else 0.0
         stop = float(rest[2]) if len(rest) > 2 else None
         name, equals, weight = sampler.partition("=")
-        settings = SamplerSettings("fast", name, int(steps), corrections, start, stop, float(weight) if equals else None)
+        settings = SamplerSettings("paper", name, int(steps), corrections, start, stop, float(weight) if equals else None)
     except ValueError:
         known = ", ".join(PRESETS)
         raise UsageError(

@@ -55,7 +55,7 @@ def raindrops(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Te
     dense = log_uniform(0.2, 0.75, count, generator) * strength
     pane = _pane(size, radius, dense, generator)
     view, sky = _surroundings(light, generator)
-    inside = _through(pane, view, sky, generator)
+    inside = seen_through(pane, view, sky, generator)
     cover = pane.cover * match_dims(uniform(0.6, 1, count, generator), light)
     water = out_of_focus(torch.cat([inside * cover, cover], dim=1), blur, generator)
     water = _resized(water, height, width)
@@ -73,6 +73,10 @@ def _pane(size: tuple[int, int], radius: Tensor, dense: Tensor, generator: torch
     count = len(radius)
     wobble = torch.randn((count, max(2, size[0] // 8), max(2, size[1] // 8)), generator=generator, device=generator.device)
     wobble = 0.12 * _resized(wobble[:, None], *size)[:, 0]
+    coarse = torch.randn(
+        (count, 1, max(2, size[0] // 120), max(2, size[1] // 120)), generator=generator, device=generator.device
+    )
+    wobble = wobble + uniform(0, 0.9, count, generator)[:, None, None] * _resized(coarse, *size)[:, 0]
     aspect = uniform(0.85, 1.2, count, generator)
     best = _lattice(size, radius * CELLS[0], aspect, dense, generator)
     for share in CELLS[1:]:
@@ -112,7 +116,7 @@ def _lattice(size: tuple[int, int], cell: Tensor, aspect: Tensor, dense: Tensor,
             1 / (large * less),
             10 * present - 10,
             large * cell[:, None],
-            each(0.75, 1.3),
+            each(0.55, 1.25),
         ],
         dim=-1,
     )
@@ -142,16 +146,16 @@ def _surroundings(light: Tensor, generator: torch.Generator) -> tuple[Tensor, Te
     view = F.interpolate(light, size=(VIEW, VIEW), mode="area")
     view = torch.where(match_dims(chance(0.3, count, generator), view) > 0, view.roll(1, 0), view)
     brightest = view.amax((2, 3), keepdim=True)
-    white = log_uniform(0.2, 1.1, count, generator)[:, None] * (
+    white = log_uniform(0.12, 1.1, count, generator)[:, None] * (
         1 + 0.06 * torch.randn((count, channels), generator=generator, device=generator.device)
     )
     sky = torch.lerp(brightest, white[..., None, None], match_dims(uniform(0.6, 1, count, generator), view))
     overall = view.mean((2, 3), keepdim=True)
-    view = torch.lerp(view, overall, match_dims(uniform(0.2, 0.9, count, generator), view))
+    view = torch.lerp(view, overall, match_dims(uniform(0, 0.8, count, generator), view))
     return view, sky
 
 
-def _through(pane: Pane, view: Tensor, sky: Tensor, generator: torch.Generator) -> Tensor:
+def seen_through(pane: Pane, view: Tensor, sky: Tensor, generator: torch.Generator) -> Tensor:
     """Return the light that the water sends on, (B, C, H, W), not clipped: the surroundings upside down, a dark rim, and a
     highlight where the sun or the brightest part of the sky is."""
     count = len(view)
@@ -161,11 +165,11 @@ def _through(pane: Pane, view: Tensor, sky: Tensor, generator: torch.Generator) 
         return match_dims(uniform(low, high, count, generator), view)
 
     grid = (-pane.slope * each(0.5, 1.5)).clamp(-2, 2).permute(0, 2, 3, 1)
-    ground = F.grid_sample(view, grid, padding_mode="reflection", align_corners=False) * each(0.3, 1.0)
+    ground = F.grid_sample(view, grid, padding_mode="reflection", align_corners=False) * each(0.1, 1.0)
     above = torch.sigmoid((down - each(-0.1, 0.6)) * each(4, 14))
     inside = torch.lerp(ground, sky, above)
     rim = (across.square() + down.square()).clamp(0, 1).square()
-    inside = inside * (1 - rim * each(0.1, 0.9)) * pane.tone
+    inside = inside * (1 - rim * each(0.1, 0.9)) * pane.tone ** each(0.5, 5)
     aside = (across - each(-0.4, 0.4)).square() + (down - each(0.1, 0.8)).square()
     glint = log_uniform(0.15, 2, count, generator) * chance(0.5, count, generator)
     return inside + torch.exp(-aside / each(0.02, 0.1)) * match_dims(glint, view) * sky
@@ -197,16 +201,17 @@ def _filmed(light: Tensor, view: Tensor, sky: Tensor, strength: Tensor, generato
     """Return the scene through what water is left between drops: it blurs parts and veils all with scattered light."""
     count, _, height, width = light.shape
     bumps = torch.randn((count, 2, max(2, height // 48), max(2, width // 48)), generator=generator, device=light.device)
-    bumps = torch.sigmoid(1.5 * _resized(bumps, height, width))
+    wide = torch.randn((count, 2, max(2, height // 150), max(2, width // 150)), generator=generator, device=light.device)
+    bumps = torch.sigmoid(1.5 * _resized(bumps, height, width) + 1.5 * _resized(wide, height, width))
     film = match_dims(chance(0.5, count, generator) * uniform(0, 0.6, count, generator) * strength, light)
     blurred = F.interpolate(light, size=(max(1, height // 4), max(1, width // 4)), mode="area")
     light = torch.lerp(light, _resized(blurred, height, width), film * bumps[:, :1])
     near = _resized(F.interpolate(view, size=(6, 6), mode="area"), height, width)
     overall = view.mean((2, 3), keepdim=True)
     scattered = torch.lerp(near, overall, match_dims(uniform(0, 1, count, generator), light))
-    scattered = torch.lerp(scattered, sky, match_dims(0.4 * uniform(0, 1, count, generator).square(), light))
+    scattered = torch.lerp(scattered, sky, match_dims(0.3 * uniform(0, 1, count, generator).square(), light))
     scattered = scattered * _dapples(light, generator)
-    veil = log_uniform(0.06, 0.6, count, generator) * chance(0.8, count, generator) * strength
+    veil = log_uniform(0.08, 0.7, count, generator) * chance(0.85, count, generator) * strength
     return torch.lerp(light, scattered, (match_dims(veil, light) * (0.5 + bumps[:, 1:])).clamp(max=0.7))
 
 
@@ -215,10 +220,10 @@ def _dapples(light: Tensor, generator: torch.Generator) -> Tensor:
     sky and some the ground, and their discs are wider than they are apart, so the veil is even while its light is not."""
     count, _, height, width = light.shape
     spots = torch.zeros((count, 1, height, width), device=light.device)
-    for size in (12, 28, 64):
+    for size in (12, 28, 64, 150):
         drawn = torch.randn((count, 1, max(2, height // size), max(2, width // size)), generator=generator, device=light.device)
         spots = spots + _resized(drawn, height, width) * match_dims(uniform(0, 1, count, generator), light)
-    return (spots * match_dims(uniform(0, 0.9, count, generator) * chance(0.8, count, generator), light)).exp()
+    return (spots * match_dims(uniform(0, 1.3, count, generator) * chance(0.8, count, generator), light)).exp()
 
 
 def _resized(image: Tensor, height: int, width: int) -> Tensor:

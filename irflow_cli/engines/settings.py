@@ -137,7 +137,7 @@ PRESETS: dict[str, dict[str, Schedule]] = {
     "smooth": {
         "pixels": Schedule("pixelwise", 1, pyramid=True),
         "noisy": Schedule("pnp", 8, 1, 0.2),
-        "means": Schedule("hqs", 2, 0, 0.85, turns=4),
+        "means": Schedule("hqs", 1, 0, 0.85, turns=4),
         "noisy means": Schedule("hqs", 8, 0, 0.7),
     },
     "varied": {
@@ -148,7 +148,8 @@ PRESETS: dict[str, dict[str, Schedule]] = {
     "texture": {
         "pixels": Schedule("pixelwise", 8, 0, 0.4, pyramid=True),
         "noisy": Schedule("restora", 32, 1, 0.1),
-        **dict.fromkeys(("means", "noisy means"), Schedule("pnp", 8, 1, 0.7)),
+        "means": Schedule("hqs", 2, 0, 0.85),
+        "noisy means": Schedule("pnp", 8, 1, 0.7),
     },
     "paper": {  # as released: 64 steps for boxes, 128 for random pixels and twice the size
         **dict.fromkeys(("pixels", "noisy"), Schedule("restora", 64, 1, scattered=128)),

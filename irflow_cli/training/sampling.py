@@ -72,7 +72,7 @@ RAIN = (
 LINES, SOFT = 0.18, 0.15  # shares of the clean pictures of rain that get lines which are no rain, and that are soft
 GUESSED = (0.8, 0.97)  # times at which a guess may stand
 ENLARGED = 0.25  # share of a prior's pictures that stand on the way from a smaller copy of theirs, not from noise
-DROPS = (Part("raindrops", 0.66, 0.4, 1), Part("raindrops", 0.14, 0.05, 0.4), Part("clean", 0.2, 0, 0))
+DROPS = (Part("raindrops", 0.53, 0.4, 1), Part("raindrops", 0.12, 0.05, 0.4), Part("clean", 0.35, 0, 0))
 
 
 def _shared(parts: tuple[Part, ...], share: float) -> tuple[Part, ...]:

@@ -7,7 +7,7 @@ import torch
 from drawn import seeded
 
 from irflow_cli.degradations import degrade
-from irflow_cli.degradations.raindrops import out_of_focus
+from irflow_cli.degradations.raindrops import Pane, out_of_focus, seen_through
 
 
 @pytest.mark.parametrize("blur", [0.0, 0.7, 3.5, 40.0])
@@ -43,10 +43,9 @@ def test_drops_are_brighter_than_what_they_cover_more_often_than_darker() -> Non
 
 
 def test_drops_show_the_sky_below_and_the_ground_above() -> None:
-    grey = torch.full((64, 1, 128, 128), 0.5)
-    wet = degrade(grey, "raindrops", 0.6, generator=seeded())
-    change = wet - wet.flatten(1).median(1).values[:, None, None, None]
-    above, below = change[:, :, :-8], change[:, :, 8:]
-    upside_down = (above.clamp(max=0).abs() * below.clamp(min=0)).mean()
-    upright = (above.clamp(min=0) * below.clamp(max=0).abs()).mean()
-    assert float(upside_down) > 1.5 * float(upright)
+    across, down = torch.meshgrid(torch.linspace(-1, 1, 48), torch.linspace(-1, 1, 48), indexing="xy")
+    slope = torch.stack([across, down]).expand(64, -1, -1, -1)
+    cover, ground = torch.ones((64, 1, 48, 48)), torch.full((64, 3, 24, 24), 0.2)
+    light = seen_through(Pane(cover, slope, cover), ground, torch.ones((64, 3, 1, 1)), seeded())
+    above, below = (light[..., down.abs().gt(0.2) & part & (across.abs() < 0.5)].mean((1, 2)) for part in (down < 0, down > 0))
+    assert bool((below > 1.5 * above).all())

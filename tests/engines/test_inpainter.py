@@ -153,7 +153,8 @@ def test_calls_are_those_that_were_made(tiny_checkpoint) -> None:
     assert calls() == 1 + 1 / 4 + 1 / 16
     assert calls(steps=3) == 3 + 1 / 4 + 1 / 16
     assert calls(start=0.5) == 1 + 1 + 1 / 4 + 1 / 16
-    for preset, scale, expected in (("auto", 2, 1), ("auto", 4, 1 + 1 / 4), ("smooth", 2, 8), ("smooth", 3, 8 + 4 / 9)):
+    made = {("auto", 2): 1, ("auto", 4): 1 + 1 / 4, ("smooth", 2): 4, ("smooth", 3): 4 + 4 / 9, ("texture", 2): 2}
+    for (preset, scale), expected in made.items():
         upscaler = upscale.Upscaler(SamplerSettings(preset, checkpoint=str(tiny_checkpoint("prior"))), scale)
         upscaler.enlarge(Picture(scene(20, 30), None, "PNG"))
         assert upscaler.prior.evaluated / upscaler.prior.worked == pytest.approx(expected)
