@@ -165,15 +165,16 @@ def bench(run: Benchmark, progress: Callable[[float], None] = lambda done: None)
     again.
 
     A method that fails on a picture is a record with its error. At the end the store holds the records of this run and no
-    others.
+    others, and the date of the last time that something was measured.
     """
     request, threads = run.request, cv2.getNumThreads()
     made_with, changed, left_out = _made_with(request), anew(request), frozenset(run.left_out)
     kept = {} if changed else _kept(request.store)
+    before = read_environment(request.store) if kept and request.store else made_with
     if request.store is not None:
         if changed:  # kept until there are all records again
             request.store.replace(before_of(request.store))
-        write_records(request.store, list(kept.values()), made_with)  # without a last line that was cut off
+        write_records(request.store, list(kept.values()), before)  # without a last line that was cut off
     fresh: set[str] = set()
     records: list[Record] = []
     sets = SetMetrics(left_out, request.store and features_of(request.store))
@@ -214,7 +215,8 @@ def bench(run: Benchmark, progress: Callable[[float], None] = lambda done: None)
                     yield record
                     progress(len(records))
         if request.store is not None:
-            write_records(request.store, records, made_with)
+            same = {id(record) for record in records} <= {id(record) for record in kept.values()}
+            write_records(request.store, records, before if same else made_with)
             before_of(request.store).unlink(missing_ok=True)
     finally:
         cv2.setNumThreads(threads)

@@ -7,6 +7,8 @@ from drawn import scene
 from PIL import Image
 from results import records_of
 
+from irflow_cli.bench.records import read_environment, read_records, write_records
+
 
 def test_all_methods_get_the_same_inputs_and_failures_are_listed(pairs, bench, tool, tmp_path) -> None:
     options = [part for what in ("", "fail", "crop", "range") for part in ("--baseline-command", tool(what))]
@@ -69,3 +71,17 @@ def test_a_picture_that_cannot_be_read_is_a_failure_and_the_others_are_measured(
     assert all(records["one", method]["error"] and records["one", method]["psnr"] is None for method in ("input", "irflow"))
     assert all(records["two <b>", method]["error"] is None for method in ("input", "irflow"))
     assert "damaged or incomplete" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_the_date_of_results_is_that_of_the_last_that_was_measured(pairs, bench, tmp_path) -> None:
+    report = tmp_path / "out"
+
+    def dated(*options: object) -> str:
+        assert bench(pairs, *options, "--report", report).code == 0
+        return read_environment(next(report.glob("*.jsonl")))["date"]
+
+    dated("--steps", "1")
+    store = next(report.glob("*.jsonl"))
+    write_records(store, read_records(store), {**read_environment(store), "date": "then"})
+    assert dated("--steps", "1") == "then"  # all is kept
+    assert dated("--steps", "1,2") != "then"
