@@ -16,7 +16,7 @@ from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageErr
 from irflow_cli.flow.guided import CORRECTED, DIFFERENTIATED, GUIDED, Guidance
 from irflow_cli.flow.observations import Observation, normal_noise
 from irflow_cli.flow.paths import interpolate
-from irflow_cli.flow.samplers import Trajectory
+from irflow_cli.flow.samplers import Trajectory, Velocity
 from irflow_cli.flow.times import make_times
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import choose_device, out_of_memory
@@ -31,6 +31,11 @@ def scattered(known: Tensor) -> bool:
     within two of a missing one have one right beside them. Around a hole, however thin, it is every second."""
     near, beside = (float((known * F.max_pool2d(1 - known, side, 1, side // 2)).sum()) for side in (5, 3))
     return beside > 0.9 * near > 0
+
+
+def turned(one: Tensor, turn: int) -> Tensor:
+    """Return what lies over a picture, (..., H, W), by `turn` quarters turned; what has no places stays."""
+    return one.rot90(turn, (-2, -1)) if one.ndim > 1 and turn else one
 
 
 class Prior:
@@ -100,19 +105,9 @@ class Prior:
         if schedule.scattered and observation.known is not None and scattered(observation.known):
             schedule = replace(schedule, steps=schedule.scattered)
 
-        def answer(x: Tensor, t: Tensor, needed: Tensor) -> Tensor:
-            if t.ndim < 4:
-                return windowed(lambda part: velocity(part, t), x, needed, *self.windows)
-            both = torch.cat([x, t], dim=1)  # so that a window's times go with its pixels
-            work = lambda part: F.pad(velocity(part[:, :3], part[:, 3:]), (0, 0, 0, 0, 0, 1))  # noqa: E731
-            return windowed(work, both, needed, *self.windows)[:, :3]
-
-        def turned(one: Tensor, turn: int) -> Tensor:
-            return one.rot90(turn, (-2, -1)) if one.ndim > 1 and turn else one
-
         def field(x: Tensor, t: Tensor) -> Tensor:
             every = [(turned(x, turn), turned(t, turn), turned(needed, turn)) for turn in range(schedule.turns)]
-            answers = [turned(answer(*one), -turn) for turn, one in enumerate(every)]
+            answers = [turned(self._answer(velocity, *one), -turn) for turn, one in enumerate(every)]
             return torch.stack(answers).mean(0) if len(answers) > 1 else answers[0]
 
         noise = lambda: normal_noise(shape, generators, *self.net.contract.noise).to(self.device)  # noqa: E731
@@ -149,3 +144,11 @@ class Prior:
                 raise ImageError("its result holds values that are no numbers; give another `checkpoint`")
         finally:
             self.windows = windows
+
+    def _answer(self, velocity: Velocity, x: Tensor, t: Tensor, needed: Tensor) -> Tensor:
+        """Return the velocity of a state x (B, 3, H, W) at times t, in windows: (B,), or (B, 1, H, W)."""
+        if t.ndim < 4:
+            return windowed(lambda part: velocity(part, t), x, needed, *self.windows)
+        both = torch.cat([x, t], dim=1)  # so that a window's times go with its pixels
+        work = lambda part: F.pad(velocity(part[:, :3], part[:, 3:]), (0, 0, 0, 0, 0, 1))  # noqa: E731
+        return windowed(work, both, needed, *self.windows)[:, :3]

@@ -27,7 +27,7 @@ def test_doctor_tells_all_the_rest_when_one_thing_is_broken(irflow, monkeypatch:
 
 
 def test_doctor_knows_every_extra_and_what_it_brings() -> None:
-    text = Path(doctor.__file__).parents[2].joinpath("pyproject.toml").read_text()
+    text = (Path(__file__).parents[2] / "pyproject.toml").read_text()
     table = re.search(r"\[project.optional-dependencies\]\n(.*?)\n\n", text, re.DOTALL)
     assert table is not None
     brought = dict(re.findall(r"^(\w+) = \[(.*?)\]$", table[1], re.MULTILINE | re.DOTALL))
