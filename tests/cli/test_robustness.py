@@ -21,6 +21,7 @@ from drawn import scene
 from encoded import damaged
 from PIL import Image, ImageCms, PngImagePlugin
 
+import irflow_cli
 from irflow_cli.batch.plan import ENDINGS
 from irflow_cli.errors import ImageError
 from irflow_cli.images.decode import decode_picture, read_picture
@@ -232,16 +233,13 @@ def test_a_run_that_goes_on_removes_what_a_killed_one_had_begun(tmp_path: Path, 
 
 
 READ_ONLY = """
-import os, pkgutil, sys
-import irflow_cli.services
+import os, sys
 from irflow_cli.cli.app import run
 from irflow_cli.cli.flags import flags
 
 picture, writable, closed, tree, shut = sys.argv[1:]
 assert run(["degrade", picture, writable, "--kind", "noise"]) == 0
-flags()
-for module in pkgutil.iter_modules(irflow_cli.services.__path__, "irflow_cli.services."):
-    __import__(module.name)  # all is loaded now: others may not be allowed to look into where it lies
+flags()  # all is loaded now
 os.chmod(writable, 0o777)
 if os.getuid() == 0:
     os.setgid(65534)
@@ -260,6 +258,9 @@ HINT = "give another --output, or make this one writable"
 
 @pytest.mark.skipif(sys.platform == "win32", reason="other rights")
 def test_folders_that_may_not_be_read_or_written_are_one_line_each() -> None:
+    package = Path(irflow_cli.__file__).parent
+    if os.getuid() == 0 and not all(place.stat().st_mode & 0o001 for place in (package, *package.parents)):
+        pytest.skip(f"other users cannot look into {package}")
     with TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)
