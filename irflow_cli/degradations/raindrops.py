@@ -71,12 +71,8 @@ def _pane(size: tuple[int, int], radius: Tensor, dense: Tensor, generator: torch
     Where drops of several lattices meet, the higher water is seen.
     """
     count = len(radius)
-    wobble = torch.randn((count, max(2, size[0] // 8), max(2, size[1] // 8)), generator=generator, device=generator.device)
-    wobble = 0.12 * _resized(wobble[:, None], *size)[:, 0]
-    coarse = torch.randn(
-        (count, 1, max(2, size[0] // 120), max(2, size[1] // 120)), generator=generator, device=generator.device
-    )
-    wobble = wobble + uniform(0, 0.9, count, generator)[:, None, None] * _resized(coarse, *size)[:, 0]
+    wobble, wide = (_bumps(count, 1, size, apart, generator)[:, 0] for apart in (8, 120))
+    wobble = 0.12 * wobble + uniform(0, 0.9, count, generator)[:, None, None] * wide
     aspect = uniform(0.85, 1.2, count, generator)
     best = _lattice(size, radius * CELLS[0], aspect, dense, generator)
     for share in CELLS[1:]:
@@ -200,9 +196,8 @@ def out_of_focus(pane: Tensor, blur: Tensor, generator: torch.Generator) -> Tens
 def _filmed(light: Tensor, view: Tensor, sky: Tensor, strength: Tensor, generator: torch.Generator) -> Tensor:
     """Return the scene through what water is left between drops: it blurs parts and veils all with scattered light."""
     count, _, height, width = light.shape
-    bumps = torch.randn((count, 2, max(2, height // 48), max(2, width // 48)), generator=generator, device=light.device)
-    wide = torch.randn((count, 2, max(2, height // 150), max(2, width // 150)), generator=generator, device=light.device)
-    bumps = torch.sigmoid(1.5 * _resized(bumps, height, width) + 1.5 * _resized(wide, height, width))
+    bumps, wide = (_bumps(count, 2, (height, width), apart, generator) for apart in (48, 150))
+    bumps = torch.sigmoid(1.5 * bumps + 1.5 * wide)
     film = match_dims(chance(0.5, count, generator) * uniform(0, 0.6, count, generator) * strength, light)
     blurred = F.interpolate(light, size=(max(1, height // 4), max(1, width // 4)), mode="area")
     light = torch.lerp(light, _resized(blurred, height, width), film * bumps[:, :1])
@@ -220,10 +215,15 @@ def _dapples(light: Tensor, generator: torch.Generator) -> Tensor:
     sky and some the ground, and their discs are wider than they are apart, so the veil is even while its light is not."""
     count, _, height, width = light.shape
     spots = torch.zeros((count, 1, height, width), device=light.device)
-    for size in (12, 28, 64, 150):
-        drawn = torch.randn((count, 1, max(2, height // size), max(2, width // size)), generator=generator, device=light.device)
-        spots = spots + _resized(drawn, height, width) * match_dims(uniform(0, 1, count, generator), light)
+    for apart in (12, 28, 64, 150):
+        spots = spots + _bumps(count, 1, (height, width), apart, generator) * match_dims(uniform(0, 1, count, generator), light)
     return (spots * match_dims(uniform(0, 1.3, count, generator) * chance(0.8, count, generator), light)).exp()
+
+
+def _bumps(count: int, channels: int, size: tuple[int, int], apart: int, generator: torch.Generator) -> Tensor:
+    """Return smooth normal noise, (count, channels, *size), drawn at points that are `apart` pixels apart."""
+    points = (count, channels, *(max(2, side // apart) for side in size))
+    return _resized(torch.randn(points, generator=generator, device=generator.device), *size)
 
 
 def _resized(image: Tensor, height: int, width: int) -> Tensor:

@@ -15,7 +15,7 @@ from irflow_cli.engines.prior import Prior
 from irflow_cli.engines.settings import ENLARGING, FULL_SCALE, OPERATOR, PRESETS, SamplerSettings, Schedule
 from irflow_cli.engines.tiling import tiled
 from irflow_cli.errors import ImageError, UsageError
-from irflow_cli.flow.observations import OPERATORS, agreeing
+from irflow_cli.flow.observations import OPERATORS, Observation, agreeing
 from irflow_cli.images.picture import Picture, as_depth, top_of
 from irflow_cli.kinds import check_kind
 from irflow_cli.runtime.checkpoints import Checkpoint
@@ -86,29 +86,32 @@ class Upscaler:
         large = (small.shape[3] * self.scale, small.shape[2] * self.scale)
         guess = self._begun(colour, large, generator) if self.prior.schedule.start > 0 else None
         self.prior.worked += large[0] * large[1]
-        found = self._sampled(colour, self.scale, guess, generator)
+        observation = self._observed(colour, self.scale)
+        found = self._sampled(observation, guess, generator)
         if small.shape[1] == 1:
             found = found.mean(1, keepdim=True).expand(-1, 3, -1, -1)
-        observation = OPERATORS[self.operator](colour, self.scale, self.prior.settings.sigma / FULL_SCALE)
         found = found.clamp(0, 1) if observation.sigma else agreeing(observation, found)
-        return found[:, : small.shape[1]]
+        return found[:, : small.shape[1]].cpu()
 
     def _begun(self, colour: Tensor, large: tuple[int, int], generator: torch.Generator) -> Tensor:
         """Return what a trajectory begins in: the picture (1, 3, h, w) enlarged by bicubic interpolation. More than twice, a
         prior that has learned to enlarge does it twice first: nothing it has learned as well."""
         if self.scale > 2 and self.prior.enlarges:
-            twice = (colour.shape[3] * 2, colour.shape[2] * 2)
-            guess = tensor_of(self._guess(array_of(colour)[0], twice))
-            colour = self._sampled(colour, 2, guess, generator, PRESETS["auto"]["means"]).clamp(0, 1)
+            guess = tensor_of(self._guess(array_of(colour)[0], (colour.shape[3] * 2, colour.shape[2] * 2)))
+            twice = self._sampled(self._observed(colour, 2), guess, generator, PRESETS["auto"]["means"])
+            colour = twice.clamp(0, 1).cpu()
         return tensor_of(self._guess(array_of(colour)[0], large))
 
+    def _observed(self, colour: Tensor, scale: int) -> Observation:
+        """Return a picture (1, 3, h, w) as what is known of one `scale` times as large."""
+        return OPERATORS[self.operator](colour.to(self.prior.device), scale, self.prior.settings.sigma / FULL_SCALE)
+
     def _sampled(
-        self, colour: Tensor, scale: int, guess: Tensor | None, generator: torch.Generator, chosen: Schedule | None = None
+        self, observation: Observation, guess: Tensor | None, generator: torch.Generator, chosen: Schedule | None = None
     ) -> Tensor:
-        """Return a picture (1, 3, h, w) `scale` times as large, as the prior samples it from a guess, on the CPU."""
-        observation = OPERATORS[self.operator](colour.to(self.prior.device), scale, self.prior.settings.sigma / FULL_SCALE)
+        """Return the large picture as the prior samples it from a guess."""
         everywhere = torch.ones(observation.picture.shape[-2:], dtype=torch.bool)
-        return self.prior.sample(observation, guess, everywhere, [generator], chosen).state.cpu()
+        return self.prior.sample(observation, guess, everywhere, [generator], chosen).state
 
     def _smooth(self, small: np.ndarray) -> np.ndarray:
         """Return a channel (h, w) `scale` times as large by bicubic interpolation, agreeing with what it was, of its type."""

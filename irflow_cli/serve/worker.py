@@ -69,7 +69,7 @@ class Worker:
             self.change.notify_all()
 
     def add(self, item: WorkItem) -> None:
-        """Put a item into the queue, behind what came before from its page."""
+        """Put an item into the queue, behind what came before from its page."""
         with self.change:
             self.waiting.append(item)
             self.change.notify_all()

@@ -17,6 +17,7 @@ from irflow_cli.degradations.distractors import distractors
 from irflow_cli.degradations.draw import chance, log_uniform, uniform
 from irflow_cli.degradations.jpeg import compress
 from irflow_cli.degradations.rain import from_layers
+from irflow_cli.degradations.shrink import area
 from irflow_cli.degradations.soften import soften
 from irflow_cli.flow.coupling import transport_pairing
 from irflow_cli.seeds import seed_of
@@ -215,11 +216,12 @@ def enlarged(clean: Tensor, generator: torch.Generator) -> Tensor:
     rounded to 8 bits, some with a little noise, and enlarged by bicubic interpolation."""
     guess = clean
     lot = uniform(0, 1, len(clean), generator)[:, None, None, None].to(clean)
-    noise = (5 * (uniform(0, 1, len(clean), generator) - 0.8).clamp_min(0) * 6 / 255)[:, None, None, None].to(clean)
+    noise = 6 / 255 * (5 * uniform(0, 1, len(clean), generator) - 4).clamp_min(0)  # none for four of five
+    noise = noise[:, None, None, None].to(clean)
     for scale, share in ((2, 1.0), (3, 0.35), (4, 0.15)):
         short = [-side % scale for side in clean.shape[-2:]]
         whole = F.pad(clean, (0, short[1], 0, short[0]), mode="replicate")
-        small = F.avg_pool2d(whole, scale)
+        small = area(whole, scale)
         small = small + noise * torch.randn(small.shape, generator=generator, device=generator.device).to(clean)
         small = (small.clamp(0, 1) * 255).round() / 255
         large = F.interpolate(small, scale_factor=scale, mode="bicubic", align_corners=False)
