@@ -18,7 +18,8 @@ class TaskSpec:
     textured: the steps of a result with more texture and a little less PSNR, None where more bring none (docs/perception.md).
     sigma_max: for noise, the standard deviation on the 0-255 scale at which the path begins (t = 0); a picture with less
     noise enters at t = 1 - sigma / sigma_max. None for tasks whose inputs all begin at t = 0. prior: the path begins in
-    Gaussian noise, and what leads it to a picture is not the network's input but a mask or an operator.
+    Gaussian noise, and what leads it to a picture is not the network's input but a mask or an operator. least: the size of
+    changes, 0-255 scale, below which a picture is taken for sound, and above which it is not (`engines.evidence`).
     """
 
     summary: str
@@ -29,6 +30,7 @@ class TaskSpec:
     sampler: str = "euler"
     sigma_max: float | None = None
     prior: bool = False
+    least: tuple[float, float] | None = None
 
     def start(self, sigma: float | None) -> float:
         """Return the time on [0, 1) at which a picture with noise `sigma` (0-255 scale) enters the path."""
@@ -38,9 +40,11 @@ class TaskSpec:
 
 
 TASKS: dict[str, TaskSpec] = {
-    "derain": TaskSpec("rain streaks, light to heavy", "derain", steps=2),
-    "denoise": TaskSpec("sensor noise, standard deviation 0 to 55 of 255", "denoise", textured=8, sigma_max=55.0),
-    "deraindrop": TaskSpec("drops of water on the lens or the window", "deraindrop"),
+    "derain": TaskSpec("rain streaks, light to heavy", "derain", steps=2, least=(2, 4)),
+    "denoise": TaskSpec(
+        "sensor noise, standard deviation 0 to 55 of 255", "denoise", textured=8, sigma_max=55.0, least=(0.6, 1.3)
+    ),
+    "deraindrop": TaskSpec("drops of water on the lens or the window", "deraindrop", least=(8, 16)),
     "prior": TaskSpec("photographs as such: for inpaint, upscale and denoising without training", "prior", prior=True),
     "all-in-one": TaskSpec("the three above at once: a start for training the others", None, sigma_max=55.0),
 }

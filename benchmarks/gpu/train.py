@@ -8,9 +8,9 @@ rung of LADDER goes on with the time that is left: without torch.compile, with h
 seconds: NAME.safetensors (the best weights, float16), NAME.jsonl (the log of the run) and train.log (what ran, pictures a
 second, held-out PSNR, memory).
 
---first is the first call on a new machine: a self-check and speeds of every network (facts.json), then training for the rest of
-its time, which fills the compiler's cache. A later call goes on with the weights of the one before. The commands work on a CPU,
-too: that is how to try them (`--device cpu --tiny`).
+--first is the first call on a new machine: a self-check and speeds of every network (facts.json) while the networks are compiled,
+and training for the rest of its time; the compiler's cache is then full. A later call goes on with the weights of the one
+before. The commands work on a CPU, too: that is how to try them (`--device cpu --tiny`).
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ COMMON = (
 )
 PLAN = (  # what needs it most comes first; all weights together stay under 26 MiB
     Network("prior", "large", 128, 144),
-    Network("deraindrop", "base", 96, 176, ("--self-conditioned", "--condition")),
+    Network("deraindrop", "base", 96, 176, ("--self-conditioned", "--condition", "--distance", "charbonnier")),
     Network("denoise", "large", 128, 128),
     Network("derain", "large", 128, 128, ("--self-conditioned", "--condition")),
 )
@@ -278,9 +278,10 @@ def main() -> None:
     given.work.mkdir(parents=True, exist_ok=True)
     install(day, pack, given.work / "site")
     plan = [network for network in PLAN if not given.only or network.task in given.only.split(",")]
+    works = [] if given.no_train else [(train, (day, pack, network, given)) for network in plan]
     if given.first or given.no_train:
-        check(day, pack, plan, given)
-    threads = [] if given.no_train else [threading.Thread(target=train, args=(day, pack, network, given)) for network in plan]
+        works.append((check, (day, pack, plan, given)))  # while the networks are compiled, which leaves the GPU idle
+    threads = [threading.Thread(target=work, args=arguments) for work, arguments in works]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from irflow_cli.engines.backends import open_engine
+from irflow_cli.engines.evidence import keep_sound
 from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.grey import as_colour, grey_of
 from irflow_cli.engines.noise import (
@@ -36,6 +37,7 @@ from irflow_cli.tasks import task_of
 from irflow_cli.tensors import array_of, match_dims, tensor_of
 
 TOGETHER = 16  # pictures that share a call at most, where that gains
+SOUND = "next to nothing was found to take out; the picture stays as it is"
 
 
 class Restorer:
@@ -59,6 +61,8 @@ class Restorer:
         self.entry = released_entry if settings.sampler == RELEASED_RULE else noise_entry
         self.sampler = SAMPLERS["euler" if settings.sampler == RELEASED_RULE else settings.sampler or self.task.sampler]
         self.grid = settings.grid or self.task.grid
+        judged = settings.method == "flow" and self.checkpoint.card.spec.trainable and settings.strength > 0
+        self.least = self.task.least if judged else None
 
     def restore(
         self, picture: Picture, progress: Callable[[float], None] = lambda share: None
@@ -91,6 +95,7 @@ class Restorer:
     ) -> list[tuple[Picture, tuple[str, ...]]]:
         sigmas, notes = zip(*(self.sigma_of(picture) for picture in pictures), strict=True)
         stack = [one.pixels if one.pixels.flags.writeable else one.pixels.copy() for one in pictures]
+        before = [pixels.copy() if self.least else pixels for pixels in stack]
         done = 0
         for top, left, blocks in self.blocks(stack, sigmas):
             height, width = blocks.shape[1:3]
@@ -99,8 +104,11 @@ class Restorer:
             done += height * width
             progress(done / (stack[0].shape[0] * stack[0].shape[1]))
         remarks = self.engine.remarks()
-        ends = zip(pictures, stack, notes, strict=True)
-        return [(picture.with_pixels(pixels), (*notes, *remarks)) for picture, pixels, notes in ends]
+        results = []
+        for picture, old, pixels, said in zip(pictures, before, stack, notes, strict=True):
+            sound = self.least is not None and keep_sound(old, pixels, self.least, self.settings.strength) == 0
+            results.append((picture.with_pixels(pixels), (*said, *([SOUND] if sound else []), *remarks)))
+        return results
 
     def batch_size(self, picture: Picture) -> int:
         """Return how many pictures like this one may share the calls of the network: no more pixels than one tile has."""

@@ -1,0 +1,56 @@
+"""How much a task moves the brightness of clean photographs: blocks of 64 x 64 pixels whose mean changes.
+
+    python benchmarks/harm.py derain deraindrop denoise [--photos FILE ...]
+
+Of five photographs of scikit-image's, one of its stereo pair, and those of --photos. Written per task: blocks in all, those
+that moved by half a grey level or more, by one, by three, the worst, and the median.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from skimage import data
+
+from irflow_cli.api import Restorer
+from irflow_cli.images.decode import read_picture
+
+BLOCK = 64
+LEVELS = (0.5, 1, 3)
+NAMES = ("astronaut", "chelsea", "coffee", "rocket", "retina")
+
+
+def photographs(files: list[Path]) -> list[np.ndarray]:
+    """Return scikit-image's pictures and those of files, (H, W, 3) uint8."""
+    known = [getattr(data, name)() for name in NAMES] + [data.stereo_motorcycle()[0]]
+    return known + [read_picture(file).rgb8() for file in files]
+
+
+def block_means(picture: np.ndarray) -> np.ndarray:
+    """Return the means of whole blocks, (rows, columns, 3)."""
+    rows, columns = picture.shape[0] // BLOCK, picture.shape[1] // BLOCK
+    whole = picture[: rows * BLOCK, : columns * BLOCK].astype(float)
+    return whole.reshape(rows, BLOCK, columns, BLOCK, 3).mean((1, 3))
+
+
+def main() -> None:
+    """Read the command line and write a row of a table for each task."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tasks", nargs="+")
+    parser.add_argument("--photos", nargs="*", type=Path, default=[])
+    given = parser.parse_args()
+    clean = photographs(given.photos)
+    print("| task | blocks | " + " | ".join(f"by {level}" for level in LEVELS) + " | worst | median |")
+    print("|" + "---|" * (len(LEVELS) + 4))
+    for task in given.tasks:
+        restore = Restorer(task, device="cpu")
+        moved = [np.abs(block_means(restore(picture)) - block_means(picture)).max(-1).ravel() for picture in clean]
+        every = np.concatenate(moved)
+        counts = " | ".join(str(int((every >= level).sum())) for level in LEVELS)
+        print(f"| {task} | {every.size} | {counts} | {every.max():.2f} | {np.median(every):.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

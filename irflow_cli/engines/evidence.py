@@ -1,0 +1,72 @@
+"""Whether there is anything to take out: what hardly changes was sound before."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from irflow_cli.images.picture import BAND, top_of
+
+REACH = 128  # pixels: the deviation of the window over which changes are judged together
+CELL = 16  # pixels of a side, whose changes are one number
+POWER = 4  # of the mean: a single drop counts, though most of its window stays as it is
+LEVELS = 255  # of the scale on which changes are told
+
+
+def keep_sound(before: np.ndarray, after: np.ndarray, least: tuple[float, float], strength: float = 1.0) -> float:
+    """Bring pixels of `after` back to `before`, in place, where little changed far and wide; return the largest share kept.
+
+    before, after: (H, W) or (H, W, 3), of one type. What a network takes out of a sound picture by mistake is faint and local;
+    rain, drops and noise are strong somewhere near. So the size of changes (root mean square of the channels, 0-255 scale) is
+    averaged over a window of REACH, by a mean of POWER. Below least[0] nothing of the change is kept, above least[1] all, and
+    between them a part that rises smoothly. strength: what changes were multiplied by; they are judged without.
+    """
+    shares = _shares(_strength(before, after) / strength, least)
+    smallest = float(shares.min())
+    if smallest < 1:
+        height, width = before.shape[:2]
+        columns = _places(width, shares.shape[1])
+        for top in range(0, height, BAND):
+            rows = _places(height, shares.shape[0])[top : top + BAND]
+            part = _between(shares, rows, columns)[(...,) + (None,) * (before.ndim - 2)]
+            old, new = before[top : top + BAND], after[top : top + BAND]
+            mixed = old + part * (new.astype(np.float32) - old)
+            new[...] = np.where(part < 1, mixed if before.dtype.kind == "f" else np.round(mixed), new)
+    return float(shares.max())
+
+
+def _strength(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Return the mean size of changes around each cell (rows, columns), 0-255 scale."""
+    scale, bands = LEVELS / top_of(before.dtype), []
+    for top in range(0, len(before), BAND):  # BAND is a multiple of CELL
+        change = (after[top : top + BAND].astype(np.float32) - before[top : top + BAND]) * np.float32(scale)
+        squares = (change**2).reshape(*change.shape[:2], -1).mean(2)
+        bands.append(_cells(squares ** (POWER // 2)))
+    cells = cv2.GaussianBlur(np.concatenate(bands), (0, 0), REACH / CELL, borderType=cv2.BORDER_REFLECT)
+    return cells ** (1 / POWER)
+
+
+def _cells(values: np.ndarray) -> np.ndarray:
+    """Return the means of cells of (H, W) values; those at the ends may be smaller."""
+    for axis in (0, 1):
+        starts = np.arange(0, values.shape[axis], CELL)
+        counts = np.diff(np.append(starts, values.shape[axis])).astype(np.float32)
+        values = np.add.reduceat(values, starts, axis) / (counts[:, None] if axis == 0 else counts)
+    return values
+
+
+def _shares(strength: np.ndarray, least: tuple[float, float]) -> np.ndarray:
+    low, high = least
+    share = ((strength - low) / (high - low)).clip(0, 1)
+    return share**2 * (3 - 2 * share)
+
+
+def _places(length: int, cells: int) -> np.ndarray:
+    """Return where pixels lie among the centres of cells."""
+    return (((np.arange(length) + 0.5) / CELL) - 0.5).clip(0, cells - 1)
+
+
+def _between(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Return values (n, m) between their places, linearly: (len(rows), len(columns)), float32."""
+    x, y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
+    return cv2.remap(values.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
