@@ -101,7 +101,7 @@ SUITES: dict[str, dict[str, Entry]] = {
         "mcmaster": Entry("mcmaster", 18, "McMaster", "denoise", "noise:25", (1,)),
         "unseen-noise": Entry("mcmaster", 18, "McMaster", "denoise", "unseen", (1,)),
         "unseen-rain": Entry("mcmaster", 18, "McMaster", "derain", "unseen", (2,)),
-        "unseen-drops": Entry("mcmaster", 18, "McMaster", "deraindrop", "unseen", (1,)),
+        "unseen-drops": Entry("mcmaster", 18, "McMaster", "deraindrop", "unseen", (2,)),
         "kodak24": Entry("kodak24", 24, "Kodak24", "denoise", "noise:25", (1,)),
         "kodak24-stored": Entry(
             "kodak24",

@@ -44,7 +44,7 @@ TASKS: dict[str, TaskSpec] = {
     "denoise": TaskSpec(
         "sensor noise, standard deviation 0 to 55 of 255", "denoise", textured=8, sigma_max=55.0, least=(0.6, 1.3)
     ),
-    "deraindrop": TaskSpec("drops of water on the lens or the window", "deraindrop", least=(8, 16)),
+    "deraindrop": TaskSpec("drops of water on the lens or the window", "deraindrop", steps=2, least=(8, 16)),
     "prior": TaskSpec("photographs as such: for inpaint, upscale and denoising without training", "prior", prior=True),
     "all-in-one": TaskSpec("the three above at once: a start for training the others", None, sigma_max=55.0),
 }
