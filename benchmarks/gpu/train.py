@@ -5,12 +5,12 @@
 All networks of PLAN train side by side, each in a process of its own, for all of the minutes: while one compiles, draws or
 launches, the others have the GPU, and what breaks one does not take the time of the others. Where a process fails, the next
 rung of LADDER goes on with the time that is left: without torch.compile, with half the batch, in float32. OUT gets, every few
-seconds: NAME.safetensors (the best weights, float16), NAME.jsonl (the log of the run) and train.log (what ran, pictures a
+seconds: NAME.safetensors (the weights so far, float16), NAME.jsonl (the log of the run) and train.log (what ran, pictures a
 second, held-out PSNR, memory).
 
---first is the first call on a new machine: a self-check and speeds of every network (facts.json) while the networks are compiled,
-and training for the rest of its time; the compiler's cache is then full. A later call goes on with the weights of the one
-before. The commands work on a CPU, too: that is how to try them (`--device cpu --tiny`).
+--first is the first call on a new machine: a self-check and speeds of every network (facts.json) while the networks are
+compiled, and training for the rest of its time; the compiler's cache is then full. A later call goes on with the weights of
+the one before. The commands work on a CPU, too: that is how to try them (`--device cpu --tiny`).
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def start_of(network: Network, given: argparse.Namespace) -> Path | None:
     """Return the weights to begin with: those of the call before, else those that ship; earlier runs are put away."""
     before = given.work / "before" / f"{network.task}.safetensors"
     runs = sorted(given.work.glob(f"{network.task}-*"))
-    found = [run / "best.safetensors" for run in runs if (run / "best.safetensors").exists()]
+    found = [weights for run in runs if (weights := weights_of(run))]
     if found:
         before.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(max(found, key=lambda path: path.stat().st_mtime_ns), before)
@@ -172,13 +172,18 @@ def watch(day: Day, network: Network, command: list[str], run: Path, end: float)
 
 
 def bring(day: Day, network: Network, run: Path) -> None:
-    """Copy the best weights so far, and the log, to the output when they are newer than what is there."""
-    for name, target in (("best.safetensors", f"{network.task}.safetensors"), ("log.jsonl", f"{network.task}.jsonl")):
-        source, there = run / name, day.out / target
-        if source.exists() and (not there.exists() or source.stat().st_mtime_ns > there.stat().st_mtime_ns):
+    """Copy the weights, and the log, to the output when they are newer than what is there."""
+    for source, target in ((weights_of(run), f"{network.task}.safetensors"), (run / "log.jsonl", f"{network.task}.jsonl")):
+        there = day.out / target
+        if source and source.exists() and (not there.exists() or source.stat().st_mtime_ns > there.stat().st_mtime_ns):
             part = there.with_suffix(".part")
             shutil.copy2(source, part)
             part.replace(there)
+
+
+def weights_of(run: Path) -> Path | None:
+    """Return the weights of a run: the last, for a run that ends by a decay ends at its best; the best before there are any."""
+    return next((run / name for name in ("last.safetensors", "best.safetensors") if (run / name).exists()), None)
 
 
 def standing(run: Path) -> str:

@@ -90,8 +90,8 @@ def train(
 ) -> int:
     """Train a network for a task.
 
-    One picture in twenty is kept for validation. The run's folder holds best.safetensors (the averaged weights, for
-    --checkpoint), state.safetensors (for --resume) and log.jsonl. Ctrl-C saves and ends.
+    One picture in twenty is kept for validation. The run's folder holds best.safetensors and last.safetensors (the averaged
+    weights, for --checkpoint), state.safetensors (for --resume) and log.jsonl. Ctrl-C saves and ends.
 
     torchrun starts several processes that train together, each with --batch crops an iteration.
 

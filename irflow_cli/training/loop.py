@@ -28,7 +28,7 @@ from irflow_cli.training.growth import grow
 from irflow_cli.training.optimisers import lr_factor, make_optimisers, move_average
 from irflow_cli.training.options import TrainRequest, check
 from irflow_cli.training.origin import Origin
-from irflow_cli.training.record import BEST, STATE, Record, TrainProgress, progress_of
+from irflow_cli.training.record import BEST, LAST, STATE, Record, TrainProgress, progress_of
 from irflow_cli.training.sampling import Batch, Sampler, Source, draw_times, load_layers
 from irflow_cli.training.state import load_state
 from irflow_cli.training.validation import validation_pairs
@@ -49,7 +49,7 @@ class TrainResult:
 
 
 def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambda progress: None) -> TrainResult:
-    """Train a network for a task and return what came of it; files go to `request.out` (STATE, BEST, LOG).
+    """Train a network for a task and return what came of it; files go to `request.out` (STATE, BEST, LAST, LOG).
 
     Every iteration's data depend on the seed and its number alone, so a run that is interrupted and resumed ends with
     the same bits on the CPU as one that was not. SIGINT, SIGTERM and SIGHUP save and end the run. Raises UsageError for
@@ -189,7 +189,7 @@ def _alone_in(folder: Path, group: ProcessGroup) -> Iterator[None]:
     except Timeout:
         raise UsageError(f"another run works in {folder}; wait for its end, or give this one a folder of its own") from None
     try:
-        for name in (STATE, BEST):
+        for name in (STATE, BEST, LAST):
             clear_begun(folder / name, begun_in(folder))
         yield
     finally:

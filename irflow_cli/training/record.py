@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from irflow_cli.training.loop import Run
 
 BEST = "best.safetensors"  # the averaged weights with the best validation so far: what ships
+LAST = "last.safetensors"  # the averaged weights as they are now: where a run minimises something else, its end may be better
 LOG = "log.jsonl"
 OFTEN, SELDOM = 2.0, 10.0  # seconds between two reports, in the first minute and later
 
@@ -88,12 +89,14 @@ class Record:
         self.score = validate(self.run.averaged, self.validation)
         if keep and self.score >= self.run.best:
             self.run.best = self.score
-            save_checkpoint(
-                self.request.out / BEST, self.run.averaged.state_dict(), card_of(self.request, self.run, self.score)
-            )
+            self._ship(BEST)
 
     def _save(self) -> None:
         save_state(self.run, self.request.out / STATE, card_of(self.request, self.run, self.score))
+        self._ship(LAST)
+
+    def _ship(self, name: str) -> None:
+        save_checkpoint(self.request.out / name, self.run.averaged.state_dict(), card_of(self.request, self.run, self.score))
 
     def _report(self, now: float, score: float | None) -> None:
         request, run = self.request, self.run

@@ -15,7 +15,7 @@ from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.runtime.files import PART, _begun
 from irflow_cli.training.loop import ENDS, LOCK, train
 from irflow_cli.training.options import TrainRequest
-from irflow_cli.training.record import BEST, LOG, STATE
+from irflow_cli.training.record import BEST, LAST, LOG, STATE
 
 
 @pytest.mark.parametrize("number", ENDS, ids=lambda number: signal.Signals(number).name)
@@ -60,6 +60,15 @@ def test_two_runs_in_one_folder_are_one_line_and_the_first_goes_on(request_: Tra
     assert said
     assert result.iterations == 12
     assert not (request_.out / LOCK).exists()
+
+
+def test_a_run_keeps_its_best_weights_and_its_last(request_: TrainRequest) -> None:
+    scores = []
+    train(replace(request_, iterations=6, validate_every=1, rate=0.02), lambda progress: scores.append(progress.psnr))
+    best, last = (load_checkpoint(request_.out / name).card for name in (BEST, LAST))
+    assert last.trained["iterations"] == 6
+    assert best.trained["iterations"] == 1 + max(range(6), key=lambda index: (scores[index], index))
+    assert best.scores["validation_psnr"] >= last.scores["validation_psnr"]
 
 
 def test_what_a_killed_run_had_begun_to_write_goes(request_: TrainRequest) -> None:
