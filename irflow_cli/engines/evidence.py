@@ -5,10 +5,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from irflow_cli.images.picture import BAND, top_of
+from irflow_cli.images.picture import top_of
 
 REACH = 128  # pixels: the deviation of the window over which changes are judged together
 CELL = 16  # pixels of a side, whose changes are one number
+BAND = 2 * CELL  # rows that are worked on at a time, so that little memory is needed beside the pictures
 POWER = 4  # of the mean: a single drop counts, though most of its window stays as it is
 LEVELS = 255  # of the scale on which changes are told
 
@@ -25,10 +26,9 @@ def keep_sound(before: np.ndarray, after: np.ndarray, least: tuple[float, float]
     smallest = float(shares.min())
     if smallest < 1:
         height, width = before.shape[:2]
-        columns = _places(width, shares.shape[1])
+        rows, columns = _places(height, shares.shape[0]), _places(width, shares.shape[1])
         for top in range(0, height, BAND):
-            rows = _places(height, shares.shape[0])[top : top + BAND]
-            part = _between(shares, rows, columns)[(...,) + (None,) * (before.ndim - 2)]
+            part = _between(shares, rows[top : top + BAND], columns)[(...,) + (None,) * (before.ndim - 2)]
             old, new = before[top : top + BAND], after[top : top + BAND]
             mixed = old + part * (new.astype(np.float32) - old)
             new[...] = np.where(part < 1, mixed if before.dtype.kind == "f" else np.round(mixed), new)
@@ -38,7 +38,7 @@ def keep_sound(before: np.ndarray, after: np.ndarray, least: tuple[float, float]
 def _strength(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Return the mean size of changes around each cell (rows, columns), 0-255 scale."""
     scale, bands = LEVELS / top_of(before.dtype), []
-    for top in range(0, len(before), BAND):  # BAND is a multiple of CELL
+    for top in range(0, len(before), BAND):
         change = (after[top : top + BAND].astype(np.float32) - before[top : top + BAND]) * np.float32(scale)
         squares = (change**2).reshape(*change.shape[:2], -1).mean(2)
         bands.append(_cells(squares ** (POWER // 2)))
