@@ -283,10 +283,9 @@ def main() -> None:
     given.work.mkdir(parents=True, exist_ok=True)
     install(day, pack, given.work / "site")
     plan = [network for network in PLAN if not given.only or network.task in given.only.split(",")]
-    works = [] if given.no_train else [(train, (day, pack, network, given)) for network in plan]
-    if given.first or given.no_train:
-        works.append((check, (day, pack, plan, given)))  # while the networks are compiled, which leaves the GPU idle
-    threads = [threading.Thread(target=work, args=arguments) for work, arguments in works]
+    threads = [] if given.no_train else [threading.Thread(target=train, args=(day, pack, network, given)) for network in plan]
+    if given.first or given.no_train:  # while the networks are compiled, which leaves the GPU idle
+        threads.append(threading.Thread(target=check, args=(day, pack, plan, given)))
     for thread in threads:
         thread.start()
     for thread in threads:
