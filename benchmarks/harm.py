@@ -35,6 +35,11 @@ def block_means(picture: np.ndarray) -> np.ndarray:
     return whole.reshape(rows, BLOCK, columns, BLOCK, 3).mean((1, 3))
 
 
+def moved(result: np.ndarray, clean: np.ndarray) -> np.ndarray:
+    """Return by how many levels the means of blocks are off, in the worst channel, (rows, columns)."""
+    return np.abs(block_means(result) - block_means(clean)).max(-1)
+
+
 def main() -> None:
     """Read the command line and write a row of a table for each task."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -46,8 +51,7 @@ def main() -> None:
     print("|" + "---|" * (len(LEVELS) + 4))
     for task in given.tasks:
         restore = Restorer(task, device="cpu")
-        moved = [np.abs(block_means(restore(picture)) - block_means(picture)).max(-1).ravel() for picture in clean]
-        every = np.concatenate(moved)
+        every = np.concatenate([moved(restore(picture), picture).ravel() for picture in clean])
         counts = " | ".join(str(int((every >= level).sum())) for level in LEVELS)
         print(f"| {task} | {every.size} | {counts} | {every.max():.2f} | {np.median(every):.2f} |", flush=True)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from irflow_cli.engines.settings import FULL_SCALE
 from irflow_cli.images.picture import top_of
 
 REACH = 128  # pixels: the deviation of the window over which changes are judged together
 CELL = 16  # pixels of a side, whose changes are one number
 BAND = 2 * CELL  # rows that are worked on at a time, so that little memory is needed beside the pictures
 POWER = 4  # of the mean: a single drop counts, though most of its window stays as it is
-LEVELS = 255  # of the scale on which changes are told
 
 
 def keep_sound(before: np.ndarray, after: np.ndarray, least: tuple[float, float], strength: float = 1.0) -> float:
@@ -37,7 +37,7 @@ def keep_sound(before: np.ndarray, after: np.ndarray, least: tuple[float, float]
 
 def _strength(before: np.ndarray, after: np.ndarray) -> np.ndarray:
     """Return the mean size of changes around each cell (rows, columns), 0-255 scale."""
-    scale, bands = LEVELS / top_of(before.dtype), []
+    scale, bands = FULL_SCALE / top_of(before.dtype), []
     for top in range(0, len(before), BAND):
         change = (after[top : top + BAND].astype(np.float32) - before[top : top + BAND]) * np.float32(scale)
         squares = (change**2).reshape(*change.shape[:2], -1).mean(2)

@@ -89,13 +89,13 @@ class Record:
         self.score = validate(self.run.averaged, self.validation)
         if keep and self.score >= self.run.best:
             self.run.best = self.score
-            self._ship(BEST)
+            self._keep(BEST)
 
     def _save(self) -> None:
         save_state(self.run, self.request.out / STATE, card_of(self.request, self.run, self.score))
-        self._ship(LAST)
+        self._keep(LAST)
 
-    def _ship(self, name: str) -> None:
+    def _keep(self, name: str) -> None:
         save_checkpoint(self.request.out / name, self.run.averaged.state_dict(), card_of(self.request, self.run, self.score))
 
     def _report(self, now: float, score: float | None) -> None:
