@@ -21,6 +21,7 @@ group, _ = join_group(torch.device("cpu"))
 own = [torch.full((2, 3), float(group.rank)), torch.arange(3.0) * (1 + group.rank)]
 group.all_reduce_mean(own)
 print([t.flatten().tolist() for t in own], group.all_reduce_max(float(group.rank), torch.device("cpu")), group.first)
+group.leave()
 """
 
 
@@ -47,6 +48,7 @@ def together(*command: str) -> list[subprocess.CompletedProcess[str]]:
 def test_processes_share_their_gradients_and_agree() -> None:
     first, second = together("-c", MEAN)
     expected = [[0.5] * 6, [0.0, 1.5, 3.0]]
+    assert (first.returncode, second.returncode) == (0, 0), (first.stderr, second.stderr)
     assert (first.stdout, second.stdout) == (f"{expected} 1.0 True\n", f"{expected} 1.0 False\n")
 
 
