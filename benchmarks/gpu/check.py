@@ -4,7 +4,8 @@
 
 For each network: the loss of one batch on the device beside that of the CPU in float32; pictures a second of the whole step
 (its crops, degradations, network, optimisers), eager and with --compile compiled, and as a share of the bare loop of forward
-and backward on one batch. Each part that breaks is told in a line, and the others go on.
+and backward on one batch; and the kernels that take the most time. Each part that breaks is told in a line, and the others
+go on.
 """
 
 from __future__ import annotations
@@ -110,6 +111,23 @@ class Subject:
         parts = f"forward and backward {alone:.0f}, draws {draws:.0f}, optimisers {updates:.0f}"
         return f"{whole:.0f} pictures/s, {whole / alone:.2f} of the bare loop; alone: {parts}"
 
+    def kernels(self, asked: TrainRequest, steps: int = 4, most: int = 12) -> dict[str, str]:
+        """Return the share of the device's time, in percent, that the longest kernels of a step take, by their names."""
+        step = self.step(asked)
+        step()
+        _finish(self.device)
+        own = "self_device_time_total" if self.device.type == "cuda" else "self_cpu_time_total"
+        with torch.profiler.profile() as profile:
+            for _ in range(steps):
+                step()
+            _finish(self.device)
+        found = [event for event in profile.key_averages() if self.device.type == "cpu" or "CUDA" in str(event.device_type)]
+        total = sum(getattr(event, own) for event in found) or 1
+        found.sort(key=lambda event: getattr(event, own), reverse=True)
+        return {
+            event.key[:150]: f"{100 * getattr(event, own) / total:.1f} in {event.count / steps:g}" for event in found[:most]
+        }
+
     def losses(self) -> str:
         """Return the losses of one small batch, drawn on the device: there in bfloat16, and on the CPU in float32."""
         small = replace(self.request, batch=min(self.request.batch, 8), at_start=1.0, prefetch=1)
@@ -147,20 +165,23 @@ def main() -> None:
         task, size = network.split(":")
         subjects[network] = Subject(task, size, given, device, corpus, layers)
 
-    def keep(network: str, name: str, work: Callable[[], str]) -> None:
+    def keep(network: str, name: str, work: Callable[[], object]) -> None:
         try:
             fact = work()
         except Exception as error:
             fact = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         found[f"{network}, {name}"] = fact
         given.out.write_text(json.dumps(found, indent=1))
-        print(f"{network}, {name}: {fact}", flush=True)
+        print(f"{network}, {name}: {fact if isinstance(fact, str) else 'see the file'}", flush=True)
 
     def memory() -> str:
         return f"{torch.cuda.max_memory_allocated() / 2**20:.0f} MiB"
 
     for network, subject in subjects.items():
         keep(network, "loss, device bf16 / CPU fp32", subject.losses)
+    for network, subject in subjects.items():
+        asked = replace(subject.request, precision="bf16")
+        keep(network, "kernels of an eager step, % of the time and calls", partial(subject.kernels, asked))
     for compiled in (False, True) if given.compile else (False,):
         for network, subject in subjects.items():
             asked = replace(subject.request, precision="bf16", compile=compiled)

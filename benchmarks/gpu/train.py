@@ -56,7 +56,7 @@ COMMON = (
     "4",
 )
 PLAN = (  # what needs it most comes first; all weights together stay under 26 MiB
-    Network("prior", "large", 128, 144),
+    Network("prior", "large", 80, 192),
     Network("deraindrop", "base", 96, 176, ("--self-conditioned", "--condition", "--distance", "charbonnier")),
     Network("denoise", "large", 128, 128),
     Network("derain", "large", 128, 128, ("--self-conditioned", "--condition")),

@@ -18,6 +18,7 @@ from irflow_cli.degradations.draw import chance, log_uniform, uniform
 from irflow_cli.degradations.jpeg import compress
 from irflow_cli.degradations.rain import from_layers
 from irflow_cli.degradations.shrink import area
+from irflow_cli.degradations.skies import skies
 from irflow_cli.degradations.soften import soften
 from irflow_cli.flow.coupling import transport_pairing
 from irflow_cli.seeds import seed_of
@@ -53,8 +54,8 @@ Batch = tuple[Source, torch.Generator]
 GREY_SHARE = 0.08  # share of pictures whose three channels are one, rain and noise included
 COMPRESSED = Part("jpeg", 0.25, 3, 60)  # what happens to a share of all degraded pictures in the end
 NOISE = (
-    Part("noise", 0.52, 0, 55),
-    Part("photo", 0.30, 0.5, 25, 1.7),
+    Part("noise", 0.58, 0, 55),
+    Part("photo", 0.24, 0.5, 25, 1.7),
     Part("film-grain", 0.05, 1, 25, 1.4),
     Part("camera", 0.02, 0, 40),
     Part("poisson", 0.03, 0, 40),
@@ -71,8 +72,9 @@ RAIN = (
     Part("clean", 0.08, 0, 0),
 )
 LINES, SOFT = 0.18, 0.15  # shares of the clean pictures of rain that get lines which are no rain, and that are soft
+SKIES = 0.2  # share of the clean pictures of drops that get clouds, which are no drops
 GUESSED = (0.8, 0.97)  # times at which a guess may stand
-ENLARGED = 0.25  # share of a prior's pictures that stand on the way from a smaller copy of theirs, not from noise
+ENLARGED = 0.15  # share of a prior's pictures that stand on the way from a smaller copy of theirs, not from noise
 DROPS = (Part("raindrops", 0.53, 0.4, 1), Part("raindrops", 0.12, 0.05, 0.4), Part("clean", 0.35, 0, 0))
 
 
@@ -117,6 +119,8 @@ def draw_source(
     if any(part.kind.startswith("rain-") for part in parts):
         clean = _for_some(LINES, distractors, clean, random, generator)
         clean = _for_some(SOFT, soften, clean, random, generator)
+    elif any(part.kind == "raindrops" for part in parts):
+        clean = _for_some(SKIES, skies, clean, random, generator)
     counts = np.bincount(
         2 * chosen + (random.random(count) < GREY_SHARE), minlength=2 * len(parts)
     ).tolist()  # colour, then grey
@@ -190,7 +194,7 @@ def draw_on_path(clean: Tensor, generator: torch.Generator, share: float, holes:
 
     On [-1, 1], where flow priors are mostly written down, the noise is a standard normal one. Noise and pictures are
     paired by optimal transport within the batch. The time is uniform on [0, 0.99). In a `share` of the pictures a random part
-    of the pixels is further: it is known, at time 1. There half of the others stand at 0, where a trajectory of one step
+    of the pixels is further: it is known, at time 1. There the others mostly stand at 0, where a trajectory of one step
     begins. A share ENLARGED stands where upscaling begins, on the way from the mean of the noise to what `enlarged` makes of
     them; not so with no share at all, which is the papers' prior.
     """
@@ -201,7 +205,7 @@ def draw_on_path(clean: Tensor, generator: torch.Generator, share: float, holes:
     known = draw_known(count, height, width, generator, share, holes).to(clean)
     partly = known.amax((1, 2, 3))
     t = 0.99 * torch.rand(count, generator=generator, device=generator.device).to(clean)
-    t = t * (1 - partly * chance(0.5, count, generator).to(clean))
+    t = t * (1 - partly * chance(0.7, count, generator).to(clean))
     times = torch.where(known > 0, 1.0, t[:, None, None, None])
     lot = np.random.default_rng(seed_of(generator.initial_seed(), b"small")).random()
     small = int(count * ENLARGED + lot) if share else 0
