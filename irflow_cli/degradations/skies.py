@@ -26,8 +26,10 @@ def skies(clean: Tensor, generator: torch.Generator) -> Tensor:
 
     rows = torch.linspace(0, 1, height, device=generator.device)[:, None]
     columns = torch.linspace(-0.5, 0.5, width, device=generator.device)[None, :]
-    warm, light = each(-1, 0.5), match_dims(log_uniform(0.15, 1, count, generator), picture)
-    tint = torch.linspace(0.4, -0.4, channels, device=generator.device)[:, None, None] * (channels > 1)
+    coloured = ((picture - picture[:, :1]).abs().amax((1, 2, 3)) > 0).float()  # grey stays grey
+    warm = each(-1, 0.5) * match_dims(coloured, picture)
+    light = match_dims(log_uniform(0.15, 1, count, generator), picture)
+    tint = torch.linspace(0.4, -0.4, channels, device=generator.device)[:, None, None]
     falling = 1 + each(-0.3, 0.5) * (rows - 0.5) + each(-0.2, 0.2) * columns
     air = light * falling * (1 + warm * each(0, 1) * tint)
     fall = each(0.35, 0.75)

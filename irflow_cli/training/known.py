@@ -39,11 +39,11 @@ def draw_known(
     missing = ((0.03 + 0.4 * part) * (height * width - 1)).long()
     least = bumps.flatten(1).sort(1).values.gather(1, missing.flatten(1))
     curves = bumps > least[:, :, None, None]
-    if holes is not None:
-        curves = torch.where((kind > 0.74) & (kind < 0.84), cut(holes, count, height, width, generator) < 0.5, curves)
     few = -(-count // SHARING)
     chosen = torch.randint(few, (count,), generator=generator, device=device)
     drawn = ~torch.where(kind < 0.5, *(shape(few, height, width, generator)[chosen] for shape in (strokes, boxes)))
+    if holes is not None:
+        curves = torch.where((kind > 0.74) & (kind < 0.84), cut(holes, count, height, width, generator) < 0.5, curves)
     known = torch.where(kind < 0.28, pixels, torch.where(kind < 0.32, lattice, torch.where(kind < 0.74, drawn, curves)))
     return (known & (kind >= 1 - share)).float()
 

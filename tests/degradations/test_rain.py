@@ -13,12 +13,15 @@ from torch._subclasses import FakeTensorMode
 from irflow_cli.degradations import DEGRADATIONS
 from irflow_cli.degradations.distractors import distractors
 from irflow_cli.degradations.rain import from_layers
+from irflow_cli.degradations.skies import skies
 from irflow_cli.degradations.soften import soften
 
 KINDS = [kind for kind in DEGRADATIONS if kind.split("-")[0] == "rain"]
 
 
-CHANGES: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {"distractors": distractors, "soften": soften} | {
+OF_CLEAN = {"distractors": distractors, "soften": soften, "skies": skies}
+OF_CLEAN = {"distractors": distractors, "soften": soften, "skies": skies}
+CHANGES: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = OF_CLEAN | {
     kind: lambda picture, generator, kind=kind: DEGRADATIONS[kind].apply(picture, torch.full((len(picture),), 0.6), generator)
     for kind in KINDS
 }
@@ -45,7 +48,7 @@ def test_nothing_waits_for_the_host(name: str) -> None:
         assert CHANGES[name](picture, seeded()).shape == picture.shape
 
 
-@pytest.mark.parametrize("change", [distractors, soften])
+@pytest.mark.parametrize("change", OF_CLEAN.values())
 @pytest.mark.parametrize("shape", [(1, 1, 1, 1), (1, 3, 1, 40), (2, 1, 7, 5), (6, 3, 64, 80)])
 def test_changes_of_the_clean_picture_keep_its_shape_and_range(change: Callable, shape: tuple[int, ...]) -> None:
     picture = torch.rand(shape, generator=seeded())
