@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import cv2
@@ -132,7 +133,7 @@ class Inpainter:
             return near
         seen = F.avg_pool2d(known, 2, ceil_mode=True)
         small = F.avg_pool2d(picture * known, 2, ceil_mode=True) / seen.clamp_min(1e-6)
-        far = self._pyramid(small, (seen > 0).float(), generators, ONE_STEP).clamp(0, 1)
+        far = self._pyramid(small, (seen > 0).float(), generators, replace(ONE_STEP, turns=schedule.turns)).clamp(0, 1)
         far = F.interpolate(far, picture.shape[2:], mode="bicubic", align_corners=False).clamp(0, 1)
         return near + share * (far - near)
 

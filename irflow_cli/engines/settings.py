@@ -135,7 +135,7 @@ PRESETS: dict[str, dict[str, Schedule]] = {
         "noisy means": Schedule("hqs", 4, 0, 0.8),
     },
     "smooth": {
-        "pixels": Schedule("pixelwise", 1, pyramid=True),
+        "pixels": Schedule("pixelwise", 1, pyramid=True, turns=4),
         "noisy": Schedule("pnp", 8, 1, 0.2),
         "means": Schedule("hqs", 1, 0, 0.85, turns=4),
         "noisy means": Schedule("hqs", 8, 0, 0.7),
