@@ -3,13 +3,14 @@
     python benchmarks/speed.py [--threads 2] [--data FOLDER] [--rain-layers FOLDER] [--store]
 
 Takes about ten minutes. Memory is read from /proc, so on Linux only. --data: the photographs for the training loop, otherwise
-drawn ones; --rain-layers: its rain, otherwise drawn. --store keeps the table in benchmarks/results/speed.md and writes it to
-docs/results.md, as the last step of `python benchmarks/suite.py readme SETS`.
+drawn ones; --rain-layers: its rain, otherwise drawn. --store keeps the table in benchmarks/results/speed-MACHINE.md and writes it
+to the pages, where they have `<!-- speed MACHINE -->`, as the last step of `python benchmarks/suite.py readme SETS`.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -42,7 +43,7 @@ from irflow_cli.training.sampling import Sampler, draw_batch, load_layers
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "results.md"
 ENGINES_PAGE = ROOT / "docs" / "engines.md"
-STORE = ROOT / "benchmarks" / "results" / "speed.md"
+STORE = ROOT / "benchmarks" / "results"
 
 # How the rows begin that stand on the page of the engines, too.
 OF_ENGINES = ("| 20", "|--", "| one call of `", "| `restore` of a JPEG", "| start: ")
@@ -230,7 +231,7 @@ def table(options: argparse.Namespace) -> Iterator[str]:
         yield f"| `inpaint` of a scratch of 12 x 600 pixels in 12 MP | {seconds:.1f} s; {peak:.0f} MiB |"
         yield f"| `inpaint` of a hole of a fifth of 12 MP | {fifth:.1f} s |"
     restorer = Restorer(RestoreSettings("derain", steps=1, device="cpu"))
-    for fact in folder_facts(restorer, options.folder, 387, repeats=1):
+    for fact in folder_facts(restorer, options.folder, 387, repeats=3):
         yield f"| {fact.name} | {fact.median:.2f} {fact.unit} |"
     started = median_seconds(
         lambda: subprocess.run([sys.executable, "-m", "irflow_cli", "--help"], capture_output=True, check=True)
@@ -243,15 +244,27 @@ def table(options: argparse.Namespace) -> Iterator[str]:
         yield from training(options.data or drawn(Path(name, "photos")), options.rain_layers)
 
 
-def put(page: Path, lines: list[str]) -> None:
-    """Write lines between the markers of a page."""
-    text = markers.filled(page.read_text(encoding="utf-8"), "speed", lambda name: "\n".join(lines))
-    page.write_text(text, encoding="utf-8")
+def machine() -> str:
+    """Return the name that this machine's table has: its processor's, in small letters and hyphens."""
+    return re.sub(r"\(\w*\)|[^a-z0-9]+", "-", processor().lower()).strip("-").replace("--", "-")
 
 
-def on_page() -> str:
-    """Return what stands between the markers of docs/results.md."""
-    return markers.tables(PAGE.read_text(encoding="utf-8"), "speed").get("", "") + "\n"
+def put(page: Path, lines: list[str], name: str) -> None:
+    """Write lines between the markers that a page has for the machine of that name."""
+    text = page.read_text(encoding="utf-8")
+    if name not in markers.tables(text, "speed"):
+        print(f"{page.name} has no place for this machine: `<!-- speed {name} -->`, then `<!-- /speed -->`", file=sys.stderr)
+    page.write_text(markers.filled(text, "speed", lambda other: "\n".join(lines) if other == name else None), encoding="utf-8")
+
+
+def kept() -> dict[str, str]:
+    """Return the tables that are stored, by machine."""
+    return {path.stem.removeprefix("speed-"): path.read_text().strip() for path in STORE.glob("speed-*.md")}
+
+
+def on_page() -> dict[str, str]:
+    """Return the tables of docs/results.md, by machine."""
+    return markers.tables(PAGE.read_text(encoding="utf-8"), "speed")
 
 
 def main() -> None:
@@ -271,9 +284,10 @@ def main() -> None:
         print(line, flush=True)
         lines.append(line)
     if options.store:
-        STORE.write_text("\n".join(lines) + "\n")
-        put(PAGE, lines)
-        put(ENGINES_PAGE, [line for line in lines if line.startswith(OF_ENGINES)])
+        name = machine()
+        (STORE / f"speed-{name}.md").write_text("\n".join(lines) + "\n")
+        put(PAGE, lines, name)
+        put(ENGINES_PAGE, [line for line in lines if line.startswith(OF_ENGINES)], name)
 
 
 if __name__ == "__main__":

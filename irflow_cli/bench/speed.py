@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -271,11 +272,14 @@ def folder_facts(restorer: Restorer, count: int = 8, side: int = 384, repeats: i
         def alone() -> list[float]:
             return timed(lambda: restorer.restore_tensor(tile, [None], [generator]))
 
-        before, seconds, after = alone(), timed(work, repeats), alone()  # for a machine may get slower meanwhile
-        network = count * float(np.median(before + after))
+        network, seconds = [alone()], []
+        for _ in range(repeats):  # in turn, for a machine may get slower meanwhile
+            seconds.append(timed(work, 1)[0])
+            network.append(alone())
+        beside = [count * float(np.median(before + after)) for before, after in itertools.pairwise(network)]
         megapixels, where = count * side**2 / 1e6, f"folder of {count} PNG files of {side} x {side}"
         yield _fact(where, [megapixels / value for value in seconds], "MP/s")
-        yield _fact(where, [value / network for value in seconds], "of the network's time")
+        yield _fact(where, [one / other for one, other in zip(seconds, beside, strict=True)], "of the network's time")
 
 
 def _drawn(path: Path, height: int, width: int) -> Path:

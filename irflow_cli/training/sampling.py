@@ -18,7 +18,6 @@ from irflow_cli.degradations.draw import chance, log_uniform, uniform
 from irflow_cli.degradations.jpeg import compress
 from irflow_cli.degradations.rain import from_layers
 from irflow_cli.degradations.shrink import area
-from irflow_cli.degradations.skies import skies
 from irflow_cli.degradations.soften import soften
 from irflow_cli.flow.coupling import transport_pairing
 from irflow_cli.seeds import seed_of
@@ -72,9 +71,8 @@ RAIN = (
     Part("clean", 0.08, 0, 0),
 )
 LINES, SOFT = 0.18, 0.15  # shares of the clean pictures of rain that get lines which are no rain, and that are soft
-SKIES = 0.2  # share of the clean pictures of drops that get clouds, which are no drops
 GUESSED = (0.8, 0.97)  # times at which a guess may stand
-ENLARGED = 0.15  # share of a prior's pictures that stand on the way from a smaller copy of theirs, not from noise
+ENLARGED = 0.25  # share of a prior's pictures that stand on the way from a smaller copy of theirs, not from noise
 DROPS = (Part("raindrops", 0.53, 0.4, 1), Part("raindrops", 0.12, 0.05, 0.4), Part("clean", 0.35, 0, 0))
 
 
@@ -119,8 +117,6 @@ def draw_source(
     if any(part.kind.startswith("rain-") for part in parts):
         clean = _for_some(LINES, distractors, clean, random, generator)
         clean = _for_some(SOFT, soften, clean, random, generator)
-    elif any(part.kind == "raindrops" for part in parts):
-        clean = _for_some(SKIES, skies, clean, random, generator)
     counts = np.bincount(
         2 * chosen + (random.random(count) < GREY_SHARE), minlength=2 * len(parts)
     ).tolist()  # colour, then grey

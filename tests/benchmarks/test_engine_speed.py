@@ -89,3 +89,17 @@ def test_the_start_is_told_apart_by_what_is_loaded(monkeypatch, picture_file, ir
     assert asked[0][:3] == [sys.executable, "-m", "irflow_cli"]
     assert irflow(*asked[0][3:]).code == 0
     assert [command[-1] for command in asked[2:]] == ["import numpy, cv2, torch", "import numpy, cv2, openvino"]
+
+
+def test_every_machine_has_a_table_of_its_own(tmp_path, monkeypatch, capsys) -> None:
+    for name, expected in (("AMD EPYC", "amd-epyc"), ("Intel(R) Xeon(R) Processor", "intel-xeon-processor"), ("M2", "m2")):
+        monkeypatch.setattr(speed, "processor", lambda name=name: name)
+        assert speed.machine() == expected
+    page = tmp_path / "page.md"
+    page.write_text("<!-- speed m1 -->\nold\n<!-- /speed -->\n\n<!-- speed m2 -->\n<!-- /speed -->\n")
+    speed.put(page, ["new", "rows"], "m2")
+    assert page.read_text() == "<!-- speed m1 -->\nold\n<!-- /speed -->\n\n<!-- speed m2 -->\nnew\nrows\n<!-- /speed -->\n"
+    assert capsys.readouterr().err == ""
+    speed.put(page, ["more"], "m3")
+    assert "more" not in page.read_text()
+    assert "`<!-- speed m3 -->`" in capsys.readouterr().err

@@ -13,14 +13,12 @@ from torch._subclasses import FakeTensorMode
 from irflow_cli.degradations import DEGRADATIONS
 from irflow_cli.degradations.distractors import distractors
 from irflow_cli.degradations.rain import from_layers
-from irflow_cli.degradations.skies import skies
 from irflow_cli.degradations.soften import soften
 
 KINDS = [kind for kind in DEGRADATIONS if kind.split("-")[0] == "rain"]
 
 
-OF_CLEAN = {"distractors": distractors, "soften": soften, "skies": skies}
-OF_CLEAN = {"distractors": distractors, "soften": soften, "skies": skies}
+OF_CLEAN = {"distractors": distractors, "soften": soften}
 CHANGES: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = OF_CLEAN | {
     kind: lambda picture, generator, kind=kind: DEGRADATIONS[kind].apply(picture, torch.full((len(picture),), 0.6), generator)
     for kind in KINDS

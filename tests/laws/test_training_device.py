@@ -14,7 +14,7 @@ from irflow_cli.tasks import TASKS
 
 # Operations that are launched for a batch, whatever its size, and for a step of Muon on a tiny network: what they are, and a
 # tenth more. More of them mean that a GPU waits for its host.
-DRAWS = {"denoise": 2600, "derain": 5850, "deraindrop": 5900, "prior": 2200, "all-in-one": 10200}
+DRAWS = {"denoise": 2600, "derain": 5850, "deraindrop": 5200, "prior": 2200, "all-in-one": 10200}
 MUON = 230
 WAITS = ("item", "condition", "boolean index", "nonzero", "two devices")
 
