@@ -3,8 +3,8 @@
     python benchmarks/speed.py [--threads 2] [--data FOLDER] [--rain-layers FOLDER] [--store]
 
 Takes about ten minutes. Memory is read from /proc, so on Linux only. --data: the photographs for the training loop, otherwise
-drawn ones; --rain-layers: its rain, otherwise drawn. --store keeps the table in benchmarks/results/speed-MACHINE.md and writes it
-to the pages, where they have `<!-- speed MACHINE -->`, as the last step of `python benchmarks/suite.py readme SETS`.
+drawn ones; --rain-layers: its rain, otherwise drawn. --store keeps the table in benchmarks/results/speed-MACHINE.md and writes
+it to the pages, where they have `<!-- speed MACHINE -->`, as the last step of `python benchmarks/suite.py readme SETS`.
 """
 
 from __future__ import annotations
