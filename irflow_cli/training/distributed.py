@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from types import TracebackType
 
 import torch
 from torch import Tensor, distributed
@@ -40,10 +41,15 @@ class ProcessGroup:
         distributed.all_reduce(largest, distributed.ReduceOp.MAX)
         return float(largest)
 
-    def leave(self) -> None:
-        """Wait for the others and leave the group. One that just ends may be aborted by the threads of the group."""
+    def __enter__(self) -> ProcessGroup:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Leave the group, without an error after the others have come this far. One that just ends may be aborted by the
+        threads of the group, and its exit code is lost."""
         if self.size > 1:
-            distributed.barrier()
+            if error is None:
+                distributed.barrier()
             distributed.destroy_process_group()
 
 

@@ -58,6 +58,14 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     """
     check(request)
     group, device = join_group(choose_device(request.device))
+    with group:
+        return _trained(request, report, group, device)
+
+
+def _trained(
+    request: TrainRequest, report: Callable[[TrainProgress], None], group: ProcessGroup, device: torch.device
+) -> TrainResult:
+    """Do what `train` says, as one of a group."""
     if (request.out / STATE).exists() and not request.resume:
         raise UsageError(f"{request.out} already holds a run; use `resume` to go on or another `output`")
     training, held_out = load_corpus(request.data, request.crop, device)
@@ -79,7 +87,6 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
                 record.after(loss)
         if group.first:
             record.end(finished=not caught)
-    group.leave()
     return TrainResult(request.out / BEST, run.iteration, max(run.best, record.score or 0.0), caught[0] if caught else None)
 
 

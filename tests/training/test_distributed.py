@@ -19,9 +19,9 @@ import torch
 from irflow_cli.training.distributed import join_group
 group, _ = join_group(torch.device("cpu"))
 own = [torch.full((2, 3), float(group.rank)), torch.arange(3.0) * (1 + group.rank)]
-group.all_reduce_mean(own)
-print([t.flatten().tolist() for t in own], group.all_reduce_max(float(group.rank), torch.device("cpu")), group.first)
-group.leave()
+with group:
+    group.all_reduce_mean(own)
+    print([t.flatten().tolist() for t in own], group.all_reduce_max(float(group.rank), torch.device("cpu")), group.first)
 """
 
 
@@ -62,6 +62,14 @@ def test_two_processes_train_one_network(photographs: Path, tmp_path: Path) -> N
     iterations = [json.loads(line)["iteration"] for line in (tmp_path / "run" / LOG).read_text().splitlines()]
     assert iterations[-1] == 3
     assert iterations == sorted(set(iterations))  # one process writes
+
+
+def test_an_error_ends_all_processes_with_its_own_code(tmp_path: Path) -> None:
+    for _ in range(4):  # one that did not leave its group was aborted now and then
+        options = ["--task", "denoise", "--minutes", "1", "--device", "cpu"]
+        ends = together("-m", "irflow_cli", "train", str(tmp_path), "-o", str(tmp_path / "run"), *options)
+        assert [end.returncode for end in ends] == [3, 3], [end.stderr for end in ends]
+        assert ["no pictures below" in end.stderr for end in ends] == [True, True]
 
 
 def test_two_processes_follow_the_curve_of_one_that_accumulates(photographs: Path, tmp_path: Path) -> None:
