@@ -37,7 +37,9 @@ CHOICES = (
     Choice("rain", "curve-rain", Way("the default", 2, RELEASED), Way("none; `--steps 8` is", 8, RELEASED)),
     Choice("drops", "curve-drops", Way("the default", 2, RELEASED), Way("none; `--steps 8` is", 8, RELEASED)),
     Choice("holes", "curve-holes", Way("`--preset smooth`", 1, "smooth"), Way("`--preset texture`", 8, "texture")),
-    Choice("70 % of pixels missing", "curve-pixels", Way("the default", 1, "smooth"), Way("`--preset texture`", 8, "texture")),
+    Choice(
+        "70 % of pixels missing", "curve-pixels", Way("`--preset smooth`", 1, "smooth"), Way("`--preset texture`", 8, "texture")
+    ),
     Choice("twice as large", "curve-large", Way("`--preset smooth`", 1, "smooth"), Way("`--preset texture`", 2, "texture")),
 )
 
