@@ -246,7 +246,7 @@ def table(options: argparse.Namespace) -> Iterator[str]:
 
 def machine() -> str:
     """Return the name that this machine's table has: its processor's, in small letters and hyphens."""
-    return re.sub(r"\(\w*\)|[^a-z0-9]+", "-", processor().lower()).strip("-").replace("--", "-")
+    return re.sub(r"(\(\w*\)|[^a-z0-9])+", "-", processor().lower()).strip("-")
 
 
 def put(page: Path, lines: list[str], name: str) -> None:
