@@ -24,7 +24,7 @@ from irflow_cli.seeds import seed_of
 from irflow_cli.tasks import task_of
 from irflow_cli.training.dataset import Corpus, load_rain_layers
 from irflow_cli.training.distributed import ProcessGroup
-from irflow_cli.training.known import draw_known, film_holes
+from irflow_cli.training.known import draw_known, hole_pool
 from irflow_cli.training.options import TrainRequest
 
 
@@ -259,7 +259,7 @@ def _applier(kind: str, layers: Tensor | None) -> Callable[[Tensor, Tensor, torc
 def load_layers(request: TrainRequest, device: torch.device) -> Tensor | None:
     """Return what lies over pictures, (N, 1, H, W) in [0, 1]: rain from the files of the request, or holes for a prior."""
     if task_of(request.task).prior:
-        return film_holes().to(device)
+        return hole_pool().to(device)
     return load_rain_layers(request.rain_layers).to(device) if request.rain_layers else None
 
 
