@@ -20,8 +20,11 @@ from irflow_cli.tasks import TASKS
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _two_threads() -> None:
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
+def _threads() -> None:
+    """Compute on two threads, or on one where `pytest -n` has a process on every core: threads that wait for a core that others
+    hold take three times the processor's time. Processes that tests start do the same."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1" if "PYTEST_XDIST_WORKER" in os.environ else "2")
+    torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 
 @pytest.fixture(autouse=True)
