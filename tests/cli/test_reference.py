@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -48,11 +49,12 @@ def reference() -> str:
     return text
 
 
+@cache
 def options() -> dict[str, set[str]]:
     """Return the options of every command, by its words."""
-    found = {}
+    found, every = {}, typer.main.get_command(command_line())
     for words in commands():
-        command = typer.main.get_command(command_line())
+        command = every
         for word in words:
             command = command.commands[word]  # type: ignore[attr-defined]
         found[" ".join(words)] = {option for one in command.params for option in (*one.opts, *one.secondary_opts)} | {"--help"}
