@@ -34,8 +34,8 @@ class Choice:
 RELEASED = "released grid"
 CHOICES = (
     Choice("noise", "curve-noise", Way("the default", 1, RELEASED), Way("`--texture`", 8, RELEASED)),
-    Choice("rain", "curve-rain", Way("the default", 2, RELEASED), Way("none; `--steps 8` is", 8, RELEASED)),
-    Choice("drops", "curve-drops", Way("the default", 2, RELEASED), Way("none; `--steps 8` is", 8, RELEASED)),
+    Choice("rain", "curve-rain", Way("the default", 2, RELEASED), Way("no such option; with `--steps 8`", 8, RELEASED)),
+    Choice("drops", "curve-drops", Way("the default", 2, RELEASED), Way("no such option; with `--steps 8`", 8, RELEASED)),
     Choice("holes", "curve-holes", Way("`--preset smooth`", 1, "smooth"), Way("`--preset texture`", 8, "texture")),
     Choice(
         "70 % of pixels missing", "curve-pixels", Way("`--preset smooth`", 1, "smooth"), Way("`--preset texture`", 8, "texture")

@@ -307,9 +307,9 @@ def _check_targets(jobs: list[Job], files: Files) -> None:
         taken[target] = job.source
     existing = [job.target for job in _shard(jobs, files.shard) if job.exists]
     if existing and not (files.overwrite or files.skip_existing or files.resume):
-        more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        exist = f" and {len(existing) - 1} more exist" if len(existing) > 1 else " exists"
         ways = "`overwrite`, `skip_existing`" + (", `resume`" if _on_record(existing[0]) else "")
-        raise UsageError(f"{existing[0]}{more} exists; use {ways} or another output")
+        raise UsageError(f"{existing[0]}{exist}; use {ways} or another output")
 
 
 def _on_record(path: Path) -> bool:

@@ -247,11 +247,11 @@ def doubts(pixels: np.ndarray, clean: np.ndarray, what: str) -> tuple[str, ...]:
         found.append(f"{what} is moved by about ({right}, {down}) pixels")
     contrast = one.std() / max(other.std(), 1e-9)
     likeness = float(np.corrcoef(one.ravel(), other.ravel())[0, 1]) if one.std() > 1 and other.std() > 1 else 0.0
-    far = not 0.4 < contrast < 2.5 or likeness < -0.98 or (likeness > 0.98 and not 0.9 < contrast < 1.1)
-    if other.std() > PLAIN and far:
-        found.append(
-            f"{what} has {contrast:.2f} times the contrast of the clean picture, or it turned round; is its range another?"
-        )
+    far = not 0.4 < contrast < 2.5 or (likeness > 0.98 and not 0.9 < contrast < 1.1)
+    if other.std() > PLAIN and likeness < -0.98:
+        found.append(f"{what} looks like the negative of the clean picture")
+    elif other.std() > PLAIN and far:
+        found.append(f"{what} has {contrast:.2f} times the contrast of the clean picture; is its range another?")
     small, wanted = (cv2.resize(image, (48, 48), interpolation=cv2.INTER_AREA).astype(np.float64) for image in (pixels, clean))
     miss = np.abs(small - wanted).mean()
     turned = {

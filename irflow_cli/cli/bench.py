@@ -115,7 +115,8 @@ def bench(
         Optional[int], typer.Option(help="Take the middle CROP x CROP pixels of clean pictures.", show_default="whole")
     ] = None,
     presets: Annotated[
-        str, typer.Option(help="Presets of inpaint and upscale: auto,fast,smooth,texture,paper, or such as restora:64:1.")
+        str,
+        typer.Option(help="Presets, such as auto,smooth,texture,paper; of inpaint fast,varied, too; or such as restora:64:1."),
     ] = _text(DEFAULTS.presets),
     metrics: Annotated[
         Optional[str],

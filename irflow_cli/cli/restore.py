@@ -46,7 +46,10 @@ def restore(
         choice(*RESTORED, help="What to take out.", show_default="that of --checkpoint"),
     ] = None,
     output: Output = None,
-    steps: Annotated[Optional[int], typer.Option(help="Sampling steps, 1 to 5 and more.", show_default="the task's")] = None,
+    steps: Annotated[
+        Optional[int],
+        typer.Option(help="Sampling steps; more than 4 rarely help.", show_default="1 for noise, 2 for rain and drops"),
+    ] = None,
     grid: Annotated[
         Optional[str],
         choice(*GRIDS, help="Times of the steps.", show_default="released"),
@@ -56,7 +59,7 @@ def restore(
         choice(*SAMPLERS, help="restora-denoise goes with --method prior.", show_default="euler"),
     ] = None,
     sigma: Annotated[
-        Optional[float], typer.Option(help="Noise of the picture, 0-255 scale (denoise).", show_default="estimated")
+        Optional[float], typer.Option(help="Noise of the picture, 0-255 scale, to 55 (denoise).", show_default="estimated")
     ] = None,
     method: Annotated[
         str,
@@ -105,7 +108,8 @@ def restore(
 ) -> int:
     """Take rain, noise or raindrops out of photographs.
 
-    Results lie beside the inputs unless --output says otherwise; a file that exists is never replaced without --overwrite.
+    Results lie beside the inputs unless --output says otherwise. A file is replaced only with --overwrite; --resume makes
+    results of its own again whose picture or settings have changed.
 
     A network of your own does what it was trained for: --checkpoint mine.safetensors, without --task.
 

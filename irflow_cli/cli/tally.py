@@ -58,7 +58,7 @@ class Tally:
 
     def note(self, about: str, note: str) -> None:
         """Say something of a picture, unless others had the same: then it is counted, and printed with -v."""
-        kind = re.sub(r"[0-9][0-9.,]*", "#", note)
+        kind = re.sub(r"[0-9]+([.,][0-9]+)*", "...", note)
         self.notes[kind] += 1
         (self.console.note if self.notes[kind] <= ALIKE else self.console.detail)(about + note)
 
@@ -66,7 +66,8 @@ class Tally:
         """Sum up: what was said of more pictures, what became of all, and how to go on where it was broken off."""
         for kind, times in self.notes.items():
             if times > ALIKE and not self.console.verbose:
-                self.console.note(f"{times - ALIKE} more pictures: {kind}; -v prints each")
+                more = "1 more picture" if times - ALIKE == 1 else f"{times - ALIKE} more pictures"
+                self.console.note(f"{more}: {kind}; -v prints each")
         parts = ", ".join(f"{self.counts[status]} {word}" for status, word in WORDS.items() if self.counts[status])
         total = len(self.jobs) or self.seen
         rest = total - self.seen

@@ -133,8 +133,8 @@ class Restorer:
     def noise_seen(self, pixels: np.ndarray, sigma: float) -> Noise:
         """Return what the network itself takes for noise in some places of pixels (H, W) or (H, W, 3), given `sigma`."""
         places = places_of(pixels)
-        restored = self.restore_tensor(places, [max(sigma, 0.5)] * len(places), [torch.Generator()] * len(places))
-        return Noise.of(places, restored)
+        clean = self.clean_tensor(places, [max(sigma, 0.5)] * len(places), [torch.Generator()] * len(places))
+        return Noise.of(places, clean)
 
     def blocks(self, stack: list[np.ndarray], sigmas: Sequence[float | None]) -> Iterator[tuple[int, int, np.ndarray]]:
         """Yield (top, left, restored block of each) of pixels (H, W) or (H, W, 3), as numbers in their range."""
@@ -163,8 +163,12 @@ class Restorer:
             values = array_of(block)
             yield top, left, values if stack[0].ndim == 3 else values[..., 0]
 
-    @torch.inference_mode()
     def restore_tensor(self, degraded: Tensor, sigmas: Sequence[float | None], generators: Sequence[torch.Generator]) -> Tensor:
+        """Return what `clean_tensor` does, mixed with the degraded pictures or taken beyond as `strength` says."""
+        return degraded + self.settings.strength * (self.clean_tensor(degraded, sigmas, generators) - degraded)
+
+    @torch.inference_mode()
+    def clean_tensor(self, degraded: Tensor, sigmas: Sequence[float | None], generators: Sequence[torch.Generator]) -> Tensor:
         """Return the restored (B, 1 or 3, H, W) float32 pictures, not clipped, on the CPU; `sigmas` and `generators` have one
         for each. Cost: the trajectory's calls, times eight with `ensemble`."""
         levels, colour = list(sigmas), degraded.expand(-1, 3, -1, -1)
@@ -176,9 +180,7 @@ class Restorer:
         for view in views:
             total += _unturned(self._sample(_turned(colour, view), levels), view)
         restored = (total / len(views)).cpu()
-        if degraded.shape[1] == 1:
-            restored = restored.mean(1, keepdim=True)
-        return degraded + self.settings.strength * (restored - degraded)
+        return restored.mean(1, keepdim=True) if degraded.shape[1] == 1 else restored
 
     def _sample(self, source: Tensor, sigmas: list[float | None]) -> Tensor:
         clean = torch.tensor([sigma is not None and sigma <= 0 for sigma in sigmas], device=self.device)

@@ -68,7 +68,7 @@ class RestoreSettings:
         from irflow_cli.flow.samplers import SAMPLERS
         from irflow_cli.flow.times import GRIDS
 
-        limit, samplers = self.sigma_limit, (*SAMPLERS, *([RELEASED_RULE] if self.method == "prior" else []))
+        limit, samplers = self.sigma_limit, (*SAMPLERS, RELEASED_RULE)
         tile = self.tile or 2 * self.overlap
         require(self.method in ("flow", "prior"), f"`method` is flow or prior, got {self.method!r}")
         require(self.method == "flow" or self.task == "denoise", "`method` prior is for `task` denoise; leave it out")
@@ -77,8 +77,15 @@ class RestoreSettings:
         )
         require(self.grid is None or self.grid in GRIDS, f"unknown `grid` {self.grid!r}; there are {', '.join(GRIDS)}")
         require((self.sampler or "euler") in samplers, f"unknown `sampler` {self.sampler!r}; there are {', '.join(samplers)}")
+        require(
+            self.sampler != RELEASED_RULE or self.method == "prior",
+            f"`sampler` {RELEASED_RULE} goes with `method` prior; add that, or take {' or '.join(SAMPLERS)}",
+        )
         require(self.sigma is None or limit is not None, f"`sigma` has no meaning for {self.task}; leave it out")
-        require(self.sigma is None or 0 <= self.sigma <= (limit or 0), f"`sigma` goes from 0 to {limit}, got {self.sigma}")
+        require(
+            self.sigma is None or 0 <= self.sigma <= (limit or 0),
+            f"`sigma` goes from 0 to {limit or 0:g}, got {self.sigma}; leave it out to have it estimated",
+        )
         backends.check(self.engine, self.precision)
         require(0 <= self.strength <= 2, f"`strength` goes from 0 to 2, got {self.strength}")
         textured = task_of(self.task).textured

@@ -94,7 +94,11 @@ def request_of(values: dict[str, Any], given: set[str], *begun: dict[str, Any]) 
         values = values | {
             key: value for key, value in options.items() if key in names and key not in given | {"minutes", "iterations"}
         }
-    for name, what in (("data", "a folder of pictures"), ("out", "`output`, the folder of the run"), ("task", "`task`")):
+    for name, what in (
+        ("data", "a folder of pictures"),
+        ("out", "`output`, the folder of the run"),
+        ("task", f"`task`: {', '.join(TASKS)}, or a name of your own for pairs in clean/ and degraded/"),
+    ):
         if values.get(name) is None:
             raise UsageError(f"give {what}")
     paths = {name: None if values.get(name) is None else Path(values[name]) for name in ("data", "out", "rain_layers")}

@@ -92,7 +92,7 @@ def test_means_are_over_all_or_none() -> None:
     [
         (lambda pixels: pixels // 2, "contrast"),
         (lambda pixels: (pixels * (219 / 255) + 16).astype(np.uint8), "contrast"),
-        (lambda pixels: 255 - pixels // 2, "contrast"),
+        (lambda pixels: 255 - pixels // 2, "negative"),
         (lambda pixels: pixels[..., ::-1], "channels in another order"),
         (lambda pixels: pixels[:, ::-1], "mirrored"),
         (lambda pixels: pixels[::-1], "turned over"),

@@ -7,9 +7,8 @@ import pytest
 
 
 def test_a_version_without_an_entry_and_a_page_that_was_edited_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = check_release.problems()
     monkeypatch.setattr(check_release.irflow_cli, "__version__", "99.0")
     monkeypatch.setattr(check_release.speed, "on_page", lambda: {"amd-epyc": "edited"})
     found = check_release.problems()
-    assert next(problem for problem in found if problem not in before) == "CHANGELOG.md has no entry for 99.0"
+    assert "CHANGELOG.md has no entry for 99.0" in found
     assert any("tables of speed" in problem for problem in found)

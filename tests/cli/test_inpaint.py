@@ -85,7 +85,7 @@ def test_several_proposals_are_numbered_and_differ(inpaint, picture_file, mask_f
     assert not np.array_equal(pictures[1], pictures[2])
     again = inpaint(tmp_path, "--mask-box", "12,10,18,10", "--samples", 3, "-n")  # results are not inputs
     assert again.code == 2
-    assert "a-1.inpaint.png and 2 more exists" in again.err
+    assert "a-1.inpaint.png and 2 more exist;" in again.err
 
 
 def test_several_proposals_need_files_and_a_sampler_that_draws(inpaint, picture_file, mask_file) -> None:

@@ -75,6 +75,9 @@ def test_a_clean_picture_is_told_next_to_nothing_and_a_noisy_jpeg_more(tmp_path)
     told, (words,) = restorer.sigma_of(Picture(noisy, None, "JPEG"))
     assert told is not None
     assert told > 2 * level, words
+    for strength in (0.0, 0.5, 2.0):  # what is made of the result says nothing of the picture
+        mixed = Restorer(RestoreSettings("denoise", strength=strength))
+        assert mixed.sigma_of(Picture(noisy, None, "JPEG")) == (told, (words,))
 
 
 @pytest.mark.parametrize("sigma", [0.0, 15.0, 25.0, 50.0, 255.0])

@@ -69,7 +69,7 @@ def test_restora_flows_denoising_rule_is_a_sampler_of_the_prior(tiny_checkpoint)
 
     ours, theirs = restored("euler"), restored("restora-denoise")
     assert not np.array_equal(ours.pixels, theirs.pixels)
-    with pytest.raises(UsageError, match="unknown `sampler`"):
+    with pytest.raises(UsageError, match="restora-denoise goes with `method` prior"):
         replace(settings, method="flow", sampler="restora-denoise").check()
 
 

@@ -31,12 +31,13 @@ def test_doctor_knows_every_extra_and_what_it_brings() -> None:
     table = re.search(r"\[project.optional-dependencies\]\n(.*?)\n\n", text, re.DOTALL)
     assert table is not None
     brought = dict(re.findall(r"^(\w+) = \[(.*?)\]$", table[1], re.MULTILINE | re.DOTALL))
+    distributions = packages_distributions()
     assert set(doctor.EXTRAS) == set(brought) - {"test", "docs", "dev"}  # these are for who works on irflow
     for name, (_, modules) in doctor.EXTRAS.items():
         packages = [package for package in re.findall(r'"([\w-]+)', brought[name]) if package != "irflow"]
         assert len(packages) == len(modules), name
         for package, module in zip(packages, modules, strict=True):
-            installed = packages_distributions().get(module)
+            installed = distributions.get(module)
             assert installed is None or package.lower() in [one.lower().replace("_", "-") for one in installed], name
 
 

@@ -38,7 +38,7 @@ def test_remote_is_as_local_to_the_byte(memory: Any, tmp_path: Path, capfd: pyte
     assert sorted(memory.find("out")) == ["/out/a.png", "/out/b.png", "/out/deep/c.png"]  # and nothing beside them
     assert run([*work, "memory://in", "-o", "memory://out"]) == 2
     said = capfd.readouterr().err
-    assert "memory://out/a.png and 2 more exists" in said and str(Path("/tmp")) not in said
+    assert "memory://out/a.png and 2 more exist;" in said and str(Path("/tmp")) not in said
     assert run([*work, "memory://in", "-o", "memory://out", "--skip-existing", "-q"]) == 0
     assert run([*work, "memory://in/*.png", "-o", str(tmp_path / "down"), "-q"]) == 0
     assert sorted(path.name for path in (tmp_path / "down").iterdir()) == ["a.png", "b.png"]
