@@ -15,4 +15,4 @@ def seed_of(given: int, *what: int | bytes) -> int:
     independent, and so are those of different given seeds.
     """
     content = b"".join(part if isinstance(part, bytes) else part.to_bytes(8, "little", signed=True) for part in what)
-    return (int.from_bytes(hashlib.sha256(content).digest()[:7], "big") + given * 0x9E3779B1) % SEEDS
+    return (int.from_bytes(hashlib.sha256(content).digest()[:7], "big") + int(given) * 0x9E3779B1) % SEEDS

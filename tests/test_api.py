@@ -76,9 +76,13 @@ def test_what_is_no_number_is_refused_but_where_it_is_missing(prior) -> None:
             work()
 
 
-def test_a_seed_may_be_of_any_size(prior) -> None:
-    picture = scene(16, 16)
-    assert irflow_cli.restore(picture, "denoise", checkpoint=prior, method="prior", seed=2**70).shape == (16, 16, 3)
+@pytest.mark.parametrize("seed", [2**70, np.int64(3), np.uint8(200)])
+def test_a_seed_may_be_of_any_size_and_numpys(seed: int, prior) -> None:
+    picture, inside = scene(16, 16), np.eye(16, dtype=bool)
+    assert irflow_cli.restore(picture, "denoise", checkpoint=prior, method="prior", seed=seed).shape == (16, 16, 3)
+    first, again = (irflow_cli.inpaint(picture, inside, checkpoint=prior, steps=1, seed=one) for one in (seed, int(seed)))
+    assert np.array_equal(first, again)
+    assert irflow_cli.upscale(picture, checkpoint=prior, seed=seed).shape == (32, 32, 3)
 
 
 def test_masks_and_scales_that_do_not_fit_are_refused(prior) -> None:

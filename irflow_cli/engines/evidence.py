@@ -11,6 +11,7 @@ from irflow_cli.images.picture import top_of
 REACH = 128  # pixels: the deviation of the window over which changes are judged together
 CELL = 16  # pixels of a side, whose changes are one number
 BAND = 2 * CELL  # rows that are worked on at a time, so that little memory is needed beside the pictures
+WIDE = 2**14  # columns that OpenCV interpolates at a time; it takes no more than 2^15
 POWER = 4  # of the mean: a single drop counts, though most of its window stays as it is
 
 
@@ -68,5 +69,8 @@ def _places(length: int, cells: int) -> np.ndarray:
 
 def _between(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Return values (n, m) between their places, linearly: (len(rows), len(columns)), float32."""
-    x, y = np.meshgrid(columns.astype(np.float32), rows.astype(np.float32))
-    return cv2.remap(values.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    values, parts = values.astype(np.float32), []
+    for left in range(0, len(columns), WIDE):
+        x, y = np.meshgrid(columns[left : left + WIDE].astype(np.float32), rows.astype(np.float32))
+        parts.append(cv2.remap(values, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE))
+    return np.concatenate(parts, axis=1)

@@ -52,7 +52,7 @@ class Prior:
                 f"{self.checkpoint.path} was trained for {self.checkpoint.card.task}; this needs a prior: leave "
                 "`checkpoint` out, or train a prior"
             )
-        self.net = self.checkpoint.net.to(self.device)
+        self.net = self.checkpoint.on(self.device)
         timed = self.net.contract.time_map
         self.enlarges = kind == "means" and timed  # it has learned to, in training
         self.schedule = settings.schedule(kind if timed else UNTIMED[kind])
@@ -128,7 +128,7 @@ class Prior:
                     with torch.no_grad():
                         done = trajectory()
                     self.evaluated += done.nfe * schedule.turns * shape[0] * shape[2] * shape[3]
-                except RuntimeError as error:
+                except Exception as error:  # engines raise their own
                     if not out_of_memory(error):
                         raise
                     window, shared, align = self.windows

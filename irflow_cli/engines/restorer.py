@@ -24,7 +24,7 @@ from irflow_cli.engines.noise import (
     released_entry,
     said_of,
 )
-from irflow_cli.engines.settings import FULL_SCALE, RELEASED_RULE, RestoreSettings
+from irflow_cli.engines.settings import FULL_SCALE, RELEASED_RULE, RestoreSettings, check_sigma
 from irflow_cli.engines.tiling import auto_tile, tiled
 from irflow_cli.errors import CheckpointError, ImageError
 from irflow_cli.flow.samplers import SAMPLERS
@@ -55,7 +55,8 @@ class Restorer:
             )
         if self.task.sigma_max is not None and self.checkpoint.card.sigma_max is not None:  # a third-party network has its own
             self.task = replace(self.task, sigma_max=float(self.checkpoint.card.sigma_max))
-        self.net = self.checkpoint.net.to(self.device)
+        check_sigma(settings.sigma, FULL_SCALE if settings.method == "prior" else self.task.sigma_max)
+        self.net = self.checkpoint.on(self.device)
         self.engine = open_engine(self.checkpoint, self.device, settings.engine, settings.precision)
         self.steps = settings.steps or (settings.texture and self.task.textured) or self.task.steps
         self.entry = released_entry if settings.sampler == RELEASED_RULE else noise_entry
@@ -146,7 +147,7 @@ class Restorer:
         if known and self.settings.tile is None:
             tile, overlap = known, min(overlap, known // 4)
         white, exact = top_of(stack[0].dtype), stack[0].dtype.kind == "f"
-        generators = [torch.Generator().manual_seed(self.settings.seed % SEEDS) for _ in stack]
+        generators = [torch.Generator().manual_seed(int(self.settings.seed) % SEEDS) for _ in stack]
 
         def read(top: int, bottom: int, left: int, right: int) -> Tensor:
             return torch.cat([tensor_of(unit_of(pixels[top:bottom, left:right])) for pixels in stack])

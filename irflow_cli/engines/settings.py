@@ -68,7 +68,7 @@ class RestoreSettings:
         from irflow_cli.flow.samplers import SAMPLERS
         from irflow_cli.flow.times import GRIDS
 
-        limit, samplers = self.sigma_limit, (*SAMPLERS, RELEASED_RULE)
+        samplers = (*SAMPLERS, RELEASED_RULE)
         tile = self.tile or 2 * self.overlap
         require(self.method in ("flow", "prior"), f"`method` is flow or prior, got {self.method!r}")
         require(self.method == "flow" or self.task == "denoise", "`method` prior is for `task` denoise; leave it out")
@@ -81,11 +81,9 @@ class RestoreSettings:
             self.sampler != RELEASED_RULE or self.method == "prior",
             f"`sampler` {RELEASED_RULE} goes with `method` prior; add that, or take {' or '.join(SAMPLERS)}",
         )
+        limit = self.sigma_limit
         require(self.sigma is None or limit is not None, f"`sigma` has no meaning for {self.task}; leave it out")
-        require(
-            self.sigma is None or 0 <= self.sigma <= (limit or 0),
-            f"`sigma` goes from 0 to {limit or 0:g}, got {self.sigma}; leave it out to have it estimated",
-        )
+        check_sigma(self.sigma, FULL_SCALE if self.checkpoint else limit)  # a network of one's own knows its own
         backends.check(self.engine, self.precision)
         require(0 <= self.strength <= 2, f"`strength` goes from 0 to 2, got {self.strength}")
         textured = task_of(self.task).textured
@@ -99,6 +97,14 @@ class RestoreSettings:
             bool(self.checkpoint or self.trained_for.checkpoint),
             f"task {self.task} has no shipped checkpoint; give `checkpoint`",
         )
+
+
+def check_sigma(sigma: float | None, limit: float | None) -> None:
+    """Raise UsageError for noise that a network does not know, whose most is `limit` (0-255 scale)."""
+    require(
+        sigma is None or 0 <= sigma <= (limit or 0),
+        f"`sigma` goes from 0 to {limit or 0:g}, got {sigma}; leave it out to have it estimated",
+    )
 
 
 @dataclass(frozen=True)

@@ -116,7 +116,7 @@ class _Safely:
         if height * width < self.too_large:
             try:
                 return self.work(part)
-            except (MemoryError, RuntimeError) as error:
+            except Exception as error:  # engines raise their own
                 if not out_of_memory(error):
                     raise
                 self.too_large = height * width

@@ -8,6 +8,7 @@ tensors).
 from __future__ import annotations
 
 import contextlib
+import copy
 import hashlib
 import json
 import os
@@ -101,11 +102,18 @@ def _can_be_for(task: Any, predicts: Any) -> bool:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A network with its weights, ready to run, and its card."""
+    """A network with its weights, ready to run on the CPU, and its card."""
 
     net: Network
     card: Card
     path: Path
+    moved: dict[torch.device, Network] = field(default_factory=dict, repr=False, compare=False)
+
+    def on(self, device: torch.device) -> Network:
+        """Return the network on a device: itself on the CPU, and one copy for each other, shared by all who use it there."""
+        if device.type != "cpu" and device not in self.moved:
+            self.moved[device] = copy.deepcopy(self.net).to(device)
+        return self.moved.get(device, self.net)
 
 
 def resolve(name: str) -> Path:

@@ -14,6 +14,12 @@ import torch
 from irflow_cli.errors import DeviceError, UsageError
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+NO_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "std::bad_alloc",
+    "Failed to allocate",
+)  # as torch and engines say it
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -113,5 +119,5 @@ def autocast(device: torch.device, dtype: torch.dtype) -> AbstractContextManager
 
 
 def out_of_memory(error: Exception) -> bool:
-    """Return whether Python, or torch on whatever device, found no memory."""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(error)
+    """Return whether Python, or an engine on whatever device, found no memory."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(words in str(error) for words in NO_MEMORY)

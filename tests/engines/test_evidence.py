@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from drawn import disc
 
-from irflow_cli.engines.evidence import keep_sound
+from irflow_cli.engines.evidence import WIDE, keep_sound
 from irflow_cli.images.picture import top_of
 
 LEAST = (2.0, 4.0)
@@ -70,3 +70,12 @@ def test_a_change_is_judged_without_the_strength_it_was_made_with() -> None:
     assert keep_sound(before, half, LEAST, 0.5) == pytest.approx(share, abs=1e-4)
     assert 0 < share < 1
     assert half == pytest.approx((before + expected) / 2, abs=1e-5)
+
+
+def test_a_picture_may_be_wider_than_opencv_interpolates() -> None:
+    before = np.zeros((16, 2 * WIDE + 900), np.uint8)
+    after = before.copy()
+    after[:, WIDE - 50 : WIDE + 50] = 90
+    end = after.copy()
+    assert keep_sound(before, end, LEAST) == 1
+    assert np.array_equal(end[:, WIDE - 50 : WIDE + 50], after[:, WIDE - 50 : WIDE + 50])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from PIL import Image
 import irflow_cli
 from irflow_cli import Restorer
 from irflow_cli.errors import UsageError
+from irflow_cli.runtime.checkpoints import load_checkpoint
 
 
 def test_one_object_works_for_several_threads(tiny_checkpoint) -> None:
@@ -45,3 +47,21 @@ def test_a_batch_is_its_pictures_and_shares_calls(tiny_checkpoint, monkeypatch) 
     assert denoise.batch([]) == []
     with pytest.raises(UsageError, match="expected pixels"):
         denoise.batch([np.zeros((3, 3, 7), np.uint8)])
+
+
+def test_the_noise_that_may_be_given_is_what_the_network_knows(tiny_checkpoint) -> None:
+    known = load_checkpoint(tiny_checkpoint("denoise"))
+    for most in (25.0, 75.0):
+        its = replace(known, card=replace(known.card, sigma_max=most))
+        assert irflow_cli.restore(scene(16, 16), "denoise", checkpoint=its, sigma=most, device="cpu").shape == (16, 16, 3)
+        with pytest.raises(UsageError, match=f"`sigma` goes from 0 to {most:g}, got"):
+            irflow_cli.restore(scene(16, 16), "denoise", checkpoint=its, sigma=most + 1, device="cpu")
+
+
+def test_a_checkpoint_on_another_device_stays_where_it_was_for_the_first(tiny_checkpoint) -> None:
+    first = irflow_cli.Restorer("derain", checkpoint=tiny_checkpoint("derain"), device="cpu")
+    elsewhere = first.checkpoint.on(torch.device("meta"))
+    assert {one.device.type for one in elsewhere.parameters()} == {"meta"}
+    assert elsewhere is first.checkpoint.on(torch.device("meta"))
+    assert first.checkpoint.on(torch.device("cpu")) is first.checkpoint.net
+    assert first(scene(16, 16)).shape == (16, 16, 3)

@@ -53,13 +53,28 @@ def _read(picture: Tensor):
     return lambda top, bottom, left, right: picture[..., top:bottom, left:right]
 
 
-def test_a_tile_that_does_not_fit_memory_is_halved() -> None:
+class OfAnEngine(Exception):
+    """An error that is none of torch's."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("no room"),
+        RuntimeError("not enough memory: you tried to allocate 9 bytes."),
+        RuntimeError("Exception from src/inference: Failed to allocate 679490816 bytes of memory"),
+        OfAnEngine("[ONNXRuntimeError] : 6 : RUNTIME_EXCEPTION : Status Message: std::bad_alloc"),
+    ],
+    ids=repr,
+)
+def test_a_tile_that_does_not_fit_memory_is_halved(error: Exception) -> None:
     picture, sizes = torch.rand(1, 1, 300, 200), []
 
     def work(part: Tensor) -> Tensor:
         sizes.append(max(part.shape[-2:]))
         if sizes[-1] > 128:
-            raise torch.OutOfMemoryError("no room")
+            raise error
         return part.clone()
 
     ((top, left, block),) = tiled(work, _read(picture), 300, 200, 400, 16)

@@ -35,8 +35,8 @@ class Loaded:
 
     @property
     def net(self) -> Network:
-        """The network, moved to the device."""
-        return self.checkpoint.net.to(self.device)
+        """The network on the device."""
+        return self.checkpoint.on(self.device)
 
     @cached_property
     def key(self) -> str:
