@@ -12,14 +12,15 @@ from loaded import installed
 
 from irflow_cli.api import inpaint, upscale
 from irflow_cli.degradations.masks import HOLES
-from irflow_cli.engines.prior import Prior, scattered
+from irflow_cli.engines.prior import UNTIMED, Prior, scattered
 from irflow_cli.engines.restorer import Restorer
-from irflow_cli.engines.settings import RestoreSettings, SamplerSettings
+from irflow_cli.engines.settings import PRESETS, RestoreSettings, SamplerSettings
 from irflow_cli.errors import UsageError
 from irflow_cli.flow.guided import DIFFERENTIATED, GUIDED
 from irflow_cli.flow.observations import masked
 from irflow_cli.flow.samplers import Trajectory
 from irflow_cli.images.picture import Picture
+from irflow_cli.runtime.checkpoints import load_checkpoint
 
 
 @pytest.mark.parametrize("kind", HOLES)
@@ -98,3 +99,13 @@ def test_trajectories_begin_in_the_noise_of_the_networks_contract(tiny_checkpoin
     needed, generators = torch.ones(64, 64, dtype=torch.bool), [torch.Generator().manual_seed(0)]
     prior.sample(masked(torch.zeros(shape), torch.zeros(1, 1, 64, 64)), None, needed, generators, schedule)
     assert begun[0] == pytest.approx((0.2, 0.1, 0.2, 0.1), abs=0.01)
+
+
+def test_a_prior_is_sampled_as_it_was_trained(tiny_checkpoint) -> None:
+    """One that was trained with no known part is sampled as the papers' priors are."""
+    usual = load_checkpoint(tiny_checkpoint("prior"))
+    bare = replace(usual, card=replace(usual.card, trained={"recipe": {"known": 0.0}}))
+    for kind, papers in UNTIMED.items():
+        told, untold = (Prior(SamplerSettings("auto"), kind, one) for one in (usual, bare))
+        assert (told.schedule, untold.schedule) == (PRESETS["auto"][kind], PRESETS["auto"][papers])
+        assert (told.enlarges, untold.enlarges) == (kind == "means", False)
