@@ -84,22 +84,28 @@ def _carry_out(
     tally = Tally(console, jobs, request.files)
     if endless:
         console.note("waiting for pictures; Ctrl-C ends it")
-    with _finishing(console) as stop, console.progress("irflow", len(jobs) or None, left=False) as show:
-        try:
-            for outcome in perform(request, lambda done: show(done, tally.at(done)), stop):
-                shown = _with_page(outcome, request.files) if compare and outcome.status == "done" else outcome
-                tally.count(shown)
-                _tell(console, tally, shown)
-        except KeyboardInterrupt:
-            stop.set()
+    try:
+        with _finishing(console) as stop, console.progress("irflow", len(jobs) or None, left=False) as show:
+            try:
+                for outcome in perform(request, lambda done: show(done, tally.at(done)), stop):
+                    shown = _with_page(outcome, request.files) if compare and outcome.status == "done" else outcome
+                    tally.count(shown)
+                    _tell(console, tally, shown)
+            except KeyboardInterrupt:
+                stop.set()
+    except IrflowError:
+        if tally.seen:  # else nothing has begun, and the error says it all
+            tally.close(stopped=not endless)
+        raise
     stopped = stop.is_set() and not endless
     tally.close(stopped=stopped)
     return 130 if stopped else 1 if tally.counts["failed"] else 0
 
 
 def _page_of(job: Job) -> Path:
-    """Return where the page lies that compares a job's picture with its result."""
-    return job.target.with_suffix(".compare.html")
+    """Return where the page lies that compares a job's picture with its result: under the whole name of the result, so that
+    a.png and a.jpg have a page each."""
+    return job.target.with_name(f"{job.target.name}.compare.html")
 
 
 def _check_pages(jobs: list[Job], files: Files) -> None:

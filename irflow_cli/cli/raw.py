@@ -5,18 +5,38 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
+
+import typer
 
 from irflow_cli.cli.console import Console
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import UsageError
 
+# What may be typed beside --raw; other options would do nothing there.
+KNOWN = {"inputs", "output", "raw", "max_pixels", "quiet", "verbose", *(field.name for field in fields(RestoreSettings))}
 
-def pipe(console: Console, text: str, inputs: Sequence[str], output: Path | None, settings: RestoreSettings) -> int:
-    """Restore the frames of standard input to standard output, and return the exit code. text: their size, `WIDTHxHEIGHT`."""
+
+def check_typed(context: typer.Context) -> None:
+    """Raise UsageError for options that would do nothing beside --raw."""
+    given = [name for name in context.params if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"]
+    spare = sorted(set(given) - KNOWN)
+    if spare:
+        has, it = ("has", "it") if len(spare) == 1 else ("have", "them")
+        raise UsageError(f"{', '.join(f'`{name}`' for name in spare)} {has} no meaning with `raw`; leave {it} out")
+
+
+def pipe(
+    console: Console, text: str, inputs: Sequence[str], output: Path | None, settings: RestoreSettings, max_pixels: int
+) -> int:
+    """Restore the frames of standard input to standard output, and return the exit code.
+
+    text: their size, `WIDTHxHEIGHT`, of `max_pixels` at most.
+    """
     from irflow_cli.services.restore_raw import Frames, restore_frames
 
-    frames = Frames.of(text)
+    frames = Frames.of(text, max_pixels)
     if list(inputs) != ["-"] or str(output or "-") != "-":
         raise UsageError("`raw` takes frames from standard input to standard output; give - as the input, and no output")
     if sys.stdin is None:

@@ -29,7 +29,7 @@ from irflow_cli.cli.options import (
     with_files,
 )
 from irflow_cli.cli.outcomes import carry_out
-from irflow_cli.cli.raw import pipe
+from irflow_cli.cli.raw import check_typed, pipe
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import require
 
@@ -40,6 +40,7 @@ DEFAULTS = RestoreSettings("derain")
 
 @with_files
 def restore(
+    context: typer.Context,
     inputs: Inputs,
     task: Annotated[
         Optional[str],
@@ -121,6 +122,8 @@ def restore(
 
     runners = {"local": restore_files, "ray": restore_on_ray}
 
+    if raw is not None:
+        check_typed(context)
     task = task or task_of_checkpoint(checkpoint)
     settings = RestoreSettings(
         task=task,
@@ -143,7 +146,7 @@ def restore(
     )
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     if raw is not None:
-        return pipe(console, raw, inputs, output, settings)
+        return pipe(console, raw, inputs, output, settings, context.params["max_pixels"])
     request = RestoreRequest(files(inputs, output, suffix, f".{task}"), settings)
     require(runner in runners, f"`runner` is one of {', '.join(runners)}, got {runner!r}")
     require(runner == "local" or not watch, "`watch` is for `runner` local; leave one of them out")

@@ -17,16 +17,16 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from irflow_cli.errors import UsageError
+from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.images.decode import read_picture
-from irflow_cli.images.formats import SUFFIXES
+from irflow_cli.images.formats import FORMATS, SUFFIXES
 from irflow_cli.images.picture import Picture
 from irflow_cli.images.span import Given
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.tasks import MAX_PIXELS
 
 GAP = 16  # pixels between pictures side by side
-EXACT_PIXELS = 6_000_000  # up to which a page holds pictures without loss
+EXACT_PIXELS = 6_000_000  # up to which a page holds pictures without loss; larger ones where JPEG can hold them
 FLIP_SIDE, FLIP_MS = 1600, 900  # of a GIF: the longest side in pixels, and how long each picture is shown
 QUALITY = 95  # of JPEG, with all of the colour
 Shown = tuple[Picture, Picture]  # before and after
@@ -70,10 +70,10 @@ def _maker(output: Path) -> Callable[[Shown, tuple[str, str]], tuple[bytes, tupl
 
 
 def make_page(pictures: Shown, names: tuple[str, str]) -> tuple[bytes, tuple[str, ...]]:
-    """Return a page, as UTF-8, with a slider between two pictures, that loads nothing from elsewhere."""
+    """Return a page, as UTF-8, with a slider between two pictures, that loads nothing from elsewhere. Raises ImageError."""
     (height, width), (tall, wide) = (picture.pixels.shape[:2] for picture in reversed(pictures))
-    lossy = max(height * width, tall * wide) > EXACT_PIXELS
-    sources = [_address(picture, lossy) for picture in pictures]
+    lossy = max(height * width, tall * wide) > EXACT_PIXELS and max(height, width, tall, wide) <= FORMATS["JPEG"].side
+    sources = [_address(picture, name, lossy) for picture, name in zip(pictures, names, strict=True)]
     text = resources.files("irflow_cli.services").joinpath("compare.html").read_text("utf-8")
     page = Template(text).substitute(
         width=width,
@@ -137,8 +137,8 @@ def _profile(pictures: Shown) -> tuple[dict[str, bytes], tuple[str, ...]]:
     return ({"icc_profile": after} if after else {}), notes
 
 
-def _address(picture: Picture, lossy: bool) -> str:
-    """Return a picture as an address that holds all of it (data:)."""
+def _address(picture: Picture, name: str, lossy: bool) -> str:
+    """Return a picture as an address that holds all of it (data:). Raises ImageError."""
     pixels = picture.rgb8()
     if picture.alpha is not None and not lossy:
         alpha = picture.alpha.astype(np.float64) * (255 / picture.top)
@@ -146,5 +146,8 @@ def _address(picture: Picture, lossy: bool) -> str:
     kind, options = ("JPEG", {"quality": QUALITY, "subsampling": 0}) if lossy else ("PNG", {"compress_level": 6})
     profile = {"icc_profile": picture.tags.icc} if picture.tags.icc else {}
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, kind, **options, **profile)
+    try:
+        Image.fromarray(pixels).save(buffer, kind, **options, **profile)
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{name}: cannot be put into a page as {kind} ({error}); compare copies of fewer pixels") from None
     return f"data:image/{kind.lower()};base64,{base64.b64encode(buffer.getvalue()).decode()}"

@@ -56,6 +56,7 @@ class Finding:
 
 def examine(*, timed: bool = True) -> list[Finding]:
     """Return what there is to say about this machine; `timed` runs a tile through the network."""
+    device = os.environ.get("IRFLOW_DEVICE") or "auto"  # as commands read it: an empty one is none
     system = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     found = [
         Finding("irflow", f"{irflow_cli.__version__}, {system}"),
@@ -64,14 +65,14 @@ def examine(*, timed: bool = True) -> list[Finding]:
         Finding("processor", f"{os.cpu_count()} cores, {torch.get_num_threads()} threads in use"),
     ]
     found += [
-        _device(),
+        _device(device),
         _memory(),
         *map(_space, (cache_folder(), engines_folder())),
         *(_config(file) for file in config_files()),
     ]
     found += [_checkpoint(path) for path in known_checkpoints()]
     found += [_extra(name) for name in EXTRAS]
-    return [*found, _timed_tile(), *_engines()] if timed else found
+    return [*found, _timed_tile(device), *_engines()] if timed else found
 
 
 def _extra(name: str) -> Finding:
@@ -93,15 +94,15 @@ def _opencv() -> str:
     return f"OpenCV {cv2.__version__}"
 
 
-def _device() -> Finding:
+def _device(name: str) -> Finding:
     try:
-        return _device_in_use()
+        return _device_in_use(name)
     except IrflowError as error:
         return Finding("device", str(error), False)
 
 
-def _device_in_use() -> Finding:
-    device = choose_device(os.environ.get("IRFLOW_DEVICE", "auto"))
+def _device_in_use(name: str) -> Finding:
+    device = choose_device(name)
     names = ", ".join(torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count()))
     computed = "" if device.type == "cpu" else f" in {precision_name(choose_precision('auto', device))}"
     return Finding("device", f"{device}{computed}, tiles of {auto_tile(device)}; CUDA: {names or 'none'}")
@@ -133,9 +134,9 @@ def _checkpoint(path: Path) -> Finding:
         return Finding("checkpoint", str(error), False)
 
 
-def _timed_tile() -> Finding:
+def _timed_tile(device: str) -> Finding:
     try:
-        return _time_of_a_tile()
+        return _time_of_a_tile(device)
     except IrflowError as error:
         return Finding("speed", str(error), False)
 
@@ -156,8 +157,8 @@ def _engines() -> list[Finding]:
     return found
 
 
-def _time_of_a_tile() -> Finding:
-    restorer = Restorer(RestoreSettings("derain", steps=1))
+def _time_of_a_tile(device: str) -> Finding:
+    restorer = Restorer(RestoreSettings("derain", steps=1, device=device))
     side = min(512, auto_tile(restorer.device))
     tile = torch.rand(1, 3, side, side)
     generators = [torch.Generator().manual_seed(0)]

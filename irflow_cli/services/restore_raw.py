@@ -26,7 +26,8 @@ class Frames(NamedTuple):
         """Return the size that `WIDTHxHEIGHT` says. Raises UsageError."""
         match = re.fullmatch(r"([1-9][0-9]{0,6})x([1-9][0-9]{0,6})", text.strip().lower())
         if not match or int(match[1]) * int(match[2]) > max_pixels:
-            raise UsageError(f"`raw` is the size of a frame, such as 1920x1080, with up to {max_pixels} pixels; got {text!r}")
+            most = f"with up to {max_pixels} pixels (`max_pixels` raises the limit)"
+            raise UsageError(f"`raw` is the size of a frame, such as 1920x1080, {most}; got {text!r}")
         return cls(int(match[1]), int(match[2]))
 
     @property

@@ -13,6 +13,8 @@ import pytest
 from drawn import scene
 from PIL import Image
 
+from irflow_cli.services import compare
+
 
 @pytest.fixture
 def pair(tmp_path: Path) -> tuple[Path, Path]:
@@ -79,30 +81,30 @@ def test_every_kind_of_result_comes_with_a_page(
     inside[2:5, 3:9] = 255
     Image.fromarray(inside).save(mask)
     for command, options, name in (
-        ("restore", ("--task", "derain", "--checkpoint", tiny_checkpoint("derain")), "a.derain"),
-        ("inpaint", ("--mask", mask, "--checkpoint", tiny_checkpoint("prior")), "a.inpaint"),
+        ("restore", ("--task", "derain", "--checkpoint", tiny_checkpoint("derain")), "a.derain.png"),
+        ("inpaint", ("--mask", mask, "--checkpoint", tiny_checkpoint("prior")), "a.inpaint.png"),
     ):
         assert irflow(command, picture, *options, "--compare").code == 0
         after, before = held((tmp_path / f"{name}.compare.html").read_text())
         assert np.array_equal(before, np.asarray(Image.open(picture).convert("RGB")))
-        assert np.array_equal(after, np.asarray(Image.open(tmp_path / f"{name}.png")))
+        assert np.array_equal(after, np.asarray(Image.open(tmp_path / name)))
 
 
 def test_results_come_with_a_page(irflow: Callable, picture_file: Callable, tiny_checkpoint: Callable, tmp_path: Path) -> None:
     picture = picture_file("a.png")
     options = ("--checkpoint", tiny_checkpoint("prior"), "--scale", 2, "--compare")
     done = irflow("upscale", picture, *options)
-    assert done.code == 0 and "a.x2.compare.html" in done.err and done.out.strip().endswith("a.x2.png")
-    after, before = held((tmp_path / "a.x2.compare.html").read_text())
+    assert done.code == 0 and "a.x2.png.compare.html" in done.err and done.out.strip().endswith("a.x2.png")
+    after, before = held((tmp_path / "a.x2.png.compare.html").read_text())
     assert before.shape[0] * 2 == after.shape[0]
 
     (tmp_path / "a.x2.png").unlink()
     done = irflow("upscale", picture, *options)
-    assert done.code == 2 and "a.x2.compare.html exists" in done.err and not (tmp_path / "a.x2.png").exists()
+    assert done.code == 2 and "a.x2.png.compare.html exists" in done.err and not (tmp_path / "a.x2.png").exists()
     assert irflow("upscale", picture, *options, "--overwrite").code == 0
     assert irflow("upscale", "-", "--compare").code == 2
     assert irflow("upscale", picture, "-n", "--compare", "--suffix", ".y").code == 0
-    assert not (tmp_path / "a.y.compare.html").exists()
+    assert not (tmp_path / "a.y.png.compare.html").exists()
 
 
 def test_a_page_knows_the_range_of_floating_point_pixels(irflow: Callable, tiny_checkpoint: Callable, tmp_path: Path) -> None:
@@ -110,9 +112,37 @@ def test_a_page_knows_the_range_of_floating_point_pixels(irflow: Callable, tiny_
     tifffile.imwrite(tmp_path / "a.tif", scene(24, 32).astype(np.float32), photometric="rgb")
     options = ("--checkpoint", tiny_checkpoint("prior"), "--compare", "--range", "0..255")
     assert irflow("upscale", tmp_path / "a.tif", *options).code == 0
-    pictures = held((tmp_path / "a.x2.compare.html").read_text())
+    pictures = held((tmp_path / "a.x2.tif.compare.html").read_text())
     assert [round(float(picture.mean())) for picture in pictures] == pytest.approx([scene(24, 32).mean()] * 2, abs=30)
     pair = (tmp_path / "a.tif", tmp_path / "a.x2.tif", "-o", tmp_path / "b.html")
     refused = irflow("compare", *pair)
     assert (refused.code, "give --range" in refused.err) == (1, True)
     assert irflow("compare", *pair, "--range", "0..255").code == 0
+
+
+def test_results_that_differ_in_their_ending_have_a_page_each(
+    restore: Callable, picture_file: Callable, tmp_path: Path
+) -> None:
+    sizes = {"a.png": (24, 32), "a.jpg": (32, 40)}
+    for name, size in sizes.items():
+        picture_file(f"in/{name}", *size)
+    done = restore(tmp_path / "in", "--compare")
+    assert done.code == 0
+    for name, size in sizes.items():
+        page = tmp_path / "in" / name.replace(".", ".derain.")
+        after, before = held(Path(f"{page}.compare.html").read_text())
+        assert before.shape[:2] == after.shape[:2] == size
+        assert f"compared in {page}.compare.html" in done.err
+
+
+def test_a_page_that_cannot_be_made_is_one_failure_of_a_batch(
+    restore: Callable, picture_file: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture_file("in/a.png", 32, 40)
+    picture_file("in/b.png", 24, 32)
+    monkeypatch.setattr(compare, "EXACT_PIXELS", 1000)
+    monkeypatch.setattr(compare, "QUALITY", "none")  # of JPEG, which takes the larger one
+    done = restore(tmp_path / "in", "--compare")
+    assert done.code == 1 and "2 pictures: 1 done, 1 failed" in done.err
+    assert "a.png: cannot be put into a page as JPEG" in done.err
+    assert [page.name for page in (tmp_path / "in").glob("*.html")] == ["b.derain.png.compare.html"]

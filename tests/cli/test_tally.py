@@ -10,6 +10,8 @@ from irflow_cli.batch.plan import Files, Job
 from irflow_cli.batch.store import Outcome
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.tally import ALIKE, Tally
+from irflow_cli.errors import DiskFull
+from irflow_cli.runtime.files import write_atomically
 
 
 def test_notes_that_are_alike_are_counted_and_the_end_sums_up(irflow, tiny_checkpoint, picture_file, tmp_path: Path) -> None:
@@ -46,3 +48,27 @@ def test_pictures_left_out_of_a_folder_are_counted_once(irflow, picture_file, tm
     done = irflow("degrade", tmp_path / "in", "--kind", "noise", "-o", tmp_path / "out")
     assert (done.code, done.err.count("left out 4 files")) == (0, 1)
     assert irflow("degrade", tmp_path / "in" / "b.gif", "--kind", "noise", "-o", tmp_path / "out").code == 0
+
+
+def test_an_error_that_ends_a_batch_comes_with_the_count_and_how_to_go_on(
+    degrade, picture_file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(5):
+        picture_file(f"in/{index}.png", 20, 20)
+
+    def write(path: Path, data: bytes, *, overwrite: bool) -> None:
+        if path.name == full:
+            raise DiskFull(f"cannot write {path}: no room")
+        write_atomically(path, data, overwrite=overwrite)
+
+    monkeypatch.setattr("irflow_cli.batch.store.write_atomically", write)
+    full = "0.png"
+    begun = degrade(tmp_path / "in", "-o", tmp_path / "out")
+    assert (begun.code, begun.err.count("\n"), "no room" in begun.err) == (5, 1, True)
+    full = "3.png"
+    done = degrade(tmp_path / "in", "-o", tmp_path / "more")
+    *_, count, rest, error = done.err.splitlines()
+    assert done.code == 5 and done.err.count("5 pictures") == 2
+    assert "5 pictures: 3 done, in" in count
+    assert "2 of 5 pictures left; the same command with --skip-existing goes on" in rest
+    assert "no room" in error

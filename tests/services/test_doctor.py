@@ -23,7 +23,14 @@ def test_doctor_tells_all_the_rest_when_one_thing_is_broken(irflow, monkeypatch:
     assert done.code == 1
     assert not lines["device"]["ok"]
     assert "unknown --device 'nonsense'" in lines["device"]["finding"]
+    assert "unknown --device 'nonsense'" in lines["speed"]["finding"]  # what is timed is the device that commands use
     assert lines["memory"]["finding"]
+
+
+def test_doctor_takes_an_empty_variable_for_none(irflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IRFLOW_DEVICE", "")
+    lines = {line["topic"]: line for line in map(json.loads, irflow("doctor", "--json").out.splitlines())}
+    assert lines["device"]["ok"] and lines["speed"]["ok"]
 
 
 def test_doctor_knows_every_extra_and_what_it_brings() -> None:
