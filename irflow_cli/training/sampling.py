@@ -53,12 +53,12 @@ Batch = tuple[Source, torch.Generator]
 GREY_SHARE = 0.08  # share of pictures whose three channels are one, rain and noise included
 COMPRESSED = Part("jpeg", 0.25, 3, 60)  # what happens to a share of all degraded pictures in the end
 NOISE = (
-    Part("noise", 0.74, 0, 55),
-    Part("photo", 0.16, 0.5, 25, 1.7),
-    Part("film-grain", 0.03, 1, 25, 1.4),
-    Part("camera", 0.01, 0, 40),
-    Part("poisson", 0.02, 0, 40),
-    Part("clean", 0.04, 0, 0),
+    Part("noise", 0.58, 0, 55),
+    Part("photo", 0.24, 0.5, 25, 1.7),
+    Part("film-grain", 0.05, 1, 25, 1.4),
+    Part("camera", 0.02, 0, 40),
+    Part("poisson", 0.03, 0, 40),
+    Part("clean", 0.08, 0, 0),
 )
 GRAIN = Part("grain", 0.65, 0, 7, 2)  # of the camera, over rain and drops as over what lies behind them, and not to be removed
 RAIN = (

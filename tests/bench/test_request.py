@@ -19,7 +19,7 @@ from PIL import Image
         (("--steps", "two"), 2, "--steps"),
         (("--grid", "cubic"), 2, "released"),
         (("--sampler", "euler,cubic"), 2, "unknown --sampler 'cubic'; there are euler, heun"),
-        (("--sampler", "restora-denoise"), 2, "unknown --sampler 'restora-denoise'"),  # of irflow-prior alone
+        (("--sampler", "restora-denoise"), 2, "--sampler restora-denoise goes with --method prior"),
         (("--task", "inpaint", "--degrade", "thin", "--sampler", "euler"), 2, "give inpaint --presets"),
         (("--degrade", "magic"), 2, "--degrade"),
         (("--masks", "somewhere"), 2, "--masks is for --task inpaint"),
