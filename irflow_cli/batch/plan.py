@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import hashlib
 import itertools
 import os
 import re
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,11 +73,11 @@ class Files:
         require(len(chosen) < 2, f"{names} contradict each other; give one of them")
         require(self.max_pixels > 0, f"`max_pixels` must be above 0, got {self.max_pixels}")
         require(
-            not (self.name_template and self._one_file),
+            not (self.name_template and self.one_file),
             "`name_template` names files in a folder; it cannot go with one output file",
         )
         names = [self.named(Path("a.png"), 0, ENDINGS[self.kind or "PNG"])] if self.name_template is not None else []
-        names += [self.output] if self._one_file and self.output not in (None, STREAM) else []
+        names += [self.output] if self.one_file and self.output not in (None, STREAM) else []
         for name in names:
             if self.kind and name is not None and SUFFIXES[name.suffix.lower()] != self.kind:
                 raise UsageError(f"`format` {self.format} and the name {name} contradict each other; leave `format` out")
@@ -97,7 +98,8 @@ class Files:
         return SPELLINGS.get(self.format.lower()) if self.format else None
 
     @property
-    def _one_file(self) -> bool:
+    def one_file(self) -> bool:
+        """Whether the output is a file, or standard output, and no folder."""
         return self.output is not None and (self.output == STREAM or _is_picture_name(self.output))
 
     def named(self, source: Path, index: int, ext: str) -> Path:
@@ -157,9 +159,33 @@ def plan(
     overwrite, skip_existing and resume is set. A missing input stays in the plan and fails when its turn comes.
     """
     files.check()
+    with _following():
+        jobs = _planned(files, samples, masks_of, apart)
+        _check_targets(jobs, files)
+    return _shard(jobs, files.shard)
+
+
+def plan_again(files: Files, taken: dict[Path, Path]) -> tuple[list[Job], dict[Job, str]]:
+    """Return the jobs of a request whose folders have grown since it was planned, in order, and of those that cannot be done
+    why: their results would go where another's does.
+
+    taken: by place, the picture whose result goes there, from one time to the next: who came first keeps it. Raises
+    NothingToDo, and UsageError where nothing can be looked at.
+    """
+    with _following():
+        jobs = _planned(files, 1, lambda pictures: [None] * len(pictures), None)
+        there = {job.source for job in jobs}
+        for target in [target for target, source in taken.items() if source not in there]:
+            del taken[target]
+        return _shard(jobs, files.shard), dict(_refused(jobs, taken))
+
+
+@contextlib.contextmanager
+def _following() -> Iterator[None]:
+    """Turn what the system says of names that are too long and links that lead to themselves into a UsageError."""
     try:
-        return _planned(files, samples, masks_of, apart)
-    except (OSError, RuntimeError) as error:  # names that are too long, links that lead to themselves
+        yield
+    except (OSError, RuntimeError) as error:
         raise UsageError(f"a name cannot be followed: {error}") from None
 
 
@@ -173,7 +199,7 @@ def _planned(files: Files, samples: int, masks_of: Pairing, apart: Path | None) 
         hint = "; -r looks into the folders below, too" if deeper else ""
         others = f"; {found}" if (found := files.left_out()) else ""
         raise NothingToDo(f"no pictures in {', '.join(files.inputs)}{hint}{others}")
-    if files._one_file and (len(sources) != 1 or (files.output != STREAM and is_folder(Path(files.inputs[0])))):
+    if files.one_file and (len(sources) != 1 or (files.output != STREAM and is_folder(Path(files.inputs[0])))):
         raise UsageError(f"{files.output} is one file, but the input is more than one picture; give a folder")
     if any(source == STREAM for source, _ in sources) and len(sources) > 1:
         raise UsageError("standard input (-) is one picture and goes alone")
@@ -184,14 +210,13 @@ def _planned(files: Files, samples: int, masks_of: Pairing, apart: Path | None) 
         if samples > 1:
             ours = files.suffix if files.suffix and target.stem.endswith(files.suffix) else ""
             target = target.with_stem(f"{target.stem.removesuffix(ours)}-{sample + 1}{ours}")
-        exists = target != STREAM and is_there(target)
+        exists = target != STREAM and os.path.lexists(target)  # a link that leads nowhere, too
         jobs.setdefault((source.absolute(), sample), Job(source, target, exists, mask, sample))
     planned = list(jobs.values())
     if files.resume or files.skip_existing:  # results of the run before are no pictures to work on
         made = {job.target.absolute() for job in planned if job.exists}
         planned = [job for job in planned if job.source.absolute() not in made]
-    _check_targets(planned, files)
-    return _shard(planned, files.shard)
+    return planned
 
 
 def _part(shard: str | None) -> tuple[int, int]:
@@ -266,7 +291,7 @@ def _below(folder: Path, files: Files) -> list[tuple[Path, Path]]:
 def _target(files: Files, source: Path, root: Path, index: int) -> Path:
     if source == STREAM and files.output is None:
         return STREAM
-    if files._one_file:
+    if files.one_file:
         return files.output or STREAM
     if files.output and re.fullmatch(r"\.[A-Za-z]\w{1,3}", files.output.suffix) and not is_folder(files.output):
         known = ", ".join(FORMATS)
@@ -293,23 +318,27 @@ def _check_folders(jobs: list[Job]) -> None:
 
 def _check_targets(jobs: list[Job], files: Files) -> None:
     _check_folders(jobs)
-    sources = {path.resolve() for job in jobs for path in (job.source, job.mask) if path is not None}
-    taken: dict[Path, Path] = {}
-    for job in jobs:
-        if job.target == STREAM:
-            continue
-        target = job.target.resolve()
-        if target in sources:
-            raise UsageError(f"{job.target} is an input; give another output, irflow does not write over its inputs")
-        if target in taken:
-            both = f"{taken[target]} and {job.source} would both become {job.target}"
-            raise UsageError(f"{both}; give a `name_template`, or work on them one by one")
-        taken[target] = job.source
+    for _, why in _refused(jobs, {}):
+        raise UsageError(why)
     existing = [job.target for job in _shard(jobs, files.shard) if job.exists]
     if existing and not (files.overwrite or files.skip_existing or files.resume):
         exist = f" and {len(existing) - 1} more exist" if len(existing) > 1 else " exists"
         ways = "`overwrite`, `skip_existing`" + (", `resume`" if _on_record(existing[0]) else "")
         raise UsageError(f"{existing[0]}{exist}; use {ways} or another output")
+
+
+def _refused(jobs: list[Job], taken: dict[Path, Path]) -> Iterator[tuple[Job, str]]:
+    """Yield the jobs whose results would go where an input or another's result is, and why. taken: whose is where, added to."""
+    sources = {path.resolve() for job in jobs for path in (job.source, job.mask) if path is not None}
+    for job in jobs:
+        if job.target == STREAM:
+            continue
+        target = job.target.resolve()
+        if target in sources:
+            yield job, f"{job.target} is an input; give another output, irflow does not write over its inputs"
+        elif taken.setdefault(target, job.source) != job.source:
+            both = f"{taken[target]} and {job.source} would both become {job.target}"
+            yield job, f"{both}; give a `name_template`, or work on them one by one"
 
 
 def _on_record(path: Path) -> bool:

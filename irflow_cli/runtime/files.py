@@ -30,22 +30,25 @@ def write_together(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
         with writing(path):
             if path.is_dir():  # found now, for the file before it would have been replaced
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-            if path.exists() and not overwrite:
-                raise ImageError(f"{path} exists; use `overwrite` or another output")
+            if os.path.lexists(path) and not overwrite:
+                raise _taken(path)
     begun: dict[Path, str] = {}
+    named: list[Path] = []
     try:
         for path, data in files.items():
             with writing(path):
                 begun[path] = _begin(path, data)
         for path in files:
             with writing(path):
-                os.replace(begun[path], path)  # noqa: PTH105 - one call, atomic on every system
+                _name(begun[path], path, overwrite=overwrite)
             del begun[path]
+            named.append(path)
             _settle(path.parent)
     finally:
-        for temporary in begun.values():
+        undone = named if begun and not overwrite else []  # they were not there before
+        for left in (*begun.values(), *undone):
             with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+                Path(left).unlink()
 
 
 @contextlib.contextmanager
@@ -99,6 +102,25 @@ def _begin(path: Path, data: bytes) -> str:
             Path(temporary).unlink()
         raise
     return temporary
+
+
+def _name(temporary: str, path: Path, *, overwrite: bool) -> None:
+    """Give a whole file its name. Raises OSError, and ImageError where another has come to be called so meanwhile."""
+    if not overwrite:
+        try:
+            os.link(temporary, path)  # which never replaces
+        except OSError:  # it exists, or the file system has no links, where no more can be done than to look again
+            if os.path.lexists(path):
+                raise _taken(path) from None
+        else:
+            with contextlib.suppress(OSError):
+                Path(temporary).unlink()
+            return
+    os.replace(temporary, path)  # noqa: PTH105 - one call, atomic on every system
+
+
+def _taken(path: Path) -> ImageError:
+    return ImageError(f"{path} exists; use `overwrite` or another output")
 
 
 def _settle(folder: Path) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from irflow_cli.batch.plan import Files
+from irflow_cli.batch.plan import Files, Job
 from irflow_cli.batch.remote import Mirror, is_remote
-from irflow_cli.errors import require
+from irflow_cli.errors import IrflowError, require
 
 Request = TypeVar("Request")
 
@@ -38,7 +39,25 @@ def mirrored(request: Request) -> Request:
         changed: dict[str, Any] = {"files": replace(files, inputs=tuple(inputs), mirror=mirror)}
         if mask and is_remote(mask):
             changed["masks"] = replace(masks, mask=mirror.show(str(mask), deep=True))
-        return replace(request, **changed)  # type: ignore[type-var]
+        request = replace(request, **changed)  # type: ignore[type-var]
+        if files.output is None and not files.overwrite:
+            _show_beside(request, mirror)
+        return request
     except BaseException:
         mirror.close()
         raise
+
+
+def _show_beside(request: Any, mirror: Mirror) -> None:
+    """Put places for what lies already where results go that lie beside their inputs: of a picture or a pattern, what it is
+    called has a place so far, and no other. Raises UsageError for what may not be looked at."""
+    files: Files = request.files
+    jobs: list[Job] = []
+    with contextlib.suppress(IrflowError):  # raised again, and told, when it is planned in earnest
+        jobs = replace(request, files=replace(files, overwrite=not files.skip_existing)).plan()
+    inputs, sources = {Path(name) for name in files.inputs}, {job.source.parent for job in jobs}
+    for folder in dict.fromkeys(job.target.parent for job in jobs):
+        address = mirror.named(str(folder))
+        shown = inputs & ({folder, *folder.parents} if files.recursive else {folder})
+        if is_remote(address) and not shown:
+            mirror.show(address, deep=False) if folder in sources else mirror.show_results(address)

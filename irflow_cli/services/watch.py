@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from irflow_cli.batch.plan import STREAM, Job, plan
+from irflow_cli.batch.plan import STREAM, Files, Job, plan, plan_again
 from irflow_cli.batch.run import Progress, work_through
 from irflow_cli.batch.store import Outcome
-from irflow_cli.errors import NothingToDo, require
+from irflow_cli.errors import NothingToDo, UsageError, require
 from irflow_cli.services.restore_files import RestoreRequest, restoring
 
 EVERY = 1.0  # seconds from one look to the next, and for which a file has to stay as it is before it is read
@@ -23,11 +25,28 @@ Stamp = tuple[int, int]  # a file's bytes and the time it was last written
 class Arrivals:
     """Which files are whole: those that two looks in a row found alike. What failed is not tried again until it changes.
 
-    Memory: an entry for every file that waits or has failed, none for those that are done.
+    Memory: an entry for every file that waits or has failed, and for the place of every result whose file is there.
     """
 
     waiting: dict[Path, Stamp] = field(default_factory=dict)
     failed: dict[Path, Stamp] = field(default_factory=dict)
+    taken: dict[Path, Path] = field(default_factory=dict)  # see `plan_again`
+    said: str = ""  # of a look at nothing
+
+    def look(self, files: Files) -> tuple[list[Job], list[Outcome]]:
+        """Return what there is to do now, and the outcomes of what cannot be done: of files, or, where nothing could be looked
+        at, of the first folder, once for each reason."""
+        try:
+            jobs, refused = plan_again(files, self.taken)
+        except NothingToDo:  # as yet
+            jobs, refused = [], {}
+        except UsageError as error:  # such as of a share that does not answer now
+            new, self.said = str(error) != self.said, str(error)
+            folder = Path(files.inputs[0])
+            return [], [Outcome(Job(folder, folder), "failed", f"{folder}: {error}")] if new else []
+        whole = self.whole([job for job in jobs if not job.exists or job in refused])
+        failed = [Outcome(job, "failed", refused[job]) for job in whole if job in refused]
+        return [job for job in whole if job not in refused], failed
 
     def whole(self, jobs: list[Job]) -> list[Job]:
         """Return the jobs whose files are as they were at the last look, and were not worked on in vain as they are."""
@@ -40,7 +59,8 @@ class Arrivals:
 
     def fail(self, source: Path) -> None:
         """Note that a file, as it is, cannot be worked on."""
-        self.failed[source] = self.waiting[source]
+        if source in self.waiting:
+            self.failed[source] = self.waiting[source]
 
 
 def watch_files(
@@ -48,8 +68,8 @@ def watch_files(
 ) -> Iterator[Outcome]:
     """Restore what is in folders and what comes into them, and yield what became of each, until `stop` is set.
 
-    Results that exist are left alone. The network is loaded once; memory does not grow with what has been done. Raises
-    UsageError for what cannot be watched.
+    Results that exist are left alone. The network is loaded once; memory grows with names in the folders alone. Raises
+    UsageError for what cannot be watched, as folders are found; what comes later that cannot be done fails, and no other.
     """
     files, stop = request.files, stop or threading.Event()
     require(str(STREAM) not in (*files.inputs, str(files.output)), "`watch` is for folders; standard input is one picture")
@@ -62,8 +82,10 @@ def watch_files(
     require(not files.dry_run, "`watch` and `dry_run` contradict each other; give one of them")
     require("{index" not in (files.name_template or ""), "numbers of pictures change as a folder grows; leave {index} out")
     request.settings.check()
+    require(not files.one_file, f"`watch` makes many results, and {files.output} is one file; give a folder")
     files = replace(files, skip_existing=True)
-    files.check()
+    with contextlib.suppress(NothingToDo):  # as yet
+        plan(files)
     return _watching(replace(request, files=files), progress, stop, every)
 
 
@@ -71,9 +93,10 @@ def _watching(request: RestoreRequest, progress: Progress, stop: threading.Event
     arrivals, operation = Arrivals(), restoring(request)
     while not stop.is_set():
         began = time.monotonic()
-        ready = arrivals.whole([job for job in _planned(request) if not job.exists])
+        ready, failed = arrivals.look(request.files)
         spent = time.monotonic() - began
-        for outcome in work_through(ready, operation, request.files, progress=progress, stop=stop):
+        worked = work_through(ready, operation, request.files, progress=progress, stop=stop)
+        for outcome in itertools.chain(failed, worked):
             if outcome.status == "failed":
                 arrivals.fail(outcome.job.source)
                 if request.files.fail_fast:
@@ -87,13 +110,6 @@ def _pause(seconds: float, stop: threading.Event) -> None:
     end = time.monotonic() + seconds
     while not stop.is_set() and (left := end - time.monotonic()) > 0:
         time.sleep(min(left, 0.1))
-
-
-def _planned(request: RestoreRequest) -> list[Job]:
-    try:
-        return plan(request.files)
-    except NothingToDo:  # as yet
-        return []
 
 
 def _stamp(path: Path) -> Stamp | None:

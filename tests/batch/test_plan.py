@@ -241,3 +241,24 @@ def test_links_that_lead_back_are_one_picture_for_a_pattern(degrade, album: Path
     (album / "loop").symlink_to(album, target_is_directory=True)
     assert degrade(f"{album}/**/*.png", tmp_path / "out").code == 0
     assert below(tmp_path / "out") == ["a.png"]
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        ((), 2, "a.png exists; use --overwrite"),
+        (("--skip-existing",), 0, "already there, skipped"),
+        (("--resume",), 1, "a.png exists and no record says that irflow made it"),
+        (("--overwrite",), 0, "2 done"),
+    ],
+)
+def test_a_link_that_leads_nowhere_is_a_result_that_exists(
+    degrade, album: Path, tmp_path: Path, options: tuple[str, ...], code: int, said: str
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.png").symlink_to(tmp_path / "gone.png")
+    done = degrade(album, tmp_path / "out", *options)
+    assert (done.code, said in done.err) == (code, True)
+    assert (tmp_path / "out" / "a.png").is_symlink() == ("--overwrite" not in options)
+    assert (tmp_path / "out" / "b.jpg").exists() == (code < 2)
+    assert not (tmp_path / "gone.png").exists()

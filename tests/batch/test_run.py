@@ -19,6 +19,7 @@ from results import below
 
 from irflow_cli.batch import store as batch
 from irflow_cli.engines.restorer import Restorer
+from irflow_cli.errors import DeviceError, DiskFull
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.picture import Picture
 from irflow_cli.nets import UNet
@@ -204,3 +205,28 @@ def test_pictures_that_do_not_fit_the_memory_together_are_worked_on_alone(
     assert restore(tmp_path / "in", "-o", tmp_path / "alone").code == 0
     for name in ("a.png", "b.png"):
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
+
+
+@pytest.mark.parametrize("where", ["work", "read", "write"])
+def test_all_that_is_written_is_told_when_an_error_ends_the_run(
+    where: str, degrade, picture_file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(6):
+        picture_file(f"in/{index}.png")
+    place, name, error = {
+        "work": (degrade_files, "degrade_picture", DeviceError),
+        "read": (batch, "decode_picture", DeviceError),
+        "write": (batch, "write_atomically", DiskFull),
+    }[where]
+    plain, calls = getattr(place, name), itertools.count()
+
+    def gone(*given: object, **options: object) -> object:
+        if next(calls) == 3:
+            raise error("it is gone")
+        return plain(*given, **options)
+
+    monkeypatch.setattr(place, name, gone)
+    done = degrade(tmp_path / "in", tmp_path / "out")
+    assert (done.code, done.err.splitlines()[-1]) == (5, "irflow: it is gone")
+    assert [Path(line).name for line in done.out.splitlines()] == ["0.png", "1.png", "2.png"]
+    assert below(tmp_path / "out")[:3] == ["0.png", "1.png", "2.png"]

@@ -23,7 +23,6 @@ ELSEWHERE = {  # modules whose tests are in another file, and why
     "services/restore_files": ("cli/test_restore.py", "what the command does with files"),
     "services/inpaint_files": ("cli/test_inpaint.py", "what the command does with files"),
     "services/upscale_files": ("cli/test_upscale.py", "what the command does with files"),
-    "services/compare": ("cli/test_compare.py", "what the command does with files"),
     "services/models": ("cli/test_models.py", "what the commands do with files"),
     "cli/outcomes": ("cli/test_restore.py", "how the command ends"),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -59,3 +60,36 @@ def test_files_that_belong_together_are_all_written_or_none(last: str, tmp_path:
     assert sorted(tmp_path.rglob("*")) == before
     write_together({tmp_path / "first": b"1", tmp_path / "second": b"2"}, overwrite=False)
     assert (tmp_path / "second").read_bytes() == b"2"
+
+
+@pytest.mark.parametrize("refusal", [None, errno.EPERM, errno.EOPNOTSUPP, errno.EINVAL, errno.EMLINK])
+def test_a_file_that_appears_while_another_is_written_stays(
+    refusal: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flush, link = os.fsync, os.link
+
+    def slow(handle: int) -> None:
+        (tmp_path / "second").write_bytes(b"theirs")
+        flush(handle)
+
+    def linked(*names: object) -> None:
+        if refusal:
+            raise OSError(refusal, os.strerror(refusal))
+        link(*names)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "link", linked)
+    write_atomically(tmp_path / "before", b"1", overwrite=False)
+    monkeypatch.setattr(os, "fsync", slow)
+    with pytest.raises(ImageError, match="second exists; use `overwrite`"):
+        write_together({tmp_path / "first": b"1", tmp_path / "second": b"2"}, overwrite=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["before", "second"]
+    assert (tmp_path / "second").read_bytes() == b"theirs"
+
+
+def test_a_link_that_leads_nowhere_is_a_file_that_exists(tmp_path: Path) -> None:
+    path = tmp_path / "link"
+    path.symlink_to(tmp_path / "gone")
+    with pytest.raises(ImageError, match="link exists; use `overwrite`"):
+        write_atomically(path, b"1", overwrite=False)
+    write_atomically(path, b"1", overwrite=True)
+    assert (path.is_symlink(), path.read_bytes(), list(tmp_path.iterdir())) == (False, b"1", [path])

@@ -44,6 +44,36 @@ def test_remote_is_as_local_to_the_byte(memory: Any, tmp_path: Path, capfd: pyte
     assert sorted(path.name for path in (tmp_path / "down").iterdir()) == ["a.png", "b.png"]
 
 
+ADDRESSES = {
+    "picture": (["memory://in/a.png"], "in/a.noise.png"),
+    "pattern": (["memory://in/[ab].png"], "in/a.noise.png"),
+    "other format": (["memory://in/*.png", "--format", "jpg"], "in/a.noise.jpg"),
+    "folder": (["memory://in"], "in/a.noise.png"),
+    "tree": (["memory://in", "-r"], "in/deep/c.noise.png"),
+    "template": (["memory://in/a.png", "--name-template", "x/y/{stem}{ext}"], "in/x/y/a.png"),
+    "template of a folder": (["memory://in", "--name-template", "x/{stem}{ext}"], "in/x/b.png"),
+}
+
+
+@pytest.mark.parametrize("name", ADDRESSES)
+def test_results_beside_remote_pictures_are_replaced_only_when_asked(
+    memory: Any, name: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    words, result = ADDRESSES[name]
+    memory.pipe_file(result, b"mine")
+    before = memory.find("")
+    assert run(["degrade", *words, "--kind", "noise"]) == 2
+    assert capfd.readouterr().err.startswith(f"irflow: memory://{result} exists; use --overwrite")
+    assert memory.find("") == before
+    assert run(["degrade", *words, "--kind", "noise", "--skip-existing", "--json"]) == 0
+    rows = [json.loads(line) for line in capfd.readouterr().out.splitlines()]
+    assert [row["output"] for row in rows if row["status"] == "skipped"] == [f"memory://{result}"]
+    assert len(memory.find("")) == len(before) + len(rows) - 1  # and what was made is not worked on
+    assert memory.cat_file(result) == b"mine"
+    assert run(["degrade", *words, "--kind", "noise", "--overwrite"]) == 0
+    assert memory.cat_file(result) != b"mine"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
