@@ -23,6 +23,7 @@ from irflow_cli.cli.options import (
     checkpoints,
     choice,
     either,
+    typed,
 )
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import UsageError
@@ -50,7 +51,7 @@ MODES = {
 
 def _check_mode(context: typer.Context) -> None:
     """Raise UsageError for an option that would do nothing beside --compare or --speed."""
-    given = {name for name in context.params if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"}
+    given = typed(context)
     unused = {"steps", "sigma"} if context.params["task"] in ("inpaint", "upscale") else set()  # of restore alone
     for mode, known in MODES.items():
         spare = sorted(given - (known - unused) - {mode}) if mode in given else []

@@ -49,6 +49,12 @@ def either(*names: str) -> str:
     return " or ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
+def typed(context: typer.Context, *sources: str) -> set[str]:
+    """Return the options that stand on the command line, or in the `sources` that are named, such as ENVIRONMENT."""
+    found = {name: context.get_parameter_source(name) for name in context.params}
+    return {name for name, source in found.items() if source and source.name in (sources or ("COMMANDLINE",))}
+
+
 SAMPLERS = ("euler", "heun", "restora-denoise")  # of `restore` and `bench`; the tables themselves would load torch
 GRIDS = ("released", "uniform")
 RESTORED = [name for name, task in TASKS.items() if task.checkpoint and not task.prior]  # what `restore` has weights for

@@ -11,6 +11,7 @@ from pathlib import Path
 import typer
 
 from irflow_cli.cli.console import Console
+from irflow_cli.cli.options import typed
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import UsageError
 
@@ -20,8 +21,7 @@ KNOWN = {"inputs", "output", "raw", "max_pixels", "quiet", "verbose", *(field.na
 
 def check_typed(context: typer.Context) -> None:
     """Raise UsageError for options that would do nothing beside --raw."""
-    given = [name for name in context.params if (source := context.get_parameter_source(name)) and source.name == "COMMANDLINE"]
-    spare = sorted(set(given) - KNOWN)
+    spare = sorted(typed(context) - KNOWN)
     if spare:
         has, it = ("has", "it") if len(spare) == 1 else ("have", "them")
         raise UsageError(f"{', '.join(f'`{name}`' for name in spare)} {has} no meaning with `raw`; leave {it} out")

@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import Device, Quiet, Seed, TrainingPrecision, checkpoints, choice
+from irflow_cli.cli.options import Device, Quiet, Seed, TrainingPrecision, checkpoints, choice, typed
 from irflow_cli.errors import require
 from irflow_cli.tasks import TASKS
 from irflow_cli.training.options import TrainRequest, options_of_run, request_of
@@ -107,13 +107,12 @@ def train(
     if plot is not None:
         from irflow_cli.training.curves import draw_curves
 
-        typed = [name for name in context.params if _typed(context, name, "COMMANDLINE")]
-        spare = next((name for name in typed if name not in ("plot", "quiet")), None)
+        spare = next((name for name in context.params if name in typed(context) - {"plot", "quiet"}), None)
         require(spare is None, f"`{spare}` has no meaning with `plot`; leave it out")
         console.result(str(draw_curves(plot)))
         return 0
     values = {FIELDS.get(name, name): value for name, value in context.params.items() if name not in NOT_FIELDS}
-    given = {FIELDS.get(name, name) for name in context.params if _typed(context, name)}
+    given = {FIELDS.get(name, name) for name in typed(context, "COMMANDLINE", "ENVIRONMENT")}  # not in a file of defaults
     request = request_of(values, given, *options_of_run(output if resume else None, recipe))
     with console.progress("training", 1) as show:
 
@@ -133,10 +132,3 @@ def train(
 
 FIELDS = {"output": "out", "compile_net": "compile"}  # options whose names differ from the fields of a request
 NOT_FIELDS = ("recipe", "plot", "quiet")
-
-
-def _typed(context: typer.Context, name: str, *where: str) -> bool:
-    """Return whether an option stands on the command line or in the environment, or in one of them that is named; not in a file
-    of defaults."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name in (where or ("COMMANDLINE", "ENVIRONMENT"))

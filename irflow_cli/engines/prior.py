@@ -22,7 +22,7 @@ from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import choose_device, out_of_memory
 from irflow_cli.tasks import TASKS
 
-UNTIMED = {"pixels": "noisy", "means": "noisy means"}  # columns of PRESETS for priors that know whole pictures alone
+UNTAUGHT = {"pixels": "noisy", "means": "noisy means"}  # columns of PRESETS for priors that know whole pictures alone
 WINDOW, SHARED = 448, 64  # pixels of a window's side on large states, and of what neighbours share
 
 
@@ -56,7 +56,7 @@ class Prior:
         timed = self.net.contract.time_map
         taught = timed and self.checkpoint.card.trained.get("recipe", {}).get("known") != 0  # known parts, enlarged copies
         self.enlarges = kind == "means" and taught
-        self.schedule = settings.schedule(kind if taught else UNTIMED[kind])
+        self.schedule = settings.schedule(kind if taught else UNTAUGHT[kind])
         differentiated = self.schedule.sampler in DIFFERENTIATED and settings.engine not in ("auto", "torch")
         engine = "torch" if self.schedule.sampler in DIFFERENTIATED else settings.engine
         self.engine = open_engine(self.checkpoint, self.device, engine, settings.precision)

@@ -55,7 +55,8 @@ class Restorer:
             )
         if self.task.sigma_max is not None and self.checkpoint.card.sigma_max is not None:  # a third-party network has its own
             self.task = replace(self.task, sigma_max=float(self.checkpoint.card.sigma_max))
-        check_sigma(settings.sigma, FULL_SCALE if settings.method == "prior" else self.task.sigma_max)
+        self.sigma_limit = FULL_SCALE if settings.method == "prior" else self.task.sigma_max
+        check_sigma(settings.sigma, self.sigma_limit)
         self.net = self.checkpoint.on(self.device)
         self.engine = open_engine(self.checkpoint, self.device, settings.engine, settings.precision)
         self.steps = settings.steps or (settings.texture and self.task.textured) or self.task.steps
@@ -120,7 +121,7 @@ class Restorer:
 
     def sigma_of(self, picture: Picture) -> tuple[float | None, tuple[str, ...]]:
         """Return the noise (0-255 scale) to take out, given or estimated, and what to tell the user about it."""
-        limit = FULL_SCALE if self.settings.method == "prior" else self.task.sigma_max
+        limit = self.sigma_limit
         if limit is None or self.settings.sigma is not None:
             return self.settings.sigma, ()
         found = noise_of(picture.pixels)

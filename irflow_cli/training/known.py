@@ -17,7 +17,7 @@ def draw_known(
     count: int, height: int, width: int, generator: torch.Generator, share: float, holes: Tensor | None = None
 ) -> Tensor:
     """Return what is known of pictures, (count, 1, H, W), 0 or 1, in a `share` of them anything, of many shapes: single pixels,
-    a grid, all but curves or blots, and, where they are given, for half of all all but `holes` (N, 1, H', W').
+    a grid, or all but curves or blots; where `holes` (N, 1, H', W') are given, half of the pictures lack a part of those.
 
     Curves and blots are where smooth noise of a random scale is near to zero, or large.
     """

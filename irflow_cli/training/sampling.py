@@ -257,7 +257,7 @@ def _applier(kind: str, layers: Tensor | None) -> Callable[[Tensor, Tensor, torc
 
 
 def load_layers(request: TrainRequest, device: torch.device) -> Tensor | None:
-    """Return what lies over pictures, (N, 1, H, W) in [0, 1]: rain from the files of the request, or holes for a prior."""
+    """Return what lies over pictures, (N, 1, H, W): rain in [0, 1] from the files of the request, or a prior's holes, bool."""
     if task_of(request.task).prior:
         return hole_pool().to(device)
     return load_rain_layers(request.rain_layers).to(device) if request.rain_layers else None

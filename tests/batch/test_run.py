@@ -38,6 +38,19 @@ SURPRISES = (
 )
 
 
+def break_call(monkeypatch: pytest.MonkeyPatch, where: str, number: int, error: Exception) -> None:
+    """Let one call, from 0 on, raise an error: of the work, or of a function of `batch.store`."""
+    place, name = (degrade_files, "degrade_picture") if where == "work" else (batch, where)
+    plain, calls = getattr(place, name), itertools.count()
+
+    def broken(*given: object, **options: object) -> object:
+        if next(calls) == number:
+            raise error
+        return plain(*given, **options)
+
+    monkeypatch.setattr(place, name, broken)
+
+
 @pytest.mark.parametrize("surprise", SURPRISES, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("where", ["decode_picture", "encode_picture", "work"])
 def test_whatever_one_picture_raises_is_its_own_failure(
@@ -45,15 +58,7 @@ def test_whatever_one_picture_raises_is_its_own_failure(
 ) -> None:
     for name in ("a", "b", "c"):
         picture_file(f"in/{name}.png", 20, 20)
-    place, name = (degrade_files, "degrade_picture") if where == "work" else (batch, where)
-    plain, calls = getattr(place, name), itertools.count()
-
-    def broken(*given: object, **options: object) -> object:
-        if next(calls) == 1:
-            raise surprise("out of the blue")
-        return plain(*given, **options)
-
-    monkeypatch.setattr(place, name, broken)
+    break_call(monkeypatch, where, 1, surprise("out of the blue"))
     done = degrade(tmp_path / "in", tmp_path / "out")
     assert done.code == 1
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "c.png"]
@@ -207,25 +212,16 @@ def test_pictures_that_do_not_fit_the_memory_together_are_worked_on_alone(
         assert (tmp_path / "out" / name).read_bytes() == (tmp_path / "alone" / name).read_bytes()
 
 
-@pytest.mark.parametrize("where", ["work", "read", "write"])
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [("work", DeviceError), ("decode_picture", DeviceError), ("write_atomically", DiskFull)],
+)
 def test_all_that_is_written_is_told_when_an_error_ends_the_run(
-    where: str, degrade, picture_file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    where: str, error: type[Exception], degrade, picture_file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for index in range(6):
         picture_file(f"in/{index}.png")
-    place, name, error = {
-        "work": (degrade_files, "degrade_picture", DeviceError),
-        "read": (batch, "decode_picture", DeviceError),
-        "write": (batch, "write_atomically", DiskFull),
-    }[where]
-    plain, calls = getattr(place, name), itertools.count()
-
-    def gone(*given: object, **options: object) -> object:
-        if next(calls) == 3:
-            raise error("it is gone")
-        return plain(*given, **options)
-
-    monkeypatch.setattr(place, name, gone)
+    break_call(monkeypatch, where, 3, error("it is gone"))
     done = degrade(tmp_path / "in", tmp_path / "out")
     assert (done.code, done.err.splitlines()[-1]) == (5, "irflow: it is gone")
     assert [Path(line).name for line in done.out.splitlines()] == ["0.png", "1.png", "2.png"]

@@ -12,7 +12,7 @@ from loaded import installed
 
 from irflow_cli.api import inpaint, upscale
 from irflow_cli.degradations.masks import HOLES
-from irflow_cli.engines.prior import UNTIMED, Prior, scattered
+from irflow_cli.engines.prior import UNTAUGHT, Prior, scattered
 from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import PRESETS, RestoreSettings, SamplerSettings
 from irflow_cli.errors import UsageError
@@ -105,7 +105,7 @@ def test_a_prior_is_sampled_as_it_was_trained(tiny_checkpoint) -> None:
     """One that was trained with no known part is sampled as the papers' priors are."""
     usual = load_checkpoint(tiny_checkpoint("prior"))
     bare = replace(usual, card=replace(usual.card, trained={"recipe": {"known": 0.0}}))
-    for kind, papers in UNTIMED.items():
+    for kind, papers in UNTAUGHT.items():
         told, untold = (Prior(SamplerSettings("auto"), kind, one) for one in (usual, bare))
         assert (told.schedule, untold.schedule) == (PRESETS["auto"][kind], PRESETS["auto"][papers])
         assert (told.enlarges, untold.enlarges) == (kind == "means", False)
