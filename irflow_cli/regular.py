@@ -76,10 +76,10 @@ def digest_regular(path: Path, most: int) -> str:
 
 
 def is_there(path: Path) -> bool:
-    """Return whether something is called so; what may not be looked at counts as missing, as from Python 3.14 on."""
+    """Return whether something is called so; what may not or cannot be looked at counts as missing, as from Python 3.14 on."""
     try:
         return path.exists()
-    except PermissionError:
+    except OSError:
         return False
 
 
@@ -87,7 +87,7 @@ def is_folder(path: Path) -> bool:
     """Return whether a folder is called so, as `is_there`."""
     try:
         return path.is_dir()
-    except PermissionError:
+    except OSError:
         return False
 
 

@@ -55,7 +55,7 @@ def work_through(
     """Yield the outcome of each job, in order; a picture that cannot be read, restored or written does not stop the others.
 
     When `stop` is set, or at the first failure with `files.fail_fast`, what has begun is finished and no more is done.
-    Raises what ends the run, such as DiskFull, after the outcomes of all before it. Memory: up to AHEAD pictures waiting on
+    Raises what ends the run, such as DiskFull, after the outcomes of what has begun. Memory: up to AHEAD pictures waiting on
     either side of the one that is worked on, or of those.
     """
     store, batched = Store(files, operation.identity, operation.opaque), operation.batched
@@ -89,13 +89,13 @@ def work_through(
                 finished += len(group)
                 progress(finished)
             while writing and (len(writing) > max(AHEAD, most) or not reading or writing[0].done()):
-                outcome = writing[0].result()  # which stays first where it raises: no later one is told in its place
-                writing.popleft()
+                outcome = writing.popleft().result()
                 failed = failed or outcome.status == "failed"
                 yield outcome
     except IrflowError:
-        with contextlib.suppress(IrflowError):  # the first counts
-            yield from (coming.result() for coming in writing)
+        for coming in writing:
+            with contextlib.suppress(IrflowError):  # the first counts
+                yield coming.result()
         raise
     except (KeyboardInterrupt, SystemExit):
         patient = False  # what is being read or written is left as it stands, under no name of its own

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import platformdirs
 
 from irflow_cli.errors import UsageError
-from irflow_cli.regular import open_regular
+from irflow_cli.regular import is_there, open_regular
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -55,7 +55,7 @@ def _project() -> Path:
     """Return where the project's file is, or would be in this folder."""
     folders = list(_folders())
     here = folders[0] if folders else Path()
-    return next((folder / PROJECT for folder in folders if _is_there(folder / PROJECT)), here / PROJECT)
+    return next((folder / PROJECT for folder in folders if is_there(folder / PROJECT)), here / PROJECT)
 
 
 def _folders() -> Iterator[Path]:
@@ -73,7 +73,7 @@ def _folders() -> Iterator[Path]:
         except OSError:
             return
         yield folder
-        if folder == home or any(_is_there(folder / name) for name in ROOTS):
+        if folder == home or any(is_there(folder / name) for name in ROOTS):
             return
 
 
@@ -84,16 +84,8 @@ def _home() -> Path | None:
         return None
 
 
-def _is_there(path: Path) -> bool:
-    """Return whether something has that name, as far as one may look."""
-    try:
-        return path.exists()
-    except OSError:
-        return False
-
-
 def _read(path: Path, *, own: bool) -> ConfigFile:
-    if not _is_there(path) or path.is_dir():
+    if not is_there(path) or path.is_dir():
         return ConfigFile(path, own)
     try:
         with open_regular(path) as file:

@@ -9,6 +9,7 @@ import signal
 import struct
 import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -224,5 +225,34 @@ def test_all_that_is_written_is_told_when_an_error_ends_the_run(
     break_call(monkeypatch, where, 3, error("it is gone"))
     done = degrade(tmp_path / "in", tmp_path / "out")
     assert (done.code, done.err.splitlines()[-1]) == (5, "irflow: it is gone")
-    assert [Path(line).name for line in done.out.splitlines()] == ["0.png", "1.png", "2.png"]
-    assert below(tmp_path / "out")[:3] == ["0.png", "1.png", "2.png"]
+    told = [Path(line).name for line in done.out.splitlines()]
+    assert told[:3] == ["0.png", "1.png", "2.png"]
+    assert told == below(tmp_path / "out")
+
+
+def test_a_result_written_after_one_that_could_not_be_is_told(
+    degrade, picture_file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for index in range(3):
+        picture_file(f"in/{index}.png")
+    plain, last_begun = batch.write_atomically, threading.Event()
+    real = degrade_files.degrade_picture
+
+    def work(picture: Picture, *rest: Any) -> Picture:
+        done = real(picture, *rest)
+        if next(worked) == 2:
+            threading.Timer(0.2, last_begun.set).start()  # when it is with the writers
+        return done
+
+    def write(path: Path, *rest: Any, **options: Any) -> object:
+        if path.name == "1.png":
+            assert last_begun.wait(30)
+            raise DiskFull("no room")
+        return plain(path, *rest, **options)
+
+    worked = itertools.count()
+    monkeypatch.setattr(degrade_files, "degrade_picture", work)
+    monkeypatch.setattr(batch, "write_atomically", write)
+    done = degrade(tmp_path / "in", tmp_path / "out")
+    assert (done.code, done.err.splitlines()[-1]) == (5, "irflow: no room")
+    assert [Path(line).name for line in done.out.splitlines()] == ["0.png", "2.png"] == below(tmp_path / "out")
