@@ -32,7 +32,7 @@ from irflow_cli.bench.sets import pixels_of, unit
 from irflow_cli.engines.noise import noise_of
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import CheckpointError, IrflowError, NothingToDo
-from irflow_cli.runtime.checkpoints import file_digest
+from irflow_cli.regular import digest_regular
 
 Part = tuple[str, Tensor | None, Tensor | None]
 
@@ -184,7 +184,7 @@ def _method(path: Path, folder: Path, net: nn.Module, sigma: float | None) -> Me
 
     place = path.relative_to(folder)
     name = place.parent.as_posix() if path.stem == "net_latest" else place.with_suffix("").as_posix()
-    digest, count = file_digest(path)[:12], sum(weight.numel() for weight in net.parameters())
+    digest, count = digest_regular(path)[:12], sum(weight.numel() for weight in net.parameters())
     return Method(name, in_process(work), identity_of(digest, sigma), f"{place} ({digest})", parameters=count)
 
 

@@ -63,12 +63,12 @@ def read_regular(path: Path, most: int, start: int = 0) -> bytes:
     return data
 
 
-def digest_regular(path: Path, most: int) -> str:
+def digest_regular(path: Path, most: int | None = None) -> str:
     """Return the sha256, in hexadecimal, of a file that has no more than `most` bytes, of which few are in memory at a time.
     Raises OSError as `read_regular` does."""
     digest = hashlib.sha256()
     with open_regular(path) as file:
-        if os.fstat(file.fileno()).st_size > most:
+        if most is not None and os.fstat(file.fileno()).st_size > most:
             raise _too_large(most)
         while block := file.read(UNTOLD):
             digest.update(block)

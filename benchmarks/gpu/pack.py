@@ -50,9 +50,10 @@ def fitted(files: dict[Path, bytes], most: int) -> dict[Path, bytes]:
                 return files
             data = io.BytesIO()
             Image.open(io.BytesIO(files[name])).convert("RGB").save(data, "WEBP", quality=quality, method=6)
-            if len(data.getvalue()) < len(files[name]):
+            new = name.with_suffix(".webp")
+            if len(data.getvalue()) < len(files[name]) and (new == name or new not in files):
                 total += len(data.getvalue()) - len(files[name])
-                files[name.with_suffix(".webp")] = data.getvalue()
+                files[new] = data.getvalue()
                 if name.suffix != ".webp":
                     del files[name]
     return files

@@ -190,10 +190,10 @@ def standing(run: Path) -> str:
     """Return where a run stands, in a line."""
     try:
         lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-    except (OSError, ValueError):
+        last = lines[-1]
+    except (OSError, ValueError, IndexError):
         return "starting"
     scores = [line["psnr"] for line in lines if line["psnr"] is not None]
-    last = lines[-1]
     score = f", held out {scores[-1]:.2f} dB" if scores else ""
     return f"iteration {last['iteration']}, {last['rate']:.0f} pictures/s, loss {last['loss']:.3f}{score}"
 

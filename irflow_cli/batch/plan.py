@@ -115,13 +115,13 @@ class Files:
         try:
             unknown = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None} - values.keys()
             name = "" if unknown else template.format(**values)
-        except (ValueError, IndexError, MemoryError) as error:
+        except (ValueError, LookupError, AttributeError, TypeError, MemoryError) as error:
             raise UsageError(f"`name_template` {template!r} is not understood: {error}") from None
         if unknown:
             known = ", ".join(f"{{{name}}}" for name in FIELDS)
             raise UsageError(f"`name_template` knows {known}; not {{{sorted(unknown)[0]}}}")
         path = Path(name)
-        if not name.strip("./") or path.is_absolute() or ".." in path.parts:
+        if not name.strip("./") or path.anchor or ".." in path.parts:
             raise UsageError(f"`name_template` {template!r} does not give a name inside the output folder")
         if path.suffix.lower() not in SUFFIXES:
             raise UsageError(f"`name_template` {template!r} does not end like a picture; end it with {{ext}}")

@@ -30,7 +30,7 @@ KEPT = 64  # masks that stay in the mirror: one may be for all pictures
 
 def is_remote(name: object) -> bool:
     """Return whether a name is an address in a store that irflow reaches."""
-    return ADDRESS.fullmatch(address_of(str(name))) is not None
+    return ADDRESS.fullmatch(address_of(name.as_posix() if isinstance(name, Path) else str(name))) is not None
 
 
 def address_of(name: str) -> str:

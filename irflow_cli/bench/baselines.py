@@ -28,8 +28,8 @@ from irflow_cli.errors import CheckpointError, ImageError, UsageError
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.picture import Picture
+from irflow_cli.regular import digest_regular
 from irflow_cli.runtime import extras
-from irflow_cli.runtime.checkpoints import file_digest
 from irflow_cli.runtime.device import choose_device
 
 TIMEOUT = 600  # seconds a command may take for one picture
@@ -187,7 +187,7 @@ def third_party_network(path: Path, settings: RestoreSettings, scale: int = 1) -
         return pixels_of(model(unit(pixels[..., :3]).to(device), *hole).cpu())
 
     parameters = sum(weight.numel() for weight in model.model.parameters())
-    digest = file_digest(path)[:12]
+    digest = digest_regular(path)[:12]
     about = f"{path.name} ({digest}), {model.architecture.name}, whole pictures; its training set is not in the file"
     as_asked = settings.engine in ("auto", "torch") and settings.precision in ("auto", "fp32")
     notes = () if as_asked else (BY_SPANDREL,)
@@ -226,7 +226,7 @@ def _content_of(word: str) -> str:
     """Return what a word of a command stands for, if it is a program or a file: the hash of its bytes."""
     path = Path(shutil.which(word) or word)
     try:
-        return file_digest(path) if path.is_file() else ""
+        return digest_regular(path) if path.is_file() else ""
     except OSError:
         return ""
 

@@ -33,7 +33,7 @@ class Change:
     verdict: str
 
     def cells(self) -> list[str]:
-        """Return the record of a table."""
+        """Return the row of a table."""
         if self.metric in RELATIVE:
             texts = [f"{100 * value:+.1f} %" for value in (self.change, self.low, self.high)]
         else:

@@ -21,7 +21,7 @@ from irflow_cli.bench.pairs import check_pairs
 from irflow_cli.bench.records import Record, label_of, line_of, other_machine, read_environment, read_records, write_records
 from irflow_cli.bench.request import BenchRequest, Sweep
 from irflow_cli.bench.sets import MADE, Case, Corruption, Sample, cases_of, find_samples, mask_corruptions, parse_degrade
-from irflow_cli.bench.views import _corner, keep_view, worst_part
+from irflow_cli.bench.views import corner, keep_view, worst_part
 from irflow_cli.errors import CheckpointError, ImageError, UsageError, require
 from irflow_cli.regular import append_regular
 from irflow_cli.runtime.checkpoints import read_card
@@ -327,7 +327,7 @@ def _measured(run: Benchmark, case: Case, method: Method | None, fresh: set[str]
         if method.identity not in fresh:
             fresh.add(method.identity)
             with contextlib.suppress(Exception):  # to warm up; what fails here may work on a whole picture
-                method.run(_corner(case.degraded))
+                method.run(corner(case.degraded))
         result = method.run(case.degraded.copy())
         _check(result, case)
     except Exception as error:  # memory that runs out is a failure, too

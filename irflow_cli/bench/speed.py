@@ -51,7 +51,7 @@ class Fact:
     unit: str
 
     def cells(self) -> list[str]:
-        """Return the record of a table."""
+        """Return the row of a table."""
         low, high = (f"{value:.3g}" for value in (self.low, self.high))
         return [self.name, f"{self.median:.4g}", "-" if self.low == self.high else f"{low} to {high}", self.unit]
 
@@ -284,8 +284,8 @@ def folder_facts(restorer: Restorer, count: int = 8, side: int = 384, repeats: i
 
 def _drawn(path: Path, height: int, width: int) -> Path:
     """Write a picture of waves and return its path."""
-    records, columns = np.mgrid[0:height, 0:width].astype(np.float32) / 97
-    picture = (np.stack([np.sin(records), np.sin(columns), np.sin(records + columns)], -1) * 90 + 128).astype(np.uint8)
+    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32) / 97
+    picture = (np.stack([np.sin(rows), np.sin(columns), np.sin(rows + columns)], -1) * 90 + 128).astype(np.uint8)
     kind = "JPEG" if path.suffix == ".jpg" else "PNG"
     path.write_bytes(encode_picture(Picture(picture, None, kind), kind)[0])
     return path

@@ -15,7 +15,7 @@ from irflow_cli.runtime.files import write_atomically
 VIEW = (300, 400)  # rows and columns of the part of a picture that is kept for the report
 
 
-def _corner(degraded: np.ndarray) -> np.ndarray:
+def corner(degraded: np.ndarray) -> np.ndarray:
     """Return a small part of a degraded picture, to warm up with; of one with holes it has one in any case."""
     part = degraded[:64, :64].copy()
     if part.shape[2] == 4:

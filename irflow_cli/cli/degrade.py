@@ -48,7 +48,7 @@ def degrade(
 ) -> int:
     """Add noise, rain, raindrops or JPEG artefacts to clean photographs.
 
-    Severity of noise, poisson and camera: standard deviation, 0 to 75. Of rain (thin streaks), rain-heavy
+    Severity of noise, poisson, camera, photo and film-grain: standard deviation, 0 to 75. Of rain (thin streaks), rain-heavy
     (overlapping), rain-soft (fine, out of focus or like snow), rain-veil (with mist) and raindrops: 0 to 1. Of jpeg: 100
     minus the quality.
 

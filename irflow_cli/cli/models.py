@@ -54,14 +54,14 @@ def show_model(name: str = typer.Argument(help="A name or a .safetensors file.",
     """
     import json
 
-    from irflow_cli.runtime.checkpoints import file_digest
+    from irflow_cli.regular import digest_regular
     from irflow_cli.services.models import show_checkpoint
 
     known = show_checkpoint(name)
     assert known.card is not None
     Console().result(
         json.dumps(
-            {"path": str(known.path), "file_sha256": file_digest(known.path), **json.loads(known.card.to_json())}, indent=2
+            {"path": str(known.path), "file_sha256": digest_regular(known.path), **json.loads(known.card.to_json())}, indent=2
         )
     )
     return 0

@@ -56,12 +56,13 @@ def enough_around(missing: np.ndarray) -> bool:
     return int(whole.sum()) >= max(1000, int(missing.sum()) // 4)
 
 
-def exemplar_fill(picture: np.ndarray, missing: np.ndarray, guess: Guess, seed: int = 0, spared: float = 0.0) -> Filled:
-    """Return a picture (H, W, 3), float32 in [0, 1], with what is missing (H, W), bool, copied from its other parts.
+def exemplar_fill(picture: np.ndarray, missing: np.ndarray, guess: Guess, seed: int = 0, spared: float = 0.0) -> Filled | None:
+    """Return a picture (H, W, 3), float32 in [0, 1], with what is missing (H, W), bool, copied from its other parts; None
+    where none of them is whole at the scale where that is done, as between many specks.
 
     Coarse to fine: patches over the hole find those of the picture that look most like them, by colour and texture, and vote
     for its pixels (Wexler et al. 2007; the texture as in Newson et al. 2014); at last every pixel is copied from one place, in
-    large pieces (`pieced`). guess: what the hole holds at the smallest scale, from a picture and what is known of it.
+    large pieces (`Pieces.fewer`). guess: what the hole holds at the smallest scale, from a picture and what is known of it.
     spared: share of the picture, drawn from the seed, that is not copied from, so that seeds differ. Needs `enough_around`.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -73,6 +74,9 @@ def exemplar_fill(picture: np.ndarray, missing: np.ndarray, guess: Guess, seed: 
         places = Places.around(hole, scale.known & ~spare)
         if not places.allowed.any():
             places = Places.around(hole, scale.known)
+        if not places.allowed.any():  # specks leave nothing whole at this size; at a larger one they may
+            filled = found = None
+            continue
         start = _carried(found, places, generator)
         if filled is None:
             filled = _guessed(scale, hole, guess)
@@ -80,7 +84,8 @@ def exemplar_fill(picture: np.ndarray, missing: np.ndarray, guess: Guess, seed: 
             filled = voted(scale.features, hole, places, start, torch.ones(len(start)))
         rounds = ROUNDS[min(level, len(ROUNDS) - 1)]
         filled, found = _settled(scale.features, hole, places, filled, start, rounds, generator)
-    assert found is not None
+    if found is None:
+        return None
     pieces = Pieces(scales[-1].features[..., :3], ~scales[-1].known, found.everywhere(), found)
     pieces.fewer()
     pieces.blend()

@@ -84,6 +84,8 @@ class Inpainter:
             corner = part.place[0].start, part.place[1].start
             drawn = seed_of(seed, *corner)
             filled = exemplar_fill(crop, lost, partial(self._guessed, drawn), drawn, self.prior.schedule.spared)
+            if filled is None:
+                continue
             _put(pixels[part.place], filled.pixels, part.inside, grey)
             missing[part.place] = lost & (~part.inside | filled.seams)
             progress(0.5 * (number + 1) / len(parts))

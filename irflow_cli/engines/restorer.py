@@ -26,13 +26,13 @@ from irflow_cli.engines.noise import (
 )
 from irflow_cli.engines.settings import FULL_SCALE, RELEASED_RULE, RestoreSettings, check_sigma
 from irflow_cli.engines.tiling import auto_tile, tiled
-from irflow_cli.errors import CheckpointError, ImageError
+from irflow_cli.errors import CheckpointError, ImageError, require
 from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import make_times
 from irflow_cli.images.picture import Picture, top_of, unit_of
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import choose_device
-from irflow_cli.seeds import SEEDS
+from irflow_cli.seeds import seed_of
 from irflow_cli.tasks import task_of
 from irflow_cli.tensors import array_of, match_dims, tensor_of
 
@@ -58,6 +58,11 @@ class Restorer:
         self.sigma_limit = FULL_SCALE if settings.method == "prior" else self.task.sigma_max
         check_sigma(settings.sigma, self.sigma_limit)
         self.net = self.checkpoint.on(self.device)
+        least = settings.overlap + self.net.contract.multiple
+        require(
+            settings.tile in (None, 0) or settings.tile >= least,
+            f"`tile` must be at least {least} for this network and `overlap`",
+        )
         self.engine = open_engine(self.checkpoint, self.device, settings.engine, settings.precision)
         self.steps = settings.steps or (settings.texture and self.task.textured) or self.task.steps
         self.entry = released_entry if settings.sampler == RELEASED_RULE else noise_entry
@@ -148,7 +153,9 @@ class Restorer:
         if known and self.settings.tile is None:
             tile, overlap = known, min(overlap, known // 4)
         white, exact = top_of(stack[0].dtype), stack[0].dtype.kind == "f"
-        generators = [torch.Generator().manual_seed(int(self.settings.seed) % SEEDS) for _ in stack]
+        drawn = self.settings.method == "prior"  # what makes three channels of grey
+        seeds = [seed_of(self.settings.seed, pixels.tobytes()) if drawn else 0 for pixels in stack]
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
 
         def read(top: int, bottom: int, left: int, right: int) -> Tensor:
             return torch.cat([tensor_of(unit_of(pixels[top:bottom, left:right])) for pixels in stack])

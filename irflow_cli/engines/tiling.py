@@ -12,8 +12,8 @@ from torch import Tensor
 from irflow_cli.errors import DeviceError
 from irflow_cli.runtime.device import memory_of, out_of_memory
 
-TileWork = Callable[[Tensor], Tensor]  # (1, C, h, w) -> (1, C, h, w)
-Read = Callable[[int, int, int, int], Tensor]  # top, bottom, left, right -> that part of the picture (1, C, h, w)
+TileWork = Callable[[Tensor], Tensor]  # (B, C, h, w) -> (B, C, h, w)
+Read = Callable[[int, int, int, int], Tensor]  # top, bottom, left, right -> that part of the pictures (B, C, h, w)
 SMALLEST = 64  # a tile is not halved below this when memory runs out
 
 
@@ -53,7 +53,7 @@ def weights(parts: list[tuple[int, int]], overlap: int) -> list[Tensor]:
 def tiled(
     work: TileWork, read: Read, height: int, width: int, tile: int, overlap: int, align: int = 1
 ) -> Iterator[tuple[int, int, Tensor]]:
-    """Yield (top, left, (1, C, h, w)) blocks, row by row from the left, of `work` done tile by tile and blended.
+    """Yield (top, left, (B, C, h, w)) blocks, row by row from the left, of `work` done tile by tile and blended.
 
     A block is yielded as soon as no later tile touches it, and later tiles never read its pixels, so that it can be written
     over the input. Memory: a tile, and what neighbouring rows of tiles share. Where memory runs out a tile is worked on in

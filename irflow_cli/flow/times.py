@@ -31,8 +31,8 @@ def make_times(grid: str, steps: int, start: Tensor | float = 0.0, stop: float |
     """Return the times of a trajectory of `steps` intervals from `start` to 1.
 
     Shape (steps + 1,), float64, for a number; (steps + 1, B), of its type and device, when every sample has its own
-    `start` (B,) in [0, 1). With `stop` the grid ends there, after all intervals but one, and the last one goes to 1.
-    Raises ValueError for fewer than one step and KeyError for an unknown grid.
+    `start` (B,) in [0, 1). With `stop`, for a number only, the grid ends there, after all intervals but one, and
+    the last one goes to 1. Raises ValueError for fewer than one step and KeyError for an unknown grid.
     """
     if steps < 1:
         raise ValueError(f"a trajectory needs at least one step, got {steps}")

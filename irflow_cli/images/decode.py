@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import warnings
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,7 +51,8 @@ def decode_picture(data: bytes, name: str, max_pixels: int = MAX_PIXELS, span: G
         raise ImageError(f"{name}: the file is empty")
     check_parts(data, name)
     try:
-        with warnings.catch_warnings(), _pillow_limit(max_pixels):
+        _pass_pillow(max_pixels)
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of bombs, which we look for ourselves, and of damage beside the pixels
             jpegs = [data] if data.startswith(JPEG) else jpegs_of_tiff(data, name, max_pixels) if data[:4] in ORDERS else []
             for jpeg in jpegs:
@@ -105,13 +105,11 @@ def _opened(data: bytes, name: str, max_pixels: int, span: Given) -> Picture:
         return replace(picture, notes=(*notes, *picture.notes))
 
 
-@contextlib.contextmanager
-def _pillow_limit(pixels: int) -> Iterator[None]:
-    """Let Pillow's own check, which is global, not stop what ours allows."""
+def _pass_pillow(pixels: int) -> None:
+    """Let Pillow's own check, which is global, not stop what ours allows, now and later."""
     before = Image.MAX_IMAGE_PIXELS
     if before is not None and pixels > 2 * before:
         Image.MAX_IMAGE_PIXELS = pixels
-    yield
 
 
 def register_heif() -> None:

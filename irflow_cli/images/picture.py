@@ -46,7 +46,7 @@ class Picture:
         return as_depth(pixels, np.dtype(np.uint8))
 
     def unit(self) -> np.ndarray:
-        """Return (H, W, 1 or 3) float32 in [0, 1]."""
+        """Return (H, W, 1 or 3) float32, white at 1; float pixels may lie beyond."""
         pixels = self.pixels if self.pixels.ndim == 3 else self.pixels[..., None]
         return pixels.astype(np.float32) / np.float32(self.top)
 

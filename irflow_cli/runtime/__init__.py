@@ -1,1 +1,1 @@
-"""The machine: pictures in files, devices, checkpoints, tiles."""
+"""The machine: devices, checkpoints, downloads, files and configuration."""

@@ -1,8 +1,8 @@
 """Checkpoints: one .safetensors file that says all of itself in its header. No pickle anywhere.
 
-The header's entry `irflow` is JSON: schema, task, predicts ("residual", or "velocity" of a flow prior), range, spec (of the
-network), sigma_max, trained (pictures, recipe, iterations, ...), scores, licence, irflow (version), digest (sha256 of the
-tensors).
+The header's entry `irflow` is JSON: schema, task, predicts ("residual", or of other networks "velocity" or "clean"), range,
+spec (of the network), sigma_max, trained (pictures, recipe, iterations, ...), scores, licence, irflow (version), digest
+(sha256 of the tensors).
 """
 
 from __future__ import annotations
@@ -257,15 +257,6 @@ def digest_of(tensors: dict[str, Tensor]) -> str:
     for name in sorted(tensors):
         digest.update(name.encode())
         digest.update(tensors[name].flatten().view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
-
-
-def file_digest(path: Path) -> str:
-    """Return the sha256, in hexadecimal, of a file's bytes."""
-    digest = hashlib.sha256()
-    with open_regular(path) as file:
-        while block := file.read(2**20):
-            digest.update(block)
     return digest.hexdigest()
 
 

@@ -19,6 +19,7 @@ NO_MEMORY = (
     "not enough memory",
     "std::bad_alloc",
     "Failed to allocate",
+    "MPS backend out of memory",
 )  # as torch and engines say it
 
 

@@ -21,8 +21,7 @@ from urllib.parse import quote, urlsplit
 
 import irflow_cli
 from irflow_cli.errors import CheckpointError, UsageError
-from irflow_cli.regular import read_regular
-from irflow_cli.runtime.checkpoints import file_digest
+from irflow_cli.regular import digest_regular, read_regular
 from irflow_cli.runtime.connection import Failed, Http, Https, Redirects, Refused, Watch, check_address
 
 TIMEOUT = 30.0  # seconds without a byte
@@ -149,7 +148,7 @@ def set_aside(path: Path, target: Path) -> Path:
 
 def _admit(url: str, part: Path, target: Path, check: Callable[[Path], Any], expected: str | None) -> Origin:
     """Give a whole file its name if it is what it should be; raise CheckpointError and set it aside if not."""
-    found = file_digest(part)
+    found = digest_regular(part)
     if expected and found != expected:
         aside = set_aside(part, target)
         raise CheckpointError(

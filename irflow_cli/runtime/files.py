@@ -7,6 +7,7 @@ import errno
 import os
 import stat
 import tempfile
+import threading
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from irflow_cli.regular import is_folder
 
 PART = ".part"  # how the names of files end that are not whole yet
 NOT_HERE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOTTY)  # said of what a file system cannot do
+UMASK = threading.Lock()  # it can be read only by setting it, which others would see
 
 
 def write_atomically(path: Path, data: bytes, *, overwrite: bool) -> None:
@@ -154,6 +156,7 @@ def _begun(path: Path) -> str:
 
 
 def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with UMASK:
+        mask = os.umask(0)
+        os.umask(mask)
+        return mask

@@ -143,10 +143,10 @@ class Inpaint:
 
     def check(self, engines: Engines) -> None:
         """Raise UsageError for settings that make no sense."""
+        from irflow_cli.engines.holes import check_spread
+
         self.sampling(engines).check()
-        for name, value in (("dilate", self.dilate), ("feather", self.feather)):
-            if not 0 <= value <= 500:
-                raise UsageError(f"`{name}` goes from 0 to 500, got {value}")
+        check_spread(self.dilate, self.feather)
 
     def run(self, engines: Engines, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         """Return the picture with its hole filled, and notes for the person."""

@@ -63,10 +63,8 @@ class View:
 def difference_tile(one: View, other: View, place: tuple[int, int, int], gain: float) -> tuple[bytes, str]:
     """Return by how much two pictures of one size differ in a tile (level, column, row), `gain` times as bright."""
     check_alike(one, other)
-    first, second = (view.part(*place) for view in (one, other))
-    if first.shape != second.shape:  # transparency that one of them has
-        first, second = first[..., :3], second[..., :3]
-    return encoded(cv2.convertScaleAbs(cv2.absdiff(first[..., :3], second[..., :3]), alpha=gain), None)
+    first, second = (_opaque(view.part(*place)) for view in (one, other))
+    return encoded(cv2.convertScaleAbs(cv2.absdiff(first, second), alpha=gain), None)
 
 
 def check_alike(one: View, other: View) -> None:
@@ -115,6 +113,13 @@ def encoded(pixels: np.ndarray, profile: bytes | None) -> tuple[bytes, str]:
         return buffer.getvalue(), "image/png"
     image.save(buffer, "JPEG", quality=QUALITY, subsampling=0, **extra)
     return buffer.getvalue(), "image/jpeg"
+
+
+def _opaque(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels (h, w[, channels]) without their transparency, the last of two or four channels."""
+    if pixels.ndim == 2:
+        return pixels
+    return pixels[..., 0] if pixels.shape[2] == 2 else pixels[..., :3]
 
 
 def _eight(pixels: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ import itertools
 import threading
 import time
 import traceback
+import weakref
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -100,11 +101,14 @@ class Worker:
     def _next(self) -> WorkItem | None:
         """Return the next item: the first of a page other than the last one's, if there is one; None at the end."""
         with self.change:
-            last, self.current = self.current, None
+            last, self.current = (
+                weakref.ref(self.current.owner) if self.current else None,
+                None,
+            )  # while it waits, it holds none
             self.change.wait_for(lambda: self.waiting or self.ended)
             if self.ended:
                 return None
-            others = (item for item in self.waiting if last is None or item.owner is not last.owner)
+            others = (item for item in self.waiting if last is None or item.owner is not last())
             item = next(others, self.waiting[0])
             self.waiting.remove(item)
             self.current = item
@@ -120,6 +124,7 @@ class Worker:
             traceback.print_exc()  # what is wrong is said again, in one line, by the first item that needs it
         while (item := self._next()) is not None:
             self._do(item)
+            del item  # and with it the pictures of a page that may have closed
 
     def _do(self, item: WorkItem) -> None:
         began = sent = time.monotonic()

@@ -20,7 +20,7 @@ from PIL import Image
 from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.formats import FORMATS, SUFFIXES
-from irflow_cli.images.picture import Picture
+from irflow_cli.images.picture import Picture, as_depth
 from irflow_cli.images.span import Given
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.tasks import MAX_PIXELS
@@ -141,8 +141,7 @@ def _address(picture: Picture, name: str, lossy: bool) -> str:
     """Return a picture as an address that holds all of it (data:). Raises ImageError."""
     pixels = picture.rgb8()
     if picture.alpha is not None and not lossy:
-        alpha = picture.alpha.astype(np.float64) * (255 / picture.top)
-        pixels = np.dstack([pixels, alpha.round().astype(np.uint8)])
+        pixels = np.dstack([pixels, as_depth(picture.alpha / picture.top, np.dtype(np.uint8))])
     kind, options = ("JPEG", {"quality": QUALITY, "subsampling": 0}) if lossy else ("PNG", {"compress_level": 6})
     profile = {"icc_profile": picture.tags.icc} if picture.tags.icc else {}
     buffer = io.BytesIO()

@@ -188,8 +188,9 @@ def _rgb(colour: str) -> tuple[int, int, int]:
 
 
 def _numbers(text: str) -> tuple[int, int, int, int]:
-    match = re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", text.replace(" ", ""))
-    if not match or "0" in match.groups()[2:]:
-        raise UsageError(f"`box` is x,y,width,height in pixels, got {text!r}")
-    x, y, width, height = (int(number) for number in match.groups())
+    parts = text.replace(" ", "").split(",")
+    right = len(parts) == 4 and all(re.fullmatch("[0-9]{1,9}", part) for part in parts)
+    x, y, width, height = map(int, parts) if right else (0, 0, 0, 0)
+    if not (width and height):
+        raise UsageError(f"`box` is x,y,width,height in pixels, got {text[:80]!r}")
     return x, y, width, height

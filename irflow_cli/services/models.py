@@ -12,12 +12,12 @@ import torch
 
 from irflow_cli.errors import CheckpointError, UsageError, require
 from irflow_cli.nets import Spec
+from irflow_cli.regular import digest_regular
 from irflow_cli.runtime.checkpoints import (
     PREDICTS,
     PRIOR,
     Card,
     cached_path,
-    file_digest,
     known_checkpoints,
     load_checkpoint,
     read_card,
@@ -162,7 +162,7 @@ def convert_checkpoint(request: ConvertRequest) -> Path:
         spec=_spec_of(third_party, request),
         sigma_max=request.sigma_max,
         predicts=third_party.family.predicts,
-        trained={"converted_from": request.source.name, "sha256": file_digest(request.source)},
+        trained={"converted_from": request.source.name, "sha256": digest_regular(request.source)},
         licence=request.licence,
     )
     save_checkpoint(target, third_party.weights, card, dtype=torch.float32)
@@ -171,7 +171,7 @@ def convert_checkpoint(request: ConvertRequest) -> Path:
 
 def _present(target: Path, url: str, sha256: str | None) -> Verified:
     """Return the checkpoint that is in the cache already; raise UsageError if it is not the one that was asked for."""
-    origin, found = origin_of(target), file_digest(target)
+    origin, found = origin_of(target), digest_regular(target)
     if found != sha256 and (sha256 or not origin or origin.url != url or origin.sha256 != found):
         raise UsageError(
             f"{target} is there already and is another one; give a `name`, or first run `irflow models rm {target.stem}`"
@@ -181,7 +181,7 @@ def _present(target: Path, url: str, sha256: str | None) -> Verified:
 
 def _verify(path: Path, expected: str | None) -> Verified:
     try:
-        found = file_digest(path)
+        found = digest_regular(path)
         if expected and found != expected:
             raise CheckpointError(f"{path} is not what it was: sha256 {found}, expected {expected}")
         load_checkpoint(path)

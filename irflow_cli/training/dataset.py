@@ -88,17 +88,23 @@ def load_corpus(folder: Path, crop: int, device: torch.device) -> tuple[Corpus, 
     found = find_pairs(folder) if paired else [Pair(path, path, path.stem) for path in find_pictures(folder)]
     if not found:
         raise NothingToDo(f"no pictures below {folder}; training needs a folder of clean photographs")
-    training: list[Tensor] = []
+    training: list[tuple[str, list[Tensor]]] = []
     held_out: list[Tensor] = []
     versions = _pair if paired else _sizes
     with ThreadPoolExecutor(available_cores()) as pool:
         for pair, tensors in zip(found, pool.map(lambda pair: _fitting(versions(pair), crop), found), strict=True):
-            (held_out if _is_held_out(pair.group) else training).extend(tensors[:1] if _is_held_out(pair.group) else tensors)
-    if len(training) > 1 and not held_out:
-        held_out.append(training.pop())
+            if _is_held_out(pair.group):
+                held_out += tensors[:1]
+            elif tensors:
+                training.append((pair.group, tensors))
+    groups = [group for group, _ in training]
+    if len(set(groups)) > 1 and not held_out:  # then it is the last, in all its sizes
+        held_out = training[groups.index(groups[-1])][1][:1]
+        training = [one for one in training if one[0] != groups[-1]]
     if not training:
         raise UsageError(f"no picture below {folder} is at least {crop} pixels wide and high; lower `crop`")
-    return Corpus.of(training, paired, device), Corpus.of(held_out or training[:1], paired, device)
+    every = [tensor for _, tensors in training for tensor in tensors]
+    return Corpus.of(every, paired, device), Corpus.of(held_out or every[:1], paired, device)
 
 
 def load_rain_layers(folder: Path, size: int = 480) -> Tensor:

@@ -85,8 +85,3 @@ def polynomial(gram: Tensor, iterations: int = 5) -> Tensor:
         factor = torch.baddbmm(a * identity + b * gram, gram, gram, alpha=c)
         total = factor @ total
     return total
-
-
-def orthogonalised(matrices: Tensor) -> Tensor:
-    """Return the same of one stack."""
-    return orthogonalised_together([matrices], one_size=False)[0]

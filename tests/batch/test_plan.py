@@ -60,6 +60,8 @@ def test_names_follow_the_template(restore, album: Path, tmp_path: Path, templat
 REFUSED = {
     "unknown field": (("--name-template", "{colour}.png"), "{stem}"),
     "broken template": (("--name-template", "{stem"), "not understood"),
+    "field in a field": (("--name-template", "{stem:{foo}}{ext}"), "not understood"),
+    "field of a field": (("--name-template", "{index:{parent.x}}{ext}"), "not understood"),
     "template without an ending": (("--name-template", "{stem}"), "{ext}"),
     "template that leaves": (("--name-template", "../{stem}{ext}"), "inside the output folder"),
     "one name for all": (("--name-template", "same{ext}", "--format", "png"), "--name-template"),

@@ -236,6 +236,8 @@ def test_masks_that_say_nothing_clear_are_one_line(inpaint, picture_file, mask_f
         ((), "nothing says what to fill"),
         (("--mask", "missing.png"), "there is no mask missing.png"),
         (("--mask-box", "1,2,3"), "x,y,width,height"),
+        (("--mask-box", "1,2,00,3"), "x,y,width,height"),
+        (("--mask-box", "1,2,3," + 5000 * "9"), "x,y,width,height"),
         (("--mask-color", "no-colour"), "#rrggbb"),
         (("--mask-box", "1,1,2,2", "--mask-tolerance", 3), "--mask-tolerance is about --mask-color"),
         (("--mask-box", "1,1,2,2", "--mask-invert"), "about mask files"),

@@ -166,3 +166,15 @@ def test_a_periodic_picture_is_continued(larger: int, monkeypatch: pytest.Monkey
     assert np.abs(found.pixels - picture)[inside].mean() < 0.02
     assert np.array_equal(found.pixels[~inside], picture[~inside])
     assert not (found.seams & ~inside).any()
+
+
+@pytest.mark.parametrize("specks", ["text", "pixels"])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_wide_hole_among_specks_is_filled(specks: str, seed: int, inpainter: Inpainter) -> None:
+    pixels, inside = scene(256, 256), np.zeros((256, 256), bool)
+    random = np.random.default_rng(seed)
+    inside |= HOLES["text"](256, 256, random) if specks == "text" else random.random((256, 256)) < 0.03
+    inside[100:150, 100:150] = True
+    assert enough_around(inside)
+    filled = inpainter.fill(Picture(pixels.copy(), None, "PNG"), Hole(inside)).pixels
+    assert np.array_equal(filled[~inside], pixels[~inside])

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from drawn import scene
+from drawn import lively, scene
 from PIL import Image
 
 import irflow_cli
 from irflow_cli import Restorer
+from irflow_cli.engines import restorer
 from irflow_cli.errors import UsageError
-from irflow_cli.runtime.checkpoints import load_checkpoint
+from irflow_cli.nets.unet import NetSpec
+from irflow_cli.runtime.checkpoints import Card, load_checkpoint, save_checkpoint
 
 
-def test_one_object_works_for_several_threads(tiny_checkpoint) -> None:
-    derain = Restorer("derain", checkpoint=tiny_checkpoint("derain"))
-    pictures = [scene(24, 32, seed) for seed in range(8)]
+@pytest.mark.parametrize(
+    ("engine", "precision"), [("torch", "fp32"), ("onnxruntime", "fp32"), ("openvino", "fp32"), ("openvino", "bf16")]
+)
+def test_one_object_works_for_several_threads(engine: str, precision: str, tiny_checkpoint) -> None:
+    if engine != "torch":
+        pytest.importorskip(engine)
+    derain = Restorer("derain", checkpoint=tiny_checkpoint("derain"), engine=engine, precision=precision)
+    pictures = [scene(64, 96, seed) for seed in range(24)]
     expected = [derain(picture) for picture in pictures]
     torch.set_default_dtype(torch.float64)
     try:
@@ -65,3 +73,29 @@ def test_a_checkpoint_on_another_device_stays_where_it_was_for_the_first(tiny_ch
     assert elsewhere is first.checkpoint.on(torch.device("meta"))
     assert first.checkpoint.on(torch.device("cpu")) is first.checkpoint.net
     assert first(scene(16, 16)).shape == (16, 16, 3)
+
+
+def test_noise_that_makes_three_channels_of_grey_is_of_the_picture(tiny_checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, plain = [], restorer.as_if_three
+
+    def noted(part: torch.Tensor, levels: list[float | None], generators: list[torch.Generator]) -> object:
+        three, entered = plain(part, levels, generators)
+        seen.append((three - part).numpy())
+        return three, entered
+
+    monkeypatch.setattr(restorer, "as_if_three", noted)
+    prior, one, other = tiny_checkpoint("prior"), scene(24, 24, 1)[..., 0], scene(24, 24, 2)[..., 0]
+    for picture, seed in ((one, 0), (one, 0), (other, 0), (one, 1)):
+        irflow_cli.restore(np.ascontiguousarray(picture), "denoise", method="prior", sigma=20, checkpoint=prior, seed=seed)
+    first, again, another, reseeded = seen
+    assert np.allclose(first, again, atol=1e-6)
+    assert np.abs(first - another).max() > 0.01 and np.abs(first - reseeded).max() > 0.01
+
+
+def test_a_tile_that_cannot_hold_its_overlap_is_told(tmp_path: Path) -> None:
+    deep = NetSpec(widths=(2,) * 6, depths=(1,) * 6, unshuffle=2, embedding=8)
+    save_checkpoint(tmp_path / "deep.safetensors", lively(deep).state_dict(), Card("derain", deep, None))
+    known = load_checkpoint(tmp_path / "deep.safetensors")
+    with pytest.raises(UsageError, match="`tile` must be at least 96 for this network and `overlap`"):
+        irflow_cli.restore(scene(200, 200), "derain", checkpoint=known, tile=64, overlap=32, device="cpu")
+    assert irflow_cli.restore(scene(200, 200), "derain", checkpoint=known, tile=96, overlap=32).shape == (200, 200, 3)

@@ -27,8 +27,8 @@ from irflow_cli.engines.backends.store import engines_folder
 from irflow_cli.engines.backends.store import read as read_engine
 from irflow_cli.errors import CheckpointError, ImageError, UsageError
 from irflow_cli.images.decode import read_picture
-from irflow_cli.regular import read_regular
-from irflow_cli.runtime.checkpoints import MAX_HEADER, file_digest, load_checkpoint, read_card
+from irflow_cli.regular import digest_regular, read_regular
+from irflow_cli.runtime.checkpoints import MAX_HEADER, load_checkpoint, read_card
 from irflow_cli.runtime.convert import read_third_party
 from irflow_cli.runtime.download import origin_of
 from irflow_cli.training.curves import draw_curves
@@ -215,7 +215,7 @@ READERS: dict[str, tuple[Callable[[Path], Any], type[Exception], str]] = {
     "picture": (read_picture, ImageError, "a.png"),
     "checkpoint": (read_card, CheckpointError, "a.safetensors"),
     "weights": (read_third_party, CheckpointError, "a.pth"),
-    "digest": (file_digest, OSError, "a"),
+    "digest": (digest_regular, OSError, "a"),
     "record": (lambda path: Manifest.of(path.parent), ImageError, ".irflow.jsonl"),
     "records": (read_records, UsageError, "a.jsonl"),
     "bytes": (lambda path: read_regular(path, 9), OSError, "a"),

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from irflow_cli.errors import DiskFull, ImageError
-from irflow_cli.runtime.files import takes_files, write_atomically, write_together
+from irflow_cli.runtime.files import _umask, takes_files, write_atomically, write_together
 
 
 @pytest.fixture(autouse=True)
@@ -93,3 +95,16 @@ def test_a_link_that_leads_nowhere_is_a_file_that_exists(tmp_path: Path) -> None
         write_atomically(path, b"1", overwrite=False)
     write_atomically(path, b"1", overwrite=True)
     assert (path.is_symlink(), path.read_bytes(), list(tmp_path.iterdir())) == (False, b"1", [path])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems have no umask to speak of")
+def test_threads_that_write_leave_the_umask_as_it_was() -> None:
+    interval, before = sys.getswitchinterval(), os.umask(0o77)
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            found = set(pool.map(lambda _: _umask(), range(4000)))
+        assert found == {0o77} and os.umask(0o77) == 0o77
+    finally:
+        sys.setswitchinterval(interval)
+        os.umask(before)

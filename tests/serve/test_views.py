@@ -63,3 +63,12 @@ def test_changes_are_counted(dtype: str) -> None:
     assert abs(int(shown[15, 20, 0]) - 80) < 4 and shown[100:].max() < 4
     with pytest.raises(UsageError):
         changes(one, View(Picture(pixels[:-1], None, "PNG")))
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_differences_are_shown_of_any_kind_without_transparency(channels: int) -> None:
+    grey, clear = channels < 3, np.full((60, 90), 9, np.uint8) if channels % 2 == 0 else None
+    pixels = scene(60, 90)[..., 0] // 2 if grey else scene(60, 90) // 2
+    one, other = (View(Picture(np.ascontiguousarray(pixels + more), clear, "PNG")) for more in (0, np.uint8(20)))
+    shown = opened(difference_tile(one, other, (0, 0, 0), 4))
+    assert shown.shape == pixels.shape and (np.abs(shown.astype(int) - 80) <= 2).all()

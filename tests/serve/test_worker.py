@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -113,3 +116,16 @@ def test_the_end_stops_what_runs_and_what_waits(worker: Worker) -> None:
     worker.end(PATIENCE)
     assert not worker.thread.is_alive()
     assert [one["state"] for one in owner.news if one["state"] in ("done", "cancelled")] == ["cancelled"]
+
+
+def test_nothing_of_a_page_is_held_when_its_work_is_done(worker: Worker) -> None:
+    owner, pixels = Owner(), Owner()  # any object that can be watched
+    there = [weakref.ref(owner), weakref.ref(pixels)]
+    worker.add(owner.item(lambda progress, kept=pixels: {}))
+    assert owner.over.acquire(timeout=PATIENCE)
+    del owner, pixels
+    end = time.monotonic() + PATIENCE
+    while any(one() for one in there) and time.monotonic() < end:
+        gc.collect()
+        time.sleep(0.01)
+    assert not any(one() for one in there)

@@ -22,3 +22,12 @@ def test_a_page_holds_pictures_that_are_too_long_for_jpeg() -> None:
     assert [kind for kind, _ in found] == [b"png", b"png"] and not notes
     with Image.open(io.BytesIO(base64.b64decode(found[0][1]))) as shown:
         assert np.array_equal(np.asarray(shown), pixels)
+
+
+def test_a_page_shows_transparency_that_lies_beyond_its_range() -> None:
+    pixels, alpha = np.full((8, 8, 3), 0.5, np.float32), np.full((8, 8), 1.002, np.float32)
+    alpha[0] = -0.5
+    page, _ = make_page((Picture(pixels, alpha, "TIFF"), Picture(pixels, alpha, "TIFF")), ("a.tif", "b.tif"))
+    found = re.findall(rb'src="data:image/png;base64,([^"]+)"', page)
+    with Image.open(io.BytesIO(base64.b64decode(found[0]))) as shown:
+        assert np.asarray(shown)[:, 0, 3].tolist() == [0] + 7 * [255]

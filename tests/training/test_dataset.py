@@ -61,3 +61,11 @@ def test_holes_of_rain_layers_are_filled(tmp_path: Path) -> None:
     layers = load_rain_layers(tmp_path, 80)
     assert layers.shape == (1, 1, 80, 80)
     assert float(layers[0, 0, 24:36, 34:46].mean()) > 0.2
+
+
+def test_a_picture_held_out_of_a_few_is_trained_on_in_no_size(tmp_path: Path) -> None:
+    for level in (40, 120, 200):
+        Image.fromarray(np.full((200, 200, 3), level, np.uint8)).save(tmp_path / f"{level}.png")
+    training, held_out = load_corpus(tmp_path, 24, torch.device("cpu"))
+    seen, kept = ({int(corpus.picture(at)[0, 0, 0]) for at in range(len(corpus))} for corpus in (training, held_out))
+    assert len(held_out) == 1 and len(seen) == 2 and not seen & kept and len(training) > len(seen)

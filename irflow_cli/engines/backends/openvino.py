@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from typing import Any, Union
@@ -29,7 +30,8 @@ class OpenVino:
 
     exact: modules of the network that stay in float32 in every precision; quantised: the graph's picture part in int8 (see
     `parts`). Programs for one size are a tenth to a quarter faster than one for all sizes, a little more exact in bfloat16, and
-    take a quarter of a second to make. The first two sizes have one at once, others when they come again and again.
+    take a quarter of a second to make. The first two sizes have one at once, others when they come again and again. Calls of
+    several threads wait for each other: a program has memory for one.
     """
 
     def __init__(
@@ -62,9 +64,14 @@ class OpenVino:
         self.any: Any = None
         self.own: OrderedDict[Shapes, Any] = OrderedDict()
         self.seen: Counter[Shapes] = Counter()
+        self.lock = threading.Lock()
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """Return the network's output (B, 3, H, W), in the channels-last layout."""
+        with self.lock:
+            return self._inferred(*inputs)
+
+    def _inferred(self, *inputs: Tensor) -> Tensor:
         given = dict(zip(self.names, inputs, strict=True))
         if self.steering:
             from irflow_cli.engines.backends.parts import steering_input
