@@ -55,7 +55,7 @@ class Subject:
     """A task's training on a device: what is timed."""
 
     def __init__(
-        self, task: str, size: str, given: argparse.Namespace, device: torch.device, corpus: Corpus, layers: Tensor
+        self, task: str, size: str, given: argparse.Namespace, device: torch.device, corpus: Corpus, layers: Tensor | None
     ) -> None:
         self.device, self.corpus, self.layers = device, corpus, layers if task == "derain" else None
         crop = 32 if given.tiny else 128
@@ -159,7 +159,8 @@ def main() -> None:
     found: dict[str, object] = {"device": name, "torch": torch.__version__, "batch": given.batch}
     print(f"{name}, torch {torch.__version__}, batch {given.batch}")
     corpus, _ = load_corpus(given.pack / "photos", 32 if given.tiny else 128, device)
-    layers = load_rain_layers(given.pack / "layers").to(device)
+    raining = any(network.startswith("derain:") for network in given.networks)
+    layers = load_rain_layers(given.pack / "layers").to(device) if raining else None
     subjects = {}
     for network in given.networks:
         task, size = network.split(":")

@@ -5,8 +5,8 @@
 All networks of PLAN train side by side, each in a process of its own, for all of the minutes: while one compiles, draws or
 launches, the others have the GPU, and what breaks one does not take the time of the others. Where a process fails, the next
 rung of LADDER goes on with the time that is left: without torch.compile, with half the batch, in float32. OUT gets, every few
-seconds: NAME.safetensors (the weights so far, float16), NAME.jsonl (the log of the run) and train.log (what ran, pictures a
-second, held-out PSNR, memory).
+seconds: NAME.safetensors (the weights so far, float16), runs.jsonl (the logs of all runs) and train.log (what ran, pictures a
+second, held-out PSNR, memory); few files, for such a machine gives few back.
 
 --first is the first call on a new machine: a self-check and speeds of every network (facts.json) while the networks are
 compiled, and training for the rest of its time; the compiler's cache is then full. A later call goes on with the weights of
@@ -25,6 +25,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -78,6 +79,7 @@ class Day:
         out.mkdir(parents=True, exist_ok=True)
         self.out, self.began, self.end = out, time.monotonic(), time.monotonic() + 60 * minutes
         self.lock = threading.Lock()
+        self.logs: dict[str, list[dict[str, object]]] = {}  # of the runs, by task
 
     @property
     def left(self) -> float:
@@ -91,6 +93,26 @@ class Day:
             print(line, flush=True)
             with (self.out / "train.log").open("a") as file:
                 file.write(line + "\n")
+
+    def log(self, task: str, run: Path) -> None:
+        """Put a run's log in the place of its task's, and all of them in one file."""
+        lines = read_log(run)
+        with self.lock:
+            if lines and lines != self.logs.get(task):
+                self.logs[task] = lines
+                part = self.out / "runs.part"
+                every = [{"task": task, **line} for task, lines in self.logs.items() for line in lines]
+                part.write_text("".join(f"{json.dumps(line)}\n" for line in every))
+                part.replace(self.out / "runs.jsonl")
+
+
+def read_log(run: Path) -> list[dict[str, Any]]:
+    """Return the lines of a run's log, those that are whole."""
+    try:
+        text = (run / "log.jsonl").read_text()
+        return [json.loads(line) for line in text[: text.rfind("\n") + 1].splitlines()]
+    except (OSError, ValueError):
+        return []
 
 
 def train(day: Day, pack: Path, network: Network, given: argparse.Namespace) -> None:
@@ -173,12 +195,12 @@ def watch(day: Day, network: Network, command: list[str], run: Path, end: float)
 
 def bring(day: Day, network: Network, run: Path) -> None:
     """Copy the weights, and the log, to the output when they are newer than what is there."""
-    for source, target in ((weights_of(run), f"{network.task}.safetensors"), (run / "log.jsonl", f"{network.task}.jsonl")):
-        there = day.out / target
-        if source and source.exists() and (not there.exists() or source.stat().st_mtime_ns > there.stat().st_mtime_ns):
-            part = there.with_suffix(".part")
-            shutil.copy2(source, part)
-            part.replace(there)
+    source, there = weights_of(run), day.out / f"{network.task}.safetensors"
+    if source and (not there.exists() or source.stat().st_mtime_ns > there.stat().st_mtime_ns):
+        part = there.with_suffix(".part")
+        shutil.copy2(source, part)
+        part.replace(there)
+    day.log(network.task, run)
 
 
 def weights_of(run: Path) -> Path | None:
@@ -188,11 +210,10 @@ def weights_of(run: Path) -> Path | None:
 
 def standing(run: Path) -> str:
     """Return where a run stands, in a line."""
-    try:
-        lines = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
-        last = lines[-1]
-    except (OSError, ValueError, IndexError):
+    lines = read_log(run)
+    if not lines:
         return "starting"
+    last = lines[-1]
     scores = [line["psnr"] for line in lines if line["psnr"] is not None]
     score = f", held out {scores[-1]:.2f} dB" if scores else ""
     return f"iteration {last['iteration']}, {last['rate']:.0f} pictures/s, loss {last['loss']:.3f}{score}"

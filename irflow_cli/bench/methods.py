@@ -30,6 +30,7 @@ from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 
 REVISION = 2  # raised when the same settings lead to other pixels, so that no record of old is taken for one of today
 RESTORED = (4,)  # as REVISION, of what restores whole pictures: since then tiles and weak noise are treated as they are today
+COPIED = (4,)  # the same, of what copies wide parts of holes: since then small objects are copied, too
 LATER: dict[str, object] = {
     **{"method": "flow", "batch": None, "stop": None, "engine": "torch", "exemplar": False, "spared": 0.0},
     **{"weight": None, "scattered": None, "sigma": 0.0, "texture": False},
@@ -155,6 +156,7 @@ def prior_methods(
                     _settings_of(prior.schedule),
                     settings.task,
                     *REVISED.get(prior.schedule.sampler, ()),
+                    *(COPIED if prior.schedule.exemplar else ()),
                 ),
                 about=_about(prior.checkpoint),
                 steps=prior.schedule.steps,

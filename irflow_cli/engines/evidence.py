@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
@@ -14,16 +16,27 @@ BAND = 2 * CELL  # rows that are worked on at a time, so that little memory is n
 WIDE = 2**14  # columns that OpenCV interpolates at a time; it takes no more than 2^15
 POWER = 4  # of the mean: a single drop counts, though most of its window stays as it is
 
+SEEN = 2.0  # of 255: a cell whose change is smaller looks as before
 
-def keep_sound(before: np.ndarray, after: np.ndarray, least: tuple[float, float], strength: float = 1.0) -> float:
-    """Bring pixels of `after` back to `before`, in place, where little changed far and wide; return the largest share kept.
+
+class Kept(NamedTuple):
+    """How much of a change was kept. most: the largest share of it anywhere, 0 to 1; area: the part of the picture, 0 to 1,
+    that looks different."""
+
+    most: float
+    area: float
+
+
+def keep_sound(before: np.ndarray, after: np.ndarray, least: tuple[float, float], strength: float = 1.0) -> Kept:
+    """Bring pixels of `after` back to `before`, in place, where little changed far and wide; return what was kept.
 
     before, after: (H, W) or (H, W, 3), of one type. What a network takes out of a sound picture by mistake is faint and local;
     rain, drops and noise are strong somewhere near. So the size of changes (root mean square of the channels, 0-255 scale) is
     averaged over a window of REACH, by a mean of POWER. Below least[0] nothing of the change is kept, above least[1] all, and
     between them a part that rises smoothly. strength: what changes were multiplied by; they are judged without.
     """
-    shares = _shares(_strength(before, after) / strength, least)
+    cells = _powers(before, after)
+    shares = _shares(_around(cells) / strength, least)
     smallest = float(shares.min())
     if smallest < 1:
         height, width = before.shape[:2]
@@ -33,18 +46,22 @@ def keep_sound(before: np.ndarray, after: np.ndarray, least: tuple[float, float]
             old, new = before[top : top + BAND], after[top : top + BAND]
             mixed = old + part * (new.astype(np.float32) - old)
             new[...] = np.where(part < 1, mixed if before.dtype.kind == "f" else np.round(mixed), new)
-    return float(shares.max())
+    return Kept(float(shares.max()), float((cells ** (1 / POWER) * shares > SEEN).mean()))
 
 
-def _strength(before: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """Return the mean size of changes around each cell (rows, columns), 0-255 scale."""
+def _powers(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Return the mean of POWER of the size of changes in each cell (rows, columns), 0-255 scale."""
     scale, bands = FULL_SCALE / top_of(before.dtype), []
     for top in range(0, len(before), BAND):
         change = (after[top : top + BAND].astype(np.float32) - before[top : top + BAND]) * np.float32(scale)
         squares = (change**2).reshape(*change.shape[:2], -1).mean(2)
         bands.append(_cells(squares ** (POWER // 2)))
-    cells = cv2.GaussianBlur(np.concatenate(bands), (0, 0), REACH / CELL, borderType=cv2.BORDER_REFLECT)
-    return cells ** (1 / POWER)
+    return np.concatenate(bands)
+
+
+def _around(cells: np.ndarray) -> np.ndarray:
+    """Return the mean size of changes around each cell (rows, columns), 0-255 scale."""
+    return cv2.GaussianBlur(cells, (0, 0), REACH / CELL, borderType=cv2.BORDER_REFLECT) ** (1 / POWER)
 
 
 def _cells(values: np.ndarray) -> np.ndarray:

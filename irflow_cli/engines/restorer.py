@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from irflow_cli.engines.backends import open_engine
-from irflow_cli.engines.evidence import keep_sound
+from irflow_cli.engines.evidence import Kept, keep_sound
 from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.grey import as_colour, grey_of
 from irflow_cli.engines.noise import (
@@ -37,7 +37,7 @@ from irflow_cli.tasks import task_of
 from irflow_cli.tensors import array_of, match_dims, tensor_of
 
 TOGETHER = 16  # pictures that share a call at most, where that gains
-SOUND = "next to nothing was found to take out; the picture stays as it is"
+SOUND = "almost nothing was found to take out; the picture stays as it is"
 
 
 class Restorer:
@@ -113,9 +113,17 @@ class Restorer:
         remarks = self.engine.remarks()
         results = []
         for picture, old, pixels, said in zip(pictures, before, stack, notes, strict=True):
-            sound = self.least is not None and keep_sound(old, pixels, self.least, self.settings.strength) == 0
-            results.append((picture.with_pixels(pixels), (*said, *([SOUND] if sound else []), *remarks)))
+            kept = keep_sound(old, pixels, self.least, self.settings.strength) if self.least else None
+            results.append((picture.with_pixels(pixels), (*said, *self._told(kept), *remarks)))
         return results
+
+    def _told(self, kept: Kept | None) -> Iterator[str]:
+        """Yield what to tell the user of how much was taken out; of noise that is told by its level."""
+        if kept is not None and kept.most == 0:
+            yield SOUND
+        elif kept is not None and self.task.sigma_max is None:
+            part = "less than 1" if kept.area < 0.01 else f"{100 * kept.area:.0f}"
+            yield f"changed {part} % of the picture"
 
     def batch_size(self, picture: Picture) -> int:
         """Return how many pictures like this one may share the calls of the network: no more pixels than one tile has."""

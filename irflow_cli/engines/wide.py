@@ -1,4 +1,4 @@
-"""The wide parts of a hole: those that a prior fills with a blur."""
+"""The wide parts of a hole: those that a prior fills with a blur, be it a wide stroke or a small object."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 
 WIDE = 18.0  # pixels from what is known, from which on a hole is wide
+SMALL = 9.0  # the same of a hole that is no stroke: most of its pixels lie close to its middle
+ROUND = 8.0  # at most so many squares of its depth has the area of such a hole; twice as long as wide
 BESIDE = 16  # pixels between wide parts that are filled together
 CONTEXT = 96  # pixels of picture around a wide part, at least; as many as it is long, if that is more
 
@@ -22,12 +24,15 @@ class WidePart:
 
 
 def wide_parts(missing: np.ndarray) -> Iterator[WidePart]:
-    """Yield the parts of a hole (H, W), bool, that hold a disc of radius WIDE, thin ends cut off."""
+    """Yield the parts of a hole (H, W), bool, that are copied: those that hold a disc of radius WIDE, thin ends cut off, and
+    small holes that are no strokes, from SMALL on."""
     framed = np.pad(missing.astype(np.uint8), 1, mode="edge")  # what lies beyond the picture is no help
-    core = cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1] > WIDE
-    if not core.any():
+    depth = cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1]
+    wide, core = _small_objects(missing, depth), depth > WIDE
+    if core.any():
+        wide |= missing & (cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, 5) <= WIDE)
+    if not wide.any():
         return
-    wide = missing & (cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, 5) <= WIDE)
     joined = cv2.dilate(wide.astype(np.uint8), np.ones((BESIDE + 1, BESIDE + 1), np.uint8))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     for label in range(1, count):
@@ -36,3 +41,18 @@ def wide_parts(missing: np.ndarray) -> Iterator[WidePart]:
         rows = slice(max(0, top - margin), min(missing.shape[0], top + height + margin))
         columns = slice(max(0, left - margin), min(missing.shape[1], left + width + margin))
         yield WidePart((rows, columns), wide[rows, columns] & (labels[rows, columns] == label))
+
+
+def _small_objects(missing: np.ndarray, depth: np.ndarray) -> np.ndarray:
+    """Return the small holes that are no strokes (H, W), bool, of a hole (H, W), bool, and its depth in pixels."""
+    small = np.zeros(missing.shape, bool)
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(missing.astype(np.uint8), connectivity=8)
+    areas = stats[:, cv2.CC_STAT_AREA]
+    for label in np.flatnonzero((areas > 3 * SMALL**2) & (areas <= ROUND * WIDE**2)):
+        left, top, width, height = (int(value) for value in stats[label, :4])
+        place = slice(top, top + height), slice(left, left + width)
+        own = labels[place] == label
+        deepest = float(depth[place][own].max(initial=0))
+        if label and deepest >= SMALL and areas[label] <= ROUND * deepest**2:
+            small[place] |= own
+    return small

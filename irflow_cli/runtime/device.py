@@ -14,6 +14,8 @@ import torch
 from irflow_cli.errors import DeviceError, UsageError
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")  # variables by which instructions are kept from torch and OpenVINO
+WITH_BF16 = ("BF16", "FP16", "AMX", "ALL", "DEFAULT")  # what is in their values that leave bfloat16
 NO_MEMORY = (
     "can't allocate memory",
     "not enough memory",
@@ -84,8 +86,11 @@ def processor() -> str:
 
 
 def has_bf16() -> bool:
-    """Return whether the processor computes in bfloat16 itself, as far as the system or torch tells. Without, it is slower
-    than float32."""
+    """Return whether the processor computes in bfloat16 itself, as far as the system or torch tells, and the variables by which
+    instructions are kept from torch do not say otherwise. Without, it is slower than float32."""
+    limits = [os.environ[name].upper() for name in LIMITS if os.environ.get(name)]
+    if not all(any(word in limit for word in WITH_BF16) for limit in limits):
+        return False
     words = {word for line in _cpuinfo() if line.startswith(("flags", "Features")) for word in line.split()}
     known = getattr(torch.cpu, "get_capabilities", dict)()
     words |= {name for name, there in known.items() if there}

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 import irflow_cli
-from irflow_cli.engines.backends.choice import timings
+from irflow_cli.engines.backends.choice import timings, wanted
 from irflow_cli.engines.backends.store import engines_folder
 from irflow_cli.engines.backends.table import BACKENDS
 from irflow_cli.engines.restorer import Restorer
@@ -34,7 +34,7 @@ EXTRAS = {  # of pyproject.toml: what each is for, and the modules that it bring
     "serve": ("`irflow serve`, the page in the browser", ("starlette", "uvicorn", "websockets")),
     "formats": ("HEIC files and TIFFs of rare layouts", ("pillow_heif", "tifffile", "imagecodecs")),
     "openvino": ("a faster network on a CPU", ("openvino", "onnx")),
-    "onnx": ("a faster network on a CPU, and `irflow models export`", ("onnxruntime", "onnx")),
+    "onnx": ("the network in ONNX Runtime, and `irflow models export`", ("onnxruntime", "onnx")),
     "int8": ("networks in int8, with `openvino`", ("nncf",)),
     "metrics": ("VIF, LPIPS, SSIMULACRA 2 and more in `irflow bench`", ("torchmetrics", "ssimulacra2", "flip_evaluator")),
     "bench": ("reports, plots and classical methods in `irflow bench`", ("jinja2", "matplotlib", "skimage", "pywt")),
@@ -149,8 +149,9 @@ def _engines() -> list[Finding]:
         missing = backend.missing("fp32")
         found += [Finding("engine", f"{name}: {missing}")] if missing else []
         found += [Finding("engine", f"{name} {one}: {why}") for one, why in reasons.items() if why and not missing]
+    there = wanted("auto", "auto")
     for network, trials in timings():
-        choice = [one for one in trials if one.refused is None and one.precision in BACKENDS[one.engine].usual]
+        choice = [one for one in trials if one.refused is None and (one.engine, one.precision) in there]
         fastest = min(choice, key=lambda one: one.seconds, default=None)
         timed = [f"{one}{' (the fastest)' if one == fastest else ''}" for one in trials]
         found.append(Finding("engine", f"{network}: {'; '.join(timed)}"))

@@ -86,6 +86,8 @@ def as_onnx(graph: bytes, entries: dict[str, str]) -> list[bytes]:
     import onnx
 
     model = onnx.load_from_string(graph)
+    for output in model.graph.output:  # of some networks the trace does not know it
+        output.type.tensor_type.shape.dim[1].dim_value = model.graph.input[0].type.tensor_type.shape.dim[1].dim_value
     onnx.helper.set_model_props(model, entries)
     onnx.checker.check_model(model)
     return [model.SerializeToString()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -15,7 +17,11 @@ def make_optimisers(net: Network, request: TrainRequest) -> tuple[torch.optim.Op
     inner = [p for name, p in net.named_parameters() if p.ndim == 4 and not name.startswith(("entry", "exit"))]
     inner = inner if request.optimiser == "muon" else []
     others = [p for p in net.parameters() if all(p is not q for q in inner)]
-    adamw = torch.optim.AdamW(others, lr=request.rate, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
+    options: dict[str, Any] = {"lr": request.rate, "betas": (0.9, 0.99), "weight_decay": 1e-4}
+    try:
+        adamw = torch.optim.AdamW(others, fused=True, **options)
+    except RuntimeError:  # a device whose torch has no fused kernel
+        adamw = torch.optim.AdamW(others, **options)
     optimisers = (adamw, Muon(inner, lr=3 * request.rate)) if inner else (adamw,)
     for optimiser in optimisers:
         for group in optimiser.param_groups:

@@ -14,7 +14,7 @@ from irflow_cli.engines.exemplar import enough_around, exemplar_fill
 from irflow_cli.engines.holes import Hole
 from irflow_cli.engines.inpainter import Inpainter
 from irflow_cli.engines.settings import FILLING, SamplerSettings
-from irflow_cli.engines.wide import WIDE, wide_parts
+from irflow_cli.engines.wide import SMALL, wide_parts
 from irflow_cli.errors import ImageError
 from irflow_cli.images.picture import Picture, top_of
 
@@ -129,7 +129,7 @@ def filled_both_ways(picture: Picture, inside: np.ndarray, checkpoint: str) -> l
 
 def test_narrow_holes_are_left_to_the_prior(tiny_checkpoint) -> None:
     picture, checkpoint = Picture(scene(120, 150), None, "PNG"), str(tiny_checkpoint("prior"))
-    for inside in (disc(120, 150, int(WIDE) - 1), HOLES["scratches"](120, 150, np.random.default_rng(1))):
+    for inside in (disc(120, 150, int(SMALL) - 1), HOLES["scratches"](120, 150, np.random.default_rng(1))):
         assert np.array_equal(*filled_both_ways(picture, inside, checkpoint))
 
 

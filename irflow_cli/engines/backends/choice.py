@@ -24,7 +24,7 @@ from irflow_cli.errors import UsageError
 from irflow_cli.kinds import check_kinds
 from irflow_cli.nets import Contract
 from irflow_cli.runtime.checkpoints import Checkpoint
-from irflow_cli.runtime.device import PRECISIONS, choose_precision, precision_name, processor
+from irflow_cli.runtime.device import LIMITS, PRECISIONS, choose_precision, precision_name, processor
 
 ENGINES = ("auto", *BACKENDS)
 # How far an engine may be from torch in float32: root of the mean squared error over that of the network's output, or over
@@ -32,9 +32,10 @@ ENGINES = ("auto", *BACKENDS)
 TOLERANCES = {"fp32": 1e-4, "bf16": 0.05, "fp16": 0.05, "int8": 0.3}
 LEAST = 0.02  # five grey levels of 256
 SLOWEST = 1e6  # seconds a megapixel; a cache that says more is damaged
-LIMITS = ("ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA")  # variables by which instructions are kept from torch and OpenVINO
 THEIRS = "third-party networks are computed by torch"
 SIDE, ROUNDS = 256, 5  # of the tile that is timed, and how often; the quickest counts
+CLOSE, MORE = 1.3, 10  # where the second is no more than so many times slower, so many rounds more tell them apart
+HOPELESS = 10  # times slower than the quickest: not timed again
 
 
 @dataclass(frozen=True)
@@ -229,7 +230,8 @@ def _stored(values: Any) -> list[Trial]:
 def attempts(loaded: Loaded, choices: list[tuple[str, str]]) -> dict[tuple[str, str], Trial]:
     """Return what is found of each choice when it computes one tile: its time, and how far it is from torch in float32.
 
-    They are timed in turn, round by round, so that what else the machine does meanwhile slows all of them.
+    They are timed in turn, round by round, so that what else the machine does meanwhile slows all of them; for longer where the
+    two quickest are close.
     """
     inputs = graph.example(loaded.net, SIDE)
     tile = inputs[0].contiguous(memory_format=torch.channels_last), inputs[1], inputs[2] if len(inputs) > 2 else None
@@ -237,8 +239,13 @@ def attempts(loaded: Loaded, choices: list[tuple[str, str]]) -> dict[tuple[str, 
     scale = reference.square().mean().sqrt().clamp_min(LEAST)
     found = {choice: Trial(*choice) for choice in choices}
     calls: dict[tuple[str, str], Call] = {}
-    for turn in range(1 + ROUNDS):
+    for turn in range(1 + ROUNDS + MORE):
+        times = sorted(found[choice].seconds for choice in calls)
+        if turn > ROUNDS and (len(times) < 2 or times[1] > CLOSE * times[0]):
+            break
         for choice in choices:
+            if turn > 1 and found[choice].seconds > HOPELESS * times[0]:
+                continue
             try:
                 if turn == 0:
                     calls[choice] = BACKENDS[choice[0]].open(loaded, choice[1])

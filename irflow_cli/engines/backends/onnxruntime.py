@@ -1,4 +1,4 @@
-"""ONNX Runtime: float32 on any processor, a third faster than torch, and small to install."""
+"""ONNX Runtime: float32 on any processor, about as fast as torch, and small to install."""
 
 from __future__ import annotations
 
