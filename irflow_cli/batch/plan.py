@@ -104,13 +104,8 @@ class Files:
 
     def named(self, source: Path, index: int, ext: str) -> Path:
         """Return the name of a result, which may hold folders, from the template."""
-        values = {
-            "stem": source.stem,
-            "suffix": self.suffix or "",
-            "ext": ext,
-            "index": index,
-            "parent": source.absolute().parent.name,
-        }
+        values: dict[str, object] = {"stem": source.stem, "suffix": self.suffix or "", "ext": ext, "index": index}
+        values["parent"] = source.absolute().parent.name
         template = self.name_template or ("{stem}{suffix}{ext}" if self.output is None else "{stem}{ext}")
         try:
             unknown = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None} - values.keys()
@@ -120,6 +115,8 @@ class Files:
         if unknown:
             known = ", ".join(f"{{{name}}}" for name in FIELDS)
             raise UsageError(f"`name_template` knows {known}; not {{{sorted(unknown)[0]}}}")
+        if ".{ext}" in template:
+            raise UsageError(f"`name_template` {template!r} has a dot too many: {{ext}} brings its own")
         path = Path(name)
         if not name.strip("./") or path.anchor or ".." in path.parts:
             raise UsageError(f"`name_template` {template!r} does not give a name inside the output folder")

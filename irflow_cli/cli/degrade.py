@@ -50,7 +50,7 @@ def degrade(
 
     Severity of noise, poisson, camera, photo and film-grain: standard deviation, 0 to 75. Of rain (thin streaks), rain-heavy
     (overlapping), rain-soft (fine, out of focus or like snow), rain-veil (with mist) and raindrops: 0 to 1. Of jpeg: 100
-    minus the quality.
+    minus the quality, so 30 is quality 70.
 
     Example: irflow degrade clean.png noisy.png --kind noise --severity 25 --seed 1
     """

@@ -104,7 +104,8 @@ FILE_OPTIONS: dict[str, Any] = {
         Optional[str], typer.Option(help="Do the i-th of n parts, as 3/8; other machines do the others.", show_default="all")
     ],
     "name_template": Annotated[
-        Optional[str], typer.Option(help="Of {stem} {suffix} {ext} {index} {parent}.", show_default=False)
+        Optional[str],
+        typer.Option(help="Of {stem} {suffix} {ext} {index} {parent}; {ext} has its dot.", show_default=False),
     ],
     "format": Annotated[
         Optional[str],
@@ -114,7 +115,9 @@ FILE_OPTIONS: dict[str, Any] = {
             show_default="the input's",
         ),
     ],
-    "quality": Annotated[Optional[int], typer.Option(help="1 to 100, for lossy formats.", show_default="the input's")],
+    "quality": Annotated[
+        Optional[int], typer.Option(help="1 to 100, for lossy formats.", show_default="a JPEG's own, else 92")
+    ],
     "lossless": Annotated[bool, typer.Option("--lossless", help="Write WebP without loss; refuse lossy formats.")],
     "metadata": Annotated[
         str, choice("keep", "strip", "no-gps", help="What becomes of EXIF, XMP, captions, comments and texts.")

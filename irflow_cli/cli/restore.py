@@ -49,7 +49,7 @@ def restore(
     output: Output = None,
     steps: Annotated[
         Optional[int],
-        typer.Option(help="Sampling steps; more than 4 rarely help.", show_default="1 for noise, 2 for rain and drops"),
+        typer.Option(help="Sampling steps; more than 2 rarely help.", show_default="1 for noise, 2 for rain and drops"),
     ] = None,
     grid: Annotated[
         Optional[str],

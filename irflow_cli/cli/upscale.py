@@ -25,7 +25,7 @@ def upscale(
     scale: Annotated[int, typer.Option(help="2, 3 or 4 times as high and wide.")] = SCALE,
     operator: Annotated[
         str,
-        choice("area", "grid", help="How the input was made smaller: means, as files are, or every n-th pixel."),
+        choice("area", "grid", help="How the input was made smaller: averaged, as usual, or every n-th pixel."),
     ] = OPERATOR,
     suffix: Suffix = None,
     compare: Compare = False,

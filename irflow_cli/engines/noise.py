@@ -89,7 +89,7 @@ def said_of(seen: Noise) -> str:
         return "hardly any noise found"
     where = ""
     if max(seen.dark, seen.light) > 1.25 * min(seen.dark, seen.light):
-        where = f", more in the {'shadows' if seen.dark > seen.light else 'lights'}"
+        where = f", more in the {'shadows' if seen.dark > seen.light else 'bright parts'}"
     if seen.sigma < 1.5:
         return f"a little noise, about sigma {seen.sigma:.1f}{where}"
     return f"noise of about sigma {seen.sigma:.0f}{where}"

@@ -8,17 +8,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 import irflow_cli
 from irflow_cli.batch.plan import STREAM, Files, Job, plan
 from irflow_cli.batch.run import Operation, Progress, work_through
 from irflow_cli.batch.store import Outcome, recoded
+from irflow_cli.engines.holes import distance_to
 from irflow_cli.engines.inpainter import Inpainter
 from irflow_cli.engines.settings import FILLING, SamplerSettings
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
 from irflow_cli.services.masks import MaskSettings, hole_of
 
-LARGE = 0.6  # share of a picture beyond which the filling is mostly made up
+LARGE, FAR = 0.6, 4  # share of a picture, and pixels from what is known, beyond which the filling is mostly made up
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def inpaint_files(
         notes, share = recoded(job, request.files, picture), float(hole.inside.mean())
         if picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1):
             notes += ("it has values beyond 0 to 1; what is filled in stays between",)
-        if share > LARGE:
+        if share > LARGE and np.median(distance_to(~hole.inside)[hole.inside]) > FAR:
             turned = "; `invert` if black is what is missing" if job.mask and not request.masks.invert else ""
             notes += (f"{share:.0%} of it is missing; what is filled in is mostly made up{turned}",)
         filled = inpainter.fill(picture, hole, request.sampling.seed + job.sample, progress)

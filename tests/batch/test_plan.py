@@ -60,6 +60,7 @@ def test_names_follow_the_template(restore, album: Path, tmp_path: Path, templat
 REFUSED = {
     "unknown field": (("--name-template", "{colour}.png"), "{stem}"),
     "broken template": (("--name-template", "{stem"), "not understood"),
+    "dot before the ending": (("--name-template", "{stem}-x.{ext}"), "a dot too many"),
     "field in a field": (("--name-template", "{stem:{foo}}{ext}"), "not understood"),
     "field of a field": (("--name-template", "{index:{parent.x}}{ext}"), "not understood"),
     "template without an ending": (("--name-template", "{stem}"), "{ext}"),

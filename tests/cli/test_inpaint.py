@@ -73,6 +73,9 @@ def test_nearly_all_may_be_missing_with_a_warning_and_all_may_not(inpaint, pictu
     done = inpaint(picture_file("a.png"), "--mask", mask_file("most.png", white))
     assert done.code == 0
     assert "92% of it is missing" in done.err
+    scattered = np.where(np.random.default_rng(0).random((48, 64)) < 0.8, 255, 0).astype(np.uint8)
+    done = inpaint(picture_file("b.png"), "--mask", mask_file("scattered.png", scattered))
+    assert (done.code, "is missing" in done.err) == (0, False)
 
 
 def test_several_proposals_are_numbered_and_differ(inpaint, picture_file, mask_file, tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def test_what_the_estimate_misses_is_told_by_what_the_network_saw() -> None:
         (seen(0.3), "hardly any noise"),
         (seen(8.2), "noise of about sigma 8"),
         (seen(8, 10, 6), "sigma 8, more in the shadows"),
-        (seen(8, 6, 10), "sigma 8, more in the lights"),
+        (seen(8, 6, 10), "sigma 8, more in the bright parts"),
         (seen(1.0), "a little noise, about sigma 1.0"),
     ],
 )

@@ -209,9 +209,15 @@ def tried(loaded: Loaded, choices: list[tuple[str, str]]) -> tuple[list[Trial], 
     known |= attempts(loaded, fresh) if fresh else {}
     measured = [asdict(one) for one in known.values() if one.seconds > 0]
     if fresh and measured:
-        values = {"machine": machine(), "network": loaded.checkpoint.path.stem, "trials": measured}
+        values = {"machine": machine(), "network": _called(loaded), "trials": measured}
         loaded.heed(store.write_json(name, values))
     return [known[choice] for choice in choices], bool(fresh)
+
+
+def _called(loaded: Loaded) -> str:
+    """Return what a network is called: its file, and its task where that does not say it."""
+    name, task = loaded.checkpoint.path.stem, loaded.checkpoint.card.task
+    return name if task in name else f"{name} ({task})"
 
 
 def _stored(values: Any) -> list[Trial]:
@@ -243,8 +249,9 @@ def attempts(loaded: Loaded, choices: list[tuple[str, str]]) -> dict[tuple[str, 
         times = sorted(found[choice].seconds for choice in calls)
         if turn > ROUNDS and (len(times) < 2 or times[1] > CLOSE * times[0]):
             break
+        limit = HOPELESS * times[0] if turn > 1 and times else float("inf")
         for choice in choices:
-            if turn > 1 and found[choice].seconds > HOPELESS * times[0]:
+            if found[choice].seconds > limit:
                 continue
             try:
                 if turn == 0:

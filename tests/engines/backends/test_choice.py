@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -247,3 +248,32 @@ def test_int8_is_refused_where_it_cannot_be(monkeypatch: pytest.MonkeyPatch) -> 
         with pytest.raises(UsageError) as caught:
             open_engine(known, CPU, "auto", "int8")
         assert str(caught.value) == f"`precision` int8 does not go with {whose}; use `precision` auto"
+
+
+@pytest.mark.parametrize(
+    ("times", "rounds"),
+    [
+        ({"torch bf16": 2.0, "torch fp32": 4.0}, {"torch bf16": choice.ROUNDS, "torch fp32": choice.ROUNDS}),
+        ({"torch bf16": 2.0, "torch fp32": 2.2}, dict.fromkeys(("torch bf16", "torch fp32"), choice.ROUNDS + choice.MORE)),
+        ({"torch bf16": 99.0, "torch fp32": 2.0}, {"torch bf16": 1, "torch fp32": choice.ROUNDS}),
+    ],
+)
+def test_close_engines_are_timed_for_longer_and_hopeless_ones_once(
+    times: dict[str, float], rounds: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: Counter[str] = Counter()
+
+    def opened(loaded: Loaded, precision: str) -> Any:
+        call = lambda *tile: loaded.net(*tile)  # noqa: E731
+        names[call] = f"torch {precision}"
+        return call
+
+    def seconds(call: Any, tile: object) -> float:
+        seen[names[call]] += 1
+        return times[names[call]]
+
+    names: dict[Any, str] = {}
+    changed("torch", monkeypatch, open=opened)
+    monkeypatch.setattr(choice, "_seconds", seconds)
+    attempts(Loaded(checkpoint(), CPU), [("torch", "bf16"), ("torch", "fp32")])
+    assert dict(seen) == rounds
