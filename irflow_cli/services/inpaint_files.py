@@ -69,7 +69,7 @@ def inpaint_files(
         notes, share = recoded(job, request.files, picture), float(hole.inside.mean())
         if picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1):
             notes += ("it has values beyond 0 to 1; what is filled in stays between",)
-        if share > LARGE and np.median(distance_to(~hole.inside)[hole.inside]) > FAR:
+        if LARGE < share < 1 and np.median(distance_to(~hole.inside)[hole.inside]) > FAR:
             turned = "; `invert` if black is what is missing" if job.mask and not request.masks.invert else ""
             notes += (f"{share:.0%} of it is missing; what is filled in is mostly made up{turned}",)
         filled = inpainter.fill(picture, hole, request.sampling.seed + job.sample, progress)
