@@ -17,6 +17,7 @@ from irflow_cli.cli.console import Console
 from irflow_cli.cli.faults import DEBUG, check_place, explained
 from irflow_cli.cli.streams import keep_apart, open_missing
 from irflow_cli.errors import IrflowError
+from irflow_cli.runtime.files import clear_all_begun
 from irflow_cli.runtime.heap import keep_freed
 
 COMMANDS = ("restore", "inpaint", "upscale", "compare", "serve", "degrade", "train", "bench", "doctor")  # modules and functions
@@ -79,15 +80,20 @@ def _path_of(error: Any) -> str:
 
 
 def main() -> None:
-    """Run the command line and exit with its code. A SIGTERM unwinds like Ctrl-C, so that nothing is left half written."""
+    """Run the command line and exit with its code. A signal to end unwinds like Ctrl-C, so that nothing is left half written;
+    one that was to be ignored is."""
     open_missing()
     keep_apart()
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    ends = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    for number in ends:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
         code = run(sys.argv[1:])
     except SystemExit as end:
         code = end.code
-    if code in (130, 143):  # at once, whatever a thread still waits for
+    if code == 130 or code in [128 + number for number in ends]:  # at once, whatever a thread still waits for
+        clear_all_begun()
         if sys.stdout is not None:
             sys.stdout.flush()
         os._exit(code)

@@ -14,6 +14,7 @@ json = true
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from irflow_cli.batch.plan import Files
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson
 from irflow_cli.cli.trust import refusal
@@ -35,6 +37,7 @@ Example: irflow config show
 config = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=HELP)
 
 
+OF_FOLDERS = ("suffix", "format", "name_template")  # options that do not go with one output file
 READ = "irflow.defaults"  # of a context: the files that were looked for, and which values come from which
 Defaults = dict[str, dict[str, Any]]  # command -> parameter -> value
 
@@ -137,7 +140,16 @@ def default_map(context: typer.Context, whole: Callable[[], Any]) -> dict[str, A
 
 class Command(TyperCommand):
     """A command that begins by saying which defaults it has from files: from those of the project always, for they may be a
-    stranger's, and with --verbose from all, and their values."""
+    stranger's, and with --verbose from all, and their values. What does not go with what was typed is passed over."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Return what typer does. Raises UsageError for an empty value of an option: an empty path would mean this folder."""
+        options = {flag: one.name for one in self.params for flag in one.opts if not getattr(one, "is_flag", True)}
+        pairs = [*itertools.pairwise(args), *(word.split("=", 1) for word in args if "=" in word)]
+        for flag, value in pairs:
+            if value == "" and options.get(flag, "suffix") != "suffix":
+                raise UsageError(f"`{options[flag]}` is empty; is a variable of the shell unset?")
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
         """Say it, unless --quiet was typed or stands in the user's own file, then do what the command does."""
@@ -147,6 +159,9 @@ class Command(TyperCommand):
         own = {file.path for file in files if file.own}
         quiet = ctx.params.get("quiet", False) and ("quiet" not in values or origins.get((name, "quiet")) in own)
         console = Console(quiet=quiet, verbose=ctx.params.get("verbose", False))
+        output = ctx.params.get("output")
+        if isinstance(output, Path) and "output" not in values and Files((), output).one_file:
+            ctx.params |= dict.fromkeys(values.keys() & OF_FOLDERS)
         for file in files:
             if file.unread:
                 console.error(f"{file.path} is not read: {file.unread}; `irflow --no-config ...` passes it over")

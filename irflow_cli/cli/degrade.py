@@ -11,6 +11,7 @@ import typer
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson, Output, Quiet, Seed, Suffix, Verbose, choice, either, with_files
 from irflow_cli.cli.outcomes import carry_out
+from irflow_cli.errors import require
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
@@ -26,7 +27,7 @@ def degrade(
         list[str],
         typer.Argument(
             metavar="IN... [OUT]",
-            help="Pictures, folders, patterns, @list.txt, or -; last, without --output, the file or folder for the results.",
+            help="Pictures, folders, patterns, @list.txt, or -; last, without --output, a folder or new file for the results.",
             show_default=False,
         ),
     ],
@@ -56,8 +57,10 @@ def degrade(
     """
     from irflow_cli.services.degrade_files import DegradeRequest, degrade_files
 
-    if output is None and len(inputs) > 1:
-        output = Path(inputs.pop())
+    last = Path(inputs[-1])
+    if output is None and len(inputs) > 1 and not last.is_file():  # a picture that is there is one more input, as *.png gives
+        require(inputs[-1] != "", "the last name is empty; is a variable of the shell unset?")
+        inputs, output = inputs[:-1], last
     request = DegradeRequest(files(inputs, output, suffix, f".{kind}"), kind, severity, seed)
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     return carry_out(console, request, degrade_files)

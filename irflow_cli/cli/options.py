@@ -170,6 +170,8 @@ def with_files(command: Callable[..., int]) -> Callable[..., int]:
     where suffix is what was given and usual what names get without it, beside the input."""
 
     def make(values: dict[str, Any], inputs: list[str], output: Path | None, suffix: str | None, usual: str) -> Files:
+        if suffix is not None and output is not None and Files((), output).one_file:
+            raise UsageError(f"`suffix` is added to names in a folder, and {output} is one file; leave it out")
         if suffix is not None and output is not None and values["name_template"] is None:
             values = {**values, "name_template": "{stem}{suffix}{ext}"}
         suffix = usual if suffix is None else suffix

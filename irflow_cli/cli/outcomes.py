@@ -53,6 +53,8 @@ def carry_out(
     """
     from irflow_cli.services.remote import mirrored
 
+    if console.as_json and str(request.files.output) == "-":
+        raise UsageError("--json has no place where the result goes to standard output; leave it out")
     request = mirrored(request)
     mirror = request.files.mirror
     if mirror is None:
@@ -167,7 +169,7 @@ def _finishing(console: Console) -> Iterator[threading.Event]:
         stop.set()
         console.note("finishing the picture at hand; press Ctrl-C again to stop at once")
 
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         yield stop
         return
     before = signal.signal(signal.SIGINT, wish)

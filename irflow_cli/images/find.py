@@ -12,7 +12,7 @@ from irflow_cli.regular import open_regular
 # How the names of pictures end that are not read, or may be more than one.
 OTHERS = frozenset(
     {
-        *(".gif", ".jxl", ".jp2", ".psd", ".xcf", ".exr", ".hdr", ".tga", ".ppm", ".pgm", ".pnm", ".dcm", ".fits"),
+        *(".gif", ".mpo", ".jxl", ".jp2", ".psd", ".xcf", ".exr", ".hdr", ".tga", ".ppm", ".pgm", ".pnm", ".dcm", ".fits"),
         *(".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".pef", ".srw"),
     }
 )

@@ -18,6 +18,7 @@ from irflow_cli.regular import is_folder
 
 PART = ".part"  # how the names of files end that are not whole yet
 NOT_HERE = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOTTY)  # said of what a file system cannot do
+BEGUN: set[str] = set()  # files of this process that have no name of their own yet
 UMASK = threading.Lock()  # it can be read only by setting it, which others would see
 
 
@@ -34,6 +35,8 @@ def write_together(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             if os.path.lexists(path) and not overwrite:
                 raise _taken(path)
+            if path.exists() and not path.is_file():
+                raise ImageError(f"{path} is a pipe or a device; give another `output`, or - for standard output")
     begun: dict[Path, str] = {}
     named: list[Path] = []
     try:
@@ -49,8 +52,7 @@ def write_together(files: Mapping[Path, bytes], *, overwrite: bool) -> None:
     finally:
         undone = named if begun and not overwrite else []  # they were not there before
         for left in (*begun.values(), *undone):
-            with contextlib.suppress(OSError):
-                Path(left).unlink()
+            _drop(str(left))
 
 
 @contextlib.contextmanager
@@ -93,6 +95,7 @@ def _begin(path: Path, data: bytes) -> str:
     with contextlib.suppress(FileExistsError):  # a file in the folder's place: the next line says so in better words
         path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=_begun(path), suffix=PART, dir=path.parent)
+    BEGUN.add(temporary)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -100,8 +103,7 @@ def _begin(path: Path, data: bytes) -> str:
         with contextlib.suppress(OSError):  # shares without permissions of their own refuse it, and the file is as good
             Path(temporary).chmod(stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666 & ~_umask())
     except BaseException:
-        with contextlib.suppress(OSError):
-            Path(temporary).unlink()
+        _drop(temporary)
         raise
     return temporary
 
@@ -115,10 +117,22 @@ def _name(temporary: str, path: Path, *, overwrite: bool) -> None:
             if os.path.lexists(path):
                 raise _taken(path) from None
         else:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
+            _drop(temporary)
             return
     os.replace(temporary, path)  # noqa: PTH105 - one call, atomic on every system
+    BEGUN.discard(temporary)
+
+
+def _drop(temporary: str) -> None:
+    with contextlib.suppress(OSError):
+        Path(temporary).unlink()
+    BEGUN.discard(temporary)
+
+
+def clear_all_begun() -> None:
+    """Remove what this process has begun to write and not named yet. For its end, when threads may still be at it."""
+    for temporary in tuple(BEGUN):
+        _drop(temporary)
 
 
 def _taken(path: Path) -> ImageError:

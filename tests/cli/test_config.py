@@ -66,3 +66,12 @@ def test_files_can_be_left_unread(irflow, tmp_path: Path, picture_file) -> None:
     assert not (tmp_path / "out.png").exists()
     assert irflow("--no-config", "degrade", source, tmp_path / "out.png", "--kind", "noise").code == 0
     assert (tmp_path / "out.png").exists()
+
+
+def test_defaults_for_folders_do_not_hinder_one_file(irflow, tmp_path: Path, picture_file) -> None:
+    source = picture_file("in.png")
+    (tmp_path / "project" / "irflow.toml").write_text('suffix = ".clean"\nformat = "jpg"\n')
+    done = irflow("degrade", source, "-o", tmp_path / "out.png", "--kind", "noise")
+    assert done.code == 0, done.err
+    assert irflow("degrade", source, "-o", tmp_path / "out", "--kind", "noise").code == 0
+    assert (tmp_path / "out.png").exists() and [path.name for path in (tmp_path / "out").iterdir()] == ["in.clean.jpg"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -36,3 +37,42 @@ def test_degrade_refuses_what_makes_no_sense(options: tuple[str, ...], message: 
     done = irflow("degrade", picture_file("in.png"), picture_file("in.png").with_name("out.png"), *options)
     assert (done.code, len(done.err.splitlines())) == (2, 1)
     assert message in done.err
+
+
+def test_a_pattern_of_two_pictures_writes_over_neither(irflow, picture_file) -> None:
+    pictures = [picture_file("a.png"), picture_file("b.png")]
+    before = [path.read_bytes() for path in pictures]
+    done = irflow("degrade", *pictures, "--kind", "noise", "--overwrite")
+    assert done.code == 0, done.err
+    assert [path.read_bytes() for path in pictures] == before
+    assert [Path(line).name for line in done.out.splitlines()] == ["a.noise.png", "b.noise.png"]
+
+
+@pytest.mark.parametrize("output", [("",), ("-o", ""), ("--output=",)])
+def test_an_empty_output_is_not_this_folder(output: tuple[str, ...], irflow, picture_file, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    done = irflow("degrade", picture_file("a.png"), *output, "--kind", "noise", "--overwrite")
+    assert (done.code, "is empty; is a variable of the shell unset?" in done.err) == (2, True)
+    assert not list((tmp_path / "here").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("-o", "-", "--json"), "--json has no place where the result goes to standard output"),
+        (("-o", "b.png", "--suffix", ".x"), "--suffix is added to names in a folder, and b.png is one file; leave it out"),
+    ],
+)
+def test_options_that_would_do_nothing_are_told(options: tuple[str, ...], message: str, irflow, picture_file) -> None:
+    done = irflow("degrade", picture_file("a.png"), *options, "--kind", "noise")
+    assert (done.code, done.out) == (2, "")
+    assert message in done.err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have names on POSIX systems")
+def test_a_pipe_is_not_replaced(irflow, picture_file, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.png")
+    done = irflow("degrade", picture_file("a.png"), "-o", tmp_path / "pipe.png", "--kind", "noise", "--overwrite")
+    assert (done.code, "is a pipe or a device; give another --output" in done.err) == (1, True)
+    assert (tmp_path / "pipe.png").is_fifo()

@@ -62,6 +62,70 @@ def test_a_sigterm_ends_a_command_that_waits_for_its_input(tmp_path: Path) -> No
     assert not list(tmp_path.iterdir())
 
 
+SLOW_DISK = """
+import sys, time
+from irflow_cli.cli import app
+from irflow_cli.runtime import files
+
+def flush(file):
+    print("begun", file=sys.stderr, flush=True)
+    time.sleep(60)
+
+files.flush_to_disk = flush
+app.main()
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGHUP")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_to_end_leaves_nothing_half_written(number: int, tmp_path: Path, picture_file) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        SLOW_DISK,
+        "degrade",
+        str(picture_file("a.png")),
+        "-o",
+        str(tmp_path / "out"),
+        "--kind",
+        "noise",
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        assert running.stderr is not None
+        assert any("begun" in line for line in running.stderr)
+        assert list((tmp_path / "out").iterdir())
+        running.send_signal(number)
+        assert running.wait(30) == 128 + number
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGHUP")
+def test_signals_that_are_to_be_ignored_are(tmp_path: Path, picture_file) -> None:
+    def ignore() -> None:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+
+    slow = SLOW_DISK.replace("60", "1")
+    command = [
+        sys.executable,
+        "-c",
+        slow,
+        "degrade",
+        str(picture_file("a.png")),
+        "-o",
+        str(tmp_path / "out"),
+        "--kind",
+        "noise",
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=ignore) as running:
+        assert running.stderr is not None
+        assert any("begun" in line for line in running.stderr)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            running.send_signal(number)
+        assert running.wait(60) == 0
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.png"]
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_full_disk_behind_standard_output_is_one_line() -> None:
     with Path("/dev/full").open("w") as full:
