@@ -58,7 +58,11 @@ def degrade(
     from irflow_cli.services.degrade_files import DegradeRequest, degrade_files
 
     last = Path(inputs[-1])
-    if output is None and len(inputs) > 1 and not last.is_file():  # a picture that is there is one more input, as *.png gives
+    if output is None and len(inputs) == 2:  # which a pattern gives, too
+        require(
+            not last.is_file(), f"{last} is there; to write over it give it as `output`, else give a folder for the results"
+        )
+    if output is None and len(inputs) > 1 and not last.is_file():
         require(inputs[-1] != "", "the last name is empty; is a variable of the shell unset?")
         inputs, output = inputs[:-1], last
     request = DegradeRequest(files(inputs, output, suffix, f".{kind}"), kind, severity, seed)

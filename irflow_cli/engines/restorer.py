@@ -37,6 +37,7 @@ from irflow_cli.tasks import task_of
 from irflow_cli.tensors import array_of, match_dims, tensor_of
 
 TOGETHER = 16  # pictures that share a call at most, where that gains
+LITTLE = 0.3  # of a picture, from which on what was to be found was found
 SOUND = "almost nothing was found to take out; the picture stays as it is"
 
 
@@ -121,9 +122,9 @@ class Restorer:
         """Yield what to tell the user of how much was taken out; of noise that is told by its level."""
         if kept is not None and kept.most == 0:
             yield SOUND
-        elif kept is not None and self.task.sigma_max is None:
+        elif kept is not None and self.task.sigma_max is None and kept.area < LITTLE:
             part = "less than 1" if kept.area < 0.01 else f"{100 * kept.area:.0f}"
-            yield f"changed {part} % of the picture"
+            yield f"little was found to take out: {part} % of the picture changed"
 
     def batch_size(self, picture: Picture) -> int:
         """Return how many pictures like this one may share the calls of the network: no more pixels than one tile has."""

@@ -123,7 +123,7 @@ def test_the_shipped_prior_fills_enlarges_and_cleans(irflow, tmp_path: Path) -> 
     assert irflow("upscale", source, "-o", target, "--overwrite").code == 0
     assert psnr(read_picture(target).pixels, soft) > psnr(small.repeat(2, 0).repeat(2, 1), soft) + 1
     Image.fromarray(clean).save(tmp_path / "clean.png")
-    assert irflow("degrade", tmp_path / "clean.png", source, "--kind", "noise", "--overwrite").code == 0
+    assert irflow("degrade", tmp_path / "clean.png", "-o", source, "--kind", "noise", "--overwrite").code == 0
     command = ("restore", source, "--task", "denoise", "--method", "prior", "-o", target, "--overwrite")
     assert irflow(*command).code == 0
     assert psnr(read_picture(target).pixels) > psnr(read_picture(source).pixels) + 6

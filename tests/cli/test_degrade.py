@@ -39,13 +39,16 @@ def test_degrade_refuses_what_makes_no_sense(options: tuple[str, ...], message: 
     assert message in done.err
 
 
-def test_a_pattern_of_two_pictures_writes_over_neither(irflow, picture_file) -> None:
-    pictures = [picture_file("a.png"), picture_file("b.png")]
+@pytest.mark.parametrize("count", [2, 3])
+def test_pictures_of_a_pattern_are_not_written_over(count: int, irflow, picture_file) -> None:
+    pictures = [picture_file(f"{index}.png") for index in range(count)]
     before = [path.read_bytes() for path in pictures]
     done = irflow("degrade", *pictures, "--kind", "noise", "--overwrite")
-    assert done.code == 0, done.err
     assert [path.read_bytes() for path in pictures] == before
-    assert [Path(line).name for line in done.out.splitlines()] == ["a.noise.png", "b.noise.png"]
+    if count == 2:
+        assert (done.code, "1.png is there; to write over it give it as --output" in done.err) == (2, True)
+    else:
+        assert [Path(line).name for line in done.out.splitlines()] == ["0.noise.png", "1.noise.png", "2.noise.png"]
 
 
 @pytest.mark.parametrize("output", [("",), ("-o", ""), ("--output=",)])
