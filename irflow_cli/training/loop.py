@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -28,7 +29,7 @@ from irflow_cli.training.growth import grow
 from irflow_cli.training.optimisers import lr_factor, make_optimisers, move_average
 from irflow_cli.training.options import TrainRequest, check
 from irflow_cli.training.origin import Origin
-from irflow_cli.training.record import BEST, LAST, STATE, Record, TrainProgress, progress_of
+from irflow_cli.training.record import BEST, LAST, LOG, STATE, Record, TrainProgress, progress_of
 from irflow_cli.training.sampling import Batch, Sampler, Source, draw_times, load_layers
 from irflow_cli.training.state import load_state
 from irflow_cli.training.validation import validation_pairs
@@ -53,8 +54,9 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
 
     Every iteration's data depend on the seed and its number alone, so a run that is interrupted and resumed ends with
     the same bits on the CPU as one that was not. SIGINT, SIGTERM and SIGHUP save and end the run. Raises UsageError for
-    limits that make no sense and a folder that another run works in, NothingToDo without pictures, CheckpointError for a state
-    or start that does not fit, IrflowError for a run that diverged.
+    limits that make no sense, for a folder that another run works in, and for one that has such files already and is not to be
+    resumed; NothingToDo without pictures, CheckpointError for a state or start that does not fit, IrflowError for a run that
+    diverged.
     """
     check(request)
     group, device = join_group(choose_device(request.device))
@@ -66,8 +68,9 @@ def _trained(
     request: TrainRequest, report: Callable[[TrainProgress], None], group: ProcessGroup, device: torch.device
 ) -> TrainResult:
     """Do what `train` says, as one of a group."""
-    if (request.out / STATE).exists() and not request.resume:
-        raise UsageError(f"{request.out} already holds a run; use `resume` to go on or another `output`")
+    if (taken := taken_in(request.out)) and not request.resume:
+        with _alone_in(request.out, group):  # which says it better where the run that made it is still at work
+            raise UsageError(f"{taken} exists; give another `output`, or use `resume` to go on with the run in {request.out}")
     training, held_out = load_corpus(request.data, request.crop, device)
     if training.paired and task_of(request.task).prior:
         raise UsageError(
@@ -88,6 +91,11 @@ def _trained(
         if group.first:
             record.end(finished=not caught)
     return TrainResult(request.out / BEST, run.iteration, max(run.best, record.score or 0.0), caught[0] if caught else None)
+
+
+def taken_in(folder: Path) -> Path | None:
+    """Return what a run would replace or add to in a folder, None where it has it to itself."""
+    return next((folder / name for name in (STATE, BEST, LAST, LOG) if os.path.lexists(folder / name)), None)
 
 
 class Run:

@@ -103,9 +103,7 @@ class Record:
         count = run.iteration - self.since
         mean = float(self.losses) / count
         if not math.isfinite(mean):
-            raise IrflowError(
-                f"the run diverged by iteration {run.iteration}: its loss is {mean}; begin again with a lower `rate`"
-            )
+            raise self._diverged("loss", mean)
         pictures = count * request.batch * request.accumulate * run.group.size
         share = progress_of(request, run)
         eta = run.seconds * (1 - share) / share if share else float("inf")
@@ -119,6 +117,10 @@ class Record:
         self.report(progress)
         self.reported = now
         self._forget()
+
+    def _diverged(self, what: str, value: float) -> IrflowError:
+        told = f"the run diverged by iteration {self.run.iteration}: its {what} is {value}"
+        return IrflowError(f"{told}; begin again with another `output` and a lower `rate`")
 
     def _forget(self) -> None:
         self.since, self.losses = self.run.iteration, torch.zeros((), device=self.run.device)

@@ -87,15 +87,25 @@ def test_a_run_that_diverges_ends_with_an_error_and_leaves_no_weights_behind(req
 
 @pytest.mark.skipif(os.name != "posix", reason="pipes have names on POSIX systems")
 def test_a_log_that_is_a_pipe_is_one_line(request_: TrainRequest) -> None:
-    request_.out.mkdir()
+    train(replace(request_, iterations=1))
+    (request_.out / LOG).unlink()
     os.mkfifo(request_.out / LOG)
     with pytest.raises(ImageError, match=r"cannot write .*log\.jsonl"):
-        train(request_)
+        train(replace(request_, resume=True))
 
 
 def test_training_leaves_the_processor_as_it_was(request_: TrainRequest) -> None:
     train(replace(request_, iterations=1))
     assert float(torch.tensor(1e-40) * 1) > 0  # a denormal number is still one
+
+
+@pytest.mark.parametrize("name", [STATE, BEST, LAST, LOG])
+def test_files_that_a_run_would_replace_are_left_as_they_are(name: str, request_: TrainRequest) -> None:
+    request_.out.mkdir()
+    (request_.out / name).write_bytes(b"mine")
+    with pytest.raises(UsageError, match=rf"{name} exists; give another `output`"):
+        train(replace(request_, iterations=1))
+    assert {path.name: path.read_bytes() for path in request_.out.iterdir()} == {name: b"mine"}
 
 
 def test_a_run_is_not_overwritten_and_a_missing_one_not_resumed(request_: TrainRequest, tmp_path: Path) -> None:
