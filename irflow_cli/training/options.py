@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,11 +129,11 @@ def check(request: TrainRequest) -> None:
     require(request.optimiser in ("muon", "adamw"), "`optimiser` is muon or adamw")
     require(request.size is None or request.size in SIZES, f"`size` is one of {', '.join(SIZES)}")
     require(request.precision in ("auto", "fp32", "bf16"), "`precision` of training is auto, fp32 or bf16")
-    require(request.rate > 0, "`rate` must be above 0")
+    require(0 < request.rate < math.inf, "`rate` must be above 0, and no infinity")
     require(0 <= request.decay <= 1, "`decay` is a share between 0 and 1")
     require(0 <= request.at_start <= 1, "`at_start` is a share between 0 and 1")
     require(0 <= request.known <= 1, "`known` is a share between 0 and 1")
-    require(request.consistency >= 0, "`consistency` must be 0 or more")
+    require(0 <= request.consistency < math.inf, "`consistency` must be 0 or more, and no infinity")
     require(request.consistency_every > 0, "`consistency_every` must be above 0")
     require(request.validate_every > 0, "`validate_every` must be above 0")
     require(request.save_minutes > 0, "`save_minutes` must be above 0")

@@ -77,7 +77,8 @@ class Record:
             self.saved = now
 
     def end(self, *, finished: bool) -> None:
-        """Validate and save for the last time. An interrupted run chooses what ships only where nothing was chosen yet."""
+        """Validate and save for the last time. An interrupted run chooses what ships only where nothing was chosen yet.
+        Raises IrflowError when the run has diverged."""
         if self.run.iteration > self.since:
             self._report(time.monotonic(), None)
         self._validate(keep=finished or self.run.best == float("-inf"))
@@ -87,6 +88,8 @@ class Record:
 
     def _validate(self, *, keep: bool) -> None:
         self.score = validate(self.run.averaged, self.validation)
+        if not math.isfinite(self.score):
+            raise self._diverged("PSNR", self.score)
         if keep and self.score >= self.run.best:
             self.run.best = self.score
             self._keep(BEST)

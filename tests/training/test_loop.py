@@ -85,6 +85,12 @@ def test_a_run_that_diverges_ends_with_an_error_and_leaves_no_weights_behind(req
     assert not (request_.out / BEST).exists() or load_checkpoint(request_.out / BEST)
 
 
+def test_a_run_that_diverges_in_its_last_iteration_ends_with_an_error_too(request_: TrainRequest) -> None:
+    with pytest.raises(IrflowError, match=r"diverged by iteration 1: its PSNR is .* lower `rate`"):
+        train(replace(request_, rate=1e30, warmup=0, iterations=1))
+    assert not any((request_.out / name).exists() for name in (STATE, BEST, LAST))
+
+
 @pytest.mark.skipif(os.name != "posix", reason="pipes have names on POSIX systems")
 def test_a_log_that_is_a_pipe_is_one_line(request_: TrainRequest) -> None:
     train(replace(request_, iterations=1))

@@ -21,6 +21,8 @@ from irflow_cli.training.options import TrainRequest
         ({"iterations": 0}, "`iterations`"),
         ({"batch": 0}, "`batch`"),
         ({"decay": 1.5}, "`decay`"),
+        ({"rate": float("inf")}, "`rate` must be above 0, and no infinity"),
+        ({"consistency": float("inf")}, "`consistency` must be 0 or more, and no infinity"),
         ({"crop": 512}, "`crop`"),
         ({"distance": "huber"}, "`distance`"),
         ({"optimiser": "sgd"}, "`optimiser`"),
