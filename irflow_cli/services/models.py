@@ -154,8 +154,9 @@ def convert_checkpoint(request: ConvertRequest) -> Path:
     if not request.source.is_file():
         raise CheckpointError(f"{request.source} is no file; give a .pth or .pt file of weights")
     target = request.output or request.source.with_suffix(".safetensors")
-    if target.exists() and not request.overwrite:
-        raise UsageError(f"{target} exists; use `overwrite` or another output")
+    require(target.suffix == ".safetensors", f"a checkpoint ends in .safetensors, got {target.name!r}; give another `output`")
+    require(target.resolve() != request.source.resolve(), f"{target} is the file to convert; give another `output`")
+    require(not target.exists() or request.overwrite, f"{target} exists; use `overwrite` or another `output`")
     third_party = read_third_party(request.source)
     card = Card(
         task=_task_of(third_party, request),

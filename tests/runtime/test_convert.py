@@ -218,6 +218,23 @@ def test_what_weights_do_not_say_is_asked_for(saved, tmp_path: Path) -> None:
         convert_checkpoint(ConvertRequest(prior))
 
 
+def test_what_is_written_is_a_checkpoint_by_name_and_never_the_file_that_is_read(saved, tmp_path: Path) -> None:
+    weights = numbers(NETWORKS["official-4-1"])
+    plain, named, link = saved(weights), saved(weights, "theirs.safetensors"), tmp_path / "link.safetensors"
+    link.symlink_to(plain)
+    before = plain.read_bytes()
+    for source, output, match in (
+        (plain, plain, r"ends in \.safetensors, got 'theirs\.pth'; give another `output`"),
+        (plain, tmp_path / "out.png", r"ends in \.safetensors, got 'out\.png'; give another `output`"),
+        (plain, link, r"link\.safetensors is the file to convert; give another `output`"),
+        (named, None, r"theirs\.safetensors is the file to convert; give another `output`"),
+    ):
+        with pytest.raises(UsageError, match=match):
+            convert_checkpoint(ConvertRequest(source, output, task="derain", overwrite=True))
+    assert plain.read_bytes() == named.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_the_order_of_channels_is_the_authors_own(saved, tmp_path: Path) -> None:
     path = saved(numbers(NETWORKS["official-4-1"]))
     blue_first = load_checkpoint(convert_checkpoint(ConvertRequest(path, tmp_path / "bgr.safetensors", task="derain"))).net
