@@ -111,13 +111,14 @@ def _page_of(job: Job) -> Path:
 
 
 def _check_pages(jobs: list[Job], files: Files) -> None:
-    """Raise UsageError, before any work, for pages that cannot be written."""
+    """Raise UsageError, before any work, for pages that cannot be written, and for those that no result goes with: they are
+    of somebody else."""
     from irflow_cli.services.compare import check_output
 
     for job in jobs:
         if str(job.source) == "-" or str(job.target) == "-":
             raise UsageError("--compare puts a page beside the result, and there is no place beside -; give files")
-        check_output(_page_of(job), overwrite=files.overwrite or files.resume or files.skip_existing)
+        check_output(_page_of(job), overwrite=files.overwrite or job.exists)
 
 
 def _with_page(outcome: Outcome, files: Files) -> Outcome:

@@ -107,6 +107,23 @@ def test_results_come_with_a_page(irflow: Callable, picture_file: Callable, tiny
     assert not (tmp_path / "a.y.png.compare.html").exists()
 
 
+@pytest.mark.parametrize("option", ["--skip-existing", "--resume"])
+def test_a_run_that_goes_on_replaces_no_page_without_its_result(
+    option: str, restore: Callable, picture_file: Callable, tmp_path: Path
+) -> None:
+    picture_file("in/a.png", 24, 32)
+    page = tmp_path / "in" / "a.derain.png.compare.html"
+    page.write_text("mine")
+    done = restore(tmp_path / "in", "--compare", option)
+    assert (done.code, f"{page} exists" in done.err, done.err.count("\n")) == (2, True, 1)
+    assert page.read_text() == "mine" and not (tmp_path / "in" / "a.derain.png").exists()
+    page.unlink()
+    assert restore(tmp_path / "in", "--compare", option).code == 0
+    picture_file("in/b.png", 24, 32)
+    assert restore(tmp_path / "in", "--compare", option).code == 0
+    assert len(list((tmp_path / "in").glob("*.html"))) == 2
+
+
 def test_a_page_knows_the_range_of_floating_point_pixels(irflow: Callable, tiny_checkpoint: Callable, tmp_path: Path) -> None:
     tifffile = pytest.importorskip("tifffile")
     tifffile.imwrite(tmp_path / "a.tif", scene(24, 32).astype(np.float32), photometric="rgb")
