@@ -15,6 +15,7 @@ import numpy as np
 
 from irflow_cli.bench.compare import bootstrap
 from irflow_cli.bench.environment import environment
+from irflow_cli.bench.folder import PAGE, TABLE
 from irflow_cli.bench.methods import Method
 from irflow_cli.bench.metrics import METRICS
 from irflow_cli.bench.plots import can_plot, plots_of
@@ -71,7 +72,7 @@ def write_report(run: Benchmark, records: list[Record]) -> Path:
     folder = run.request.folder
     assert folder is not None
     cells = table(records, run.request.data.resolve().name)
-    write_atomically(folder / "table.md", "\n".join([*markdown(cells), ""]).encode(errors="replace"), overwrite=True)
+    write_atomically(folder / TABLE, "\n".join([*markdown(cells), ""]).encode(errors="replace"), overwrite=True)
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("irflow_cli.bench", ""), autoescape=True, undefined=jinja2.StrictUndefined
     )
@@ -98,7 +99,7 @@ def write_report(run: Benchmark, records: list[Record]) -> Path:
         columns=[METRICS[name].title for name in columns_of(records)],
         metrics=[_metrics(record, columns_of(records)) for record in records],
     )
-    path = folder / "report.html"
+    path = folder / PAGE
     write_atomically(path, page.encode(errors="replace"), overwrite=True)  # names may be in no alphabet
     return path
 

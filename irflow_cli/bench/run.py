@@ -15,6 +15,7 @@ import torch
 
 from irflow_cli.bench.baselines import command, known_baselines, third_party_network
 from irflow_cli.bench.environment import environment
+from irflow_cli.bench.folder import check_own
 from irflow_cli.bench.methods import Method, Result, our_checkpoint, our_methods, prior_methods
 from irflow_cli.bench.metrics import MISSING, Scores, SetMetrics, doubts, due, left_out, measure
 from irflow_cli.bench.pairs import check_pairs
@@ -49,15 +50,14 @@ class Benchmark:
 def prepare(request: BenchRequest) -> Benchmark:
     """Return the run of a request. Raises NothingToDo, UsageError or CheckpointError before any picture is restored: also
     for pairs of two sizes, and for a degraded picture that shows another clean picture than its own."""
-    if request.border < 0:
-        raise UsageError(f"`border` must not be negative, got {request.border}")
+    require(request.border >= 0, f"`border` must not be negative, got {request.border}")
     task = request.settings.task
     _check_task(request)
     if request.masks and (request.degrade or task != "inpaint"):
         raise UsageError("`masks` is for `task` inpaint, without `degrade`")
-    if request.crop is not None and request.crop < 16:
-        raise UsageError(f"`crop` must be at least 16, got {request.crop}")
+    require(request.crop is None or request.crop >= 16, f"`crop` must be at least 16, got {request.crop}")
     _check_options(request)
+    check_own(request.store, request.folder)
     corruptions = mask_corruptions(request.masks) if request.masks else parse_degrade(request.degrade, task)
     if task == "upscale" and len({corruption.name for corruption in corruptions}) > 1:
         raise UsageError("one operator and one scale at a time; measure the others in runs of their own")
@@ -246,7 +246,7 @@ def _with_set(record: Record, metrics: dict[str, float] | None, wanted: bool) ->
     """Return the last record of a set with the set's metrics, or with the reason why there are none."""
     if metrics is not None:
         return replace(record, scores=replace(record.scores, **metrics))
-    why = "FID and KID need the whole set in one run; remove the old results to have them"
+    why = "FID and KID need the whole set in one run; remove the old report to have them"
     return replace(record, notes=(*record.notes, why)) if wanted and record.error is None else record
 
 

@@ -126,7 +126,7 @@ def bench(
     border: Annotated[int, typer.Option(help="Pixels cut from each side before measuring.")] = DEFAULTS.border,
     report: Annotated[
         Optional[Path],
-        typer.Option(help="Folder for results.jsonl, report.html and table.md; an interrupted run goes on there."),
+        typer.Option(help="Folder for results.jsonl, report.html and table.md, of its own; an interrupted run goes on there."),
     ] = None,
     speed: Annotated[
         Optional[str],
