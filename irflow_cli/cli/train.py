@@ -44,7 +44,9 @@ def train(
     size: Annotated[
         Optional[str], choice("small", "base", "large", help="Of the network.", show_default="that of --init, else base")
     ] = None,
-    rain_layers: Annotated[Optional[Path], typer.Option(help="Folder of rain layers.", show_default="synthetic")] = None,
+    rain_layers: Annotated[
+        Optional[Path], typer.Option(help="Of derain and all-in-one: folder of rain layers.", show_default="synthetic")
+    ] = None,
     batch: Annotated[int, typer.Option(help="Crops at a time.")] = DEFAULTS.batch,
     accumulate: Annotated[int, typer.Option(help="Batches an iteration, whose gradients are averaged.")] = DEFAULTS.accumulate,
     prefetch: Annotated[int, typer.Option(help="Iterations drawn at once; 4 keep a GPU busy.")] = DEFAULTS.prefetch,

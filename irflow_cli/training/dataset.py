@@ -112,6 +112,8 @@ def load_rain_layers(folder: Path, size: int = 480) -> Tensor:
 
     Where `NAME.known.png` beside a layer is black, its value is not known; such holes are filled from other places of
     the same layer, moved but not turned, which keeps the direction of the rain. Small layers are repeated.
+
+    Raises NothingToDo without layers.
     """
     layers = []
     for path in find_pictures(folder):
@@ -132,7 +134,7 @@ def load_rain_layers(folder: Path, size: int = 480) -> Tensor:
         repeats = (-(-size // layer.shape[0]), -(-size // layer.shape[1]))
         layers.append(torch.from_numpy(np.tile(layer, repeats)[None, :size, :size].copy()))
     if not layers:
-        raise NothingToDo(f"no rain layers in {folder}")
+        raise NothingToDo(f"no rain layers in {folder}; give a folder of grey pictures of rain alone")
     return torch.stack(layers)
 
 

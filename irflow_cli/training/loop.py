@@ -22,6 +22,7 @@ from irflow_cli.nets import SIZES, NetSpec, Network, Spec, build
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_training_precision
 from irflow_cli.runtime.files import begun_in, clear_begun
+from irflow_cli.seeds import SEEDS
 from irflow_cli.tasks import task_of
 from irflow_cli.training.dataset import load_corpus
 from irflow_cli.training.distributed import ProcessGroup, join_group
@@ -103,7 +104,7 @@ class Run:
 
     def __init__(self, request: TrainRequest, device: torch.device, group: ProcessGroup | None = None) -> None:
         self.group, self.device = group or ProcessGroup(), device
-        torch.manual_seed(request.seed)
+        torch.manual_seed(request.seed % SEEDS)
         start = load_checkpoint(request.init) if request.init else None
         self.origin = Origin.of(start.card if start else None, request.data)
         self.spec = spec_of_run(request, start)

@@ -112,6 +112,7 @@ def check(request: TrainRequest) -> None:
     from irflow_cli.flow.losses import DISTANCES
     from irflow_cli.nets import SIZES
     from irflow_cli.training.pairs import has_pairs
+    from irflow_cli.training.sampling import PARTS
 
     require(NAME.fullmatch(request.task), f"`task` {request.task!r} is no name; use small letters, digits and hyphens")
     require(request.data.is_dir(), f"there is no folder {request.data}")
@@ -130,6 +131,7 @@ def check(request: TrainRequest) -> None:
     require(request.size is None or request.size in SIZES, f"`size` is one of {', '.join(SIZES)}")
     require(request.precision in ("auto", "fp32", "bf16"), "`precision` of training is auto, fp32 or bf16")
     require(0 < request.rate < math.inf, "`rate` must be above 0, and no infinity")
+    require(request.warmup >= 0, "`warmup` must be 0 or more")
     require(0 <= request.decay <= 1, "`decay` is a share between 0 and 1")
     require(0 <= request.at_start <= 1, "`at_start` is a share between 0 and 1")
     require(0 <= request.known <= 1, "`known` is a share between 0 and 1")
@@ -144,6 +146,15 @@ def check(request: TrainRequest) -> None:
     require(
         not task_of(request.task).prior or not (request.condition or request.self_conditioned or request.rain_layers),
         "`condition`, `self_conditioned` and `rain_layers` have no meaning for a prior; leave them out",
+    )
+    rainy = [task for task, parts in PARTS.items() if any(part.kind == "rain-layers" for part in parts)]
+    require(
+        request.rain_layers is None or (request.task in rainy and not has_pairs(request.data)),
+        f"`rain_layers` lie over clean pictures of `task` {' or '.join(rainy)}, and over no pairs; leave them out",
+    )
+    require(
+        request.rain_layers is None or request.rain_layers.is_dir(),
+        f"`rain_layers` {request.rain_layers} is no folder; give one of grey pictures of rain alone",
     )
     often = request.consistency_every != TrainRequest.consistency_every
     require(request.consistency > 0 or not often, "`consistency_every` has no meaning where `consistency` is 0; leave it out")

@@ -100,6 +100,11 @@ def test_a_log_that_is_a_pipe_is_one_line(request_: TrainRequest) -> None:
         train(replace(request_, resume=True))
 
 
+@pytest.mark.parametrize("seed", [10**23, -(10**23), -1])
+def test_any_whole_number_is_a_seed(request_: TrainRequest, seed: int) -> None:
+    assert train(replace(request_, iterations=1, seed=seed)).checkpoint.exists()
+
+
 def test_training_leaves_the_processor_as_it_was(request_: TrainRequest) -> None:
     train(replace(request_, iterations=1))
     assert float(torch.tensor(1e-40) * 1) > 0  # a denormal number is still one

@@ -23,6 +23,9 @@ from irflow_cli.training.options import TrainRequest
         ({"decay": 1.5}, "`decay`"),
         ({"rate": float("inf")}, "`rate` must be above 0, and no infinity"),
         ({"consistency": float("inf")}, "`consistency` must be 0 or more, and no infinity"),
+        ({"warmup": -5}, "`warmup` must be 0 or more"),
+        ({"rain_layers": Path()}, "`rain_layers` lie over clean pictures of `task` derain or all-in-one"),
+        ({"task": "derain", "rain_layers": Path("none")}, "`rain_layers` none is no folder; give one"),
         ({"crop": 512}, "`crop`"),
         ({"distance": "huber"}, "`distance`"),
         ({"optimiser": "sgd"}, "`optimiser`"),
@@ -40,3 +43,8 @@ def test_requests_that_make_no_sense_are_refused(request_: TrainRequest, change:
     with pytest.raises(UsageError, match=match):
         train(replace(request_, **change))
     assert not request_.out.exists()
+
+
+def test_rain_layers_lie_over_no_pairs(request_: TrainRequest, pairs: Path) -> None:
+    with pytest.raises(UsageError, match="over no pairs; leave them out"):
+        train(replace(request_, data=pairs, task="derain", rain_layers=pairs / "clean"))
