@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from irflow_cli.nets import Spec
 
 STATE = "state.safetensors"  # of a run: all that is needed to go on
+LAST = "last.safetensors"  # the averaged weights as they are now: where a run minimises something else, its end may be better
 PRIVATE = ("data", "out", "rain_layers", "init", "resume", "spec", "device")  # what the recipe on the card leaves out
 FREE = (
     "minutes",
@@ -76,13 +77,13 @@ def options_of_run(run: Path | None, recipe: str | None) -> tuple[dict[str, Any]
     """Return the options that the run in a folder was begun with, and those of the run that a checkpoint came from, as far as
     they are asked for. Raises CheckpointError where there are none."""
     from irflow_cli.runtime.checkpoints import load_checkpoint, read_card
+    from irflow_cli.training.state import resuming
 
-    found = []
-    for source in (recipe, None if run is None else str(run / STATE)):
-        if source is not None:
-            card = read_card(Path(source)) if run is not None and source == str(run / STATE) else load_checkpoint(source).card
-            found.append({**card.trained.get("recipe", {}), "task": card.task})
-    return tuple(found)
+    cards = [] if recipe is None else [load_checkpoint(recipe).card]
+    if run is not None:
+        with resuming(run / STATE):
+            cards.append(read_card(run / STATE))
+    return tuple({**card.trained.get("recipe", {}), "task": card.task} for card in cards)
 
 
 def request_of(values: dict[str, Any], given: set[str], *begun: dict[str, Any]) -> TrainRequest:

@@ -19,7 +19,7 @@ from irflow_cli.runtime import extras
 from irflow_cli.runtime.checkpoints import Card, save_checkpoint
 from irflow_cli.runtime.files import writing
 from irflow_cli.tasks import task_of
-from irflow_cli.training.options import PRIVATE, STATE, TrainRequest
+from irflow_cli.training.options import LAST, PRIVATE, STATE, TrainRequest
 from irflow_cli.training.sampling import Source
 from irflow_cli.training.state import save_state
 from irflow_cli.training.validation import validate
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from irflow_cli.training.loop import Run
 
 BEST = "best.safetensors"  # the averaged weights with the best validation so far: what ships
-LAST = "last.safetensors"  # the averaged weights as they are now: where a run minimises something else, its end may be better
 LOG = "log.jsonl"
 OFTEN, SELDOM = 2.0, 10.0  # seconds between two reports, in the first minute and later
 

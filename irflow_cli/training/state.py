@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +14,11 @@ from safetensors.torch import save
 from torch import Tensor
 
 from irflow_cli.errors import CheckpointError, UsageError
+from irflow_cli.regular import is_there, open_regular
 from irflow_cli.runtime.checkpoints import Card, open_weights
+from irflow_cli.runtime.device import out_of_memory
 from irflow_cli.runtime.files import write_atomically
-from irflow_cli.training.options import FREE, TrainRequest
+from irflow_cli.training.options import FREE, LAST, TrainRequest
 from irflow_cli.training.origin import Origin
 
 if TYPE_CHECKING:
@@ -38,7 +42,7 @@ def save_state(run: Run, path: Path, card: Card) -> None:
 def load_state(run: Run, path: Path, request: TrainRequest) -> None:
     """Read what `save_state` wrote. Raises CheckpointError when it is damaged or of another network, UsageError when it was
     begun with other options than the request has."""
-    try:
+    with resuming(path):
         with open_weights(path) as file:
             note = json.loads(file.metadata()["run"])
             card = Card.from_json(file.metadata()["irflow"])
@@ -57,10 +61,26 @@ def load_state(run: Run, path: Path, request: TrainRequest) -> None:
                     moved = value.to(parameter.device)
                     like = torch.empty_like(parameter) if moved.ndim else moved
                     owner[parameter].state[parameter][key] = like.copy_(moved)
-    except (SafetensorError, KeyError, TypeError, ValueError, RuntimeError, OSError) as error:
-        raise CheckpointError(f"{path} cannot be resumed: {str(error).splitlines()[0]}") from None
-    run.iteration, run.seconds, run.best = note["iteration"], note["seconds"], note["best"]
+        run.iteration, run.seconds, run.best = note["iteration"], note["seconds"], note["best"]
     run.origin = Origin.kept(card)
+
+
+@contextmanager
+def resuming(path: Path) -> Iterator[None]:
+    """Read a state inside of it. Raises CheckpointError, which says how to go on without it, for one that cannot be read."""
+    try:
+        open_regular(path).close()
+        yield
+        return
+    except OSError as error:
+        why = error.strerror or str(error)
+    except (SafetensorError, CheckpointError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        if out_of_memory(error):  # which is no fault of the state's
+            raise
+        why = "damaged, or not the state of a run"
+    last = path.with_name(LAST)
+    start = f" and `init` {last}" if is_there(last) else ""
+    raise CheckpointError(f"{path} cannot be resumed ({why}); begin again without `resume`, with another `output`{start}")
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from irflow_cli.errors import UsageError
+from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.training.loop import train
-from irflow_cli.training.options import TrainRequest
-from irflow_cli.training.record import STATE
+from irflow_cli.training.options import TrainRequest, options_of_run
+from irflow_cli.training.record import BEST, LAST, STATE
 
 
 @pytest.mark.parametrize("optimiser", ["muon", "adamw"])
@@ -36,3 +36,22 @@ def test_a_run_goes_on_with_its_own_options_alone(request_: TrainRequest) -> Non
     with pytest.raises(UsageError, match="another `size`"):
         train(replace(request_, resume=True, size="large", spec=None))
     assert train(replace(request_, resume=True, decay=0.5, iterations=5, validate_every=2)).iterations == 5
+
+
+@pytest.mark.parametrize("harm", ["cut off", "other weights", "gone"])
+def test_a_state_that_cannot_be_resumed_says_how_to_go_on(request_: TrainRequest, harm: str) -> None:
+    train(replace(request_, iterations=1))
+    state, last = request_.out / STATE, request_.out / LAST
+    data = {"cut off": state.read_bytes()[:-1000], "other weights": (request_.out / BEST).read_bytes(), "gone": b""}[harm]
+    state.unlink()
+    if data:
+        state.write_bytes(data)
+    why = "No such file or directory" if harm == "gone" else "damaged, or not the state of a run"
+    advice = f"{state} cannot be resumed ({why}); begin again without `resume`, with another `output` and `init` {last}"
+    with pytest.raises(CheckpointError) as refused:
+        train(replace(request_, resume=True))
+    assert str(refused.value) == advice
+    if harm != "other weights":  # whose options can be read
+        with pytest.raises(CheckpointError) as refused:
+            options_of_run(request_.out, None)
+        assert str(refused.value) == advice
