@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from PIL import Image
+from PIL import ExifTags, Image
 
 PLACE = re.compile(r"gps|\bgeo:|latitude|longitude|location|(photoshop|iptc4xmp\w*):(city|state|country)", re.IGNORECASE)
 PROFILE = re.compile("raw profile type ", re.IGNORECASE)  # keys of texts that are profiles, whatever is in them
-ORIENTATION, EXIF_IFD, GPS_IFD, XMP_TAG, ICC_TAG = 0x0112, 0x8769, 0x8825, 700, 34675
+ORIENTATION, EXIF_IFD, GPS_IFD, INTEROP_IFD, XMP_TAG, ICC_TAG = 0x0112, 0x8769, 0x8825, 0xA005, 700, 34675
 WITHOUT_END = "Expecting to read 4 bytes"  # what Pillow warns of an EXIF that is whole but for where the next would stand
+NOTE_TAG = 0x927C  # what makers of cameras note in a form of their own
 DAMAGED = "its EXIF is damaged; it is left out"
 TIFF_TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # description, make, model, software, date, artist, copyright
 
@@ -121,16 +122,16 @@ def kept_tags(tags: Tags, policy: str) -> tuple[Tags, tuple[str, ...]]:
         return Tags(tags.icc, dpi=tags.dpi, colours=tags.colours), ()
     if policy == "keep":
         return tags, ()
-    exif, notes = tags.exif, ()
-    if exif:
-        parsed = Image.Exif()
-        parsed.load(exif)
-        if GPS_IFD in parsed:
-            del parsed[GPS_IFD]
-            exif = as_undefined(parsed.tobytes())
+    exif, notes = _without_place(tags.exif) if tags.exif else (None, ())
     xmp = tags.xmp
     if xmp and _names_place(xmp):
-        xmp, notes = None, ("its XMP names a place and was left out",)
+        xmp, notes = (
+            None,
+            (
+                *notes,
+                "its XMP names a place and was left out",
+            ),
+        )
     if tags.caption:
         notes += ("its caption (IPTC) may name a place and was left out",)
     texts = tuple(pair for pair in tags.texts if not PLACE.search(" ".join(pair)) and not PROFILE.match(pair[0]))
@@ -139,8 +140,31 @@ def kept_tags(tags: Tags, policy: str) -> tuple[Tags, tuple[str, ...]]:
     return replace(tags, exif=exif, xmp=xmp, caption=None, texts=texts), notes
 
 
-def _names_place(xmp: bytes) -> bool:
-    """Return whether an XMP, of whatever encoding, names a place."""
+def _without_place(exif: bytes) -> tuple[bytes | None, tuple[str, ...]]:
+    """Return an EXIF block without its place and what in it names one or may, None where nothing is left, and what to tell."""
+    parsed, kept = Image.Exif(), Image.Exif()
+    parsed.load(exif)
+    outer, inner = dict(parsed), dict(parsed.get_ifd(EXIF_IFD))
+    if INTEROP_IFD in inner:
+        inner[INTEROP_IFD] = dict(parsed.get_ifd(INTEROP_IFD))
+    said = sorted((tag, value) for tag, value in (outer | inner).items() if isinstance(value, (str, bytes)) and tag != NOTE_TAG)
+    texts = [tag for tag, value in said if _names_place(value)]
+    noted = NOTE_TAG in inner
+    if not (texts or noted or GPS_IFD in parsed):
+        return exif, ()
+    left_out = {*texts, NOTE_TAG, GPS_IFD, EXIF_IFD}
+    kept.update({tag: value for tag, value in outer.items() if tag not in left_out})
+    inner = {tag: value for tag, value in inner.items() if tag not in left_out}
+    kept.update({EXIF_IFD: inner} if inner else {})
+    names = ", ".join(ExifTags.TAGS.get(tag, str(tag)) for tag in texts)
+    notes = (f"its EXIF names a place in {names}; left out",) if names else ()
+    notes += ("its maker's note (EXIF) may name a place and was left out",) if noted else ()
+    return as_undefined(kept.tobytes()) if len(kept) else None, notes
+
+
+def _names_place(said: str | bytes) -> bool:
+    """Return whether an XMP or a text, of whatever encoding, names a place."""
+    xmp = said.encode("utf-8", "surrogateescape") if isinstance(said, str) else said
     text = xmp.replace(b"\0", b"").decode("utf-8", "replace")  # of UTF-16 and UTF-32, too, what is Latin is left
     return bool(PLACE.search(html.unescape(text)))
 

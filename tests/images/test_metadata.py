@@ -136,8 +136,38 @@ def test_comments_and_notes_of_makers_are_undefined_bytes(kind: str, depth: type
     for place in (directory.next, None):
         file.seek(directory[EXIF_IFD] if place is None else place)
         directory.load(file)
+    if policy == "no-gps":
+        assert inner.pop(0x927C) == b"maker's"  # which may name a place
     assert {tag: directory.tagtype[tag] for tag in inner} == dict.fromkeys(inner, 7)
     assert {tag: directory[tag] for tag in inner} == inner
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_texts_of_an_exif_that_name_a_place_go_with_it(kind: str) -> None:
+    exif, place = Image.Exif(), "Latitude 48.85"
+    exif[0x010E], exif[0x013B], exif[0x9C9C] = place, "somebody", place.encode("utf-16-le")
+    exif[EXIF_IFD] = {0x9286: b"UNICODE\0" + place.encode("utf-16-be"), 0x927C: b"\1\2", 0xA434: "a lens"}
+    picture = Picture(scene(16, 24), None, "PNG", Tags(exif=exif.tobytes()))
+    data, notes = encode_picture(picture, kind, Coding(metadata="no-gps"))
+    left = Image.Exif()
+    left.load(decode_picture(data, "a").tags.exif)
+    assert ({tag: left[tag] for tag in left if tag != EXIF_IFD}, dict(left.get_ifd(EXIF_IFD))) == (
+        {0x013B: "somebody"},
+        {0xA434: "a lens"},
+    )
+    assert b"Latitude" not in data.replace(b"\0", b"")
+    assert notes == (
+        "its EXIF names a place in ImageDescription, UserComment, XPComment; left out",
+        "its maker's note (EXIF) may name a place and was left out",
+    )
+
+
+@pytest.mark.parametrize("exif", [{0x010E: "Location: here"}, {GPS_IFD: {1: "N"}}])
+def test_an_exif_of_nothing_but_a_place_goes(exif: dict[int, object]) -> None:
+    block = Image.Exif()
+    block.update(exif)
+    data, _ = encode_picture(Picture(scene(8, 8), None, "PNG", Tags(exif=block.tobytes())), "PNG", Coding(metadata="no-gps"))
+    assert decode_picture(data, "a").tags.exif is None
 
 
 def _exif() -> bytes:
