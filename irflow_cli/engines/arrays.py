@@ -10,26 +10,26 @@ import numpy as np
 from PIL import Image
 
 from irflow_cli.errors import UsageError
+from irflow_cli.images.metadata import sized
 from irflow_cli.images.picture import Picture
 from irflow_cli.images.span import Given, Span, checked, clear_of, counts_to_one
 
 AnyPicture = TypeVar("AnyPicture", Image.Image, np.ndarray)
 MODES = {mode: mode for mode in ("L", "LA", "RGB", "RGBA", "I;16")}  # of Pillow, and what each is worked on as
 MODES |= {"1": "L", "P": "RGB", "PA": "RGBA", "CMYK": "RGB", "YCbCr": "RGB"}
+CLEAR = {"1": "LA", "L": "LA", "P": "RGBA", "RGB": "RGBA"}  # those of which one colour may stand for nothing, and as what
+BESIDE = ("icc_profile", "exif", "xmp", "XML:com.adobe.xmp", "dpi")  # what Pillow has beside the pixels, and a result keeps
 
 
 def opened(picture: AnyPicture, span: Given = None) -> tuple[Picture, Callable[[Picture], AnyPicture]]:
-    """Return a picture's pixels, copied, and the function that returns a result in the type and depth it came in.
+    """Return a picture's pixels, copied, and the function that returns a result in the type and depth it came in; Pillow images
+    keep colour profile, EXIF, XMP and dpi.
 
     span: black and white of float pixels, which count from 0 to 1 without it; the result counts as the picture does.
     Raises UsageError for modes, types and shapes that are not worked on.
     """
     if isinstance(picture, Image.Image):
-        mode = "RGBA" if picture.mode == "P" and "transparency" in picture.info else MODES.get(picture.mode)
-        if mode is None:
-            raise UsageError(f"pixels of mode {picture.mode} are not supported; use one of {', '.join(MODES)}, or an array")
-        image = picture if mode == picture.mode else picture.convert(mode)
-        return _split(np.array(image)), lambda done: Image.fromarray(_joined(done))
+        return _of_pillow(picture)
     if not isinstance(picture, np.ndarray):
         raise UsageError(f"expected a Pillow image or a numpy array, got {type(picture).__name__}")
     if picture.dtype.kind == "f":
@@ -38,6 +38,26 @@ def opened(picture: AnyPicture, span: Given = None) -> tuple[Picture, Callable[[
     if picture.dtype not in (np.uint8, np.uint16):
         raise UsageError(f"expected uint8, uint16 or float pixels, got {picture.dtype}")
     return _split(picture.copy()), _joined
+
+
+def _of_pillow(picture: Image.Image) -> tuple[Picture, Callable[[Picture], Image.Image]]:
+    picture.load()  # for some files tell what stands behind the pixels only then
+    mode = CLEAR.get(picture.mode) if "transparency" in picture.info else None
+    mode = mode or MODES.get(picture.mode)
+    if mode is None:
+        raise UsageError(f"pixels of mode {picture.mode} are not supported; use one of {', '.join(MODES)}, or an array")
+    beside = {name: picture.info[name] for name in BESIDE if name in picture.info}
+    if picture.mode == "CMYK":  # whose profile is about inks
+        beside.pop("icc_profile", None)
+
+    def back(done: Picture) -> Image.Image:
+        result = Image.fromarray(_joined(done))
+        result.info |= beside
+        if beside.get("exif"):
+            result.info["exif"] = sized(beside["exif"], done.pixels.shape)
+        return result
+
+    return _split(np.array(picture if mode == picture.mode else picture.convert(mode))), back
 
 
 def _counted(pixels: np.ndarray, span: Given) -> Span:

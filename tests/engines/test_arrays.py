@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 from drawn import scene
-from PIL import Image
+from PIL import Image, ImageCms
 
 import irflow_cli
 from irflow_cli.errors import UsageError
@@ -60,6 +62,46 @@ def test_sixteen_bits_and_transparent_palettes_keep_what_they_hold(derain) -> No
     for mode in ("I", "F", "LAB"):
         with pytest.raises(UsageError, match=f"mode {mode} are not supported"):
             derain(Image.new(mode, (8, 8)))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_pillow_images_keep_what_stands_beside_their_pixels(derain, kind: str) -> None:
+    exif, buffer, profile = Image.Exif(), io.BytesIO(), ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    exif[0x0112] = 6
+    xmp = {} if kind == "PNG" else {"xmp": b"<x:xmpmeta/>"}
+    Image.fromarray(scene(20, 30)).save(buffer, kind, exif=exif, icc_profile=profile, dpi=(300, 300), **xmp)
+    with Image.open(buffer) as picture:
+        done = derain(picture, steps=1)
+    for name in ("icc_profile", "exif", "dpi", *xmp):
+        assert done.info.get(name) == picture.info.get(name)
+    assert done.getexif()[0x0112] == 6
+    assert done.size == (30, 20)
+
+
+def test_a_profile_of_inks_is_not_put_on_colours(derain) -> None:
+    picture = Image.fromarray(scene(20, 30)).convert("CMYK")
+    picture.info["icc_profile"] = b"of inks"
+    assert "icc_profile" not in derain(picture).info
+
+
+def test_an_enlarged_picture_tells_its_own_size(tiny_checkpoint) -> None:
+    picture, exif = Image.fromarray(scene(20, 30)), Image.Exif()
+    exif[0x8769] = {0xA002: 30, 0xA003: 20}
+    picture.info["exif"] = exif.tobytes()
+    large = irflow_cli.upscale(picture, 2, checkpoint=str(tiny_checkpoint("prior")))
+    assert dict(large.getexif().get_ifd(0x8769)) == {0xA002: 60, 0xA003: 40}
+
+
+@pytest.mark.parametrize(("mode", "clear", "back"), [("L", 7, "LA"), ("RGB", (1, 2, 3), "RGBA")])
+def test_a_colour_that_stands_for_nothing_is_transparent_in_the_result(derain, mode: str, clear: object, back: str) -> None:
+    picture = Image.fromarray(scene(20, 30)).convert(mode)
+    picture.putpixel((4, 5), clear)
+    picture.info["transparency"] = clear
+    done = derain(picture)
+    assert done.mode == back
+    assert done.getpixel((4, 5))[-1] == 0
+    assert done.getchannel("A").getextrema() == (0, 255)
+    assert "transparency" not in done.info
 
 
 @pytest.mark.parametrize("picture", [np.zeros((3, 3), int), np.zeros((2, 2, 7), np.uint8), np.zeros((0, 3), np.uint8), "a.png"])
