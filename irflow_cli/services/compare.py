@@ -93,11 +93,11 @@ def make_side(pictures: Shown, kind: str) -> tuple[bytes, tuple[str, ...]]:
     canvas = np.full((before.shape[0], before.shape[1] + GAP + after.shape[1], 3), 255, np.uint8)
     canvas[:, : before.shape[1]] = before
     canvas[:, before.shape[1] + GAP :] = after
-    profile, notes = _profile(pictures)
+    profile, grey, notes = _profile(pictures, kind)
     options = {"JPEG": {"quality": QUALITY, "subsampling": 0}, "WEBP": {"quality": QUALITY}, "PNG": {"compress_level": 2}}
     buffer = io.BytesIO()
     try:
-        Image.fromarray(canvas).save(buffer, kind, **options[kind], **profile)
+        Image.fromarray(canvas[..., 0] if grey else canvas).save(buffer, kind, **options[kind], **profile)
     except (OSError, ValueError) as error:
         raise UsageError(f"two such pictures side by side cannot be written as {kind} ({error}); use .png or .html") from None
     return buffer.getvalue(), notes
@@ -130,20 +130,25 @@ def _of_one_size(pictures: Shown) -> tuple[np.ndarray, np.ndarray]:
     return before, after
 
 
-def _profile(pictures: Shown) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """Return the colour profile of both, as an option of Pillow's, and a note where they have two."""
+def _profile(pictures: Shown, kind: str) -> tuple[dict[str, bytes], bool, tuple[str, ...]]:
+    """Return the colour profile of both, as an option of Pillow's, whether it is one of greys, so that a file of format `kind`
+    has to be grey, and a note where they have two, or it cannot be kept."""
     before, after = (picture.tags.icc for picture in pictures)
     notes = () if before == after else ("the two have different colour profiles; that of the second is kept",)
-    return ({"icc_profile": after} if after else {}), notes
+    if not after or after[16:20] != b"GRAY":
+        return ({"icc_profile": after} if after else {}), False, notes
+    if kind != "WEBP" and all(picture.pixels.ndim == 2 for picture in pictures):
+        return {"icc_profile": after}, True, notes
+    return {}, False, ("a colour profile of greys does not fit a file of colours; left out",)
 
 
 def _address(picture: Picture, name: str, lossy: bool) -> str:
     """Return a picture as an address that holds all of it (data:). Raises ImageError."""
-    pixels = picture.rgb8()
+    kind, options = ("JPEG", {"quality": QUALITY, "subsampling": 0}) if lossy else ("PNG", {"compress_level": 6})
+    profile, grey, _ = _profile((picture, picture), kind)
+    pixels = picture.rgb8()[..., 0] if grey else picture.rgb8()
     if picture.alpha is not None and not lossy:
         pixels = np.dstack([pixels, as_depth(picture.alpha / picture.top, np.dtype(np.uint8))])
-    kind, options = ("JPEG", {"quality": QUALITY, "subsampling": 0}) if lossy else ("PNG", {"compress_level": 6})
-    profile = {"icc_profile": picture.tags.icc} if picture.tags.icc else {}
     buffer = io.BytesIO()
     try:
         Image.fromarray(pixels).save(buffer, kind, **options, **profile)

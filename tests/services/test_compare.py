@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from irflow_cli.images.formats import FORMATS
+from irflow_cli.images.metadata import Tags
 from irflow_cli.images.picture import Picture
-from irflow_cli.services.compare import EXACT_PIXELS, make_page
+from irflow_cli.services.compare import EXACT_PIXELS, make_page, make_side
 
 
 def test_a_page_holds_pictures_that_are_too_long_for_jpeg() -> None:
@@ -31,3 +34,35 @@ def test_a_page_shows_transparency_that_lies_beyond_its_range() -> None:
     found = re.findall(rb'src="data:image/png;base64,([^"]+)"', page)
     with Image.open(io.BytesIO(base64.b64decode(found[0]))) as shown:
         assert np.asarray(shown)[:, 0, 3].tolist() == [0] + 7 * [255]
+
+
+GREYS, COLOURS = (bytes(16) + space + bytes(108) for space in (b"GRAY", b"RGB "))  # heads of profiles, which say of what
+LEFT_OUT = ("a colour profile of greys does not fit a file of colours; left out",)
+
+
+def _picture(icc: bytes | None, shape: tuple[int, ...] = (8, 8)) -> Picture:
+    return Picture(np.full(shape, 90, np.uint8), None, "PNG", Tags(icc))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_a_profile_of_greys_stands_in_no_file_of_colours(kind: str) -> None:
+    grey, colour = _picture(GREYS), _picture(COLOURS, (8, 8, 3))
+    holds = kind != "WEBP"
+    for pictures, mode, profile, said in (
+        ((grey, grey), "L" if holds else "RGB", GREYS if holds else None, () if holds else LEFT_OUT),
+        ((colour, grey), "RGB", None, LEFT_OUT),
+        ((_picture(COLOURS),) * 2, "RGB", COLOURS, ()),
+    ):
+        data, notes = make_side(pictures, kind)
+        with Image.open(io.BytesIO(data)) as shown:
+            assert (shown.mode, shown.info.get("icc_profile"), notes) == (mode, profile, said)
+            assert shown.size == (32, 8)
+
+
+@pytest.mark.parametrize(("alpha", "mode"), [(None, "L"), (np.full((8, 8), 9, np.uint8), "LA")])
+def test_a_page_holds_grey_pictures_with_a_profile_of_greys_as_grey(alpha: np.ndarray | None, mode: str) -> None:
+    picture = replace(_picture(GREYS), alpha=alpha)
+    page, _ = make_page((picture, picture), ("a.png", "b.png"))
+    found = re.findall(rb'src="data:image/png;base64,([^"]+)"', page)
+    with Image.open(io.BytesIO(base64.b64decode(found[0]))) as shown:
+        assert (shown.mode, shown.info["icc_profile"]) == (mode, GREYS)
