@@ -19,6 +19,7 @@ from irflow_cli.engines.inpainter import Inpainter
 from irflow_cli.engines.settings import FILLING, SamplerSettings
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
+from irflow_cli.images.span import parse_range
 from irflow_cli.services.masks import MaskSettings, hole_of
 
 LARGE, FAR = 0.6, 4  # share of a picture, and pixels from what is known, beyond which the filling is mostly made up
@@ -62,10 +63,11 @@ def inpaint_files(
     whole = any(Path(given).is_dir() for given in request.files.inputs)  # not single files out of more
     spare = request.masks.spare([job.mask for job in jobs], deep=request.files.recursive) if whole else []
     lost = [Outcome(Job(mask, mask), "unused", notes=("this mask is unused: no picture has its name",)) for mask in spare]
+    span = parse_range(request.files.range)
     masks = replace(request.masks, mask=None)  # a mask's content counts, not its name
 
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
-        hole = hole_of(request.masks, picture, job.mask, request.files.max_pixels)
+        hole = hole_of(request.masks, picture, job.mask, request.files.max_pixels, span)
         notes, share = recoded(job, request.files, picture), float(hole.inside.mean())
         if picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1):
             notes += ("it has values beyond 0 to 1; what is filled in stays between",)

@@ -16,6 +16,7 @@ from irflow_cli.errors import ImageError, UsageError, require
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.find import find_pictures
 from irflow_cli.images.picture import Picture, top_of
+from irflow_cli.images.span import Given
 from irflow_cli.tasks import MAX_PIXELS
 
 TOLERANCE = 12  # of 255, by which a marking colour may be missed
@@ -105,14 +106,17 @@ class MaskSettings:
         return [path for path in find_pictures(self.mask, deep=deep) if path not in taken]
 
 
-def hole_of(settings: MaskSettings, picture: Picture, file: Path | None, max_pixels: int = MAX_PIXELS) -> Hole:
-    """Return the hole in a picture. Raises ImageError, in one line, for masks that do not fit it or say nothing."""
+def hole_of(
+    settings: MaskSettings, picture: Picture, file: Path | None, max_pixels: int = MAX_PIXELS, span: Given = None
+) -> Hole:
+    """Return the hole in a picture; span: black and white of floating-point pixels. Raises ImageError, in one
+    line, for masks that do not fit it or say nothing."""
     size = picture.pixels.shape[:2]
     inside = np.zeros(size, bool)
     if settings.from_alpha and picture.alpha is None:
         raise ImageError("has no transparency; `from_alpha` fills what is transparent")
     if file is not None:
-        inside |= _from_file(settings, file, size, max_pixels)
+        inside |= _from_file(settings, _read(file, max_pixels, span), file, size)
     for text in settings.box:
         x, y, width, height = _numbers(text)
         if x >= size[1] or y >= size[0]:
@@ -134,8 +138,17 @@ def hole_of(settings: MaskSettings, picture: Picture, file: Path | None, max_pix
     return spread_hole(inside, settings.dilate, settings.feather)
 
 
-def _from_file(settings: MaskSettings, file: Path, size: tuple[int, ...], max_pixels: int) -> np.ndarray:
-    mask = read_picture(file, max_pixels)
+def _read(file: Path, max_pixels: int, span: Given) -> Picture:
+    """Return the picture of a mask, which counts from 0 to 1, or else as the picture to fill does."""
+    try:
+        return read_picture(file, max_pixels)
+    except ImageError:
+        if span is None:
+            raise
+    return read_picture(file, max_pixels, span)
+
+
+def _from_file(settings: MaskSettings, mask: Picture, file: Path, size: tuple[int, ...]) -> np.ndarray:
     clear = mask.alpha is not None and mask.alpha == 0
     if clear is not False and clear.any() and _painted(mask):
         mask = replace(mask, pixels=np.where(clear if mask.pixels.ndim == 2 else clear[..., None], 0, mask.pixels), alpha=None)

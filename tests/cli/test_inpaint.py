@@ -212,6 +212,13 @@ def test_a_hole_can_be_said_in_many_ways(inpaint, mask_file, tmp_path: Path, mar
         assert (refused.code, "cannot hold transparency" in refused.err) == (1, True)
 
 
+def test_a_range_is_that_of_the_mask_too(inpaint, picture_file, tmp_path: Path) -> None:
+    Image.fromarray(np.eye(48, 64, dtype=np.float32) * 255).save(tmp_path / "mask.tif")
+    given = (picture_file("a.png"), "--mask", tmp_path / "mask.tif")
+    assert "--range" in inpaint(*given).err
+    assert inpaint(*given, "--range", "0..255").code == 0
+
+
 @pytest.mark.parametrize(
     ("values", "told"),
     [

@@ -43,3 +43,15 @@ def test_thin_lines_of_a_mask_are_kept_when_it_is_brought_to_size(mask_file) -> 
 def test_a_colour_that_is_nowhere_is_an_empty_mask() -> None:
     with pytest.raises(ImageError, match="the mask is empty"):
         hole_of(MaskSettings(color="#00ff00"), Picture(scene(20, 20), None, "PNG"), None)
+
+
+@pytest.mark.parametrize("white", [1, 255])
+def test_a_mask_of_floating_point_numbers_counts_to_one_or_as_the_picture_does(white: float, tmp_path: Path) -> None:
+    values, file = np.zeros((20, 20), np.float32), tmp_path / "mask.tif"
+    values[4:9, 6:12] = white
+    Image.fromarray(values).save(file)
+    hole = hole_of(MaskSettings(file), Picture(scene(20, 20), None, "PNG"), file, span=(0, 255))
+    assert np.array_equal(hole.inside, values > 0)
+    if white > 1:
+        with pytest.raises(ImageError, match="give `range`"):
+            hole_of(MaskSettings(file), Picture(scene(20, 20), None, "PNG"), file)
