@@ -9,7 +9,7 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from irflow_cli.errors import UsageError
+from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.images.metadata import sized
 from irflow_cli.images.picture import Picture
 from irflow_cli.images.span import Given, Span, checked, clear_of, counts_to_one
@@ -26,7 +26,7 @@ def opened(picture: AnyPicture, span: Given = None) -> tuple[Picture, Callable[[
     keep colour profile, EXIF, XMP and dpi.
 
     span: black and white of float pixels, which count from 0 to 1 without it; the result counts as the picture does.
-    Raises UsageError for modes, types and shapes that are not worked on.
+    Raises UsageError for modes, types and shapes that are not worked on, ImageError for images that cannot be read.
     """
     if isinstance(picture, Image.Image):
         return _of_pillow(picture)
@@ -37,11 +37,11 @@ def opened(picture: AnyPicture, span: Given = None) -> tuple[Picture, Callable[[
         return replace(_split(counted.unit()), span=counted if span else None), lambda done: counted.back(_joined(done))
     if picture.dtype not in (np.uint8, np.uint16):
         raise UsageError(f"expected uint8, uint16 or float pixels, got {picture.dtype}")
-    return _split(picture.copy()), _joined
+    return _split(np.array(picture, order="C")), _joined
 
 
 def _of_pillow(picture: Image.Image) -> tuple[Picture, Callable[[Picture], Image.Image]]:
-    picture.load()  # for some files tell what stands behind the pixels only then
+    _load(picture)  # for some files tell what stands behind the pixels only then
     mode = CLEAR.get(picture.mode) if "transparency" in picture.info else None
     mode = mode or MODES.get(picture.mode)
     if mode is None:
@@ -60,6 +60,14 @@ def _of_pillow(picture: Image.Image) -> tuple[Picture, Callable[[Picture], Image
     return _split(np.array(picture if mode == picture.mode else picture.convert(mode))), back
 
 
+def _load(image: Image.Image) -> None:
+    try:
+        image.load()
+    except Exception as error:  # Pillow raises errors of all kinds
+        said = " ".join(str(error).split())
+        raise ImageError(f"an image cannot be read ({said}); open a whole one, or load it before its file is closed") from None
+
+
 def _counted(pixels: np.ndarray, span: Given) -> Span:
     low, high = checked(*span) if span else (0.0, 1.0)
     try:
@@ -69,7 +77,8 @@ def _counted(pixels: np.ndarray, span: Given) -> Span:
 
 
 def mask_values(mask: Image.Image | np.ndarray) -> np.ndarray:
-    """Return a mask (H, W) of bool, uint8, uint16 or float. Raises UsageError for others, colours and transparency."""
+    """Return a mask (H, W) of bool, uint8, uint16 or float. Raises UsageError for others, colours and transparency,
+    ImageError for images that cannot be read."""
     values = _one_channel(mask) if isinstance(mask, Image.Image) else np.asarray(mask)
     if values.ndim != 2 or (values.dtype != bool and values.dtype not in (np.uint8, np.uint16) and values.dtype.kind != "f"):
         raise UsageError(f"`mask` is (H, W) of bool, uint8, uint16 or float, got {values.dtype} {values.shape}")
@@ -87,6 +96,7 @@ def finite(picture: Picture, where: np.ndarray | None = None) -> Picture:
 
 
 def _one_channel(mask: Image.Image) -> np.ndarray:
+    _load(mask)
     if mask.mode == "L" or mask.mode.startswith("I;16"):  # whose pixels `convert` would cut off at 255
         return np.asarray(mask)
     if mask.mode not in MODES:

@@ -10,7 +10,7 @@ from drawn import scene
 from PIL import Image, ImageCms
 
 import irflow_cli
-from irflow_cli.errors import UsageError
+from irflow_cli.errors import ImageError, UsageError
 
 RNG = np.random.default_rng(0)
 
@@ -135,3 +135,24 @@ def test_floats_that_count_otherwise_need_a_range(low: float, high: float, dtype
     assert np.array_equal(filled[~inside], picture[~inside])
     with pytest.raises(UsageError, match="`range`"):
         irflow_cli.restore(picture, "derain", checkpoint=checkpoint, range=(high, low))
+
+
+@pytest.mark.parametrize("fault", ["cut off", "closed"])
+def test_images_that_cannot_be_read_are_told(derain, prior, fault: str, tmp_path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(RNG.integers(0, 256, (40, 50), np.uint8)).save(path)
+    if fault == "cut off":
+        path.write_bytes(path.read_bytes()[:900])
+    with Image.open(path) as broken:
+        if fault == "closed":
+            broken.close()
+        with pytest.raises(ImageError, match="an image cannot be read"):
+            derain(broken)
+        with pytest.raises(ImageError, match="an image cannot be read"):
+            irflow_cli.inpaint(np.zeros((40, 50), np.uint8), broken, checkpoint=prior)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_a_matrix_is_an_array(derain, dtype: type) -> None:
+    plain = scene(20, 30)[..., 0].astype(dtype) / dtype(255 if dtype == np.float32 else 1)
+    assert np.array_equal(derain(plain.astype(dtype).view(np.matrix)), derain(plain.astype(dtype)))
