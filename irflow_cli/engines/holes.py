@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from irflow_cli.errors import UsageError
+from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.kinds import check_kind
 
 
@@ -29,13 +29,17 @@ def check_spread(dilate: int, feather: int) -> None:
 
 
 def spread_hole(inside: np.ndarray, dilate: int = 0, feather: int = 0) -> Hole:
-    """Return the hole (H, W), bool, grown by `dilate` pixels, with an edge of `feather` pixels around it."""
+    """Return the hole (H, W), bool, grown by `dilate` pixels, with an edge of `feather` pixels around it. Raises ImageError
+    where these leave nothing outside."""
+    whole = inside.all()  # which is no fault of theirs
     if dilate:
         inside = distance_to(inside) <= dilate + 1e-3
-    if not feather:
-        return Hole(inside)
-    weight = np.clip(1 - distance_to(inside) / (feather + 1), 0, 1).astype(np.float32)
-    return Hole(weight > 0, weight)
+    weight = np.clip(1 - distance_to(inside) / (feather + 1), 0, 1).astype(np.float32) if feather else None
+    hole = Hole(inside if weight is None else weight > 0, weight)
+    if hole.inside.all() and not whole:
+        names = " and ".join(f"`{name}`" for name, pixels in (("dilate", dilate), ("feather", feather)) if pixels)
+        raise ImageError(f"the hole is all of the picture, with so many pixels of {names}; give fewer")
+    return hole
 
 
 def distance_to(inside: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 from irflow_cli.images.formats import SUFFIXES
@@ -19,8 +20,8 @@ OTHERS = frozenset(
 HEADS = (b"\x89PNG\r\n", b"\xff\xd8\xff", b"GIF8", b"II*\0", b"MM\0*", b"8BPS")  # how pictures begin, whatever they are called
 
 
-def find_pictures(folder: Path, *, deep: bool = True) -> list[Path]:
-    """Return the files in `folder`, and with `deep` below it, sorted, whose names end like pictures.
+def find_pictures(folder: Path, *, deep: bool = True, ends: Collection[str] = SUFFIXES) -> list[Path]:
+    """Return the files in `folder`, and with `deep` below it, sorted, whose names end like pictures, or as `ends` says.
 
     Folders and files that start with a dot are left out; links to folders are not followed, so there are no loops. A folder
     that may not be looked into is returned itself, so that it fails as a picture does, and so are files that may not be.
@@ -30,7 +31,7 @@ def find_pictures(folder: Path, *, deep: bool = True) -> list[Path]:
     for root, folders, files in os.walk(folder, onerror=closed.append):
         folders[:] = [name for name in folders if deep and not name.startswith(".")]
         pictures = (Path(root, name) for name in files if not name.startswith("."))
-        found += [path for path in pictures if path.suffix.lower() in SUFFIXES and may_be_file(path)]
+        found += [path for path in pictures if path.suffix.lower() in ends and may_be_file(path)]
     return sorted([*found, *(Path(error.filename) for error in closed)])
 
 

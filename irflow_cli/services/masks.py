@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +16,13 @@ from irflow_cli.engines.holes import Hole, check_spread, spread_hole
 from irflow_cli.errors import ImageError, UsageError, require
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.find import find_pictures
+from irflow_cli.images.formats import SUFFIXES
 from irflow_cli.images.picture import Picture, top_of
 from irflow_cli.images.span import Given
 from irflow_cli.tasks import MAX_PIXELS
 
 TOLERANCE = 12  # of 255, by which a marking colour may be missed
+ENDS = (*SUFFIXES, ".gif")  # of masks in folders: one may have one bit a pixel, as a GIF has
 NEAR = 0.12  # a mask's values this near to black or white, as JPEG leaves them, are black and white
 
 
@@ -80,10 +83,10 @@ class MaskSettings:
         if folder is None or folder.is_file():
             return [folder] * len(pictures)
         named: dict[Path, list[Path]] = {}
-        for path in find_pictures(folder):
-            named.setdefault(path.relative_to(folder).with_suffix(""), []).append(path)
-        own = [source.relative_to(root).with_suffix("") if source != root else source for source, root in pictures]
-        beside = [Path(source.absolute().parent.name, source.stem) for source, _ in pictures]
+        for path in find_pictures(folder, ends=ENDS):
+            named.setdefault(_spelt(path.relative_to(folder).with_suffix("")), []).append(path)
+        own = [_spelt(source.relative_to(root).with_suffix("") if source != root else source) for source, root in pictures]
+        beside = [_spelt(Path(source.absolute().parent.name, source.stem)) for source, _ in pictures]
         fit = set(own)
         found = [
             next((one for one in (place, near, Path(place.name)) if one in named and (one == place or one not in fit)), place)
@@ -103,7 +106,12 @@ class MaskSettings:
         if self.mask is None or self.mask.is_file():
             return []
         taken = set(used)
-        return [path for path in find_pictures(self.mask, deep=deep) if path not in taken]
+        return [path for path in find_pictures(self.mask, deep=deep, ends=ENDS) if path not in taken]
+
+
+def _spelt(place: Path) -> Path:
+    """Return a place in one of the spellings that letters with accents have: systems differ in theirs."""
+    return Path(unicodedata.normalize("NFC", str(place)))
 
 
 def hole_of(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from irflow_cli.engines.holes import check_spread, spread_hole
-from irflow_cli.errors import UsageError
+from irflow_cli.errors import ImageError, UsageError
 
 POINT = np.zeros((21, 21), bool)
 POINT[10, 10] = True
@@ -32,3 +32,12 @@ def test_a_feathered_edge_falls_to_nothing() -> None:
 def test_a_spread_that_makes_no_sense_is_refused(dilate: int, feather: int, named: str) -> None:
     with pytest.raises(UsageError, match=f"`{named}` goes from 0 to 500"):
         check_spread(dilate, feather)
+
+
+@pytest.mark.parametrize(
+    ("dilate", "feather", "named"), [(0, 500, "`feather`"), (30, 0, "`dilate`"), (9, 9, "`dilate` and `feather`")]
+)
+def test_a_spread_that_leaves_nothing_outside_is_named(dilate: int, feather: int, named: str) -> None:
+    with pytest.raises(ImageError, match=f"so many pixels of {named}; give fewer"):
+        spread_hole(POINT, dilate, feather)
+    assert spread_hole(np.ones((5, 5), bool), dilate, feather).inside.all()

@@ -31,6 +31,24 @@ def test_of_masks_with_one_name_the_one_in_the_folder_of_that_name_is_taken(tmp_
         found("c/3.jpg")
 
 
+@pytest.mark.parametrize(("source", "mask"), [("e\u0301", "\u00e9"), ("\u00e9", "e\u0301")])
+def test_a_mask_is_found_however_the_accents_of_its_name_are_spelt(source: str, mask: str, tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    Image.new("L", (4, 4)).save(tmp_path / "m" / f"{mask}.png")
+    settings = MaskSettings(tmp_path / "m")
+    assert settings.pair([(tmp_path / "in" / f"{source}.jpg", tmp_path / "in")]) == [tmp_path / "m" / f"{mask}.png"]
+
+
+def test_masks_of_a_folder_may_be_gifs(tmp_path: Path) -> None:
+    (tmp_path / "m").mkdir()
+    for name in ("a", "b"):
+        Image.new("L", (4, 4)).save(tmp_path / "m" / f"{name}.gif")
+    settings = MaskSettings(tmp_path / "m")
+    used = settings.pair([(tmp_path / "in" / "a.jpg", tmp_path / "in")])
+    assert used == [tmp_path / "m" / "a.gif"]
+    assert settings.spare(used, deep=True) == [tmp_path / "m" / "b.gif"]
+
+
 def test_thin_lines_of_a_mask_are_kept_when_it_is_brought_to_size(mask_file) -> None:
     values = np.zeros((192, 32), np.uint8)
     values[40] = 255
