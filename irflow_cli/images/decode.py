@@ -26,7 +26,7 @@ from irflow_cli.images.span import Given
 from irflow_cli.images.strips import jpegs_of_tiff, unpack
 from irflow_cli.images.texts import caption_of, colours_of, texts_of
 from irflow_cli.images.tiff import check_tiles, decode_unknown_tiff, pixels_of_tiff
-from irflow_cli.images.unkept import unkept
+from irflow_cli.images.unkept import unkept, unkept_texts
 from irflow_cli.tasks import MAX_PIXELS
 
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
@@ -153,6 +153,7 @@ def _decode(image: Image.Image, data: bytes, name: str, span: Given) -> Picture:
     beside = Tags(caption=caption_of(image, kind), texts=texts_of(image, kind), colours=colours)
     tags = replace(beside, icc=profile, exif=exif, xmp=xmp_of(image), dpi=dpi)
     notes += unkept(kind, image.info, data, tags.xmp)
+    notes += unkept_texts(image.tag_v2.tagtype) if kind == "TIFF" else ()  # type: ignore[attr-defined]
     coding = _coding_of(image, kind, data)
     if pixels is not None:
         return split_alpha(upright(pixels, turn), kind, tags, coding, tuple(notes))

@@ -19,7 +19,9 @@ ORIENTATION, EXIF_IFD, GPS_IFD, INTEROP_IFD, XMP_TAG, ICC_TAG = 0x0112, 0x8769, 
 WITHOUT_END = "Expecting to read 4 bytes"  # what Pillow warns of an EXIF that is whole but for where the next would stand
 NOTE_TAG = 0x927C  # what makers of cameras note in a form of their own
 DAMAGED = "its EXIF is damaged; it is left out"
-TIFF_TEXTS = (270, 271, 272, 305, 306, 315, 33432)  # description, make, model, software, date, artist, copyright
+# Entries of a TIFF that are texts, or ratings: names of document and page, description, make, model, software, date, artist,
+# computer, copyright, and those of Windows.
+TIFF_TEXTS = (269, 270, 271, 272, 285, 305, 306, 315, 316, 33432, 18246, 18249, *range(40091, 40096))
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from irflow_cli.images.metadata import (
 from irflow_cli.images.picture import Picture, split_alpha, too_large, upright
 from irflow_cli.images.span import Given, Span, span_of
 from irflow_cli.images.texts import IPTC_TAG, caption_in
+from irflow_cli.images.unkept import unkept_texts
 
 DEFLATE = (8, 32946)  # of a TIFF's compressions
 BYTES = (1, 2, 3, 4, 5, *DEFLATE, 32773, 34925, 34926, 50000)  # of them, those that know nothing of pictures
@@ -58,7 +59,8 @@ def decode_unknown_tiff(data: bytes, name: str, max_pixels: int, span: Given = N
     tags = Tags(icc, exif, bytes(xmp) if xmp else None, dpi, caption)
     packed = {"compression": "raw" if directory.get(259, 1) == 1 else "tiff_adobe_deflate"}
     pixels, spanned, notes = pixels_of_tiff(directory, data, name, span)
-    return replace(split_alpha(pixels, "TIFF", tags, packed, (*damaged, *notes)), span=spanned)
+    notes = (*damaged, *unkept_texts(directory.tagtype), *notes)
+    return replace(split_alpha(pixels, "TIFF", tags, packed, notes), span=spanned)
 
 
 def _exif_in(directory: Mapping[int, Any], data: bytes) -> Image.Exif:

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from irflow_cli.images.metadata import Tags
+from PIL import TiffTags
+
+from irflow_cli.images.metadata import TIFF_TEXTS, Tags
 from irflow_cli.images.texts import COMMENT, RESOURCES, SEGMENT
 
 SRGB_GAMMA, SRGB_CORNERS = 1 / 2.2, (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
@@ -41,6 +44,14 @@ def unkept(kind: str, info: dict[Any, Any], data: bytes, xmp: bytes | None) -> l
     if xmp and any(name in xmp for name in GONE):
         notes.append("has an XMP that promises a gain map, a moving picture or more XMP; the result has none of them")
     return notes
+
+
+def unkept_texts(types: Mapping[int, int]) -> tuple[str, ...]:
+    """Return what to tell of a TIFF's texts that no result has; types: those of its entries, by their tags."""
+    lost = sorted(tag for tag, kind in types.items() if kind == TiffTags.ASCII and tag not in TIFF_TEXTS)
+    names = [TiffTags.lookup(tag).name for tag in lost]
+    told = ", ".join(f"tag {tag}" if name == "unknown" else name for tag, name in zip(lost, names, strict=True))
+    return (f"has texts ({told[:80]}), which no result has",) if told else ()
 
 
 def held(tags: Tags, kind: str) -> tuple[Tags, tuple[str, ...]]:

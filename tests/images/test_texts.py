@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -42,6 +43,34 @@ def test_a_caption_stays_in_a_tiff(compression: str, depth: type) -> None:
     assert again.tags.caption is not None
     assert again.tags.caption.rstrip(b"\0") == CAPTION
     assert np.array_equal(again.pixels, picture.pixels)
+
+
+WINDOWS = "a word".encode("utf-16-le") + bytes(2)
+ENTRIES = {269: "a roll", 285: "a frame", 316: "a computer", 18246: 3, 18249: 60, **dict.fromkeys(range(40091, 40096), WINDOWS)}
+
+
+@pytest.mark.parametrize("kind", ["TIFF", "PNG", "JPEG"])
+@pytest.mark.parametrize("compression", ["raw", "tiff_lzw"])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16, np.float32])
+def test_texts_and_ratings_of_a_tiff_are_kept(compression: str, kind: str, depth: type) -> None:
+    entries, buffer = Image.Exif(), io.BytesIO()
+    entries.update(ENTRIES)
+    Image.fromarray(scene(20, 30)).save(buffer, "TIFF", exif=entries)
+    picture = replace(decode_picture(buffer.getvalue(), "a.tif"), coding={"compression": compression})
+    data, _ = encode_picture(picture.with_pixels(as_depth(picture.pixels, np.dtype(depth))), kind)
+    again, left = decode_picture(data, "a"), Image.Exif()
+    left.load(again.tags.exif)
+    assert dict(left) == ENTRIES
+    assert (picture.notes, again.notes) == ((), ())
+
+
+@pytest.mark.parametrize("depth", [np.uint8, np.float32])
+def test_other_texts_of_a_tiff_are_said(depth: type) -> None:
+    tifffile, buffer = pytest.importorskip("tifffile"), io.BytesIO()
+    extra = [(337, 2, 0, "a printer", True), (65001, 2, 0, "a secret", True)]
+    tifffile.imwrite(buffer, as_depth(scene(20, 30), np.dtype(depth)), photometric="rgb", extratags=extra)
+    told = decode_picture(buffer.getvalue(), "a.tif").notes
+    assert told == ("has texts (TargetPrinter, tag 65001), which no result has",)
 
 
 @pytest.mark.parametrize("tag", ["words", "resources"])
