@@ -18,7 +18,7 @@ from irflow_cli.images.claims import read_file
 from irflow_cli.images.deep import decode_deep, silent_opencv
 from irflow_cli.images.directories import ORDERS, note_of_pages
 from irflow_cli.images.layout import USUAL, Layout
-from irflow_cli.images.metadata import DAMAGED, Tags, dpi_of, exif_of, xmp_of
+from irflow_cli.images.metadata import DAMAGED, SIZED_BY_EXIF, Tags, dpi_in, dpi_of, exif_of, xmp_of
 from irflow_cli.images.parts import check_parts
 from irflow_cli.images.picture import BAND, Picture, split_alpha, too_large, top_of, upright
 from irflow_cli.images.scans import damage_told, unpadded
@@ -148,10 +148,10 @@ def _decode(image: Image.Image, data: bytes, name: str, span: Given) -> Picture:
         notes.append("has a subsampling of colour that irflow does not write; a JPEG of it has 4:2:0")
     if image.mode == "RGBX":
         notes.append("has a fourth channel whose meaning it does not tell; it is left out")
-    profile, dpi = image.info.get("icc_profile") or None, dpi_of(image.info.get("dpi"), turn)
+    profile, dpi = image.info.get("icc_profile") or None, dpi_in(exif) if kind in SIZED_BY_EXIF else image.info.get("dpi")
     colours = colours_of(data, profile=profile is not None) if kind == "PNG" else ()
     beside = Tags(caption=caption_of(image, kind), texts=texts_of(image, kind), colours=colours)
-    tags = replace(beside, icc=profile, exif=exif, xmp=xmp_of(image), dpi=dpi)
+    tags = replace(beside, icc=profile, exif=exif, xmp=xmp_of(image), dpi=dpi_of(dpi, turn))
     notes += unkept(kind, image.info, data, tags.xmp)
     notes += unkept_texts(image.tag_v2.tagtype) if kind == "TIFF" else ()  # type: ignore[attr-defined]
     coding = _coding_of(image, kind, data)

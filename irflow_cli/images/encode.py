@@ -13,7 +13,7 @@ from irflow_cli.errors import ImageError
 from irflow_cli.images.decode import register_heif
 from irflow_cli.images.deep import encode_deep_png
 from irflow_cli.images.formats import FORMATS, Coding
-from irflow_cli.images.metadata import XMP_TAG, Tags, kept_tags, mark_undefined, sized
+from irflow_cli.images.metadata import SIZED_BY_EXIF, XMP_TAG, Tags, kept_tags, mark_undefined, printed, sized
 from irflow_cli.images.picture import BAND, Picture, as_depth
 from irflow_cli.images.texts import IPTC_TAG, chunks_of, segments_of
 from irflow_cli.images.tiff import encode_deep_tiff
@@ -59,6 +59,8 @@ def encode_picture(
             notes.append("values beyond 0 to 1 were clipped")
         alpha = None if picture.alpha is None else as_depth(picture.alpha, dtype)
         picture = replace(picture, pixels=as_depth(picture.pixels, dtype), alpha=alpha)
+    if tags.dpi and kind in SIZED_BY_EXIF:
+        tags = replace(tags, exif=printed(tags.exif, tags.dpi))
     if tags.exif:
         tags = replace(tags, exif=sized(tags.exif, picture.pixels.shape))
     picture = replace(picture, tags=tags)

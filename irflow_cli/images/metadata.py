@@ -9,6 +9,7 @@ import struct
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Literal
 
 from PIL import ExifTags, Image
@@ -18,6 +19,8 @@ PROFILE = re.compile("raw profile type ", re.IGNORECASE)  # keys of texts that a
 ORIENTATION, EXIF_IFD, GPS_IFD, INTEROP_IFD, XMP_TAG, ICC_TAG = 0x0112, 0x8769, 0x8825, 0xA005, 700, 34675
 WITHOUT_END = "Expecting to read 4 bytes"  # what Pillow warns of an EXIF that is whole but for where the next would stand
 NOTE_TAG = 0x927C  # what makers of cameras note in a form of their own
+ACROSS, DOWN, UNIT, INCH = 282, 283, 296, 2  # entries of the size in print, and what the unit is of pixels an inch
+SIZED_BY_EXIF = ("WEBP", "AVIF", "HEIF")  # formats that have no other place for it
 DAMAGED = "its EXIF is damaged; it is left out"
 # Entries of a TIFF that are texts, or ratings: names of document and page, description, make, model, software, date, artist,
 # computer, copyright, and those of Windows.
@@ -116,6 +119,27 @@ def dpi_of(dpi: object, turn: int) -> tuple[float, float] | None:
     if not (0 < across < math.inf and 0 < down < math.inf):
         return None
     return (down, across) if turn in (5, 6, 7, 8) else (across, down)
+
+
+def dpi_in(exif: bytes | None) -> tuple[float, float] | None:
+    """Return the pixels an inch, across and down, that an EXIF block tells."""
+    parsed = Image.Exif()
+    parsed.load(exif or b"")
+    across, down = parsed.get(ACROSS), parsed.get(DOWN)
+    a_unit = {INCH: 1.0, 3: 2.54}.get(parsed.get(UNIT, INCH))
+    if not (a_unit and isinstance(across, Real) and isinstance(down, Real)):
+        return None
+    return dpi_of((float(across) * a_unit, float(down) * a_unit), 1)
+
+
+def printed(exif: bytes | None, dpi: tuple[float, float]) -> bytes:
+    """Return an EXIF block, otherwise as it is, that tells the size in print."""
+    if exif and dpi_in(exif) == dpi:
+        return exif
+    parsed = Image.Exif()
+    parsed.load(exif or b"")
+    parsed.update({ACROSS: dpi[0], DOWN: dpi[1], UNIT: INCH})
+    return as_undefined(parsed.tobytes())
 
 
 def kept_tags(tags: Tags, policy: str) -> tuple[Tags, tuple[str, ...]]:

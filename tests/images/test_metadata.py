@@ -14,7 +14,7 @@ from PIL import Image, TiffImagePlugin
 from irflow_cli.images.decode import decode_picture, read_picture
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.formats import FORMATS, Coding
-from irflow_cli.images.metadata import EXIF_IFD, GPS_IFD, Tags
+from irflow_cli.images.metadata import EXIF_IFD, GPS_IFD, Tags, dpi_in
 from irflow_cli.images.picture import Picture, as_depth
 
 
@@ -38,7 +38,7 @@ def test_profile_exif_and_xmp_come_along(kind: str, deep: bool, tmp_path: Path) 
     assert dict(exif.get_ifd(GPS_IFD)) == {1: "N", 2: (1.0, 2.0, 3.0)}
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "BMP"])
+@pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("dtype", FORMATS["TIFF"].dtypes)
 @pytest.mark.parametrize("grey", [False, True])
 def test_the_size_in_print_comes_along(kind: str, dtype: str, grey: bool, tmp_path: Path) -> None:
@@ -50,6 +50,34 @@ def test_the_size_in_print_comes_along(kind: str, dtype: str, grey: bool, tmp_pa
     picture = picture.with_pixels(as_depth(picture.pixels, np.dtype(dtype)))
     back = read_picture(stored(tmp_path, encode_picture(picture, kind, Coding(metadata="strip"))[0], "out")).tags
     assert back.dpi == pytest.approx((300, 150), rel=0.01)
+
+
+@pytest.mark.parametrize("kind", ["WEBP", "AVIF", "HEIF"])
+@pytest.mark.parametrize("told", [{}, {0x010F: "maker", 282: 72.0, 283: 72.0, 296: 2}])
+def test_the_size_in_print_stands_in_the_exif_where_a_format_has_no_other_place(kind: str, told: dict[int, object]) -> None:
+    exif = Image.Exif()
+    exif.update(told)
+    tags = Tags(exif=exif.tobytes() if told else None, dpi=(300.0, 150.0))
+    back = decode_picture(encode_picture(Picture(scene(16, 24), None, "JPEG", tags), kind)[0], "a").tags
+    left = Image.Exif()
+    left.load(back.exif)
+    assert back.dpi == (300, 150)
+    assert dict(left) == {**told, 282: 300, 283: 150, 296: 2}
+
+
+@pytest.mark.parametrize(
+    ("told", "dpi"),
+    [
+        ({282: 100.0, 283: 50.0, 296: 3}, (254, 127)),
+        ({282: 100.0, 283: 50.0}, (100, 50)),
+        ({282: 100.0, 283: 50.0, 296: 1}, None),
+        ({282: 0.0, 283: 50.0}, None),
+    ],
+)
+def test_the_size_in_print_is_read_from_an_exif(told: dict[int, object], dpi: tuple[float, float] | None) -> None:
+    exif = Image.Exif()
+    exif.update(told)
+    assert dpi_in(exif.tobytes()) == dpi
 
 
 def test_long_texts_are_no_damage(tmp_path: Path) -> None:
