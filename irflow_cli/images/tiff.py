@@ -59,7 +59,7 @@ def decode_unknown_tiff(data: bytes, name: str, max_pixels: int, span: Given = N
     tags = Tags(icc, exif, bytes(xmp) if xmp else None, dpi, caption)
     packed = {"compression": "raw" if directory.get(259, 1) == 1 else "tiff_adobe_deflate"}
     pixels, spanned, notes = pixels_of_tiff(directory, data, name, span)
-    notes = (*damaged, *unkept_texts(directory.tagtype), *notes)
+    notes = (*damaged, *unkept_texts(directory), *notes)
     return replace(split_alpha(pixels, "TIFF", tags, packed, notes), span=spanned)
 
 

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from PIL import TiffTags
+from PIL import TiffImagePlugin, TiffTags
 
-from irflow_cli.images.metadata import TIFF_TEXTS, Tags
-from irflow_cli.images.texts import COMMENT, RESOURCES, SEGMENT
+from irflow_cli.images.metadata import TIFF_TEXTS, XMP_TAG, Tags
+from irflow_cli.images.texts import COMMENT, IPTC_TAG, PHOTOSHOP_TAG, RESOURCES, SEGMENT
 
 SRGB_GAMMA, SRGB_CORNERS = 1 / 2.2, (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)
 CLOSE = 0.005  # how near to those is the same
@@ -46,9 +46,13 @@ def unkept(kind: str, info: dict[Any, Any], data: bytes, xmp: bytes | None) -> l
     return notes
 
 
-def unkept_texts(types: Mapping[int, int]) -> tuple[str, ...]:
-    """Return what to tell of a TIFF's texts that no result has; types: those of its entries, by their tags."""
-    lost = sorted(tag for tag, kind in types.items() if kind == TiffTags.ASCII and tag not in TIFF_TEXTS)
+def unkept_texts(directory: Mapping[int, Any]) -> tuple[str, ...]:
+    """Return what to tell of the texts among a TIFF's tags that no result has."""
+    if isinstance(directory, TiffImagePlugin.ImageFileDirectory_v2):  # which looks at values only when it is asked for them
+        texts = [tag for tag, kind in directory.tagtype.items() if kind == TiffTags.ASCII]
+    else:
+        texts = [tag for tag, value in directory.items() if isinstance(value, str)]
+    lost = sorted(set(texts) - {*TIFF_TEXTS, XMP_TAG, IPTC_TAG, PHOTOSHOP_TAG})  # some write those as texts
     names = [TiffTags.lookup(tag).name for tag in lost]
     told = ", ".join(f"tag {tag}" if name == "unknown" else name for tag, name in zip(lost, names, strict=True))
     return (f"has texts ({told[:80]}), which no result has",) if told else ()

@@ -65,10 +65,11 @@ def test_texts_and_ratings_of_a_tiff_are_kept(compression: str, kind: str, depth
 
 
 @pytest.mark.parametrize("depth", [np.uint8, np.float32])
-def test_other_texts_of_a_tiff_are_said(depth: type) -> None:
+@pytest.mark.parametrize("how", [{}, {"bigtiff": True}, {"bigtiff": True, "byteorder": ">"}])
+def test_other_texts_of_a_tiff_are_said(depth: type, how: dict[str, object]) -> None:
     tifffile, buffer = pytest.importorskip("tifffile"), io.BytesIO()
     extra = [(337, 2, 0, "a printer", True), (65001, 2, 0, "a secret", True)]
-    tifffile.imwrite(buffer, as_depth(scene(20, 30), np.dtype(depth)), photometric="rgb", extratags=extra)
+    tifffile.imwrite(buffer, as_depth(scene(20, 30), np.dtype(depth)), photometric="rgb", extratags=extra, **how)
     told = decode_picture(buffer.getvalue(), "a.tif").notes
     assert told == ("has texts (TargetPrinter, tag 65001), which no result has",)
 
