@@ -152,8 +152,7 @@ def _decode(image: Image.Image, data: bytes, name: str, span: Given) -> Picture:
     colours = colours_of(data, profile=profile is not None) if kind == "PNG" else ()
     beside = Tags(caption=caption_of(image, kind), texts=texts_of(image, kind), colours=colours)
     tags = replace(beside, icc=profile, exif=exif, xmp=xmp_of(image), dpi=dpi_of(dpi, turn))
-    notes += unkept(kind, image.info, data, tags.xmp)
-    notes += unkept_texts(image.tag_v2) if kind == "TIFF" else ()  # type: ignore[attr-defined]
+    notes += (*unkept(kind, image.info, data, tags.xmp), *unkept_texts(getattr(image, "tag_v2", {})))
     coding = _coding_of(image, kind, data)
     if pixels is not None:
         return split_alpha(upright(pixels, turn), kind, tags, coding, tuple(notes))
