@@ -21,6 +21,7 @@ GONE = (b"hdr-gain-map", b"HDRGainMap", b"photos/1.0/camera", b"photos/1.0/conta
 OTHER = ("app1", "8bim", "xmp")  # profiles in a PNG's texts, as ImageMagick writes them, that are not read
 SCREENS = (b"mDCV", b"cLLI")  # chunks of a PNG that tell of the screen it was made on, and of its light
 CAPTIONED = ("JPEG", "TIFF")  # formats with a place for a caption (IPTC)
+COLOURED = ("WEBP", "AVIF")  # formats in which greys are written as colours
 MAX_XMP, MAX_EXIF = 65_504, 65_533  # bytes, in a JPEG
 
 
@@ -63,6 +64,9 @@ def held(tags: Tags, kind: str) -> tuple[Tags, tuple[str, ...]]:
     notes = []
     if kind == "BMP" and any((tags.icc, tags.exif, tags.xmp)):
         notes.append("BMP cannot hold a colour profile, EXIF or XMP; left out")
+    if kind in COLOURED and of_greys(tags.icc):
+        notes.append(f"has a colour profile of greys, which {kind} cannot hold; left out")
+        tags = replace(tags, icc=None)
     for name, field, most in (("EXIF", "exif", MAX_EXIF), ("XMP", "xmp", MAX_XMP)):
         if kind == "JPEG" and len(getattr(tags, field) or b"") > most:
             notes.append(f"its {name} is too long for a JPEG; left out")
@@ -80,6 +84,11 @@ def held(tags: Tags, kind: str) -> tuple[Tags, tuple[str, ...]]:
         notes.append(f"has texts ({lost[:80]}) that {kind} cannot hold; left out")
         tags = replace(tags, texts=fitting)
     return tags, tuple(notes)
+
+
+def of_greys(profile: bytes | None) -> bool:
+    """Return whether a colour profile is about greys, which makes no sense in a file of colours."""
+    return profile is not None and profile[16:20] == b"GRAY"
 
 
 def _fits(text: tuple[str, str], kind: str) -> bool:

@@ -22,6 +22,7 @@ from irflow_cli.images.decode import read_picture
 from irflow_cli.images.formats import FORMATS, SUFFIXES
 from irflow_cli.images.picture import Picture, as_depth
 from irflow_cli.images.span import Given
+from irflow_cli.images.unkept import COLOURED, of_greys
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.tasks import MAX_PIXELS
 
@@ -135,9 +136,9 @@ def _profile(pictures: Shown, kind: str) -> tuple[dict[str, bytes], bool, tuple[
     has to be grey, and a note where they have two, or it cannot be kept."""
     before, after = (picture.tags.icc for picture in pictures)
     notes = () if before == after else ("the two have different colour profiles; that of the second is kept",)
-    if not after or after[16:20] != b"GRAY":
+    if not (after and of_greys(after)):
         return ({"icc_profile": after} if after else {}), False, notes
-    if kind != "WEBP" and all(picture.pixels.ndim == 2 for picture in pictures):
+    if kind not in COLOURED and all(picture.pixels.ndim == 2 for picture in pictures):
         return {"icc_profile": after}, True, notes
     return {}, False, ("a colour profile of greys does not fit a file of colours; left out",)
 

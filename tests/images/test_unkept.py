@@ -14,7 +14,8 @@ from PIL import Image
 from irflow_cli.images.decode import decode_picture
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.formats import Coding
-from irflow_cli.images.picture import as_depth
+from irflow_cli.images.metadata import Tags
+from irflow_cli.images.picture import Picture, as_depth
 
 
 def png(*chunks: tuple[bytes, bytes]) -> bytes:
@@ -78,3 +79,11 @@ def test_content_credentials_are_said() -> None:
     signed = whole[:2] + b"\xff\xeb" + (len(body) + 2).to_bytes(2, "big") + body + whole[2:]
     assert "C2PA" in " ".join(decode_picture(signed, "a.jpg").notes)
     assert not decode_picture(whole, "a.jpg").notes
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF", "WEBP", "AVIF"])
+def test_a_profile_of_greys_stands_in_grey_files_alone(kind: str) -> None:
+    profile = bytes(16) + b"GRAY" + bytes(108)
+    data, notes = encode_picture(Picture(scene(20, 30)[..., 0].copy(), None, "PNG", Tags(profile)), kind)
+    with Image.open(io.BytesIO(data)) as written:
+        assert (written.info.get("icc_profile") == profile) == (written.mode == "L") == (not notes)
