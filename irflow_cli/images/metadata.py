@@ -151,13 +151,7 @@ def kept_tags(tags: Tags, policy: str) -> tuple[Tags, tuple[str, ...]]:
     exif, notes = _without_place(tags.exif) if tags.exif else (None, ())
     xmp = tags.xmp
     if xmp and _names_place(xmp):
-        xmp, notes = (
-            None,
-            (
-                *notes,
-                "its XMP names a place and was left out",
-            ),
-        )
+        xmp, notes = None, (*notes, "its XMP names a place and was left out")
     if tags.caption:
         notes += ("its caption (IPTC) may name a place and was left out",)
     texts = tuple(pair for pair in tags.texts if not PLACE.search(" ".join(pair)) and not PROFILE.match(pair[0]))
