@@ -59,7 +59,7 @@ COMMON = (
 PLAN = (  # what needs it most comes first; all weights together stay under 26 MiB
     Network("prior", "large", 80, 192),
     Network("deraindrop", "base", 96, 176, ("--self-conditioned", "--condition", "--distance", "charbonnier")),
-    Network("denoise", "large", 128, 128),
+    Network("denoise", "large", 64, 192),
     Network("derain", "large", 128, 128, ("--self-conditioned", "--condition")),
 )
 LADDER = (  # what is tried, one after another: options, and the part of the batch
