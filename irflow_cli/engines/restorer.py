@@ -59,7 +59,7 @@ class Restorer:
         self.sigma_limit = FULL_SCALE if settings.method == "prior" else self.task.sigma_max
         check_sigma(settings.sigma, self.sigma_limit)
         self.net = self.checkpoint.on(self.device)
-        least = settings.overlap + self.net.contract.multiple
+        least = settings.overlap + 2 * self.net.contract.multiple  # with less, each tile would hardly go beyond the one before
         require(
             settings.tile in (None, 0) or settings.tile >= least,
             f"`tile` must be at least {least} for this network and `overlap`",

@@ -96,6 +96,6 @@ def test_a_tile_that_cannot_hold_its_overlap_is_told(tmp_path: Path) -> None:
     deep = NetSpec(widths=(2,) * 6, depths=(1,) * 6, unshuffle=2, embedding=8)
     save_checkpoint(tmp_path / "deep.safetensors", lively(deep).state_dict(), Card("derain", deep, None))
     known = load_checkpoint(tmp_path / "deep.safetensors")
-    with pytest.raises(UsageError, match="`tile` must be at least 96 for this network and `overlap`"):
+    with pytest.raises(UsageError, match="`tile` must be at least 160 for this network and `overlap`"):
         irflow_cli.restore(scene(200, 200), "derain", checkpoint=known, tile=64, overlap=32, device="cpu")
-    assert irflow_cli.restore(scene(200, 200), "derain", checkpoint=known, tile=96, overlap=32).shape == (200, 200, 3)
+    assert irflow_cli.restore(scene(200, 200), "derain", checkpoint=known, tile=160, overlap=32).shape == (200, 200, 3)
