@@ -12,6 +12,7 @@ from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson, Output, Quiet, Seed, Suffix, Verbose, choice, either, with_files
 from irflow_cli.cli.outcomes import carry_out
 from irflow_cli.errors import require
+from irflow_cli.regular import is_there
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
@@ -58,11 +59,10 @@ def degrade(
     from irflow_cli.services.degrade_files import DegradeRequest, degrade_files
 
     last = Path(inputs[-1])
+    there = is_there(last) and last.is_file()
     if output is None and len(inputs) == 2:  # which a pattern gives, too
-        require(
-            not last.is_file(), f"{last} is there; to write over it give it as `output`, else give a folder for the results"
-        )
-    if output is None and len(inputs) > 1 and not last.is_file():
+        require(not there, f"{last} is there; to write over it give it as `output`, else give a folder as `output`")
+    if output is None and len(inputs) > 1 and not there:
         require(inputs[-1] != "", "the last name is empty; is a variable of the shell unset?")
         inputs, output = inputs[:-1], last
     request = DegradeRequest(files(inputs, output, suffix, f".{kind}"), kind, severity, seed)

@@ -18,7 +18,7 @@ def origins(irflow, command: str, option: str) -> tuple[object, str]:
 
 def test_flag_variable_project_user_default_in_that_order(irflow, tmp_path: Path, picture_file, monkeypatch) -> None:
     source = picture_file("in.png")
-    run = lambda *more: irflow("degrade", source, tmp_path / "out.png", "--overwrite", "--kind", "jpeg", *more)  # noqa: E731
+    run = lambda *more: irflow("degrade", source, "-o", tmp_path / "out.png", "--overwrite", "--kind", "jpeg", *more)  # noqa: E731
     assert origins(irflow, "degrade", "seed") == (0, "built in")
     (tmp_path / "user" / "config.toml").write_text("max-pixels = 10\nseed = 3\ndevice = 'mps'\n")
     assert origins(irflow, "degrade", "seed") == (3, "config.toml")
