@@ -150,7 +150,7 @@ def test_calls_are_those_that_were_made(tiny_checkpoint) -> None:
     assert calls(preset="texture") == 8 + 1
     assert calls(preset="varied") == 4 + 1
     assert calls() == 1  # thin
-    inside[20:40, 20:40] = True
+    inside[20:36, 20:36] = True
     assert calls() == 1 + 1 / 4 + 1 / 16
     assert calls(steps=3) == 3 + 1 / 4 + 1 / 16
     assert calls(start=0.5) == 1 + 1 + 1 / 4 + 1 / 16
