@@ -53,9 +53,12 @@ def size_of(folder: Path) -> int:
 
 
 def checkout() -> int:
-    """Return the bytes of the checkout's files, those that git does not ignore."""
+    """Return the bytes of the checkout's files, those that git does not ignore; of a copy without git, of all but hidden ones."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.split(b"\0")
+    try:
+        names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.split(b"\0")
+    except (OSError, subprocess.CalledProcessError):
+        return sum(size_of(path) if path.is_dir() else path.stat().st_size for path in ROOT.glob("[!.]*"))
     paths = (ROOT / os.fsdecode(name) for name in set(names) if name)
     return sum(path.stat().st_size for path in paths if path.is_file())
 
