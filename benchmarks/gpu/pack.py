@@ -53,7 +53,7 @@ def size_of(folder: Path) -> int:
 
 
 def checkout() -> int:
-    """Return the bytes of the checkout's files, those that git does not ignore; of a copy without git, of all but hidden ones."""
+    """Return the bytes of the checkout's files that git does not ignore; of a copy without git, of all but hidden ones."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     try:
         names = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout.split(b"\0")
