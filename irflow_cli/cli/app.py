@@ -92,10 +92,7 @@ def main() -> None:
         code = run(sys.argv[1:])
     except SystemExit as end:
         code = end.code
-    if isinstance(code, int) and code in (
-        130,
-        *(128 + number for number in ends),
-    ):  # at once, whatever a thread still waits for
+    if isinstance(code, int) and code - 128 in (signal.SIGINT, *ends):  # at once, whatever a thread still waits for
         clear_all_begun()
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -61,7 +61,7 @@ def degrade(
     last = Path(inputs[-1])
     there = is_there(last) and last.is_file()
     if output is None and len(inputs) == 2:  # which a pattern gives, too
-        require(not there, f"{last} is there; to write over it give it as `output`, else give a folder as `output`")
+        require(not there, f"{last} is there; to write over it, or for results in a folder, give `output`")
     if output is None and len(inputs) > 1 and not there:
         require(inputs[-1] != "", "the last name is empty; is a variable of the shell unset?")
         inputs, output = inputs[:-1], last

@@ -14,7 +14,7 @@ import typer
 from irflow_cli.batch.plan import Files
 from irflow_cli.engines.settings import SamplerSettings
 from irflow_cli.errors import UsageError
-from irflow_cli.images.formats import Coding
+from irflow_cli.images.formats import QUALITY, Coding
 from irflow_cli.tasks import TASKS
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
@@ -116,7 +116,7 @@ FILE_OPTIONS: dict[str, Any] = {
         ),
     ],
     "quality": Annotated[
-        Optional[int], typer.Option(help="1 to 100, for lossy formats.", show_default="a JPEG's own, else 92")
+        Optional[int], typer.Option(help="1 to 100, for lossy formats.", show_default=f"a JPEG's own, else {QUALITY}")
     ],
     "lossless": Annotated[bool, typer.Option("--lossless", help="Write WebP without loss; refuse lossy formats.")],
     "metadata": Annotated[

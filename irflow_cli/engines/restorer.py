@@ -37,7 +37,7 @@ from irflow_cli.tasks import task_of
 from irflow_cli.tensors import array_of, match_dims, tensor_of
 
 TOGETHER = 16  # pictures that share a call at most, where that gains
-LITTLE = 0.3  # of a picture, from which on what was to be found was found
+LITTLE = 0.3  # share of a picture that changed, below which little was found
 SOUND = "almost nothing was found to take out; the picture stays as it is"
 
 

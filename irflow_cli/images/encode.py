@@ -12,7 +12,7 @@ from PIL import Image, PngImagePlugin
 from irflow_cli.errors import ImageError
 from irflow_cli.images.decode import register_heif
 from irflow_cli.images.deep import encode_deep_png
-from irflow_cli.images.formats import FORMATS, Coding
+from irflow_cli.images.formats import FORMATS, QUALITY, Coding
 from irflow_cli.images.metadata import SIZED_BY_EXIF, XMP_TAG, Tags, kept_tags, mark_undefined, printed, sized
 from irflow_cli.images.picture import BAND, Picture, as_depth
 from irflow_cli.images.texts import IPTC_TAG, chunks_of, segments_of
@@ -20,7 +20,6 @@ from irflow_cli.images.tiff import encode_deep_tiff
 from irflow_cli.images.unkept import held
 
 PNG_LEVEL = 2  # of zlib: at 6 photographs get smaller by some 8 hundredths, in four times the time
-QUALITY = 92  # of lossy files whose source does not say
 
 
 def check_encoding(picture: Picture, kind: str, coding: Coding) -> None:

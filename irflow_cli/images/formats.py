@@ -22,6 +22,7 @@ SUFFIXES = {
     ".heif": "HEIF",
 }
 METADATA = ("keep", "strip", "no-gps")
+QUALITY = 92  # of lossy files whose source does not say
 
 
 class Format(NamedTuple):

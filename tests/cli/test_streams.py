@@ -69,27 +69,23 @@ from irflow_cli.runtime import files
 
 def flush(file):
     print("begun", file=sys.stderr, flush=True)
-    time.sleep(60)
+    time.sleep(SECONDS)
 
 files.flush_to_disk = flush
 app.main()
 """
 
 
+def on_slow_disk(seconds: int, source: Path, folder: Path) -> list[str]:
+    """Return a command that degrades a picture into a folder and takes so long to write it."""
+    slow = SLOW_DISK.replace("SECONDS", str(seconds))
+    return [sys.executable, "-c", slow, "degrade", str(source), "-o", str(folder), "--kind", "noise"]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has no SIGHUP")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_end_leaves_nothing_half_written(number: int, tmp_path: Path, picture_file) -> None:
-    command = [
-        sys.executable,
-        "-c",
-        SLOW_DISK,
-        "degrade",
-        str(picture_file("a.png")),
-        "-o",
-        str(tmp_path / "out"),
-        "--kind",
-        "noise",
-    ]
+    command = on_slow_disk(60, picture_file("a.png"), tmp_path / "out")
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
         assert any("begun" in line for line in running.stderr)
@@ -105,18 +101,7 @@ def test_signals_that_are_to_be_ignored_are(tmp_path: Path, picture_file) -> Non
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
 
-    slow = SLOW_DISK.replace("60", "1")
-    command = [
-        sys.executable,
-        "-c",
-        slow,
-        "degrade",
-        str(picture_file("a.png")),
-        "-o",
-        str(tmp_path / "out"),
-        "--kind",
-        "noise",
-    ]
+    command = on_slow_disk(1, picture_file("a.png"), tmp_path / "out")
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=ignore) as running:
         assert running.stderr is not None
         assert any("begun" in line for line in running.stderr)
