@@ -272,6 +272,8 @@ def _sources(files: Files) -> list[tuple[Path, Path]]:
 def _below(folder: Path, files: Files) -> list[tuple[Path, Path]]:
     """Return the pictures in a folder, or with `recursive` below it, without what an earlier run put beside them."""
     pictures = find_pictures(folder, deep=files.recursive)
+    if files.output is not None and folder.resolve() in (made := files.output.resolve()).parents:
+        pictures = [picture for picture in pictures if made not in picture.resolve().parents]
     if files.output is not None or not files.suffix:
         return [(picture, folder) for picture in pictures]
     names = {picture.with_suffix("") for picture in pictures}

@@ -265,3 +265,11 @@ def test_a_link_that_leads_nowhere_is_a_result_that_exists(
     assert (tmp_path / "out" / "a.png").is_symlink() == ("--overwrite" not in options)
     assert (tmp_path / "out" / "b.jpg").exists() == (code < 2)
     assert not (tmp_path / "gone.png").exists()
+
+
+def test_results_in_a_folder_among_the_pictures_are_no_input(degrade, album: Path, tmp_path: Path) -> None:
+    """A second run would work on the first one's results, and put theirs a folder deeper."""
+    for _ in range(2):
+        assert degrade(album, "-o", album / "results", "-r", "--overwrite").code == 0
+    made = {path.relative_to(album / "results") for path in (album / "results").rglob("*.png")}
+    assert made == {path.relative_to(album) for path in album.rglob("*.png") if "results" not in path.parts}
