@@ -168,10 +168,10 @@ class Studio:
     def command(self, asked: Json, data: bytes) -> Json:
         """Return the line of the command that does what was done to a version, and `steps` after it."""
         _, photo, version = self.version(asked)
-        wish, wanted = _wish(asked), asked.get("steps", [])
+        wish = _wish(asked)
         wish.check()
         nothing = Bits(0, 0, 1, 1, b"\0"), (1, 1)
-        steps = [*version.steps, *(step_of(one, nothing) for one in wanted)]
+        steps = [*version.steps, *_steps(asked, nothing)]
         todo = saving.passes(photo.name, steps, wish, version.picture.pixels.dtype.name)
         names = {name for one in todo for name in (one.source, one.mask, one.target)}
         shown = {} if photo.dropped else {name: self.folder.shown(name) for name in names}

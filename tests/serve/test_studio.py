@@ -119,6 +119,15 @@ def test_fillings_are_those_of_the_command_and_touch_nothing_else(make_page: Cal
     assert (photos / "a.inpaint.png").read_bytes() == files[1]
 
 
+@pytest.mark.parametrize("what", ["command", "work"])
+@pytest.mark.parametrize("steps", [3, "derain", [3], {"kind": "restore"}])
+def test_steps_that_are_no_steps_are_told(make_page: Callable, photos: Path, what: str, steps: object) -> None:
+    page = make_page()
+    _, opened = page.ask("open", path="a.png")
+    code, told = page.ask(what, photo=opened["photo"], version=0, steps=steps)
+    assert code == 400 and "no list of steps" in told["error"]
+
+
 def test_what_a_filling_changed_is_sent_before_its_news(make_page: Callable) -> None:
     page = make_page()
     _, opened = page.ask("open", path="a.png")
