@@ -147,9 +147,10 @@ class Restorer:
         return min(limit, level_of(found, noise)), (said_of(noise),)
 
     def noise_seen(self, pixels: np.ndarray, sigma: float) -> Noise:
-        """Return what the network itself takes for noise in some places of pixels (H, W) or (H, W, 3), given `sigma`."""
+        """Return what the network itself takes for noise in some places of pixels (H, W) or (H, W, 3), given `sigma`, in one
+        step: more steps leave more of it."""
         places = places_of(pixels)
-        clean = self.clean_tensor(places, [max(sigma, 0.5)] * len(places), [torch.Generator()] * len(places))
+        clean = self.clean_tensor(places, [max(sigma, 0.5)] * len(places), [torch.Generator()] * len(places), steps=1)
         return Noise.of(places, clean)
 
     def blocks(self, stack: list[np.ndarray], sigmas: Sequence[float | None]) -> Iterator[tuple[int, int, np.ndarray]]:
@@ -186,9 +187,15 @@ class Restorer:
         return degraded + self.settings.strength * (self.clean_tensor(degraded, sigmas, generators) - degraded)
 
     @torch.inference_mode()
-    def clean_tensor(self, degraded: Tensor, sigmas: Sequence[float | None], generators: Sequence[torch.Generator]) -> Tensor:
+    def clean_tensor(
+        self,
+        degraded: Tensor,
+        sigmas: Sequence[float | None],
+        generators: Sequence[torch.Generator],
+        steps: int | None = None,
+    ) -> Tensor:
         """Return the restored (B, 1 or 3, H, W) float32 pictures, not clipped, on the CPU; `sigmas` and `generators` have one
-        for each. Cost: the trajectory's calls, times eight with `ensemble`."""
+        for each; steps: those of the settings if None. Cost: the trajectory's calls, times eight with `ensemble`."""
         levels, colour = list(sigmas), degraded.expand(-1, 3, -1, -1)
         if self.settings.method == "prior" and degraded.shape[1] == 1:
             colour, levels = as_if_three(colour, levels, generators)
@@ -196,17 +203,17 @@ class Restorer:
         views = range(8) if self.settings.ensemble else range(1)
         total = torch.zeros_like(colour)
         for view in views:
-            total += unturned(self._sample(turned(colour, view), levels), view)
+            total += unturned(self._sample(turned(colour, view), levels, steps or self.steps), view)
         restored = (total / len(views)).cpu()
         return restored.mean(1, keepdim=True) if degraded.shape[1] == 1 else restored
 
-    def _sample(self, source: Tensor, sigmas: list[float | None]) -> Tensor:
+    def _sample(self, source: Tensor, sigmas: list[float | None], steps: int) -> Tensor:
         clean = torch.tensor([sigma is not None and sigma <= 0 for sigma in sigmas], device=self.device)
         if clean.all():
             return source
         entry = self.entry if self.settings.method == "prior" else self.task.start
         starts = torch.tensor([entry(sigma) for sigma in sigmas], dtype=torch.float64)
-        times = make_times(self.grid, self.steps, starts).to(self.device, torch.float32)
+        times = make_times(self.grid, steps, starts).to(self.device, torch.float32)
         given, velocity = source, velocity_of(self.engine, source)
         if self.settings.method == "prior":
             velocity, entered = velocity_of(self.engine), match_dims(starts, source)

@@ -95,3 +95,10 @@ def test_the_released_entry_has_less_noise_than_it_tells(sigma: float) -> None:
     assert t * 2 * sigma / 255 < 1 - t
     assert released_entry(None) == 1
     assert released_entry(200.0) == 0
+
+
+def test_the_level_that_is_found_does_not_hang_on_the_steps() -> None:
+    noise = np.random.default_rng(0).normal(0, 15, (256, 256, 3))
+    photograph = Picture((data.chelsea()[:256, :256] + noise).clip(0, 255).astype(np.uint8), None, "PNG")
+    found = {Restorer(RestoreSettings("denoise", steps=steps, device="cpu")).sigma_of(photograph) for steps in (1, 8)}
+    assert len(found) == 1
