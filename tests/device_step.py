@@ -62,8 +62,6 @@ def step(task: str, mode: FakeTensorMode, counts: dict[str, int]) -> Tensor:
     """Return the loss of a step of a task: crops, degradations, network, gradient, optimisers, average. What is
     launched goes to `counts`."""
     request = TrainRequest(Path("photos"), Path("run"), task, spec=SPEC, iterations=1, batch=24, crop=32, consistency_every=1)
-    if task == "denoise":
-        request = replace(request, mean_teacher=True, distance="log-mse")
     request = replace(request, self_conditioned=task in ("derain", "deraindrop"), condition=task == "derain")
     run = Run(request, torch.device("cpu"))
     corpus = Corpus.of([torch.zeros(3, 48, 40, dtype=torch.uint8)] * 3, False, torch.device("cpu"))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from irflow_cli.tensors import array_of, check_image, luma, match_dims, tensor_of, turned, unturned
+from irflow_cli.tensors import array_of, check_image, luma, match_dims, tensor_of
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3), (2, 5, 7, 4)])
@@ -17,13 +17,6 @@ def test_arrays_become_tensors_and_come_back_over_the_same_memory(shape: tuple[i
     assert np.array_equal(array_of(tensor).reshape(shape), values)
     tensor[:] = 0
     assert not values.any()
-
-
-def test_the_eight_views_differ_and_come_back() -> None:
-    image = torch.arange(2 * 3 * 5 * 7.0).reshape(2, 3, 5, 7)
-    views = [turned(image, view) for view in range(8)]
-    assert all(torch.equal(unturned(one, view), image) for view, one in enumerate(views))
-    assert len({tuple(one.flatten().tolist()) for one in views}) == 8
 
 
 def test_numbers_fit_a_batch_or_are_refused() -> None:

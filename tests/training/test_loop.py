@@ -13,8 +13,7 @@ import torch
 from irflow_cli.errors import CheckpointError, ImageError, IrflowError, NothingToDo, UsageError
 from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.runtime.files import PART, _begun
-from irflow_cli.tensors import turned, unturned
-from irflow_cli.training.loop import ENDS, LOCK, Run, train
+from irflow_cli.training.loop import ENDS, LOCK, train
 from irflow_cli.training.options import TrainRequest
 from irflow_cli.training.record import BEST, LAST, LOG, STATE
 
@@ -70,27 +69,6 @@ def test_a_run_keeps_its_best_weights_and_its_last(request_: TrainRequest) -> No
     assert last.trained["iterations"] == 6
     assert best.trained["iterations"] == 1 + max(range(6), key=lambda index: (scores[index], index))
     assert best.scores["validation_psnr"] >= last.scores["validation_psnr"]
-
-
-def test_a_mean_teacher_is_the_average_as_it_sees_a_turned_crop(request_: TrainRequest) -> None:
-    request = replace(request_, mean_teacher=True, distance="log-mse", precision="fp32")
-    run, generator = Run(request, torch.device("cpu")), torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for one in run.averaged.parameters():  # the last layer of a new network is zero
-            one.add_(0.1 * torch.randn(one.shape, generator=generator))
-    x, t = torch.rand(2, 3, 24, 24, generator=generator), torch.full((2,), 0.5)
-    told = run.answer(request, x, generator, x, t)
-    views = [unturned(run.averaged(turned(x, view), t, turned(x, view)), view) for view in range(8)]
-    near = [torch.allclose(told, one, atol=1e-5) for one in views]
-    assert any(near) and not all(near) and not told.requires_grad
-
-
-def test_what_a_mean_teacher_says_is_learned_and_kept_in_the_recipe(request_: TrainRequest) -> None:
-    plain = train(replace(request_, out=request_.out / "plain", distance="log-mse"))
-    taught = train(replace(request_, out=request_.out / "taught", distance="log-mse", mean_teacher=True))
-    cards = [load_checkpoint(result.checkpoint).card for result in (plain, taught)]
-    assert [card.trained["recipe"]["mean_teacher"] for card in cards] == [False, True]
-    assert cards[0].digest != cards[1].digest
 
 
 def test_what_a_killed_run_had_begun_to_write_goes(request_: TrainRequest) -> None:

@@ -36,8 +36,6 @@ from irflow_cli.training.options import TrainRequest
         ({"task": "prior", "known": 1.5}, "`known` is a share"),
         ({"consistency": 0.0, "consistency_every": 4}, "`consistency_every` has no meaning where"),
         ({"task": "prior", "consistency_every": 4}, "no meaning for a prior"),
-        ({"task": "prior", "mean_teacher": True, "distance": "log-mse"}, "no meaning for a prior"),
-        ({"mean_teacher": True}, "`distance` log-mse; give that, too"),
         ({"task": "prior", "consistency_every": 16, "at_start": 0.5}, "no meaning for a prior"),
     ],
 )
