@@ -21,17 +21,6 @@ def match_dims(values: Tensor | float, like: Tensor) -> Tensor:
     return values.reshape(-1, *[1] * (like.ndim - 1))
 
 
-def turned(image: Tensor, view: int) -> Tensor:
-    """Return one of eight views of (B, C, H, W): mirrored for odd numbers, then turned by quarters."""
-    return torch.rot90(image.flip(3) if view % 2 else image, view // 2, (2, 3))
-
-
-def unturned(image: Tensor, view: int) -> Tensor:
-    """Undo `turned`."""
-    image = torch.rot90(image, -(view // 2), (2, 3))
-    return image.flip(3) if view % 2 else image
-
-
 def check_image(image: Tensor) -> Tensor:
     """Return `image` unchanged when it is float, (B, C, H, W) with C 1 or 3; raise ValueError otherwise."""
     if image.ndim != 4 or image.shape[1] not in (1, 3) or not image.is_floating_point():

@@ -70,9 +70,6 @@ def train(
     self_conditioned: Annotated[
         bool, typer.Option("--self-conditioned", help="Later levels on the network's own trajectory.")
     ] = DEFAULTS.self_conditioned,
-    mean_teacher: Annotated[
-        bool, typer.Option("--mean-teacher", help="Learn mostly from the network's own average on a turned crop.")
-    ] = DEFAULTS.mean_teacher,
     condition: Annotated[
         bool, typer.Option("--condition", help="The degraded picture as a second input.")
     ] = DEFAULTS.condition,

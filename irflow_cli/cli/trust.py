@@ -13,7 +13,6 @@ HARMLESS = frozenset(
         *("minutes", "iterations", "size", "crop", "rate", "warmup", "decay", "distance", "optimiser", "consistency"),
         *(
             "self_conditioned",
-            "mean_teacher",
             "condition",
             "known",
             "validate_every",

@@ -34,7 +34,7 @@ from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import choose_device
 from irflow_cli.seeds import seed_of
 from irflow_cli.tasks import task_of
-from irflow_cli.tensors import array_of, match_dims, tensor_of, turned, unturned
+from irflow_cli.tensors import array_of, match_dims, tensor_of
 
 TOGETHER = 16  # pictures that share a call at most, where that gains
 LITTLE = 0.3  # share of a picture that changed, below which little was found
@@ -203,7 +203,7 @@ class Restorer:
         views = range(8) if self.settings.ensemble else range(1)
         total = torch.zeros_like(colour)
         for view in views:
-            total += unturned(self._sample(turned(colour, view), levels, steps or self.steps), view)
+            total += _unturned(self._sample(_turned(colour, view), levels, steps or self.steps), view)
         restored = (total / len(views)).cpu()
         return restored.mean(1, keepdim=True) if degraded.shape[1] == 1 else restored
 
@@ -228,3 +228,14 @@ class Restorer:
 def _onward(progress: Callable[[float], None], before: float, part: float, share: float) -> None:
     """Tell the share that is done of all pictures, where `share` is that of a part of them."""
     progress(before + part * share)
+
+
+def _turned(image: Tensor, view: int) -> Tensor:
+    """Return one of eight views: mirrored for odd numbers, then turned by quarters."""
+    return torch.rot90(image.flip(3) if view % 2 else image, view // 2, (2, 3))
+
+
+def _unturned(image: Tensor, view: int) -> Tensor:
+    """Undo `_turned`."""
+    image = torch.rot90(image, -(view // 2), (2, 3))
+    return image.flip(3) if view % 2 else image

@@ -12,7 +12,6 @@ from irflow_cli.flow.samplers import euler
 
 Residual = Callable[[Tensor, Tensor], Tensor]  # (x_t, t of shape (B,)) -> estimate of x_t - x_1
 Distance = Callable[[Tensor], Tensor]  # an error of any shape -> its mean size
-TAUGHT = 0.8  # share of a teacher's answer in the target
 
 
 def mean_square(error: Tensor) -> Tensor:
@@ -34,28 +33,11 @@ def log_mean_square(error: Tensor, floor: float = 1e-5) -> Tensor:
     return (error.flatten(1).square().mean(1) / floor).log1p().mean()
 
 
-def taught_loss(error: Tensor, true_error: Tensor, floor: float = 1e-5) -> Tensor:
-    """Return the mean over the batch of m / (n + floor): m is a sample's mean square of `error`, that to the target, and n of
-    `true_error`, that to the clean picture, which carries no gradient here. Both are (B, ...).
-
-    Where the target is the truth, the gradient is that of `log_mean_square`.
-    """
-    true_size = true_error.detach().flatten(1).square().mean(1)
-    return (error.flatten(1).square().mean(1) / (true_size + floor)).mean()
-
-
 DISTANCES: dict[str, Distance] = {"charbonnier": charbonnier, "mse": mean_square, "log-mse": log_mean_square}
 
 
 def residual_loss(
-    residual: Residual,
-    x_start: Tensor,
-    start: Tensor,
-    x_1: Tensor,
-    t: Tensor,
-    distance: Distance,
-    end: Tensor | None = None,
-    teacher: Residual | None = None,
+    residual: Residual, x_start: Tensor, start: Tensor, x_1: Tensor, t: Tensor, distance: Distance, end: Tensor | None = None
 ) -> Tensor:
     """Return the distance between the predicted and the true residual x_t - x_1 at times t (B,), start <= t < 1.
 
@@ -63,15 +45,9 @@ def residual_loss(
     is IR-Flow's cumulative-velocity loss over its multilevel distribution. With `end`, an estimate of x_1 that carries no
     gradient, x_t lies on the way to it instead: there a trajectory of Euler steps comes by, and the loss at t is that of the
     last step of a trajectory of two, IR-Flow's multi-step consistency with the gradient that its released code lacks.
-
-    With a `teacher` the target is TAUGHT of what it says and the rest the truth, and `taught_loss` is the distance. The truth
-    differs from the best estimate by all that noise hides, a good teacher by little, so that the gradient is less noisy.
     """
     x_t = bridge(x_start, start, x_1 if end is None else end, t)
-    own, true = residual(x_t, t), x_t - x_1
-    if teacher is None:
-        return distance(own - true)
-    return taught_loss(own - torch.lerp(true, teacher(x_t, t), TAUGHT), own - true)
+    return distance(residual(x_t, t) - (x_t - x_1))
 
 
 def consistency_loss(residual: Residual, x_start: Tensor, times: Tensor, x_1: Tensor, distance: Distance) -> Tensor:

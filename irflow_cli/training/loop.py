@@ -9,10 +9,8 @@ import signal
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from pathlib import Path
 
-import numpy as np
 import torch
 from filelock import FileLock, Timeout  # torch brings it
 from torch import Tensor
@@ -24,9 +22,8 @@ from irflow_cli.nets import SIZES, NetSpec, Network, Spec, build
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import autocast, choose_device, choose_training_precision
 from irflow_cli.runtime.files import begun_in, clear_begun
-from irflow_cli.seeds import SEEDS, seed_of
+from irflow_cli.seeds import SEEDS
 from irflow_cli.tasks import task_of
-from irflow_cli.tensors import turned, unturned
 from irflow_cli.training.dataset import load_corpus
 from irflow_cli.training.distributed import ProcessGroup, join_group
 from irflow_cli.training.growth import grow
@@ -116,7 +113,6 @@ class Run:
             grow(start.net, self.net)  # type: ignore[arg-type] - `spec_of_run` saw to it
         self.net.to(device)
         self.averaged: Network = copy.deepcopy(self.net).requires_grad_(False)
-        self.teacher: Forward | None = None  # the average, as it is called; made when it is first wanted
         self.optimisers = make_optimisers(self.net, request)
         self.iteration, self.seconds, self.best = 0, 0.0, float("-inf")
 
@@ -159,25 +155,11 @@ class Run:
                 first = degraded[:later].contiguous(memory_format=torch.channels_last)
                 own = first - forward(first, start[:later], first)
             end = torch.cat([own, clean[later:]])
-        teacher = partial(self.answer, request, degraded, generator) if request.mean_teacher else None
-        loss = residual_loss(residual, degraded, start, clean, t, distance, end, teacher)
+        loss = residual_loss(residual, degraded, start, clean, t, distance, end)
         if not request.consistency or self.iteration % request.consistency_every:
             return loss, loss
         times = make_times("released", 2 + self.iteration // request.consistency_every % 3, start)
         return loss + request.consistency * consistency_loss(residual, degraded, times, clean, distance), loss
-
-    def answer(self, request: TrainRequest, degraded: Tensor, generator: torch.Generator, x_t: Tensor, t: Tensor) -> Tensor:
-        """Return the residual by the running average of the network, as it sees a mirrored or turned view of square crops.
-
-        The mean over views is nearer to the truth than any of them, and one at random has the same expectation. Source: mean
-        teachers (arXiv 1703.01780); the views are ours.
-        """
-        if self.teacher is None:
-            self.teacher = forward_of(request, self.averaged, self.device)
-        view = int(np.random.default_rng(seed_of(generator.initial_seed(), b"view")).integers(8))
-        seen = (turned(one, view).contiguous(memory_format=torch.channels_last) for one in (x_t, degraded))
-        with torch.no_grad():
-            return unturned(self.teacher(next(seen), t, next(seen)), view)
 
 
 def spec_of_run(request: TrainRequest, start: Checkpoint | None) -> Spec:

@@ -36,8 +36,7 @@ class TrainRequest:
     which the rate falls to zero; `batch` crops at a time, `accumulate` times an iteration,
     drawn `prefetch` iterations at once; `at_start` the share of a batch at
     the start of the path, 0 for the paper's uniform times; `self_conditioned`: the others stand on the network's own way to
-    its own estimate, not on the way to the clean picture; `mean_teacher`: what is learned is mostly what the running average of
-    the network says of a turned view; `known`: of a prior, the share of pictures of which a part is known,
+    its own estimate, not on the way to the clean picture; `known`: of a prior, the share of pictures of which a part is known,
     0 for the papers' prior, all of whose pixels stand at one time."""
 
     data: Path
@@ -60,7 +59,6 @@ class TrainRequest:
     optimiser: str = "muon"
     at_start: float = 0.7
     self_conditioned: bool = False
-    mean_teacher: bool = False
     condition: bool = False
     known: float = 0.8
     consistency: float = 0.3
@@ -147,13 +145,8 @@ def check(request: TrainRequest) -> None:
         "`known` is of a prior; leave it out",
     )
     require(
-        not task_of(request.task).prior
-        or not (request.condition or request.self_conditioned or request.mean_teacher or request.rain_layers),
-        "`condition`, `self_conditioned`, `mean_teacher` and `rain_layers` have no meaning for a prior; leave them out",
-    )
-    require(
-        not request.mean_teacher or request.distance == "log-mse",
-        "with `mean_teacher` the error is measured as by `distance` log-mse; give that, too",
+        not task_of(request.task).prior or not (request.condition or request.self_conditioned or request.rain_layers),
+        "`condition`, `self_conditioned` and `rain_layers` have no meaning for a prior; leave them out",
     )
     rainy = [task for task, parts in PARTS.items() if any(part.kind == "rain-layers" for part in parts)]
     require(
