@@ -157,7 +157,8 @@ def rendered(entry: Entry, records: list[Record], made_with: dict[str, str], old
     columns = [name for name in wanted if name in columns_of(records)]
     lines = [f"`{entry.command}`", "", *markdown(table(records, entry.title, columns))]
     told = [made_with.get(name, "unknown") for name in ("date", "processor", "threads", "torch, Python")]
-    lines += ["", "Measured {}, {}, threads: {}, torch and Python {}.".format(*told)]
+    kept = f"; what has not changed, {made_with['kept']}" if "kept" in made_with else ""
+    lines += ["", "Measured {}, {}, threads: {}, torch and Python {}{}.".format(*told, kept)]
     if entry.degrade == "unseen":
         won = ", ".join(f"{key[0]} {scores.psnr:+.2f} dB" for key, scores in gains(records).items())
         lines += ["", f"Gain over the input in PSNR: {won}."]

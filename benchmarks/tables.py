@@ -63,6 +63,7 @@ class Entry:
             self.methods,
             crop=self.crop,
             presets=self.presets or ("auto",),
+            timed=False,
         )
 
     def prepared(self, data: Path, settings: RestoreSettings, store: Path) -> Benchmark:

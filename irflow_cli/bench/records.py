@@ -85,6 +85,16 @@ def read_records(path: Path) -> list[Record]:
     return records
 
 
+def kept_in(store: Path | None) -> dict[tuple, Record]:
+    """Return the records of a file that need not be measured again, by what they hang on."""
+    records = read_records(store) if store is not None and store.is_file() else []
+    return {
+        (record.digest, record.degrade, record.picture, record.identity, record.border): record
+        for record in records
+        if record.error is None
+    }
+
+
 def read_environment(path: Path) -> dict[str, str]:
     """Return what a file of records says in its first line that it was made with; empty where it says nothing."""
     try:
@@ -98,6 +108,14 @@ def read_environment(path: Path) -> dict[str, str]:
 def other_machine(one: dict[str, str], other: dict[str, str]) -> tuple[str, ...]:
     """Return in what two environments differ that time and memory hang on, such as "threads"."""
     return tuple(name for name in MACHINE if name in one and name in other and one[name] != other[name])
+
+
+def joined(now: dict[str, str], before: dict[str, str]) -> dict[str, str]:
+    """Return what records are made with, some of which are kept from `before`; `kept` says of those on another machine when
+    and where they were measured."""
+    other = f"{before.get('date', 'unknown')}, {before.get('processor', 'unknown')}" if other_machine(before, now) else None
+    kept = before.get("kept") or other
+    return {**now, "kept": kept} if kept else now
 
 
 def write_records(path: Path, records: list[Record], environment: dict[str, str]) -> None:

@@ -26,6 +26,7 @@ class BenchRequest:
     cut from each side before measuring. store: the file of results, where an interrupted run goes on. folder: where the report
     and parts of pictures are kept. masks: folder of holes, for inpaint. crop: side of the middle part of clean pictures that
     is taken. presets: those of a prior, for inpaint and upscale. metrics: names of METRICS; none: all that can be had here.
+    timed: whether time and memory count, so that records of another machine are not kept.
     """
 
     data: Path
@@ -42,3 +43,4 @@ class BenchRequest:
     crop: int | None = None
     presets: tuple[str, ...] = ("auto",)
     metrics: tuple[str, ...] = ()
+    timed: bool = True

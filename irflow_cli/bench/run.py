@@ -19,7 +19,7 @@ from irflow_cli.bench.folder import check_own
 from irflow_cli.bench.methods import Method, Result, our_checkpoint, our_methods, prior_methods
 from irflow_cli.bench.metrics import MISSING, Scores, SetMetrics, doubts, due, left_out, measure
 from irflow_cli.bench.pairs import check_pairs
-from irflow_cli.bench.records import Record, label_of, line_of, other_machine, read_environment, read_records, write_records
+from irflow_cli.bench.records import Record, joined, kept_in, label_of, line_of, other_machine, read_environment, write_records
 from irflow_cli.bench.request import BenchRequest, Sweep
 from irflow_cli.bench.sets import MADE, Case, Corruption, Sample, cases_of, find_samples, mask_corruptions, parse_degrade
 from irflow_cli.bench.views import corner, keep_view, worst_part
@@ -169,7 +169,7 @@ def bench(run: Benchmark, progress: Callable[[float], None] = lambda done: None)
     """
     request, threads = run.request, cv2.getNumThreads()
     made_with, changed, left_out = _made_with(request), anew(request), frozenset(run.left_out)
-    kept = {} if changed else _kept(request.store)
+    kept = {} if changed else kept_in(request.store)
     before = read_environment(request.store) if kept and request.store else made_with
     if request.store is not None:
         if changed:  # kept until there are all records again
@@ -216,7 +216,8 @@ def bench(run: Benchmark, progress: Callable[[float], None] = lambda done: None)
                     progress(len(records))
         if request.store is not None:
             same = {id(record) for record in records} <= {id(record) for record in kept.values()}
-            write_records(request.store, records, before if same else made_with)
+            some = {id(record) for record in records} & {id(record) for record in kept.values()}
+            write_records(request.store, records, before if same else joined(made_with, before) if some else made_with)
             before_of(request.store).unlink(missing_ok=True)
     finally:
         cv2.setNumThreads(threads)
@@ -279,16 +280,7 @@ def anew(request: BenchRequest) -> tuple[str, ...]:
     now = _made_with(request)
     if before.get("set", now["set"]) != now["set"]:
         raise UsageError(f"{request.store} holds results of {before['set']}; give another `report`")
-    return other_machine(before, now)
-
-
-def _kept(store: Path | None) -> dict[tuple, Record]:
-    records = read_records(store) if store is not None and store.is_file() else []
-    return {
-        (record.digest, record.degrade, record.picture, record.identity, record.border): record
-        for record in records
-        if record.error is None
-    }
+    return other_machine(before, now) if request.timed else ()
 
 
 def _place(case: Case, method: Method | None, border: int) -> tuple:
