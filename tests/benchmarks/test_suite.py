@@ -14,7 +14,7 @@ import suite
 import torch
 
 from irflow_cli.bench import plots
-from irflow_cli.bench.records import read_records
+from irflow_cli.bench.records import read_environment, read_records, write_records
 from irflow_cli.engines.settings import ENLARGING, FILLING, RELEASED_RULE, offered
 
 
@@ -94,6 +94,28 @@ def test_a_suite_fills_the_readme_and_a_difference_is_found(measured, pairs, tin
     script.write_text("raise SystemExit(3)")
     failed = measured("readme", "--checkpoint", checkpoint)
     assert (failed.code, "benchmarks/speed.py failed (3)" in failed.err) == (5, True)
+
+
+def test_what_has_not_changed_is_kept_of_another_machine_and_the_page_says_so(
+    measured, pairs, tiny_checkpoint, tmp_path, monkeypatch
+) -> None:
+    checkpoint, page = str(tiny_checkpoint("derain")), tmp_path / "README.md"
+    page.write_text("<!-- bench tiny -->\n<!-- /bench -->\n")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "results.md").write_text("")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(suite, "SCRIPTS", {})
+    store = tmp_path / suite.STORE / "tiny.jsonl"
+    for steps in ((1,), (1, 2), (1, 2, 3)):
+        monkeypatch.setitem(suite.SUITES, "readme", {"tiny": suite.Entry("set", 2, "Tiny", "derain", steps=steps)})
+        done = measured("readme", "--checkpoint", checkpoint)
+        assert done.code == 0, done.err
+        kept = "; what has not changed, then, An old one."
+        assert (kept in page.read_text()) == (len(steps) > 1)
+        if len(steps) == 1:
+            made_with = {**read_environment(store), "date": "then", "processor": "An old one"}
+            write_records(store, [replace(one, scores=replace(one.scores, psnr=1.0)) for one in read_records(store)], made_with)
+    assert [one.scores.psnr == 1 for one in read_records(store)] == 2 * [True, True, False, False]
 
 
 def test_tables_are_measured_some_at_a_time_and_the_pages_filled_at_the_end(measured, tmp_path, monkeypatch) -> None:
