@@ -216,9 +216,7 @@ def bench(run: Benchmark, progress: Callable[[float], None] = lambda done: None)
                     yield record
                     progress(len(records))
         if request.store is not None:
-            same = {id(record) for record in records} <= {id(record) for record in kept.values()}
-            some = {id(record) for record in records} & {id(record) for record in kept.values()}
-            write_records(request.store, records, before if same else stored.joined(made_with, before) if some else made_with)
+            write_records(request.store, records, stored.joined(made_with, before, records, kept))
             before_of(request.store).unlink(missing_ok=True)
     finally:
         cv2.setNumThreads(threads)
