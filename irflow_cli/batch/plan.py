@@ -151,7 +151,7 @@ def plan(
 
     Without `output` results lie beside the inputs; a folder's own outputs (names that end in `suffix`) are not read
     again. With it they go to that folder, keeping a folder's tree, or, for one input file and a name that ends like a
-    picture, to that file. Raises NothingToDo without pictures, and where patterns alone are given and match none;
+    picture, to that file; one below the inputs is not read. Raises NothingToDo without pictures, and where patterns match none;
     UsageError for two results in one file, a result that would replace an input, and results that exist unless one of
     overwrite, skip_existing and resume is set. A missing input stays in the plan and fails when its turn comes.
     """
@@ -270,7 +270,8 @@ def _sources(files: Files) -> list[tuple[Path, Path]]:
 
 
 def _below(folder: Path, files: Files) -> list[tuple[Path, Path]]:
-    """Return the pictures in a folder, or with `recursive` below it, without what an earlier run put beside them."""
+    """Return the pictures in a folder, or with `recursive` below it, without what an earlier run made of them, beside
+    them or in a folder of results below."""
     pictures = find_pictures(folder, deep=files.recursive)
     if files.output is not None and folder.resolve() in (made := files.output.resolve()).parents:
         pictures = [picture for picture in pictures if made not in picture.resolve().parents]

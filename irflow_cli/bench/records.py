@@ -110,14 +110,16 @@ def other_machine(one: dict[str, str], other: dict[str, str]) -> tuple[str, ...]
     return tuple(name for name in MACHINE if name in one and name in other and one[name] != other[name])
 
 
-def joined(now: dict[str, str], before: dict[str, str], records: list[Record], kept: dict[tuple, Record]) -> dict[str, str]:
+def joint_environment(
+    now: dict[str, str], before: dict[str, str], records: list[Record], kept: dict[tuple, Record]
+) -> dict[str, str]:
     """Return what records are made with, some of which may be `kept` from before: if all are, what they were made with then;
     else `now`, and of those of another machine, under `kept`, when and where they were measured."""
     old = {id(record) for record in kept.values()}.intersection(map(id, records))
     if len(old) == len(records):
         return before
     other = f"{before.get('date', 'unknown')}, {before.get('processor', 'unknown')}" if other_machine(before, now) else None
-    where = before.get("kept") or other
+    where = " and ".join(filter(None, (before.get("kept"), other)))
     return {**now, "kept": where} if where and old else now
 
 

@@ -13,14 +13,23 @@ import cv2
 import numpy as np
 import torch
 
-from irflow_cli.bench import records as stored
 from irflow_cli.bench.baselines import command, known_baselines, third_party_network
 from irflow_cli.bench.environment import environment
 from irflow_cli.bench.folder import check_own
 from irflow_cli.bench.methods import Method, Result, our_checkpoint, our_methods, prior_methods
 from irflow_cli.bench.metrics import MISSING, Scores, SetMetrics, doubts, due, left_out, measure
 from irflow_cli.bench.pairs import check_pairs
-from irflow_cli.bench.records import Record, label_of, line_of, other_machine, read_environment, read_records, write_records
+from irflow_cli.bench.records import (
+    Record,
+    joint_environment,
+    kept_in,
+    label_of,
+    line_of,
+    other_machine,
+    read_environment,
+    read_records,
+    write_records,
+)
 from irflow_cli.bench.request import BenchRequest, Sweep
 from irflow_cli.bench.sets import MADE, Case, Corruption, Sample, cases_of, find_samples, mask_corruptions, parse_degrade
 from irflow_cli.bench.views import corner, keep_view, worst_part
@@ -170,7 +179,7 @@ def bench(run: Benchmark, progress: Callable[[float], None] = lambda done: None)
     """
     request, threads = run.request, cv2.getNumThreads()
     made_with, changed, left_out = _made_with(request), anew(request), frozenset(run.left_out)
-    kept = {} if changed else stored.kept_in(request.store)
+    kept = {} if changed else kept_in(request.store)
     before = read_environment(request.store) if kept and request.store else made_with
     if request.store is not None:
         if changed:  # kept until there are all records again
@@ -216,7 +225,7 @@ def bench(run: Benchmark, progress: Callable[[float], None] = lambda done: None)
                     yield record
                     progress(len(records))
         if request.store is not None:
-            write_records(request.store, records, stored.joined(made_with, before, records, kept))
+            write_records(request.store, records, joint_environment(made_with, before, records, kept))
             before_of(request.store).unlink(missing_ok=True)
     finally:
         cv2.setNumThreads(threads)

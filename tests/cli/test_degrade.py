@@ -46,10 +46,7 @@ def test_pictures_of_a_pattern_are_not_written_over(count: int, irflow, picture_
     done = irflow("degrade", *pictures, "--kind", "noise", "--overwrite")
     assert [path.read_bytes() for path in pictures] == before
     if count == 2:
-        assert (done.code, "or for results in a folder, give --output" in done.err) == (
-            2,
-            True,
-        )
+        assert (done.code, "or for results in a folder, give --output" in done.err) == (2, True)
     else:
         assert [Path(line).name for line in done.out.splitlines()] == ["0.noise.png", "1.noise.png", "2.noise.png"]
 
