@@ -76,6 +76,9 @@ def train(
     known: Annotated[
         float, typer.Option(help="Prior: share of pictures of which a part is known; 0 is the papers' prior.")
     ] = DEFAULTS.known,
+    guessed: Annotated[
+        float, typer.Option(help="Prior: share of those that begin in what is found at half the size.")
+    ] = DEFAULTS.guessed,
     validate_every: Annotated[int, typer.Option(help="Iterations between validations.")] = DEFAULTS.validate_every,
     save_minutes: Annotated[float, typer.Option(help="Minutes from one saved state to the next.")] = DEFAULTS.save_minutes,
     device: Device = DEFAULTS.device,

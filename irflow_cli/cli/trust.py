@@ -15,6 +15,7 @@ HARMLESS = frozenset(
             "self_conditioned",
             "condition",
             "known",
+            "guessed",
             "validate_every",
             "accumulate",
             "prefetch",

@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from irflow_cli.engines.crops import Crop, crops_of, groups_of
 from irflow_cli.engines.exemplar import enough_around, exemplar_fill
@@ -21,14 +20,14 @@ from irflow_cli.engines.prior import Prior
 from irflow_cli.engines.settings import FILLING, FULL_SCALE, SamplerSettings, Schedule
 from irflow_cli.engines.wide import wide_parts
 from irflow_cli.errors import ImageError
+from irflow_cli.flow.coarse import GUESSED_AT, doubled, halved
 from irflow_cli.flow.observations import Observation, masked
 from irflow_cli.images.picture import Picture, as_depth, top_of
 from irflow_cli.runtime.checkpoints import Checkpoint
 from irflow_cli.seeds import seed_of
 from irflow_cli.tensors import array_of, tensor_of
 
-# Pixels: up to how far from what is known the trajectory is best alone, and how fast half the size gets better then.
-SHALLOW, DEEP = 2.0, 4.5
+SHALLOW = 2.0  # pixels from what is known, up to which half the size tells nothing
 SMALLEST = 32  # pixels of a side from which on half the size is looked at
 ONE_STEP = Schedule("pixelwise", 1)  # from nothing: the mean of all pictures that agree with what is known
 
@@ -126,18 +125,23 @@ class Inpainter:
         return masked(picture.to(device), known.to(device), self.prior.settings.sigma / FULL_SCALE)
 
     def _pyramid(self, picture: Tensor, known: Tensor, generators: list[torch.Generator], schedule: Schedule) -> Tensor:
-        """Return pictures (B, 3, H, W), known (B, 1, H, W) in part, filled coarse to fine: near to what is known by a
-        trajectory from nothing, deep in a hole by what the same finds at half the size, where the hole is half as wide."""
+        """Return pictures (B, 3, H, W), known (B, 1, H, W) in part, filled coarse to fine: a deep hole begins in what the same
+        finds of it at half the size, where it is half as deep; others in nothing."""
+        deep = torch.tensor([_is_deep(one[0].numpy() < 1) for one in known])
+        if deep.any() and not deep.all():  # each as if it were alone
+            filled = torch.empty_like(picture)
+            for part in (deep, ~deep):
+                drawn = [one for one, mine in zip(generators, part, strict=True) if mine]
+                filled[part] = self._pyramid(picture[part], known[part], drawn, schedule)
+            return filled
+        found = None
+        if deep.all():
+            found = self._pyramid(*halved(picture, known), generators, replace(ONE_STEP, turns=schedule.turns))
+            stop = schedule.stop if (schedule.stop or 0) > GUESSED_AT else None
+            found = doubled(found.clamp(0, 1), *picture.shape[2:]).clamp(0, 1)
+            schedule = replace(schedule, start=GUESSED_AT, stop=stop, still=schedule.steps == 1)
         needed = (known < 1).any(0)[0]
-        near = self.prior.sample(self._seen(picture, known), None, needed, generators, schedule).state.cpu()
-        share = torch.from_numpy(np.stack([_share_from_afar(one[0].numpy() < 1) for one in known]))[:, None]
-        if not share.any() or min(picture.shape[2:]) < SMALLEST:
-            return near
-        seen = F.avg_pool2d(known, 2, ceil_mode=True)
-        small = F.avg_pool2d(picture * known, 2, ceil_mode=True) / seen.clamp_min(1e-6)
-        far = self._pyramid(small, (seen > 0).float(), generators, replace(ONE_STEP, turns=schedule.turns)).clamp(0, 1)
-        far = F.interpolate(far, picture.shape[2:], mode="bicubic", align_corners=False).clamp(0, 1)
-        return near + share * (far - near)
+        return self.prior.sample(self._seen(picture, known), found, needed, generators, schedule).state.cpu()
 
 
 def _faded(old: np.ndarray, new: np.ndarray, hole: Hole) -> np.ndarray:
@@ -175,10 +179,10 @@ def _unit(part: np.ndarray, missing: np.ndarray) -> np.ndarray:
     return np.where(missing[..., None], np.float32(0), part.clip(0, 1).repeat(3 // part.shape[2], axis=2))
 
 
-def _share_from_afar(missing: np.ndarray) -> np.ndarray:
-    """Return how much of each pixel of a hole (H, W), bool, comes from the picture at half the size, float32, 0 to 1."""
+def _is_deep(missing: np.ndarray) -> bool:
+    """Return whether half the size helps with a hole (H, W), bool."""
     away = cv2.distanceTransform(missing.astype(np.uint8), cv2.DIST_L2, 5)
-    return 1 - np.exp(-np.clip(away - SHALLOW, 0, None) / DEEP)
+    return min(missing.shape) >= SMALLEST and float(away.max()) > SHALLOW
 
 
 def _guess(part: np.ndarray, inside: np.ndarray) -> np.ndarray:

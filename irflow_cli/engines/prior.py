@@ -115,7 +115,8 @@ class Prior:
 
         def trajectory() -> Trajectory:
             times = make_times("uniform", schedule.steps, schedule.start, schedule.stop).float().to(self.device)
-            begin = torch.full(shape, self.net.contract.noise[0], device=self.device) if schedule.sampler == "hqs" else noise()
+            still = schedule.still or schedule.sampler == "hqs"
+            begin = torch.full(shape, self.net.contract.noise[0], device=self.device) if still else noise()
             x = begin if guess is None else interpolate(begin, guess.to(self.device), schedule.start)
             guide = Guidance(observation, noise, schedule.corrections, *self.net.contract.noise, schedule.weight)
             return GUIDED[schedule.sampler](field, x, times, guide)

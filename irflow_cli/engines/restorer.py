@@ -27,6 +27,7 @@ from irflow_cli.engines.noise import (
 from irflow_cli.engines.settings import FULL_SCALE, RELEASED_RULE, RestoreSettings, check_sigma
 from irflow_cli.engines.tiling import auto_tile, tiled
 from irflow_cli.errors import CheckpointError, ImageError, require
+from irflow_cli.flow.coarse import doubled, half_size
 from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import make_times
 from irflow_cli.images.picture import Picture, top_of, unit_of
@@ -59,7 +60,10 @@ class Restorer:
         self.sigma_limit = FULL_SCALE if settings.method == "prior" else self.task.sigma_max
         check_sigma(settings.sigma, self.sigma_limit)
         self.net = self.checkpoint.on(self.device)
-        least = settings.overlap + 2 * self.net.contract.multiple  # with less, each tile would hardly go beyond the one before
+        ours = settings.method == "flow" and self.checkpoint.card.spec.trainable
+        self.halved = self.task.halved and ours
+        self.multiple = self.net.contract.multiple * (2 if self.halved else 1)  # of where a tile begins
+        least = settings.overlap + 2 * self.multiple  # with less, each tile would hardly go beyond the one before
         require(
             settings.tile in (None, 0) or settings.tile >= least,
             f"`tile` must be at least {least} for this network and `overlap`",
@@ -69,8 +73,7 @@ class Restorer:
         self.entry = released_entry if settings.sampler == RELEASED_RULE else noise_entry
         self.sampler = SAMPLERS["euler" if settings.sampler == RELEASED_RULE else settings.sampler or self.task.sampler]
         self.grid = settings.grid or self.task.grid
-        judged = settings.method == "flow" and self.checkpoint.card.spec.trainable and settings.strength > 0
-        self.least = self.task.least if judged else None
+        self.least = self.task.least if ours and settings.strength > 0 else None
 
     def restore(
         self, picture: Picture, progress: Callable[[float], None] = lambda share: None
@@ -156,7 +159,7 @@ class Restorer:
     def blocks(self, stack: list[np.ndarray], sigmas: Sequence[float | None]) -> Iterator[tuple[int, int, np.ndarray]]:
         """Yield (top, left, restored block of each) of pixels (H, W) or (H, W, 3), as numbers in their range."""
         height, width = stack[0].shape[:2]
-        whole = max(height, width) + self.settings.overlap + self.net.contract.multiple
+        whole = max(height, width) + self.settings.overlap + self.multiple
         tile = auto_tile(self.device) if self.settings.tile is None else self.settings.tile or whole
         overlap = self.settings.overlap
         known = self.net.contract.size
@@ -174,7 +177,7 @@ class Restorer:
             restored = self.restore_tensor(part, sigmas, generators)
             return restored - part if exact else restored
 
-        for top, left, block in tiled(work, read, height, width, tile, overlap, self.net.contract.multiple):
+        for top, left, block in tiled(work, read, height, width, tile, overlap, self.multiple):
             if exact:  # pixels that do not change stay as they are, to the last bit, and may lie beyond white
                 block = block + read(top, top + block.shape[2], left, left + block.shape[3])
             else:
@@ -203,9 +206,18 @@ class Restorer:
         views = range(8) if self.settings.ensemble else range(1)
         total = torch.zeros_like(colour)
         for view in views:
-            total += _unturned(self._sample(_turned(colour, view), levels, steps or self.steps), view)
+            total += _unturned(self._found(_turned(colour, view), levels, steps or self.steps), view)
         restored = (total / len(views)).cpu()
         return restored.mean(1, keepdim=True) if degraded.shape[1] == 1 else restored
+
+    def _found(self, source: Tensor, sigmas: list[float | None], steps: int) -> Tensor:
+        """Return what `_sample` does; where the task says so, the mean of that and of what it finds at half the size."""
+        full = self._sample(source, sigmas, steps)
+        if not self.halved:
+            return full
+        small = half_size(source)
+        change = doubled(self._sample(small, sigmas, steps) - small, *source.shape[2:])
+        return (full + source + change) / 2
 
     def _sample(self, source: Tensor, sigmas: list[float | None], steps: int) -> Tensor:
         clean = torch.tensor([sigma is not None and sigma <= 0 for sigma in sigmas], device=self.device)

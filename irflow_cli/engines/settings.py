@@ -112,8 +112,9 @@ class Schedule:
     """How a trajectory is sampled: which sampler, how many steps and corrections, and when it begins and stops.
 
     start: a trajectory begins at time 0 in noise, or later in a guess brought to that time. stop: from there the last step
-    goes to the end; None: all steps are equal. pyramid: deep in a hole what is found at half the size is taken, and there too,
-    as often as the hole is deep; of a trajectory that begins later this is the guess, which is a cheap one else. exemplar:
+    goes to the end; None: all steps are equal. pyramid: a deep hole begins in what is found at half the size, and there
+    too, as often as the hole is deep; of a trajectory that begins later this is the guess, which is a cheap one else. still:
+    a guess is brought to `start` with the mean of the noise, not with a draw. exemplar:
     the wide parts of a hole are copied from the rest of the picture. spared: share of the picture, drawn from the seed, that
     is not copied from then. scattered: the steps where what is missing are single pixels, close to known ones. weight: the
     sampler's own number, of `Guidance`. turns: every answer of the network is the mean of those for so many quarter turns.
@@ -124,6 +125,7 @@ class Schedule:
     corrections: int = 0
     start: float = 0.0
     pyramid: bool = False
+    still: bool = False
     stop: float | None = None
     exemplar: bool = False
     spared: float = 0.0

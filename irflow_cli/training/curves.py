@@ -6,13 +6,13 @@ import io
 import json
 from pathlib import Path
 
-from irflow_cli.errors import UsageError
-from irflow_cli.regular import read_regular
+from irflow_cli.errors import UsageError, require
+from irflow_cli.regular import open_regular, read_regular
 from irflow_cli.runtime import extras
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.training.record import LOG
 
-CURVES = "curves.png"
+CURVES, DRAWN_BY = "curves.png", "irflow train --plot"
 MOST = 2**28  # bytes of a log
 NUMBERS = (int, float, type(None))
 WHERE = "give the folder that irflow train wrote to"
@@ -23,7 +23,7 @@ def draw_curves(run: Path) -> Path:
     """Draw loss, held-out PSNR and pictures a second over the iterations of a run's log, and return the picture's path. A last
     line that was cut off is passed over.
 
-    Raises UsageError for a folder without a log, and without matplotlib.
+    Raises UsageError for a folder without a log, for a picture of that name that is not such a drawing, and without matplotlib.
     """
     try:
         told = read_regular(run / LOG, MOST).decode(errors="replace").splitlines()
@@ -41,6 +41,8 @@ def draw_curves(run: Path) -> Path:
                 raise UsageError(f"{run} holds no log of a run (line {number}: {error}); {WHERE}") from None
     if not lines:
         raise UsageError(f"the log in {run} is empty yet; wait for the run's first report")
+    path = run / CURVES
+    require(_is_ours(path), f"{path} is not a drawing of irflow's; move it, for the curves go there")
     try:
         from matplotlib.figure import Figure
     except ImportError:
@@ -55,6 +57,15 @@ def draw_curves(run: Path) -> Path:
         axes.grid(alpha=0.3)
     rows[-1].set_xlabel("iteration")
     data = io.BytesIO()
-    figure.savefig(data, format="png", dpi=120)
-    write_atomically(run / CURVES, data.getvalue(), overwrite=True)
-    return run / CURVES
+    figure.savefig(data, format="png", dpi=120, metadata={"Software": DRAWN_BY})
+    write_atomically(path, data.getvalue(), overwrite=True)
+    return path
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether nothing is there, or curves that were drawn before."""
+    try:
+        with open_regular(path) as file:
+            return DRAWN_BY.encode() in file.read(256)
+    except FileNotFoundError:
+        return True

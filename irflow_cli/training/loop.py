@@ -19,7 +19,7 @@ from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.flow.losses import DISTANCES, consistency_loss, residual_loss
 from irflow_cli.flow.times import make_times
 from irflow_cli.nets import SIZES, NetSpec, Network, Spec, build
-from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
+from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint, read_card
 from irflow_cli.runtime.device import autocast, choose_device, choose_training_precision
 from irflow_cli.runtime.files import begun_in, clear_begun
 from irflow_cli.seeds import SEEDS
@@ -27,12 +27,13 @@ from irflow_cli.tasks import task_of
 from irflow_cli.training.dataset import load_corpus
 from irflow_cli.training.distributed import ProcessGroup, join_group
 from irflow_cli.training.growth import grow
+from irflow_cli.training.guesses import with_guesses
 from irflow_cli.training.optimisers import lr_factor, make_optimisers, move_average
 from irflow_cli.training.options import TrainRequest, check
 from irflow_cli.training.origin import Origin
 from irflow_cli.training.record import BEST, LAST, LOG, STATE, Record, TrainProgress, progress_of
 from irflow_cli.training.sampling import Batch, Sampler, Source, draw_times, load_layers
-from irflow_cli.training.state import load_state
+from irflow_cli.training.state import load_state, resuming
 from irflow_cli.training.validation import validation_pairs
 
 LOCK = ".lock"  # held while a run works in its folder
@@ -105,7 +106,7 @@ class Run:
     def __init__(self, request: TrainRequest, device: torch.device, group: ProcessGroup | None = None) -> None:
         self.group, self.device = group or ProcessGroup(), device
         torch.manual_seed(request.seed % SEEDS)
-        start = load_checkpoint(request.init) if request.init else None
+        start = load_checkpoint(request.init) if request.init and not request.resume else None
         self.origin = Origin.of(start.card if start else None, request.data)
         self.spec = spec_of_run(request, start)
         self.net = build(self.spec)
@@ -146,8 +147,9 @@ class Run:
             return forward(x.contiguous(memory_format=torch.channels_last), t, degraded)
 
         if task_of(request.task).prior:  # its pictures stand at all times of their paths already
+            (degraded, clean, start), coarse = with_guesses(residual, source, request.guesses, generator)
             loss = distance(residual(degraded, start) - (degraded - clean))
-            return loss, loss
+            return loss + sum(distance(error) / len(coarse) for error in coarse), loss
         t, later = draw_times(start, request.at_start, generator)
         end = clean
         if request.self_conditioned and later:
@@ -163,7 +165,8 @@ class Run:
 
 
 def spec_of_run(request: TrainRequest, start: Checkpoint | None) -> Spec:
-    """Return the network of a run: what was asked for, else that of the checkpoint it begins with, else the default.
+    """Return the network of a run: what was asked for, else that of the run it resumes or of the checkpoint it begins with,
+    else the default.
 
     Raises CheckpointError for a start that cannot be trained on, UsageError for a network that cannot do what the run needs.
     """
@@ -173,6 +176,9 @@ def spec_of_run(request: TrainRequest, start: Checkpoint | None) -> Spec:
     if start and start.net.contract.time_map and not prior:
         raise CheckpointError(f"{request.init} is a prior; `init` it for `task` prior, or begin with another")
     begun = start.card.spec if start else NetSpec()
+    if request.resume:
+        with resuming(request.out / STATE):
+            begun = read_card(request.out / STATE).spec
     spec = request.spec or (SIZES[request.size] if request.size else begun)
     needed = {name: True for name, wanted in (("condition", request.condition), ("time_map", prior)) if wanted}
     if lacking := needed.keys() - {field.name for field in fields(spec)}:

@@ -37,7 +37,8 @@ class TrainRequest:
     drawn `prefetch` iterations at once; `at_start` the share of a batch at
     the start of the path, 0 for the paper's uniform times; `self_conditioned`: the others stand on the network's own way to
     its own estimate, not on the way to the clean picture; `known`: of a prior, the share of pictures of which a part is known,
-    0 for the papers' prior, all of whose pixels stand at one time."""
+    0 for the papers' prior, all of whose pixels stand at one time; `guessed`: of a prior, the share of those whose missing
+    pixels begin in what the network itself finds of them at half the size, not in nothing."""
 
     data: Path
     out: Path
@@ -61,6 +62,7 @@ class TrainRequest:
     self_conditioned: bool = False
     condition: bool = False
     known: float = 0.8
+    guessed: float = 0.6
     consistency: float = 0.3
     consistency_every: int = 16
     validate_every: int = 500
@@ -71,6 +73,11 @@ class TrainRequest:
     compile: bool = False
     tensorboard: bool = False
     resume: bool = False
+
+    @property
+    def guesses(self) -> float:
+        """The share of pictures with holes whose missing pixels begin in a guess; 0 where no holes are drawn."""
+        return self.guessed if task_of(self.task).prior and self.known else 0.0
 
 
 def options_of_run(run: Path | None, recipe: str | None) -> tuple[dict[str, Any], ...]:
@@ -136,13 +143,17 @@ def check(request: TrainRequest) -> None:
     require(0 <= request.decay <= 1, "`decay` is a share between 0 and 1")
     require(0 <= request.at_start <= 1, "`at_start` is a share between 0 and 1")
     require(0 <= request.known <= 1, "`known` is a share between 0 and 1")
+    require(0 <= request.guessed <= 1, "`guessed` is a share between 0 and 1")
     require(0 <= request.consistency < math.inf, "`consistency` must be 0 or more, and no infinity")
     require(request.consistency_every > 0, "`consistency_every` must be above 0")
     require(request.validate_every > 0, "`validate_every` must be above 0")
     require(request.save_minutes > 0, "`save_minutes` must be above 0")
+    for name in ("known", "guessed"):
+        usual = getattr(request, name) == getattr(TrainRequest, name)
+        require(task_of(request.task).prior or usual, f"`{name}` is of a prior; leave it out")
     require(
-        task_of(request.task).prior or request.known == TrainRequest.known,
-        "`known` is of a prior; leave it out",
+        request.known > 0 or request.guessed == TrainRequest.guessed,
+        "`guessed` has no meaning where `known` is 0; leave it out",
     )
     require(
         not task_of(request.task).prior or not (request.condition or request.self_conditioned or request.rain_layers),

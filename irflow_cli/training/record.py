@@ -86,7 +86,7 @@ class Record:
             self.board.close()
 
     def _validate(self, *, keep: bool) -> None:
-        self.score = validate(self.run.averaged, self.validation)
+        self.score = validate(self.run.averaged, self.validation, self.request.guesses)
         if not math.isfinite(self.score):
             raise self._diverged("PSNR", self.score)
         if keep and self.score >= self.run.best:

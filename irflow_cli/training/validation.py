@@ -9,6 +9,7 @@ from irflow_cli.metrics import psnr, rounded
 from irflow_cli.nets import Network
 from irflow_cli.seeds import seed_of
 from irflow_cli.training.dataset import Corpus, validation_crops
+from irflow_cli.training.guesses import with_guesses
 from irflow_cli.training.options import TrainRequest
 from irflow_cli.training.sampling import Source, draw_source
 
@@ -27,10 +28,13 @@ def validation_pairs(request: TrainRequest, corpus: Corpus, layers: Tensor | Non
 
 
 @torch.inference_mode()
-def validate(net: Network, pairs: list[Source]) -> float:
-    """Return the mean PSNR in dB of one step from each degraded picture, rounded to 8 bits."""
+def validate(net: Network, pairs: list[Source], guesses: float = 0.0) -> float:
+    """Return the mean PSNR in dB of one step from each degraded picture, rounded to 8 bits; a share of `guesses` of those with
+    holes begins in what the network finds at half the size."""
     scores = []
-    for degraded, clean, start in pairs:
+    for index, pair in enumerate(pairs):
+        generator = torch.Generator(pair.clean.device).manual_seed(seed_of(21, index))
+        (degraded, clean, start), _ = with_guesses(net, pair, guesses, generator)
         restored = degraded - net(degraded, start, degraded)
         scores.append(psnr(rounded(restored).cpu(), clean.cpu()).clamp(max=60))
     return float(torch.cat(scores).mean())

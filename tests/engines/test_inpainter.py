@@ -20,6 +20,7 @@ from irflow_cli.engines.inpainter import Inpainter
 from irflow_cli.engines.prior import Prior
 from irflow_cli.engines.settings import PRESETS, SamplerSettings, Schedule, offered
 from irflow_cli.errors import DeviceError, UsageError
+from irflow_cli.flow.coarse import GUESSED_AT, doubled
 from irflow_cli.flow.observations import OPERATORS
 from irflow_cli.images.picture import Picture
 from irflow_cli.nets import UNet
@@ -182,26 +183,41 @@ def test_a_hole_beside_another_is_not_taken_for_picture(tiny_checkpoint) -> None
     assert np.array_equal(*(inpainter.fill(Picture(pixels, None, "PNG"), hole).pixels for pixels in (bright, dark)))
 
 
-def test_deep_in_a_hole_is_what_is_found_at_half_the_size(tiny_checkpoint) -> None:
-    checkpoint, inside = str(tiny_checkpoint("prior")), np.zeros((128, 128), bool)
-    inside[40:88, 40:88] = True
-    pixels = np.where(inside[..., None], 0, scene(128, 128)).astype(np.uint8)
-    default, fast = (Inpainter(SamplerSettings(preset, checkpoint=checkpoint)) for preset in ("smooth", "fast"))
-    default.prior.schedule = replace(default.prior.schedule, turns=1)  # its answers for other turns aside
+def test_a_deep_hole_begins_in_what_is_found_at_half_the_size(tiny_checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    checkpoint, inside, calls = str(tiny_checkpoint("prior")), np.zeros((128, 128), bool), []
+    inside[40:56, 40:56] = True
+    sample = Prior.sample
 
-    def filled(inpainter: Inpainter, pixels: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        hole = Hole(inside)
-        return inpainter.fill(Picture(pixels, None, "PNG"), hole).pixels.astype(float)
+    def sampled(self, observation, guess, needed, generators, schedule):
+        found = sample(self, observation, guess, needed, generators, schedule)
+        calls.append((guess, found.state, schedule))
+        return found
 
-    near, ours = filled(fast, pixels, inside), filled(default, pixels, inside)
-    small = filled(default, pixels[::2, ::2].copy(), inside[::2, ::2])  # what is around is nearly that of means
-    far = cv2.resize(small, (128, 128), interpolation=cv2.INTER_CUBIC)
-    away = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 5)
-    assert np.array_equal(ours[away <= 2], near[away <= 2])
-    deep = away >= 20
-    assert np.abs(ours - far)[deep].mean() < 0.3 * np.abs(ours - near)[deep].mean()
-    line = np.eye(64, dtype=bool)
-    assert np.array_equal(*(filled(inpainter, scene(64, 64), line) for inpainter in (default, fast)))
+    monkeypatch.setattr(Prior, "sample", sampled)
+    smooth, fast = (Inpainter(SamplerSettings(preset, checkpoint=checkpoint)) for preset in ("smooth", "fast"))
+    smooth.fill(Picture(scene(128, 128), None, "PNG"), Hole(inside))
+    sides = [state.shape[2] for _, state, _ in calls]
+    assert sides == [32, 64, 128]  # two pixels deep, four, eight
+    assert calls[0][0] is None
+    assert calls[0][2].start == 0
+    for (_, before, _), (guess, state, schedule) in itertools.pairwise(calls):
+        assert torch.equal(guess, doubled(before, *state.shape[2:]))
+        assert (schedule.start, schedule.still, schedule.turns) == (GUESSED_AT, True, 4)
+    smooth.prior.schedule = replace(smooth.prior.schedule, turns=1)  # its answers for other turns aside
+    line, pixels = Hole(np.eye(64, dtype=bool)), scene(64, 64)
+    monkeypatch.undo()
+    one, other = (inpainter.fill(Picture(pixels, None, "PNG"), line).pixels for inpainter in (smooth, fast))
+    assert np.array_equal(one, other)
+
+
+def test_holes_deep_and_shallow_in_one_turn_are_filled_as_alone(tiny_checkpoint) -> None:
+    smooth = Inpainter(SamplerSettings("smooth", checkpoint=str(tiny_checkpoint("prior"))))
+    deep, shallow = np.zeros((128, 320), bool), np.zeros((128, 320), bool)
+    deep[56:72, 56:72], shallow[56:72, 256:258] = True, True
+    both, one, other = (
+        smooth.fill(Picture(scene(128, 320), None, "PNG"), Hole(hole)).pixels for hole in (deep | shallow, deep, shallow)
+    )
+    assert np.array_equal(both, np.where(deep[..., None], one, other))
 
 
 def test_a_turned_hole_is_filled_with_the_turned_result(tiny_checkpoint) -> None:

@@ -99,3 +99,19 @@ def test_a_tile_that_cannot_hold_its_overlap_is_told(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="`tile` must be at least 160 for this network and `overlap`"):
         irflow_cli.restore(scene(200, 200), "derain", checkpoint=known, tile=64, overlap=32, device="cpu")
     assert irflow_cli.restore(scene(200, 200), "derain", checkpoint=known, tile=160, overlap=32).shape == (200, 200, 3)
+
+
+def test_drops_are_looked_for_at_half_the_size_too(tiny_checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    sides: list[tuple[int, ...]] = []
+
+    def sample(self: object, source: torch.Tensor, sigmas: list[float | None], steps: int) -> torch.Tensor:
+        sides.append(tuple(source.shape[2:]))
+        return source - (0.2 if len(sides) == 1 else 0.1)
+
+    monkeypatch.setattr(restorer.Restorer, "_sample", sample)
+    pixels = np.full((33, 50, 3), 200, np.uint8)
+    for task, found in (("deraindrop", [(33, 50), (17, 25)]), ("derain", [(33, 50)])):
+        sides.clear()
+        darker = np.asarray(Restorer(task, checkpoint=tiny_checkpoint(task), device="cpu")(pixels)).astype(float)
+        assert sides == found
+        assert np.abs(darker - (200 - 255 * (0.3 / 2 if task == "deraindrop" else 0.2))).max() <= 1

@@ -26,6 +26,12 @@ def test_curves_are_drawn_from_the_log(tmp_path: Path) -> None:
     with Image.open(tmp_path / CURVES) as drawn:
         assert drawn.size == (840, 960)
         assert len(drawn.getcolors(2**20)) > 2
+    assert draw_curves(tmp_path) == tmp_path / CURVES  # once more, over its own
+    Image.new("RGB", (8, 8)).save(tmp_path / CURVES)
+    theirs = (tmp_path / CURVES).read_bytes()
+    with pytest.raises(UsageError, match="move it"):
+        draw_curves(tmp_path)
+    assert (tmp_path / CURVES).read_bytes() == theirs
 
 
 LINE = json.dumps({"iteration": 1, "loss": 0.5, "psnr": None, "rate": 9.0})

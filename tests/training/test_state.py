@@ -38,6 +38,17 @@ def test_a_run_goes_on_with_its_own_options_alone(request_: TrainRequest) -> Non
     assert train(replace(request_, resume=True, decay=0.5, iterations=5, validate_every=2)).iterations == 5
 
 
+def test_a_run_begun_with_a_network_resumes_without_it(request_: TrainRequest, tmp_path: Path) -> None:
+    train(replace(request_, iterations=1))
+    begun = replace(request_, out=tmp_path / "other", spec=None, init=str(request_.out / BEST), iterations=2)
+    train(begun)
+    assert train(replace(begun, init=None, resume=True, iterations=3)).iterations == 3
+    gone = str(tmp_path / "gone.safetensors")
+    assert train(replace(begun, init=gone, resume=True, iterations=4)).iterations == 4
+    state = load_file(begun.out / STATE)
+    assert state.keys() == load_file(request_.out / STATE).keys()
+
+
 @pytest.mark.parametrize("harm", ["cut off", "other weights", "gone"])
 def test_a_state_that_cannot_be_resumed_says_how_to_go_on(request_: TrainRequest, harm: str) -> None:
     train(replace(request_, iterations=1))

@@ -6,6 +6,7 @@ import pytest
 import torch
 from drawn import scenes
 
+from irflow_cli.flow.coarse import GUESSED_AT
 from irflow_cli.training.sampling import Source
 from irflow_cli.training.validation import validate
 
@@ -26,3 +27,19 @@ def test_what_one_step_leaves_is_measured(share: float, psnr: float) -> None:
     clean = (scenes(2) * 0.5 * 255).round() / 255
     sources = [Source(clean + 0.2, clean, torch.zeros(2))]
     assert validate(Knows(clean, share), sources) == pytest.approx(psnr, abs=0.1)  # type: ignore[arg-type]
+
+
+def test_holes_are_measured_from_guesses_too() -> None:
+    clean = scenes(1).expand(8, -1, -1, -1)
+    times = (torch.arange(clean.shape[3]) >= 20).float().expand_as(clean[:, :1])
+    seen: list[float] = []
+
+    def net(x: torch.Tensor, t: torch.Tensor, degraded: torch.Tensor | None = None) -> torch.Tensor:
+        seen.append(float(t[:, :, :, 0].max()))
+        return torch.zeros_like(x)
+
+    validate(net, [Source(clean, clean, times)], 0.5)  # type: ignore[arg-type]
+    assert seen == [0.0, *[pytest.approx(GUESSED_AT)] * 3]
+    seen.clear()
+    validate(net, [Source(clean, clean, times)])  # type: ignore[arg-type]
+    assert seen == [0.0]
