@@ -4,6 +4,7 @@ samples of a prior -> the hole's pixels alone."""
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -125,20 +126,26 @@ class Inpainter:
         return masked(picture.to(device), known.to(device), self.prior.settings.sigma / FULL_SCALE)
 
     def _pyramid(self, picture: Tensor, known: Tensor, generators: list[torch.Generator], schedule: Schedule) -> Tensor:
-        """Return pictures (B, 3, H, W), known (B, 1, H, W) in part, filled coarse to fine: a deep hole begins in what the same
-        finds of it at half the size, where it is half as deep; others in nothing."""
-        deep = torch.tensor([_is_deep(one[0].numpy() < 1) for one in known])
-        if deep.any() and not deep.all():  # each as if it were alone
-            filled = torch.empty_like(picture)
-            for part in (deep, ~deep):
-                drawn = [one for one, mine in zip(generators, part, strict=True) if mine]
-                filled[part] = self._pyramid(picture[part], known[part], drawn, schedule)
-            return filled
-        found = None
-        if deep.all():
-            found = self._pyramid(*halved(picture, known), generators, replace(ONE_STEP, turns=schedule.turns))
+        """Return pictures (B, 3, H, W), known (B, 1, H, W) in part, filled: deep holes coarse to fine, others from nothing."""
+        deep, filled = torch.tensor([_is_deep(one[0].numpy() < 1) for one in known]), torch.empty_like(picture)
+        for chosen, least in ((deep, SMALLEST), (~deep, math.inf)):
+            if chosen.any():  # each picture as if it were alone
+                drawn = [one for one, mine in zip(generators, chosen, strict=True) if mine]
+                filled[chosen] = self._coarse_to_fine(picture[chosen], known[chosen], drawn, schedule, least)
+        return filled
+
+    def _coarse_to_fine(
+        self, picture: Tensor, known: Tensor, generators: list[torch.Generator], schedule: Schedule, least: float
+    ) -> Tensor:
+        """Return pictures with their holes begun in what the same finds of them at half the size, and so on until a side is
+        shorter than `least`; there they begin in nothing."""
+        if bool((known == 1).all()):
+            return picture
+        found, sides = None, picture.shape[2:]
+        if min(sides) >= least:
+            found = self._coarse_to_fine(*halved(picture, known), generators, replace(ONE_STEP, turns=schedule.turns), least)
+            found = doubled(found.clamp(0, 1), *sides).clamp(0, 1)
             stop = schedule.stop if (schedule.stop or 0) > GUESSED_AT else None
-            found = doubled(found.clamp(0, 1), *picture.shape[2:]).clamp(0, 1)
             schedule = replace(schedule, start=GUESSED_AT, stop=stop, still=schedule.steps == 1)
         needed = (known < 1).any(0)[0]
         return self.prior.sample(self._seen(picture, known), found, needed, generators, schedule).state.cpu()
@@ -181,8 +188,7 @@ def _unit(part: np.ndarray, missing: np.ndarray) -> np.ndarray:
 
 def _is_deep(missing: np.ndarray) -> bool:
     """Return whether half the size helps with a hole (H, W), bool."""
-    away = cv2.distanceTransform(missing.astype(np.uint8), cv2.DIST_L2, 5)
-    return min(missing.shape) >= SMALLEST and float(away.max()) > SHALLOW
+    return float(cv2.distanceTransform(missing.astype(np.uint8), cv2.DIST_L2, 5).max()) > SHALLOW
 
 
 def _guess(part: np.ndarray, inside: np.ndarray) -> np.ndarray:

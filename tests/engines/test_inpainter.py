@@ -197,7 +197,7 @@ def test_a_deep_hole_begins_in_what_is_found_at_half_the_size(tiny_checkpoint, m
     smooth, fast = (Inpainter(SamplerSettings(preset, checkpoint=checkpoint)) for preset in ("smooth", "fast"))
     smooth.fill(Picture(scene(128, 128), None, "PNG"), Hole(inside))
     sides = [state.shape[2] for _, state, _ in calls]
-    assert sides == [32, 64, 128]  # two pixels deep, four, eight
+    assert sides == [16, 32, 64, 128]
     assert calls[0][0] is None
     assert calls[0][2].start == 0
     for (_, before, _), (guess, state, schedule) in itertools.pairwise(calls):
