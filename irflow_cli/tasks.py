@@ -20,7 +20,7 @@ class TaskSpec:
     noise enters at t = 1 - sigma / sigma_max. None for tasks whose inputs all begin at t = 0. prior: the path begins in
     Gaussian noise, and what leads it to a picture is not the network's input but a mask or an operator. least: the size of
     changes, 0-255 scale, below which a picture is taken for sound, and above which it is not (`engines.evidence`). halved:
-    what changes is the mean of what is found at full and at half the size, for what may be wider than a network sees.
+    where clearly more is found at half the size, the result is the mean of both: for what may be wider than a network sees.
     """
 
     summary: str

@@ -9,6 +9,7 @@ from functools import partial
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from irflow_cli.engines.backends import open_engine
 from irflow_cli.engines.evidence import Kept, keep_sound
@@ -211,13 +212,15 @@ class Restorer:
         return restored.mean(1, keepdim=True) if degraded.shape[1] == 1 else restored
 
     def _found(self, source: Tensor, sigmas: list[float | None], steps: int) -> Tensor:
-        """Return what `_sample` does; where the task says so, the mean of that and of what it finds at half the size."""
+        """Return what `_sample` does; where the task says so and more is found at half the size, the mean of both."""
         full = self._sample(source, sigmas, steps)
         if not self.halved:
             return full
         small = half_size(source)
-        change = doubled(self._sample(small, sigmas, steps) - small, *source.shape[2:])
-        return (full + source + change) / 2
+        halved = source + doubled(self._sample(small, sigmas, steps) - small, *source.shape[2:])
+        theirs, ours = _size_around(halved - source), _size_around(full - source)
+        more = (4 * (theirs - ours) / (theirs + ours + 1e-3)).clamp(0, 1)  # no sudden change, which would show at tiles
+        return full + more * (halved - full) / 2
 
     def _sample(self, source: Tensor, sigmas: list[float | None], steps: int) -> Tensor:
         clean = torch.tensor([sigma is not None and sigma <= 0 for sigma in sigmas], device=self.device)
@@ -240,6 +243,11 @@ class Restorer:
 def _onward(progress: Callable[[float], None], before: float, part: float, share: float) -> None:
     """Tell the share that is done of all pictures, where `share` is that of a part of them."""
     progress(before + part * share)
+
+
+def _size_around(change: Tensor, side: int = 9) -> Tensor:
+    """Return the mean size of changes (B, C, H, W) over a square of `side` around every pixel, (B, 1, H, W)."""
+    return F.avg_pool2d(change.abs().mean(1, keepdim=True), side, 1, side // 2, count_include_pad=False)
 
 
 def _turned(image: Tensor, view: int) -> Tensor:
