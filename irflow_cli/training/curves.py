@@ -12,7 +12,7 @@ from irflow_cli.runtime import extras
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.training.record import LOG
 
-CURVES, DRAWN_BY = "curves.png", "irflow train --plot"
+CURVES, DRAWN_BY = "curves.png", "irflow train"
 MOST = 2**28  # bytes of a log
 NUMBERS = (int, float, type(None))
 WHERE = "give the folder that irflow train wrote to"

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from irflow_cli.degradations.draw import chance
 from irflow_cli.flow.coarse import GUESSED_AT, doubled, half_size, halved
-from irflow_cli.flow.paths import interpolate
 from irflow_cli.training.sampling import Source
 
 HALVINGS = 3  # the smallest size begins in nothing
@@ -54,5 +53,5 @@ def _guess(residual: Residual, picture: Tensor, known: Tensor, clean: Tensor, ha
 
 def _state(picture: Tensor, known: Tensor, guess: Tensor) -> tuple[Tensor, Tensor]:
     """Return where pictures stand, and the times of their pixels, when what is missing begins in a guess."""
-    begun = interpolate(torch.full_like(guess, 0.5), guess, GUESSED_AT)  # where the noise has its mean
+    begun = torch.lerp(torch.full_like(guess, 0.5), guess, GUESSED_AT)  # on the way from the mean of the noise
     return torch.where(known > 0, picture, begun), torch.where(known > 0, known, GUESSED_AT)

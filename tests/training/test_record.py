@@ -21,7 +21,7 @@ from irflow_cli.training.record import LOG, STATE, TrainProgress
 
 def test_an_interruption_does_not_choose_what_ships(request_: TrainRequest, monkeypatch) -> None:
     scores = iter((30.0, 20.0, 25.0))
-    monkeypatch.setattr(record, "validate", lambda net, pairs: next(scores))
+    monkeypatch.setattr(record, "validate", lambda net, pairs, guesses: next(scores))
 
     def interrupt(progress: TrainProgress) -> None:
         if progress.iteration == 2:
