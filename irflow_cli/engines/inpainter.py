@@ -21,7 +21,7 @@ from irflow_cli.engines.prior import Prior
 from irflow_cli.engines.settings import FILLING, FULL_SCALE, SamplerSettings, Schedule
 from irflow_cli.engines.wide import wide_parts
 from irflow_cli.errors import ImageError
-from irflow_cli.flow.coarse import GUESSED_AT, doubled, halved
+from irflow_cli.flow.coarse import GUESSED_AT, guess_from, halved
 from irflow_cli.flow.observations import Observation, masked
 from irflow_cli.images.picture import Picture, as_depth, top_of
 from irflow_cli.runtime.checkpoints import Checkpoint
@@ -144,7 +144,7 @@ class Inpainter:
         found, sides = None, picture.shape[2:]
         if min(sides) >= least:
             found = self._coarse_to_fine(*halved(picture, known), generators, replace(ONE_STEP, turns=schedule.turns), least)
-            found = doubled(found.clamp(0, 1), *sides).clamp(0, 1)
+            found = guess_from(found, *sides)
             stop = schedule.stop if (schedule.stop or 0) > GUESSED_AT else None
             schedule = replace(schedule, start=GUESSED_AT, stop=stop, still=schedule.steps == 1)
         needed = (known < 1).any(0)[0]

@@ -213,14 +213,16 @@ class Restorer:
 
     def _found(self, source: Tensor, sigmas: list[float | None], steps: int) -> Tensor:
         """Return what `_sample` does; where the task says so and more is found at half the size, the mean of both."""
-        full = self._sample(source, sigmas, steps)
+        fine = self._sample(source, sigmas, steps)
         if not self.halved:
-            return full
+            return fine
         small = half_size(source)
-        halved = source + doubled(self._sample(small, sigmas, steps) - small, *source.shape[2:])
-        theirs, ours = _size_around(halved - source), _size_around(full - source)
-        more = (4 * (theirs - ours) / (theirs + ours + 1e-3)).clamp(0, 1)  # no sudden change, which would show at tiles
-        return full + more * (halved - full) / 2
+        coarse = source + doubled(self._sample(small, sigmas, steps) - small, *source.shape[2:])
+        by_coarse, by_fine = _size_around(coarse - source), _size_around(fine - source)
+        more = (4 * (by_coarse - by_fine) / (by_coarse + by_fine + 1e-3)).clamp(
+            0, 1
+        )  # no sudden change: it would show at tiles
+        return fine + more * (coarse - fine) / 2
 
     def _sample(self, source: Tensor, sigmas: list[float | None], steps: int) -> Tensor:
         clean = torch.tensor([sigma is not None and sigma <= 0 for sigma in sigmas], device=self.device)

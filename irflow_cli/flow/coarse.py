@@ -24,3 +24,8 @@ def halved(picture: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
 def doubled(values: Tensor, height: int, width: int) -> Tensor:
     """Return values (B, C, H, W) at twice the size, by bicubic interpolation, cut to a height and width."""
     return F.interpolate(values, scale_factor=2, mode="bicubic", align_corners=False)[..., :height, :width]
+
+
+def guess_from(found: Tensor, height: int, width: int) -> Tensor:
+    """Return pictures (B, C, H, W) in [0, 1] that are to be gone on from, of what was found at half their size."""
+    return doubled(found.clamp(0, 1), height, width).clamp(0, 1)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from irflow_cli.degradations.draw import chance
-from irflow_cli.flow.coarse import GUESSED_AT, doubled, half_size, halved
+from irflow_cli.flow.coarse import GUESSED_AT, guess_from, half_size, halved
 from irflow_cli.training.sampling import Source
 
 HALVINGS = 3  # the smallest size begins in nothing
@@ -47,8 +47,7 @@ def _guess(residual: Residual, picture: Tensor, known: Tensor, clean: Tensor, ha
     else:
         x, t = torch.where(seen > 0, small, 0.5), seen
     found = x - residual(x, t)
-    guess = doubled(found.detach().clamp(0, 1), *picture.shape[2:]).clamp(0, 1)
-    return guess, [*errors, (found - truth) * (1 - seen)]
+    return guess_from(found.detach(), *picture.shape[2:]), [*errors, (found - truth) * (1 - seen)]
 
 
 def _state(picture: Tensor, known: Tensor, guess: Tensor) -> tuple[Tensor, Tensor]:
