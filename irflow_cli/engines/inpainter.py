@@ -4,7 +4,6 @@ samples of a prior -> the hole's pixels alone."""
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -18,18 +17,17 @@ from irflow_cli.engines.crops import Crop, crops_of, groups_of
 from irflow_cli.engines.exemplar import enough_around, exemplar_fill
 from irflow_cli.engines.holes import Hole
 from irflow_cli.engines.prior import Prior
+from irflow_cli.engines.pyramid import Level, halvings_of, pyramid_of, reach_of
 from irflow_cli.engines.settings import FILLING, FULL_SCALE, SamplerSettings, Schedule
 from irflow_cli.engines.wide import wide_parts
 from irflow_cli.errors import ImageError
-from irflow_cli.flow.coarse import GUESSED_AT, guess_from, halved
+from irflow_cli.flow.coarse import GUESSED_AT
 from irflow_cli.flow.observations import Observation, masked
 from irflow_cli.images.picture import Picture, as_depth, top_of
 from irflow_cli.runtime.checkpoints import Checkpoint
 from irflow_cli.seeds import seed_of
 from irflow_cli.tensors import array_of, tensor_of
 
-SHALLOW = 2.0  # pixels from what is known, up to which half the size tells nothing
-SMALLEST = 32  # pixels of a side from which on half the size is looked at
 ONE_STEP = Schedule("pixelwise", 1)  # from nothing: the mean of all pictures that agree with what is known
 
 
@@ -96,8 +94,8 @@ class Inpainter:
             return _guess(picture, ~known)
         generators = [torch.Generator().manual_seed(seed)]
         shown = torch.from_numpy(known)[None, None].float()
-        picture = np.where(known[..., None], picture, np.float32(0))
-        return array_of(self._pyramid(tensor_of(picture[None]), shown, generators, ONE_STEP))[0].clip(0, 1)
+        levels = pyramid_of(tensor_of(np.where(known[..., None], picture, np.float32(0))), shown, halvings_of(~known))
+        return array_of(self._climbed(levels, generators, ONE_STEP))[0].clip(0, 1)
 
     def _sampled(self, pixels: np.ndarray, missing: np.ndarray, crops: list[Crop], seed: int) -> list[np.ndarray]:
         """Return crops of a picture's pixels, filled where they are missing (H, W), bool: (h, w, 3) in about [0, 1]. The crops
@@ -111,7 +109,8 @@ class Inpainter:
         )
         picture, found = tensor_of(np.stack(parts)), None
         if schedule.pyramid:
-            found = self._pyramid(picture, known.float(), generators, schedule if schedule.start == 0 else ONE_STEP)
+            pyramids = [_pyramid_around(pixels, missing, crop) for crop in crops]
+            found = self._coarse_to_fine(pyramids, generators, schedule if schedule.start == 0 else ONE_STEP)
         elif schedule.start > 0:
             found = tensor_of(np.stack([_guess(part, hole) for part, hole in zip(parts, holes, strict=True)]))
         if schedule.start > 0 or found is None:
@@ -125,30 +124,38 @@ class Inpainter:
         device = self.prior.device
         return masked(picture.to(device), known.to(device), self.prior.settings.sigma / FULL_SCALE)
 
-    def _pyramid(self, picture: Tensor, known: Tensor, generators: list[torch.Generator], schedule: Schedule) -> Tensor:
-        """Return pictures (B, 3, H, W), known (B, 1, H, W) in part, filled: deep holes coarse to fine, others from nothing."""
-        deep, filled = torch.tensor([_is_deep(one[0].numpy() < 1) for one in known]), torch.empty_like(picture)
-        for chosen, least in ((deep, SMALLEST), (~deep, math.inf)):
-            if chosen.any():  # each picture as if it were alone
-                drawn = [one for one, mine in zip(generators, chosen, strict=True) if mine]
-                filled[chosen] = self._coarse_to_fine(picture[chosen], known[chosen], drawn, schedule, least)
-        return filled
+    def _coarse_to_fine(self, pyramids: list[list[Level]], generators: list[torch.Generator], schedule: Schedule) -> Tensor:
+        """Return pictures (B, 3, H, W), the largest levels of pyramids, filled; what one becomes does not depend on others."""
+        filled = [pyramid[0].picture for pyramid in pyramids]
 
-    def _coarse_to_fine(
-        self, picture: Tensor, known: Tensor, generators: list[torch.Generator], schedule: Schedule, least: float
-    ) -> Tensor:
-        """Return pictures with their holes begun in what the same finds of them at half the size, and so on until a side is
-        shorter than `least`; there they begin in nothing."""
-        if bool((known == 1).all()):
-            return picture
-        found, sides = None, picture.shape[2:]
-        if min(sides) >= least:
-            found = self._coarse_to_fine(*halved(picture, known), generators, replace(ONE_STEP, turns=schedule.turns), least)
-            found = guess_from(found, *sides)
-            stop = schedule.stop if (schedule.stop or 0) > GUESSED_AT else None
-            schedule = replace(schedule, start=GUESSED_AT, stop=stop, still=schedule.steps == 1)
-        needed = (known < 1).any(0)[0]
-        return self.prior.sample(self._seen(picture, known), found, needed, generators, schedule).state.cpu()
+        def shape(index: int) -> list[tuple[int, ...]]:
+            return [level.shape for level in pyramids[index]]
+
+        for _, same in itertools.groupby(sorted(range(len(pyramids)), key=shape), key=shape):
+            together = list(same)
+            levels = [Level.together(every) for every in zip(*(pyramids[index] for index in together), strict=True)]
+            found = self._climbed(levels, [generators[index] for index in together], schedule)
+            for index, one in zip(together, found.split(1), strict=True):
+                filled[index] = one
+        return torch.cat(filled)
+
+    def _climbed(self, levels: list[Level], generators: list[torch.Generator], schedule: Schedule) -> Tensor:
+        """Return the largest of the levels, filled: the smallest begins in nothing, each other in what was found below it."""
+        found = None
+        for level in reversed(levels):
+            way = schedule if level is levels[0] else replace(ONE_STEP, turns=schedule.turns)
+            if found is not None:
+                found = level.guess(found)
+                way = replace(
+                    way, start=GUESSED_AT, stop=way.stop if (way.stop or 0) > GUESSED_AT else None, still=way.steps == 1
+                )
+            needed = (level.known < 1).any(0)[0]
+            if needed.any():
+                found = self.prior.sample(self._seen(level.picture, level.known), found, needed, generators, way).state.cpu()
+            else:
+                found = level.picture
+        assert found is not None
+        return found
 
 
 def _faded(old: np.ndarray, new: np.ndarray, hole: Hole) -> np.ndarray:
@@ -186,9 +193,16 @@ def _unit(part: np.ndarray, missing: np.ndarray) -> np.ndarray:
     return np.where(missing[..., None], np.float32(0), part.clip(0, 1).repeat(3 // part.shape[2], axis=2))
 
 
-def _is_deep(missing: np.ndarray) -> bool:
-    """Return whether half the size helps with a hole (H, W), bool."""
-    return float(cv2.distanceTransform(missing.astype(np.uint8), cv2.DIST_L2, 5).max()) > SHALLOW
+def _pyramid_around(pixels: np.ndarray, missing: np.ndarray, crop: Crop) -> list[Level]:
+    """Return the levels of a crop of a picture's pixels, missing (H, W), bool, in part."""
+    halvings = halvings_of(missing[crop.place])
+    reach = reach_of(halvings)
+    sides = ((crop.top, crop.bottom, missing.shape[0]), (crop.left, crop.right, missing.shape[1]))
+    around = [(min(reach, start), min(reach, size - stop)) for start, stop, size in sides]
+    rows, columns = (slice(start - less, stop + more) for (start, stop, _), (less, more) in zip(sides, around, strict=True))
+    lost = missing[rows, columns]
+    picture, known = tensor_of(_unit(pixels[rows, columns], lost)), torch.from_numpy(~lost)[None, None].float()
+    return pyramid_of(picture, known, halvings, around)
 
 
 def _guess(part: np.ndarray, inside: np.ndarray) -> np.ndarray:

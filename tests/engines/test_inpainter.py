@@ -197,7 +197,7 @@ def test_a_deep_hole_begins_in_what_is_found_at_half_the_size(tiny_checkpoint, m
     smooth, fast = (Inpainter(SamplerSettings(preset, checkpoint=checkpoint)) for preset in ("smooth", "fast"))
     smooth.fill(Picture(scene(128, 128), None, "PNG"), Hole(inside))
     sides = [state.shape[2] for _, state, _ in calls]
-    assert sides == [16, 32, 64, 128]
+    assert sides == [32, 64, 128]  # eight pixels deep, four, two
     assert calls[0][0] is None
     assert calls[0][2].start == 0
     for (_, before, _), (guess, state, schedule) in itertools.pairwise(calls):
@@ -208,6 +208,22 @@ def test_a_deep_hole_begins_in_what_is_found_at_half_the_size(tiny_checkpoint, m
     monkeypatch.undo()
     one, other = (inpainter.fill(Picture(pixels, None, "PNG"), line).pixels for inpainter in (smooth, fast))
     assert np.array_equal(one, other)
+
+
+def test_smaller_sizes_see_what_lies_beyond_the_crop(tiny_checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    smooth, seen = Inpainter(SamplerSettings("smooth", checkpoint=str(tiny_checkpoint("prior")))), []
+    sample = Prior.sample
+
+    def sampled(self, observation, *others):
+        seen.append(tuple(observation.picture.shape[2:]))
+        return sample(self, observation, *others)
+
+    monkeypatch.setattr(Prior, "sample", sampled)
+    for wide, shapes in ((16, [(32, 104), (64, 112), (128, 128)]), (3, [(128, 128)])):
+        inside, seen[:] = np.zeros((128, 512), bool), []
+        inside[56:72, 240 : 240 + wide] = True
+        smooth.fill(Picture(scene(128, 512), None, "PNG"), Hole(inside))
+        assert seen == shapes  # the crop has 48 pixels around the hole and a little more, and so has each size
 
 
 def test_holes_deep_and_shallow_in_one_turn_are_filled_as_alone(tiny_checkpoint) -> None:
