@@ -107,8 +107,9 @@ class UNet(Network):
             x_t = torch.cat([x_t, x_t if degraded is None else degraded], dim=1)
         state = gain = error = None
         if self.time_map:
-            times = (t if t.ndim == 4 else t[:, None, None, None]).to(x_t).expand(-1, 1, height, width)
-            state, t = x_t - MIDDLE_GREY, times.amin((1, 2, 3))
+            times = (t if t.ndim == 4 else t[:, None, None, None]).to(x_t)
+            state, t = x_t - MIDDLE_GREY, times.amin((1, 2, 3))  # of the times alone, whatever the picture's size
+            times = times.expand(-1, 1, height, width)
             gain, error = linear_guess(times)
             x_t = torch.cat([MIDDLE_GREY + gain * state, times], dim=1)
         x_t = self.contract.padded(x_t)
