@@ -13,7 +13,7 @@ import typer
 
 import irflow_cli
 from irflow_cli.cli.config import Command, config, default_map, origin_of
-from irflow_cli.cli.console import Console
+from irflow_cli.cli.console import UNREAD, Console
 from irflow_cli.cli.faults import DEBUG, check_place, explained
 from irflow_cli.cli.streams import keep_apart, open_missing
 from irflow_cli.errors import IrflowError
@@ -118,6 +118,10 @@ def run(arguments: list[str]) -> int:
     except IrflowError as error:
         Console().error(str(error))
         return error.exit_code
+    except SystemExit as end:  # click's, for help that nobody reads to its end
+        if isinstance(end.__context__, BrokenPipeError):
+            return UNREAD
+        raise
     except (KeyboardInterrupt, typer.Abort):
         Console().error("interrupted")
         return 130

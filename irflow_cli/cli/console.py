@@ -14,11 +14,12 @@ from irflow_cli.cli.streams import say
 from irflow_cli.errors import FULL, DiskFull, IrflowError
 
 SCHEMA = 1  # of the JSON lines
+UNREAD = 141  # the exit code of a command whose reader is gone, as of one that SIGPIPE stops
 
 
 @contextmanager
 def _to_a_reader() -> Iterator[None]:
-    """Send what is printed inside on its way. Where nobody reads any more, end as a command that SIGPIPE stops."""
+    """Send what is printed inside on its way. Where nobody reads any more, end as UNREAD."""
     if sys.stdout is None:
         raise IrflowError("standard output is closed; give it a place to go, such as a file")
     try:
@@ -27,7 +28,7 @@ def _to_a_reader() -> Iterator[None]:
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python itself flushes at its end
         if isinstance(error, BrokenPipeError):
-            raise SystemExit(141) from None
+            raise SystemExit(UNREAD) from None
         said = f"cannot write to standard output: {error.strerror}"
         raise DiskFull(f"{said}; make room and run again") if error.errno in FULL else IrflowError(said) from None
 

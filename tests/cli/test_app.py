@@ -53,8 +53,9 @@ def test_no_work_loads_the_compiler_of_torch(command: tuple[str, ...], picture_f
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes")
-def test_a_reader_that_is_gone_ends_the_command() -> None:
-    command = f"{sys.executable} -m irflow_cli models list | true; echo ${{PIPESTATUS[0]}}"
+@pytest.mark.parametrize("arguments", ["models list", "--help", "restore --help", "--version"])
+def test_a_reader_that_is_gone_ends_the_command(arguments: str) -> None:
+    command = f"{sys.executable} -m irflow_cli {arguments} | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("141\n", "")
 
