@@ -19,6 +19,7 @@ from irflow_cli.engines.holes import Hole
 from irflow_cli.engines.prior import Prior
 from irflow_cli.engines.pyramid import Level, halvings_of, pyramid_of, reach_of
 from irflow_cli.engines.settings import FILLING, FULL_SCALE, SamplerSettings, Schedule
+from irflow_cli.engines.views import VIEWS
 from irflow_cli.engines.wide import wide_parts
 from irflow_cli.errors import ImageError
 from irflow_cli.flow.coarse import GUESSED_AT
@@ -142,8 +143,9 @@ class Inpainter:
     def _climbed(self, levels: list[Level], generators: list[torch.Generator], schedule: Schedule) -> Tensor:
         """Return the largest of the levels, filled: the smallest begins in nothing, each other in what was found below it."""
         found = None
-        for level in reversed(levels):
-            way = schedule if level is levels[0] else replace(ONE_STEP, turns=schedule.turns)
+        for halvings, level in reversed(list(enumerate(levels))):
+            views = min(VIEWS, schedule.views << halvings)  # half the size is a quarter of the work
+            way = replace(ONE_STEP if halvings else schedule, views=views)
             if found is not None:
                 found = level.guess(found)
                 way = replace(

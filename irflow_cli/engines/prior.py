@@ -12,6 +12,7 @@ from irflow_cli.engines.backends import open_engine
 from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.settings import SamplerSettings, Schedule
 from irflow_cli.engines.tiling import SMALLEST, windowed
+from irflow_cli.engines.views import from_view, view_of
 from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageError
 from irflow_cli.flow.guided import CORRECTED, DIFFERENTIATED, GUIDED, Guidance
 from irflow_cli.flow.observations import Observation, normal_noise
@@ -31,11 +32,6 @@ def scattered(known: Tensor) -> bool:
     within two of a missing one have one right beside them. Around a hole, however thin, it is every second."""
     near, beside = (float((known * F.max_pool2d(1 - known, side, 1, side // 2)).sum()) for side in (5, 3))
     return beside > 0.9 * near > 0
-
-
-def turned(one: Tensor, turn: int) -> Tensor:
-    """Return what lies over a picture, (..., H, W), by `turn` quarters turned; what has no places stays."""
-    return one.rot90(turn, (-2, -1)) if one.ndim > 1 and turn else one
 
 
 class Prior:
@@ -107,8 +103,10 @@ class Prior:
             schedule = replace(schedule, steps=schedule.scattered)
 
         def field(x: Tensor, t: Tensor) -> Tensor:
-            every = [(turned(x, turn), turned(t, turn), turned(needed, turn)) for turn in range(schedule.turns)]
-            answers = [turned(self._answer(velocity, *one), -turn) for turn, one in enumerate(every)]
+            answers = []
+            for view in range(schedule.views):
+                seen = (view_of(one, view) for one in (x, t, needed))
+                answers.append(from_view(self._answer(velocity, *seen), view))
             return torch.stack(answers).mean(0) if len(answers) > 1 else answers[0]
 
         noise = lambda: normal_noise(shape, generators, *self.net.contract.noise).to(self.device)  # noqa: E731
@@ -129,7 +127,7 @@ class Prior:
                 try:
                     with torch.no_grad():
                         done = trajectory()
-                    self.evaluated += done.nfe * schedule.turns * shape[0] * shape[2] * shape[3]
+                    self.evaluated += done.nfe * schedule.views * shape[0] * shape[2] * shape[3]
                 except Exception as error:  # engines raise their own
                     if not out_of_memory(error):
                         raise

@@ -27,6 +27,7 @@ from irflow_cli.engines.noise import (
 )
 from irflow_cli.engines.settings import FULL_SCALE, RELEASED_RULE, RestoreSettings, check_sigma
 from irflow_cli.engines.tiling import auto_tile, tiled
+from irflow_cli.engines.views import VIEWS, from_view, view_of
 from irflow_cli.errors import CheckpointError, ImageError, require
 from irflow_cli.flow.coarse import doubled, half_size
 from irflow_cli.flow.samplers import SAMPLERS
@@ -204,11 +205,11 @@ class Restorer:
         if self.settings.method == "prior" and degraded.shape[1] == 1:
             colour, levels = as_if_three(colour, levels, generators)
         colour = colour.to(self.device)
-        views = range(8) if self.settings.ensemble else range(1)
+        views = VIEWS if self.settings.ensemble else 1
         total = torch.zeros_like(colour)
-        for view in views:
-            total += _unturned(self._found(_turned(colour, view), levels, steps or self.steps), view)
-        restored = (total / len(views)).cpu()
+        for view in range(views):
+            total += from_view(self._found(view_of(colour, view), levels, steps or self.steps), view)
+        restored = (total / views).cpu()
         return restored.mean(1, keepdim=True) if degraded.shape[1] == 1 else restored
 
     def _found(self, source: Tensor, sigmas: list[float | None], steps: int) -> Tensor:
@@ -250,14 +251,3 @@ def _onward(progress: Callable[[float], None], before: float, part: float, share
 def _size_around(change: Tensor, side: int = 9) -> Tensor:
     """Return the mean size of changes (B, C, H, W) over a square of `side` around every pixel, (B, 1, H, W)."""
     return F.avg_pool2d(change.abs().mean(1, keepdim=True), side, 1, side // 2, count_include_pad=False)
-
-
-def _turned(image: Tensor, view: int) -> Tensor:
-    """Return one of eight views: mirrored for odd numbers, then turned by quarters."""
-    return torch.rot90(image.flip(3) if view % 2 else image, view // 2, (2, 3))
-
-
-def _unturned(image: Tensor, view: int) -> Tensor:
-    """Undo `_turned`."""
-    image = torch.rot90(image, -(view // 2), (2, 3))
-    return image.flip(3) if view % 2 else image

@@ -117,7 +117,8 @@ class Schedule:
     a guess is brought to `start` with the mean of the noise, not with a draw. exemplar:
     the wide parts of a hole are copied from the rest of the picture. spared: share of the picture, drawn from the seed, that
     is not copied from then. scattered: the steps where what is missing are single pixels, close to known ones. weight: the
-    sampler's own number, of `Guidance`. turns: every answer of the network is the mean of those for so many quarter turns.
+    sampler's own number, of `Guidance`. views: every answer of the network is the mean of those for so many views
+    of the picture, turned and mirrored (`engines.views`); at each half of the size for twice as many.
     """
 
     sampler: str
@@ -131,7 +132,7 @@ class Schedule:
     spared: float = 0.0
     scattered: int | None = None
     weight: float | None = None
-    turns: int = 1
+    views: int = 1
 
 
 # By what is observed: "pixels" are missing, and the prior knows the time of each; they are, and it does not ("noisy"); only
@@ -150,9 +151,9 @@ PRESETS: dict[str, dict[str, Schedule]] = {
         "noisy means": Schedule("hqs", 4, 0, 0.8),
     },
     "smooth": {
-        "pixels": Schedule("pixelwise", 1, pyramid=True, turns=4),
+        "pixels": Schedule("pixelwise", 1, pyramid=True, views=4),
         "noisy": Schedule("pnp", 8, 1, 0.2),
-        "means": Schedule("hqs", 1, 0, 0.85, turns=4),
+        "means": Schedule("hqs", 1, 0, 0.85, views=4),
         "noisy means": Schedule("hqs", 8, 0, 0.7),
     },
     "varied": {

@@ -123,7 +123,7 @@ def filled_both_ways(picture: Picture, inside: np.ndarray, checkpoint: str) -> l
     """Return a picture filled with copies and by the prior alone, for one turn of the picture both."""
     inpainters = [Inpainter(SamplerSettings(name, checkpoint=checkpoint)) for name in ("auto", "smooth")]
     for inpainter in inpainters:
-        inpainter.prior.schedule = replace(inpainter.prior.schedule, turns=1)
+        inpainter.prior.schedule = replace(inpainter.prior.schedule, views=1)
     return [inpainter.fill(picture, Hole(inside)).pixels for inpainter in inpainters]
 
 

@@ -152,9 +152,9 @@ def test_calls_are_those_that_were_made(tiny_checkpoint) -> None:
     assert calls(preset="varied") == 4 + 1
     assert calls() == 1  # thin
     inside[20:36, 20:36] = True
-    assert calls() == 1 + 1 / 4 + 1 / 16
-    assert calls(steps=3) == 3 + 1 / 4 + 1 / 16
-    assert calls(start=0.5) == 1 + 1 + 1 / 4 + 1 / 16
+    assert calls() == 1 + 2 / 4 + 4 / 16  # each half of the size in twice as many views
+    assert calls(steps=3) == 3 + 2 / 4 + 4 / 16
+    assert calls(start=0.5) == 1 + 1 + 2 / 4 + 4 / 16
     made = {("auto", 2): 1, ("auto", 4): 1 + 1 / 4, ("smooth", 2): 4, ("smooth", 3): 4 + 4 / 9, ("texture", 2): 2}
     for (preset, scale), expected in made.items():
         upscaler = upscale.Upscaler(SamplerSettings(preset, checkpoint=str(tiny_checkpoint("prior"))), scale)
@@ -202,8 +202,9 @@ def test_a_deep_hole_begins_in_what_is_found_at_half_the_size(tiny_checkpoint, m
     assert calls[0][2].start == 0
     for (_, before, _), (guess, state, schedule) in itertools.pairwise(calls):
         assert torch.equal(guess, doubled(before, *state.shape[2:]))
-        assert (schedule.start, schedule.still, schedule.turns) == (GUESSED_AT, True, 4)
-    smooth.prior.schedule = replace(smooth.prior.schedule, turns=1)  # its answers for other turns aside
+        assert (schedule.start, schedule.still) == (GUESSED_AT, True)
+    assert [schedule.views for _, _, schedule in calls] == [8, 8, 4]
+    smooth.prior.schedule = replace(smooth.prior.schedule, views=1)  # its answers for other turns aside
     line, pixels = Hole(np.eye(64, dtype=bool)), scene(64, 64)
     monkeypatch.undo()
     one, other = (inpainter.fill(Picture(pixels, None, "PNG"), line).pixels for inpainter in (smooth, fast))

@@ -1,0 +1,23 @@
+"""The eight views of a picture, mirrored and turned, whose answers are averaged (self-ensemble, arXiv 1707.02921)."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+VIEWS = 8
+
+
+def view_of(picture: Tensor, view: int) -> Tensor:
+    """Return what lies over a picture, (..., H, W), by `view` quarters turned to the left, from 4 on mirrored before; what has
+    no places, (B,), stays."""
+    if picture.ndim < 2 or not view:
+        return picture
+    return (picture.flip(-1) if view >= 4 else picture).rot90(view % 4, (-2, -1))
+
+
+def from_view(seen: Tensor, view: int) -> Tensor:
+    """Return the picture whose `view_of` is `seen`."""
+    if seen.ndim < 2 or not view:
+        return seen
+    picture = seen.rot90(-(view % 4), (-2, -1))
+    return picture.flip(-1) if view >= 4 else picture

@@ -1,0 +1,25 @@
+"""The views of a picture and back."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from irflow_cli.engines.views import VIEWS, from_view, view_of
+
+
+@pytest.mark.parametrize("view", range(VIEWS))
+def test_a_view_comes_back(view: int) -> None:
+    picture = torch.rand(2, 3, 4, 6)
+    assert torch.equal(from_view(view_of(picture, view), view), picture)
+    times = torch.rand(2)
+    assert torch.equal(view_of(times, view), times)
+    assert torch.equal(from_view(times, view), times)
+
+
+def test_views_differ_and_the_first_four_are_turns_alone() -> None:
+    square = torch.arange(9.0).view(3, 3)
+    views = [tuple(view_of(square, view).flatten().tolist()) for view in range(VIEWS)]
+    assert len(set(views)) == VIEWS
+    for view in range(4):
+        assert torch.equal(view_of(square, view), square.rot90(view))
