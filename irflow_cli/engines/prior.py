@@ -50,7 +50,8 @@ class Prior:
             )
         self.net = self.checkpoint.on(self.device)
         timed = self.net.contract.time_map
-        taught = timed and self.checkpoint.card.trained.get("recipe", {}).get("known") != 0  # known parts, enlarged copies
+        recipe = self.checkpoint.card.trained.get("recipe", {})
+        taught = timed and recipe.get("known") != 0  # known parts, enlarged copies
         self.enlarges = kind == "means" and taught
         self.schedule = settings.schedule(kind if taught else UNTAUGHT[kind])
         differentiated = self.schedule.sampler in DIFFERENTIATED and settings.engine not in ("auto", "torch")
@@ -58,6 +59,11 @@ class Prior:
         self.engine = open_engine(self.checkpoint, self.device, engine, settings.precision)
         if differentiated:
             self.engine.notes += (f"`sampler` {self.schedule.sampler} takes gradients, which torch computes",)
+        if self.schedule.pyramid and recipe and not recipe.get("guessed"):
+            self.engine.notes += (
+                "this prior has not learned to go on from guesses, which costs deep holes up to 1 dB; train it on, with "
+                "`init` and `guessed` 0.6",
+            )
         if self.schedule.sampler == "pixelwise" and (kind != "pixels" or not timed):
             why = "this prior does not know times per pixel" if kind == "pixels" else "it needs known pixels, not means"
             raise UsageError(f"`sampler` pixelwise does not go here: {why}; use another, such as pnp")

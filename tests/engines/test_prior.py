@@ -109,3 +109,18 @@ def test_a_prior_is_sampled_as_it_was_trained(tiny_checkpoint) -> None:
         told, untold = (Prior(SamplerSettings("auto"), kind, one) for one in (usual, bare))
         assert (told.schedule, untold.schedule) == (PRESETS["auto"][kind], PRESETS["auto"][papers])
         assert (told.enlarges, untold.enlarges) == (kind == "means", False)
+
+
+def test_a_prior_that_was_trained_without_guesses_says_so_for_holes(tiny_checkpoint) -> None:
+    usual = load_checkpoint(tiny_checkpoint("prior"))
+
+    def said(preset: str, kind: str, **recipe: float) -> bool:
+        checkpoint = replace(usual, card=replace(usual.card, trained={"recipe": recipe}))
+        return any("guesses" in note for note in Prior(SamplerSettings(preset), kind, checkpoint).engine.notes)
+
+    assert said("auto", "pixels", known=0.8)
+    assert said("smooth", "pixels", known=0.8, guessed=0.0)
+    assert not said("auto", "pixels", known=0.8, guessed=0.6)
+    assert not said("auto", "pixels")  # nothing is known of its training
+    assert not said("fast", "pixels", known=0.8)
+    assert not said("auto", "means", known=0.8)
