@@ -63,8 +63,8 @@ class Restorer:
         check_sigma(settings.sigma, self.sigma_limit)
         self.net = self.checkpoint.on(self.device)
         ours = settings.method == "flow" and self.checkpoint.card.spec.trainable
-        self.halved = self.task.halved and ours
-        self.multiple = self.net.contract.multiple * (2 if self.halved else 1)  # of where a tile begins
+        self.two_sizes = self.task.two_sizes and ours
+        self.multiple = self.net.contract.multiple * (2 if self.two_sizes else 1)  # of where a tile begins
         least = settings.overlap + 2 * self.multiple  # with less, each tile would hardly go beyond the one before
         require(
             settings.tile in (None, 0) or settings.tile >= least,
@@ -215,7 +215,7 @@ class Restorer:
     def _found(self, source: Tensor, sigmas: list[float | None], steps: int) -> Tensor:
         """Return what `_sample` does; where the task says so and more is found at half the size, the mean of both."""
         fine = self._sample(source, sigmas, steps)
-        if not self.halved:
+        if not self.two_sizes:
             return fine
         small = half_size(source)
         coarse = source + doubled(self._sample(small, sigmas, steps) - small, *source.shape[2:])
