@@ -14,9 +14,10 @@ from torch import Tensor
 from irflow_cli.engines.crops import MARGIN
 from irflow_cli.flow.coarse import guess_from, halved
 
-SHALLOW = 2.0  # pixels from what is known, up to which half the size tells nothing
+SHALLOW = 4.0  # pixels from what is known, up to which half the size tells nothing
 SMALLEST = 32  # pixels of a side from which on half the size is looked at
-MOST = 3  # halvings after which no level has more picture around it
+NEAR = MARGIN // 2  # pixels of picture around a hole at the smaller levels; the crop that is halved first has twice that
+MOST = 4  # halvings after which no level has more picture around it
 
 Around = Sequence[tuple[int, int]]  # pixels above and below, left and right
 
@@ -53,8 +54,8 @@ def halvings_of(missing: np.ndarray) -> int:
 
 
 def reach_of(halvings: int) -> int:
-    """Return how many pixels around a crop its levels need, for each to have MARGIN of its own around the hole."""
-    return MARGIN * (2 ** min(halvings, MOST) - 1)
+    """Return how many pixels around a crop its levels need, for each smaller one to have NEAR of its own around the hole."""
+    return 2 * NEAR * (2 ** (min(halvings, MOST) - 1) - 1) if halvings else 0
 
 
 def pyramid_of(picture: Tensor, known: Tensor, halvings: int, around: Around = ((0, 0), (0, 0))) -> list[Level]:
@@ -63,7 +64,8 @@ def pyramid_of(picture: Tensor, known: Tensor, halvings: int, around: Around = (
     levels: list[Level] = []
     for number in range(halvings + 1):
         rows, columns = (slice(before, size - after) for (before, after), size in zip(around, known.shape[2:], strict=True))
-        less = [(max(0, before - MARGIN) // 2, max(0, after - MARGIN) // 2) for before, after in around]
+        more = NEAR if number else 0
+        less = [(max(0, before - more) // 2, max(0, after - more) // 2) for before, after in around]
         corner = rows.start - 2 * less[0][0], columns.start - 2 * less[1][0]
         levels.append(Level(picture[..., rows, columns], known[..., rows, columns], corner))
         if number == halvings or min(levels[-1].known.shape[2:]) < SMALLEST:

@@ -152,9 +152,9 @@ def test_calls_are_those_that_were_made(tiny_checkpoint) -> None:
     assert calls(preset="varied") == 4 + 1
     assert calls() == 1  # thin
     inside[20:36, 20:36] = True
-    assert calls() == 1 + 2 / 4 + 4 / 16  # each half of the size in twice as many views
-    assert calls(steps=3) == 3 + 2 / 4 + 4 / 16
-    assert calls(start=0.5) == 1 + 1 + 2 / 4 + 4 / 16
+    assert calls() == 1 + 2 / 4  # half the size in twice as many views
+    assert calls(steps=3) == 3 + 2 / 4
+    assert calls(start=0.5) == 1 + 1 + 2 / 4
     made = {("auto", 2): 1, ("auto", 4): 1 + 1 / 4, ("smooth", 2): 4, ("smooth", 3): 4 + 4 / 9, ("texture", 2): 2}
     for (preset, scale), expected in made.items():
         upscaler = upscale.Upscaler(SamplerSettings(preset, checkpoint=str(tiny_checkpoint("prior"))), scale)
@@ -185,7 +185,7 @@ def test_a_hole_beside_another_is_not_taken_for_picture(tiny_checkpoint) -> None
 
 def test_a_deep_hole_begins_in_what_is_found_at_half_the_size(tiny_checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     checkpoint, inside, calls = str(tiny_checkpoint("prior")), np.zeros((128, 128), bool), []
-    inside[40:56, 40:56] = True
+    inside[40:68, 40:68] = True
     sample = Prior.sample
 
     def sampled(self, observation, guess, needed, generators, schedule):
@@ -197,7 +197,7 @@ def test_a_deep_hole_begins_in_what_is_found_at_half_the_size(tiny_checkpoint, m
     smooth, fast = (Inpainter(SamplerSettings(preset, checkpoint=checkpoint)) for preset in ("smooth", "fast"))
     smooth.fill(Picture(scene(128, 128), None, "PNG"), Hole(inside))
     sides = [state.shape[2] for _, state, _ in calls]
-    assert sides == [32, 64, 128]  # eight pixels deep, four, two
+    assert sides == [32, 64, 128]  # fourteen pixels deep, seven, three and a half
     assert calls[0][0] is None
     assert calls[0][2].start == 0
     for (_, before, _), (guess, state, schedule) in itertools.pairwise(calls):
@@ -220,11 +220,11 @@ def test_smaller_sizes_see_what_lies_beyond_the_crop(tiny_checkpoint, monkeypatc
         return sample(self, observation, *others)
 
     monkeypatch.setattr(Prior, "sample", sampled)
-    for wide, shapes in ((16, [(32, 104), (64, 112), (128, 128)]), (3, [(128, 128)])):
+    for wide, shapes in ((40, [(16, 56), (32, 64), (64, 80), (128, 160)]), (7, [(128, 128)])):
         inside, seen[:] = np.zeros((128, 512), bool), []
-        inside[56:72, 240 : 240 + wide] = True
+        inside[44:84, 240 : 240 + wide] = True
         smooth.fill(Picture(scene(128, 512), None, "PNG"), Hole(inside))
-        assert seen == shapes  # the crop has 48 pixels around the hole and a little more, and so has each size
+        assert seen == shapes  # the crop has 48 pixels around the hole and a little more, each smaller size 24
 
 
 def test_holes_deep_and_shallow_in_one_turn_are_filled_as_alone(tiny_checkpoint) -> None:

@@ -11,7 +11,7 @@ from drawn import scene
 from torch.nn import functional as F
 
 from irflow_cli.engines.crops import MARGIN
-from irflow_cli.engines.pyramid import MOST, SMALLEST, Level, halvings_of, pyramid_of, reach_of
+from irflow_cli.engines.pyramid import MOST, NEAR, SMALLEST, Level, halvings_of, pyramid_of, reach_of
 from irflow_cli.flow.coarse import half_size
 from irflow_cli.tensors import tensor_of
 
@@ -20,7 +20,7 @@ def picture_of(height: int, width: int) -> torch.Tensor:
     return tensor_of(scene(height, width).astype(np.float32)[None] / 255)
 
 
-@pytest.mark.parametrize(("depth", "halvings"), [(0, 0), (1, 0), (2, 0), (3, 1), (4, 1), (5, 2), (20, 4)])
+@pytest.mark.parametrize(("depth", "halvings"), [(0, 0), (1, 0), (4, 0), (5, 1), (8, 1), (9, 2), (20, 3)])
 def test_a_hole_is_halved_until_it_is_shallow(depth: int, halvings: int) -> None:
     missing = np.zeros((200, 200), bool)
     missing[50 : 50 + 2 * depth - 1 if depth else 50, 10:190] = True
@@ -38,7 +38,8 @@ def test_every_level_sees_as_much_around_the_hole_while_there_is_picture() -> No
         assert len(levels) == halvings + 1
         for number, level in enumerate(levels):
             left = (level.known[0, 0] == 0).any(0).nonzero().flatten().tolist()
-            assert (left[0], level.known.shape[3] - left[-1] - 1) == (MARGIN, MARGIN)
+            margin = NEAR if number else MARGIN
+            assert (left[0], level.known.shape[3] - left[-1] - 1) == (margin, margin)
             assert len(left) == hole >> number
 
 
