@@ -143,12 +143,15 @@ class Command(TyperCommand):
     stranger's, and with --verbose from all, and their values. What does not go with what was typed is passed over."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Return what typer does. Raises UsageError for an empty value of an option: an empty path would mean this folder."""
+        """Return what typer does. Raises UsageError for an empty value of an option, for an empty path would mean this folder,
+        and for an output that ends in a slash, which a path forgets, and is called like a picture."""
         options = {flag: one.name for one in self.params for flag in one.opts if not getattr(one, "is_flag", True)}
         pairs = [*itertools.pairwise(args), *(word.split("=", 1) for word in args if "=" in word)]
         for flag, value in pairs:
             if value == "" and options.get(flag, "suffix") != "suffix":
                 raise UsageError(f"`{options[flag]}` is empty; is a variable of the shell unset?")
+            if options.get(flag) == "output" and value.endswith(("/", os.sep)) and Files((), Path(value)).one_file:
+                raise UsageError(f"{value} ends as a folder, but is called like a picture; make it, or take away the slash")
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:

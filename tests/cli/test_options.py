@@ -62,3 +62,16 @@ def test_records_are_read_without_torch() -> None:
     code = "import sys, irflow_cli.cli.app; print([name for name in ('torch', 'cv2', 'PIL') if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_slash_at_the_end_of_an_output_means_a_folder(irflow, tmp_path: Path, picture_file) -> None:
+    source = picture_file("in.png")
+    done = irflow("degrade", source, "-o", f"{tmp_path}/out.png/", "--kind", "noise")
+    assert done.code == 2
+    assert "ends as a folder" in done.err
+    assert not (tmp_path / "out.png").exists()
+    (tmp_path / "out.png").mkdir()
+    assert irflow("degrade", source, "-o", f"{tmp_path}/out.png/", "--kind", "noise").code == 0
+    assert irflow("degrade", source, "-o", f"{tmp_path}/new/", "--kind", "noise").code == 0
+    assert (tmp_path / "out.png" / "in.png").exists()
+    assert (tmp_path / "new" / "in.png").exists()
