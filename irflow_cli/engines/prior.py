@@ -12,7 +12,7 @@ from irflow_cli.engines.backends import open_engine
 from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.settings import SamplerSettings, Schedule
 from irflow_cli.engines.tiling import SMALLEST, windowed
-from irflow_cli.engines.views import from_view, view_of
+from irflow_cli.engines.views import mean_of_views
 from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageError
 from irflow_cli.flow.guided import CORRECTED, DIFFERENTIATED, GUIDED, Guidance
 from irflow_cli.flow.observations import Observation, normal_noise
@@ -109,11 +109,7 @@ class Prior:
             schedule = replace(schedule, steps=schedule.scattered)
 
         def field(x: Tensor, t: Tensor) -> Tensor:
-            answers = []
-            for view in range(schedule.views):
-                seen = (view_of(one, view) for one in (x, t, needed))
-                answers.append(from_view(self._answer(velocity, *seen), view))
-            return torch.stack(answers).mean(0) if len(answers) > 1 else answers[0]
+            return mean_of_views(lambda *seen: self._answer(velocity, *seen), schedule.views, x, t, needed)
 
         noise = lambda: normal_noise(shape, generators, *self.net.contract.noise).to(self.device)  # noqa: E731
 
@@ -147,7 +143,8 @@ class Prior:
                     continue
                 if done.state.isfinite().all():
                     return done
-                raise ImageError("its result holds values that are no numbers; give another `checkpoint`")
+                fewer = "fewer `steps`, another `sampler` or " if schedule.steps > 1 else ""
+                raise ImageError(f"its result holds values that are no numbers; give {fewer}another `checkpoint`")
         finally:
             self.windows = windows
 

@@ -27,7 +27,7 @@ from irflow_cli.engines.noise import (
 )
 from irflow_cli.engines.settings import FULL_SCALE, RELEASED_RULE, RestoreSettings, check_sigma
 from irflow_cli.engines.tiling import auto_tile, tiled
-from irflow_cli.engines.views import VIEWS, from_view, view_of
+from irflow_cli.engines.views import VIEWS, mean_of_views
 from irflow_cli.errors import CheckpointError, ImageError, require
 from irflow_cli.flow.coarse import doubled, half_size
 from irflow_cli.flow.samplers import SAMPLERS
@@ -206,10 +206,7 @@ class Restorer:
             colour, levels = as_if_three(colour, levels, generators)
         colour = colour.to(self.device)
         views = VIEWS if self.settings.ensemble else 1
-        total = torch.zeros_like(colour)
-        for view in range(views):
-            total += from_view(self._found(view_of(colour, view), levels, steps or self.steps), view)
-        restored = (total / views).cpu()
+        restored = mean_of_views(lambda seen: self._found(seen, levels, steps or self.steps), views, colour).cpu()
         return restored.mean(1, keepdim=True) if degraded.shape[1] == 1 else restored
 
     def _found(self, source: Tensor, sigmas: list[float | None], steps: int) -> Tensor:

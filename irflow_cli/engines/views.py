@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor
 
 VIEWS = 8
@@ -21,3 +23,11 @@ def from_view(seen: Tensor, view: int) -> Tensor:
         return seen
     picture = seen.rot90(-(view % 4), (-2, -1))
     return picture.flip(-1) if view >= 4 else picture
+
+
+def mean_of_views(answer: Callable[..., Tensor], views: int, *over: Tensor) -> Tensor:
+    """Return the mean of what `answer` gives for the first so many views of what lies `over` a picture."""
+    total = answer(*over)
+    for view in range(1, views):
+        total = total + from_view(answer(*(view_of(one, view) for one in over)), view)
+    return total / views if views > 1 else total

@@ -15,7 +15,7 @@ from irflow_cli.degradations.masks import HOLES
 from irflow_cli.engines.prior import UNTAUGHT, Prior, scattered
 from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import PRESETS, RestoreSettings, SamplerSettings
-from irflow_cli.errors import UsageError
+from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.flow.guided import DIFFERENTIATED, GUIDED
 from irflow_cli.flow.observations import masked
 from irflow_cli.flow.samplers import Trajectory
@@ -124,3 +124,14 @@ def test_a_prior_that_was_trained_without_guesses_says_so_for_holes(tiny_checkpo
     assert not said("auto", "pixels")  # nothing is known of its training
     assert not said("fast", "pixels", known=0.8)
     assert not said("auto", "means", known=0.8)
+
+
+@pytest.mark.parametrize(("steps", "advice"), [(1, "give another `checkpoint`"), (8, "give fewer `steps`, another `sampler`")])
+def test_a_trajectory_that_falls_apart_says_what_to_change(
+    steps: int, advice: str, tiny_checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prior = Prior(SamplerSettings("paper", steps=steps, checkpoint=str(tiny_checkpoint("prior"))), "pixels")
+    monkeypatch.setitem(GUIDED, "restora", lambda field, x, times, guide: Trajectory(x * float("nan"), 1, 0))
+    observation = masked(torch.zeros(1, 3, 16, 16), torch.zeros(1, 1, 16, 16))
+    with pytest.raises(ImageError, match=advice):
+        prior.sample(observation, None, torch.ones(16, 16, dtype=torch.bool), [torch.Generator().manual_seed(0)])
