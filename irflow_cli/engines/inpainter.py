@@ -101,29 +101,25 @@ class Inpainter:
     def _sampled(self, pixels: np.ndarray, missing: np.ndarray, crops: list[Crop], seed: int) -> list[np.ndarray]:
         """Return crops of a picture's pixels, filled where they are missing (H, W), bool: (h, w, 3) in about [0, 1]. The crops
         are of one size."""
-        holes = [missing[crop.place] for crop in crops]
-        known = torch.from_numpy(~np.stack(holes))[:, None]
-        parts = [_unit(pixels[crop.place], hole) for crop, hole in zip(crops, holes, strict=True)]
-        generators, schedule = (
-            [torch.Generator().manual_seed(seed_of(seed, crop.top, crop.left)) for crop in crops],
-            self.prior.schedule,
-        )
-        picture, found = tensor_of(np.stack(parts)), None
+        schedule, found = self.prior.schedule, None
+        generators = [torch.Generator().manual_seed(seed_of(seed, crop.top, crop.left)) for crop in crops]
+        pyramids = [_pyramid_around(pixels, missing, crop, schedule.pyramid) for crop in crops]
+        whole = Level.together([pyramid[0] for pyramid in pyramids])
         if schedule.pyramid:
-            pyramids = [_pyramid_around(pixels, missing, crop) for crop in crops]
             found = self._coarse_to_fine(pyramids, generators, schedule if schedule.start == 0 else ONE_STEP)
         elif schedule.start > 0:
-            found = tensor_of(np.stack([_guess(part, hole) for part, hole in zip(parts, holes, strict=True)]))
+            parts = zip(array_of(whole.picture), whole.known[:, 0].numpy() < 1, strict=True)
+            found = tensor_of(np.stack([_guess(part, hole) for part, hole in parts]))
         if schedule.start > 0 or found is None:
-            observation = self._seen(picture, known)
+            observation = self._seen(whole)
             needed = torch.from_numpy(np.logical_or.reduce([crop.inside for crop in crops]))
             found = self.prior.sample(observation, found, needed, generators).state.cpu()
         return list(array_of(found))
 
-    def _seen(self, picture: Tensor, known: Tensor) -> Observation:
-        """Return what is known (B, 1, H, W) of pictures (B, 3, H, W), with its noise, on the prior's device."""
+    def _seen(self, level: Level) -> Observation:
+        """Return what is known of a level, with its noise, on the prior's device."""
         device = self.prior.device
-        return masked(picture.to(device), known.to(device), self.prior.settings.sigma / FULL_SCALE)
+        return masked(level.picture.to(device), level.known.to(device), self.prior.settings.sigma / FULL_SCALE)
 
     def _coarse_to_fine(self, pyramids: list[list[Level]], generators: list[torch.Generator], schedule: Schedule) -> Tensor:
         """Return pictures (B, 3, H, W), the largest levels of pyramids, filled; what one becomes does not depend on others."""
@@ -153,7 +149,7 @@ class Inpainter:
                 )
             needed = (level.known < 1).any(0)[0]
             if needed.any():
-                found = self.prior.sample(self._seen(level.picture, level.known), found, needed, generators, way).state.cpu()
+                found = self.prior.sample(self._seen(level), found, needed, generators, way).state.cpu()
             else:
                 found = level.picture
         assert found is not None
@@ -195,9 +191,9 @@ def _unit(part: np.ndarray, missing: np.ndarray) -> np.ndarray:
     return np.where(missing[..., None], np.float32(0), part.clip(0, 1).repeat(3 // part.shape[2], axis=2))
 
 
-def _pyramid_around(pixels: np.ndarray, missing: np.ndarray, crop: Crop) -> list[Level]:
-    """Return the levels of a crop of a picture's pixels, missing (H, W), bool, in part."""
-    halvings = halvings_of(missing[crop.place])
+def _pyramid_around(pixels: np.ndarray, missing: np.ndarray, crop: Crop, smaller: bool) -> list[Level]:
+    """Return the levels of a crop of a picture's pixels, missing (H, W), bool, in part: the crop, and `smaller` ones."""
+    halvings = halvings_of(missing[crop.place]) if smaller else 0
     reach = reach_of(halvings)
     sides = ((crop.top, crop.bottom, missing.shape[0]), (crop.left, crop.right, missing.shape[1]))
     around = [(min(reach, start), min(reach, size - stop)) for start, stop, size in sides]

@@ -64,12 +64,12 @@ def pyramid_of(picture: Tensor, known: Tensor, halvings: int, around: Around = (
     levels: list[Level] = []
     for number in range(halvings + 1):
         rows, columns = (slice(before, size - after) for (before, after), size in zip(around, known.shape[2:], strict=True))
-        more = NEAR if number else 0
-        less = [(max(0, before - more) // 2, max(0, after - more) // 2) for before, after in around]
-        corner = rows.start - 2 * less[0][0], columns.start - 2 * less[1][0]
+        own = NEAR if number else 0  # half of the margin that the crop itself has is NEAR already
+        below = [(max(0, before - own) // 2, max(0, after - own) // 2) for before, after in around]
+        corner = rows.start - 2 * below[0][0], columns.start - 2 * below[1][0]
         levels.append(Level(picture[..., rows, columns], known[..., rows, columns], corner))
         if number == halvings or min(levels[-1].known.shape[2:]) < SMALLEST:
             break
         picture, known = halved(picture, known)
-        around = less
+        around = below
     return levels
