@@ -17,9 +17,9 @@ from irflow_cli.engines.crops import Crop, crops_of, groups_of
 from irflow_cli.engines.exemplar import enough_around, exemplar_fill
 from irflow_cli.engines.holes import Hole
 from irflow_cli.engines.prior import Prior
-from irflow_cli.engines.pyramid import Level, halvings_of, pyramid_of, reach_of
+from irflow_cli.engines.pyramid import Level, halvings_of, reach_of
 from irflow_cli.engines.settings import FILLING, FULL_SCALE, SamplerSettings, Schedule
-from irflow_cli.engines.views import VIEWS
+from irflow_cli.engines.views import from_view
 from irflow_cli.engines.wide import wide_parts
 from irflow_cli.errors import ImageError
 from irflow_cli.flow.coarse import GUESSED_AT
@@ -95,65 +95,60 @@ class Inpainter:
             return _guess(picture, ~known)
         generators = [torch.Generator().manual_seed(seed)]
         shown = torch.from_numpy(known)[None, None].float()
-        levels = pyramid_of(tensor_of(np.where(known[..., None], picture, np.float32(0))), shown, halvings_of(~known))
-        return array_of(self._climbed(levels, generators, ONE_STEP))[0].clip(0, 1)
+        level = Level(tensor_of(np.where(known[..., None], picture, np.float32(0))), shown, halvings=halvings_of(~known))
+        return array_of(self._climbed(level, generators, ONE_STEP))[0].clip(0, 1)
 
     def _sampled(self, pixels: np.ndarray, missing: np.ndarray, crops: list[Crop], seed: int) -> list[np.ndarray]:
         """Return crops of a picture's pixels, filled where they are missing (H, W), bool: (h, w, 3) in about [0, 1]. The crops
         are of one size."""
         schedule, found = self.prior.schedule, None
         generators = [torch.Generator().manual_seed(seed_of(seed, crop.top, crop.left)) for crop in crops]
-        pyramids = [_pyramid_around(pixels, missing, crop, schedule.pyramid) for crop in crops]
-        whole = Level.together([pyramid[0] for pyramid in pyramids])
+        levels = [_level_around(pixels, missing, crop, schedule.pyramid) for crop in crops]
+        picture, known = (torch.cat(parts) for parts in zip(*(level.inner for level in levels), strict=True))
         if schedule.pyramid:
-            found = self._coarse_to_fine(pyramids, generators, schedule if schedule.start == 0 else ONE_STEP)
+            found = self._coarse_to_fine(levels, generators, schedule if schedule.start == 0 else ONE_STEP)
         elif schedule.start > 0:
-            parts = zip(array_of(whole.picture), whole.known[:, 0].numpy() < 1, strict=True)
+            parts = zip(array_of(picture), known[:, 0].numpy() < 1, strict=True)
             found = tensor_of(np.stack([_guess(part, hole) for part, hole in parts]))
         if schedule.start > 0 or found is None:
-            observation = self._seen(whole)
             needed = torch.from_numpy(np.logical_or.reduce([crop.inside for crop in crops]))
-            found = self.prior.sample(observation, found, needed, generators).state.cpu()
+            found = self.prior.sample(self._seen(picture, known), found, needed, generators).state.cpu()
         return list(array_of(found))
 
-    def _seen(self, level: Level) -> Observation:
-        """Return what is known of a level, with its noise, on the prior's device."""
+    def _seen(self, picture: Tensor, known: Tensor) -> Observation:
+        """Return what is known of pictures, with its noise, on the prior's device."""
         device = self.prior.device
-        return masked(level.picture.to(device), level.known.to(device), self.prior.settings.sigma / FULL_SCALE)
+        return masked(picture.to(device), known.to(device), self.prior.settings.sigma / FULL_SCALE)
 
-    def _coarse_to_fine(self, pyramids: list[list[Level]], generators: list[torch.Generator], schedule: Schedule) -> Tensor:
-        """Return pictures (B, 3, H, W), the largest levels of pyramids, filled; what one becomes does not depend on others."""
-        filled = [pyramid[0].picture for pyramid in pyramids]
+    def _coarse_to_fine(self, levels: list[Level], generators: list[torch.Generator], schedule: Schedule) -> Tensor:
+        """Return the inner parts of levels, (B, 3, h, w), filled: the mean over the schedule's views of all of the way. What
+        one becomes does not depend on others."""
+        filled = [level.inner[0] for level in levels]
 
-        def shape(index: int) -> list[tuple[int, ...]]:
-            return [level.shape for level in pyramids[index]]
+        def kind(index: int) -> tuple[object, ...]:
+            return levels[index].kind
 
-        for _, same in itertools.groupby(sorted(range(len(pyramids)), key=shape), key=shape):
+        for _, same in itertools.groupby(sorted(range(len(levels)), key=kind), key=kind):
             together = list(same)
-            levels = [Level.together(every) for every in zip(*(pyramids[index] for index in together), strict=True)]
-            found = self._climbed(levels, [generators[index] for index in together], schedule)
-            for index, one in zip(together, found.split(1), strict=True):
+            level, draws = Level.together([levels[index] for index in together]), [generators[index] for index in together]
+            once = replace(schedule, views=1)
+            found = [from_view(self._climbed(level.seen(view), draws, once), view) for view in range(schedule.views)]
+            for index, one in zip(together, torch.stack(found).mean(0).split(1), strict=True):
                 filled[index] = one
         return torch.cat(filled)
 
-    def _climbed(self, levels: list[Level], generators: list[torch.Generator], schedule: Schedule) -> Tensor:
-        """Return the largest of the levels, filled: the smallest begins in nothing, each other in what was found below it."""
-        found = None
-        for halvings, level in reversed(list(enumerate(levels))):
-            views = min(VIEWS, schedule.views << halvings)  # half the size is a quarter of the work
-            way = replace(ONE_STEP if halvings else schedule, views=views)
-            if found is not None:
-                found = level.guess(found)
-                way = replace(
-                    way, start=GUESSED_AT, stop=way.stop if (way.stop or 0) > GUESSED_AT else None, still=way.steps == 1
-                )
-            needed = (level.known < 1).any(0)[0]
-            if needed.any():
-                found = self.prior.sample(self._seen(level), found, needed, generators, way).state.cpu()
-            else:
-                found = level.picture
-        assert found is not None
-        return found
+    def _climbed(self, level: Level, generators: list[torch.Generator], schedule: Schedule) -> Tensor:
+        """Return the inner part of a level, filled, begun in what is found so at half the size; the smallest begins in
+        nothing."""
+        picture, known = level.inner
+        needed, guess = (known < 1).any(0)[0], None
+        if not needed.any():
+            return picture
+        if (smaller := level.smaller()) is not None:
+            guess = level.guess(self._climbed(smaller, 2 * generators, ONE_STEP))
+            stop = schedule.stop if (schedule.stop or 0) > GUESSED_AT else None
+            schedule = replace(schedule, start=GUESSED_AT, stop=stop, still=schedule.steps == 1)
+        return self.prior.sample(self._seen(picture, known), guess, needed, generators, schedule).state.cpu()
 
 
 def _faded(old: np.ndarray, new: np.ndarray, hole: Hole) -> np.ndarray:
@@ -191,16 +186,16 @@ def _unit(part: np.ndarray, missing: np.ndarray) -> np.ndarray:
     return np.where(missing[..., None], np.float32(0), part.clip(0, 1).repeat(3 // part.shape[2], axis=2))
 
 
-def _pyramid_around(pixels: np.ndarray, missing: np.ndarray, crop: Crop, smaller: bool) -> list[Level]:
-    """Return the levels of a crop of a picture's pixels, missing (H, W), bool, in part: the crop, and `smaller` ones."""
+def _level_around(pixels: np.ndarray, missing: np.ndarray, crop: Crop, smaller: bool) -> Level:
+    """Return a crop of a picture's pixels, missing (H, W), bool, in part, with what `smaller` levels of it see."""
     halvings = halvings_of(missing[crop.place]) if smaller else 0
     reach = reach_of(halvings)
     sides = ((crop.top, crop.bottom, missing.shape[0]), (crop.left, crop.right, missing.shape[1]))
-    around = [(min(reach, start), min(reach, size - stop)) for start, stop, size in sides]
+    around = tuple((min(reach, start), min(reach, size - stop)) for start, stop, size in sides)
     rows, columns = (slice(start - less, stop + more) for (start, stop, _), (less, more) in zip(sides, around, strict=True))
     lost = missing[rows, columns]
     picture, known = tensor_of(_unit(pixels[rows, columns], lost)), torch.from_numpy(~lost)[None, None].float()
-    return pyramid_of(picture, known, halvings, around)
+    return Level(picture, known, around, halvings)
 
 
 def _guess(part: np.ndarray, inside: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from types import EllipsisType
 from typing import NamedTuple
 
 import cv2
@@ -12,6 +13,7 @@ import torch
 from torch import Tensor
 
 from irflow_cli.engines.crops import MARGIN
+from irflow_cli.engines.views import view_of
 from irflow_cli.flow.coarse import guess_from, halved
 
 SHALLOW = 4.0  # pixels from what is known, up to which half the size tells nothing
@@ -19,32 +21,80 @@ SMALLEST = 32  # pixels of a side from which on half the size is looked at
 NEAR = MARGIN // 2  # pixels of picture around a hole at the smaller levels; the crop that is halved first has twice that
 MOST = 4  # halvings after which no level has more picture around it
 
-Around = Sequence[tuple[int, int]]  # pixels above and below, left and right
+Around = tuple[tuple[int, int], ...]  # pixels above and below, left and right
 
 
 class Level(NamedTuple):
-    """Pictures (B, 3, H, W) at one size and what is known of them (B, 1, H, W), 0 or 1. corner: the row and column at which
-    they begin in the next smaller level, doubled."""
+    """Pictures (B, 3, H, W) at one size and what is known of them (B, 1, H, W), 0 or 1. around: pixels at their edges that only
+    smaller levels see. halvings: how many of those there may be. further: how far the next one sees beyond this one's inner
+    part."""
 
     picture: Tensor
     known: Tensor
-    corner: tuple[int, int]
+    around: Around = ((0, 0), (0, 0))
+    halvings: int = 0
+    further: int = 0
 
     @classmethod
     def together(cls, levels: Sequence[Level]) -> Level:
-        """Return levels of the same size and corner as one."""
-        pictures, known, corners = zip(*levels, strict=True)
-        return cls(torch.cat(pictures), torch.cat(known), corners[0])
+        """Return levels of the same kind as one."""
+        pictures, known, *same = zip(*levels, strict=True)
+        return cls(torch.cat(pictures), torch.cat(known), *(one[0] for one in same))
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def kind(self) -> tuple[object, ...]:
         """What levels have in common that can be filled together."""
-        return (*self.picture.shape[2:], *self.corner)
+        return (*self.picture.shape[2:], *self.around, self.halvings)
+
+    @property
+    def place(self) -> tuple[EllipsisType, slice, slice]:
+        """The inner part, that is to be filled, as an index."""
+        sizes = self.known.shape[2:]
+        rows, columns = (slice(before, size - after) for (before, after), size in zip(self.around, sizes, strict=True))
+        return ..., rows, columns
+
+    @property
+    def inner(self) -> tuple[Tensor, Tensor]:
+        """The inner part of the pictures, and what is known of it."""
+        return self.picture[self.place], self.known[self.place]
+
+    def seen(self, view: int) -> Level:
+        """Return the level turned and mirrored as `view_of` does."""
+        (top, bottom), (left, right) = self.around
+        if view >= 4:
+            left, right = right, left
+        for _ in range(view % 4):
+            top, bottom, left, right = right, left, top, bottom
+        picture, known = view_of(self.picture, view), view_of(self.known, view)
+        return self._replace(picture=picture, known=known, around=((top, bottom), (left, right)))
+
+    def smaller(self) -> Level | None:
+        """Return the level at half the size, None where there is nothing more to see. All its pictures are there twice (2B):
+        halved from the first pixel on, and from one before it, so that other pixels are taken together."""
+        if not self.halvings or min(self.inner[1].shape[2:]) < SMALLEST:
+            return None
+        height, width = self.known.shape[2:]
+        rows, columns = ((torch.arange(size + size % 2) - 1).clamp_min(0) for size in (height, width))
+        halves = [halved(self.picture, self.known)]
+        halves.append(halved(self.picture[..., rows[:, None], columns], self.known[..., rows[:, None], columns]))
+        picture, known = (torch.cat(both) for both in zip(*halves, strict=True))
+        return Level(picture, known, self._around_smaller(), self.halvings - 1, NEAR)
 
     def guess(self, found: Tensor) -> Tensor:
-        """Return what the pictures begin in, of what was found at the next smaller level (B, 3, h, w)."""
-        (top, left), (height, width) = self.corner, self.picture.shape[2:]
-        return guess_from(found, top + height, left + width)[..., top:, left:]
+        """Return what the inner part (B, 3, h, w) begins in, of what was found of that of `smaller` (2B, 3, h', w')."""
+        sizes = self.inner[1].shape[2:]
+        corner = [before - 2 * less for (before, _), (less, _) in zip(self.around, self._around_smaller(), strict=True)]
+        total, doubles = torch.zeros(()), [2 * side for side in found.shape[2:]]
+        for moved, part in enumerate(guess_from(found, *doubles).chunk(2)):
+            rows, columns = (
+                (torch.arange(start, start + size) + moved).clamp(max=double - 1)
+                for start, size, double in zip(corner, sizes, doubles, strict=True)
+            )
+            total = total + part[..., rows[:, None], columns]
+        return total / 2
+
+    def _around_smaller(self) -> Around:
+        return tuple((max(0, before - self.further) // 2, max(0, after - self.further) // 2) for before, after in self.around)
 
 
 def halvings_of(missing: np.ndarray) -> int:
@@ -56,20 +106,3 @@ def halvings_of(missing: np.ndarray) -> int:
 def reach_of(halvings: int) -> int:
     """Return how many pixels around a crop its levels need, for each smaller one to have NEAR of its own around the hole."""
     return 2 * NEAR * (2 ** (min(halvings, MOST) - 1) - 1) if halvings else 0
-
-
-def pyramid_of(picture: Tensor, known: Tensor, halvings: int, around: Around = ((0, 0), (0, 0))) -> list[Level]:
-    """Return the levels of pictures (B, 3, H, W), known (B, 1, H, W), 0 or 1, in part, the largest first. That is all but the
-    pixels `around`; every smaller one sees as many of these as `reach_of` says, at its own size."""
-    levels: list[Level] = []
-    for number in range(halvings + 1):
-        rows, columns = (slice(before, size - after) for (before, after), size in zip(around, known.shape[2:], strict=True))
-        own = NEAR if number else 0  # half of the margin that the crop itself has is NEAR already
-        below = [(max(0, before - own) // 2, max(0, after - own) // 2) for before, after in around]
-        corner = rows.start - 2 * below[0][0], columns.start - 2 * below[1][0]
-        levels.append(Level(picture[..., rows, columns], known[..., rows, columns], corner))
-        if number == halvings or min(levels[-1].known.shape[2:]) < SMALLEST:
-            break
-        picture, known = halved(picture, known)
-        around = below
-    return levels

@@ -117,8 +117,8 @@ class Schedule:
     a guess is brought to `start` with the mean of the noise, not with a draw. exemplar:
     the wide parts of a hole are copied from the rest of the picture. spared: share of the picture, drawn from the seed, that
     is not copied from then. scattered: the steps where what is missing are single pixels, close to known ones. weight: the
-    sampler's own number, of `Guidance`. views: every answer of the network is the mean of those for so many views
-    of the picture, turned and mirrored (`engines.views`); at each half of the size for twice as many.
+    sampler's own number, of `Guidance`. views: the result is the mean of those for so many views of the picture, turned and
+    mirrored (`engines.views`), from the smallest size on; without a pyramid that of every answer of the network.
     """
 
     sampler: str

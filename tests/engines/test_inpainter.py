@@ -152,7 +152,8 @@ def test_calls_are_those_that_were_made(tiny_checkpoint) -> None:
     assert calls(preset="varied") == 4 + 1
     assert calls() == 1  # thin
     inside[20:36, 20:36] = True
-    assert calls() == 1 + 2 / 4  # half the size in twice as many views
+    assert calls() == 1 + 2 / 4  # half the size from two places
+    assert calls(preset="smooth") == 4 * (1 + 2 / 4)
     assert calls(steps=3) == 3 + 2 / 4
     assert calls(start=0.5) == 1 + 1 + 2 / 4
     made = {("auto", 2): 1, ("auto", 4): 1 + 1 / 4, ("smooth", 2): 4, ("smooth", 3): 4 + 4 / 9, ("texture", 2): 2}
@@ -196,14 +197,16 @@ def test_a_deep_hole_begins_in_what_is_found_at_half_the_size(tiny_checkpoint, m
     monkeypatch.setattr(Prior, "sample", sampled)
     smooth, fast = (Inpainter(SamplerSettings(preset, checkpoint=checkpoint)) for preset in ("smooth", "fast"))
     smooth.fill(Picture(scene(128, 128), None, "PNG"), Hole(inside))
-    sides = [state.shape[2] for _, state, _ in calls]
-    assert sides == [32, 64, 128]  # fourteen pixels deep, seven, three and a half
-    assert calls[0][0] is None
-    assert calls[0][2].start == 0
-    for (_, before, _), (guess, state, schedule) in itertools.pairwise(calls):
-        assert torch.equal(guess, doubled(before, *state.shape[2:]))
-        assert (schedule.start, schedule.still) == (GUESSED_AT, True)
-    assert [schedule.views for _, _, schedule in calls] == [8, 8, 4]
+    way = [(4, 32), (2, 64), (1, 128)]  # fourteen pixels deep, seven, three and a half
+    assert [(len(state), state.shape[2]) for _, state, _ in calls] == 4 * way  # views
+    for number in range(0, len(calls), 3):
+        first, *others = calls[number : number + 3]
+        assert first[0] is None
+        assert first[2].start == 0
+        for (_, before, _), (guess, state, schedule) in itertools.pairwise([first, *others]):
+            once, moved = doubled(before.clamp(0, 1), *state.shape[2:]).clamp(0, 1).chunk(2)
+            assert torch.allclose(guess[..., :-1, :-1], ((once[..., :-1, :-1] + moved[..., 1:, 1:]) / 2), atol=1e-6)
+            assert (schedule.start, schedule.still) == (GUESSED_AT, True)
     smooth.prior.schedule = replace(smooth.prior.schedule, views=1)  # its answers for other turns aside
     line, pixels = Hole(np.eye(64, dtype=bool)), scene(64, 64)
     monkeypatch.undo()
@@ -213,7 +216,7 @@ def test_a_deep_hole_begins_in_what_is_found_at_half_the_size(tiny_checkpoint, m
 
 def test_smaller_sizes_see_what_lies_beyond_the_crop(tiny_checkpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     smooth, seen = Inpainter(SamplerSettings("smooth", checkpoint=str(tiny_checkpoint("prior")))), []
-    sample = Prior.sample
+    smooth.prior.schedule, sample = replace(smooth.prior.schedule, views=1), Prior.sample
 
     def sampled(self, observation, *others):
         seen.append(tuple(observation.picture.shape[2:]))
@@ -238,7 +241,7 @@ def test_holes_deep_and_shallow_in_one_turn_are_filled_as_alone(tiny_checkpoint)
 
 
 def test_a_turned_hole_is_filled_with_the_turned_result(tiny_checkpoint) -> None:
-    """By `smooth`, whose answers are means over turns at every size; by one call of a network it is not."""
+    """By `smooth`, a mean over turns of all of the way; by one call of a network it is not."""
 
     def apart(preset: str) -> int:
         inpainter = Inpainter(SamplerSettings(preset, checkpoint=str(tiny_checkpoint("prior"))))
