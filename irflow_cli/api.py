@@ -48,7 +48,7 @@ class RestoreOptions(TypedDict, total=False):
     sigma: float | None
     strength: float
     texture: bool
-    ensemble: bool
+    ensemble: bool | None
     tile: int | None
     overlap: int
     device: str

@@ -21,6 +21,7 @@ class TaskSpec:
     Gaussian noise, and what leads it to a picture is not the network's input but a mask or an operator. least: the size of
     changes, 0-255 scale, below which a picture is taken for sound, and above which it is not (`engines.evidence`). two_sizes:
     where clearly more is found at half the size, the result is the mean of both: for what may be wider than a network sees.
+    twice: noise, 0-255 scale, from which on the result of one step is the mean of those for the picture and for it turned.
     """
 
     summary: str
@@ -33,6 +34,7 @@ class TaskSpec:
     prior: bool = False
     least: tuple[float, float] | None = None
     two_sizes: bool = False
+    twice: float | None = None
 
     def start(self, sigma: float | None) -> float:
         """Return the time on [0, 1) at which a picture with noise `sigma` (0-255 scale) enters the path."""
@@ -44,7 +46,7 @@ class TaskSpec:
 TASKS: dict[str, TaskSpec] = {
     "derain": TaskSpec("rain streaks, light to heavy", "derain", steps=2, least=(2, 4)),
     "denoise": TaskSpec(
-        "sensor noise, standard deviation 0 to 55 of 255", "denoise", textured=8, sigma_max=55.0, least=(0.6, 1.3)
+        "sensor noise, standard deviation 0 to 55 of 255", "denoise", textured=8, sigma_max=55.0, least=(0.6, 1.3), twice=12.0
     ),
     "deraindrop": TaskSpec("drops of water on the lens or the window", "deraindrop", steps=2, least=(8, 16), two_sizes=True),
     "prior": TaskSpec("photographs as such: for inpaint, upscale and denoising without training", "prior", prior=True),

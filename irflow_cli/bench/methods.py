@@ -31,6 +31,7 @@ from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 REVISION = 2  # raised when the same settings lead to other pixels, so that no record of old is taken for one of today
 RESTORED = (4,)  # as REVISION, of what restores whole pictures: since then tiles and weak noise are treated as they are today
 COPIED = (4,)  # the same, of what copies wide parts of holes: since then small objects are copied, too
+HALVED = (1,)  # the same, of holes that begin in what is found at half the size: since then it is seen from two places
 LATER: dict[str, object] = {
     **{"method": "flow", "batch": None, "stop": None, "engine": "torch", "exemplar": False, "spared": 0.0},
     **{"weight": None, "scattered": None, "sigma": 0.0, "texture": False},
@@ -79,19 +80,33 @@ def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -
         restorer = Restorer(chosen, checkpoint)
         checkpoint = restorer.checkpoint
         determining = _settings_of(
-            replace(chosen, checkpoint=None, device=str(restorer.device), **computed_by(restorer.engine))
+            replace(
+                chosen,
+                checkpoint=None,
+                device=str(restorer.device),
+                ensemble=bool(chosen.ensemble),
+                **computed_by(restorer.engine),
+            )
         )
         parts = {
             str(sampler): sampler is not None,
             f"{grid} grid": grid is not None,
             f"strength {strength:g}": strength != 1,
-            "8 views": settings.ensemble,
+            "8 views": settings.ensemble is True,
+            "1 view": settings.ensemble is False,
         }
         found.append(
             Method(
                 name=name,
                 run=_runner(restorer),
-                identity=identity_of(REVISION, *_weights_of(checkpoint), auto_tile(restorer.device), determining, *RESTORED),
+                identity=identity_of(
+                    REVISION,
+                    *_weights_of(checkpoint),
+                    auto_tile(restorer.device),
+                    determining,
+                    *RESTORED,
+                    *(() if restorer.twice is None else (restorer.twice,)),
+                ),
                 about=_about(checkpoint),
                 steps=steps,
                 variant=", ".join(part for part, holds in parts.items() if holds),
@@ -157,6 +172,7 @@ def prior_methods(
                     settings.task,
                     *REVISED.get(prior.schedule.sampler, ()),
                     *(COPIED if prior.schedule.exemplar else ()),
+                    *(HALVED if prior.schedule.pyramid else ()),
                 ),
                 about=_about(prior.checkpoint),
                 steps=prior.schedule.steps,

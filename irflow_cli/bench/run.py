@@ -104,7 +104,7 @@ def _check_methods(request: BenchRequest, methods: list[Method]) -> None:
     none."""
     settings, ours = request.settings, request.baselines or {"irflow", "irflow-prior"}.intersection(request.methods)
     given = (settings.ensemble, settings.checkpoint, request.sweep, request.presets)
-    if not ours and given != (False, None, Sweep(), ("auto",)):
+    if not ours and given != (None, None, Sweep(), ("auto",)):
         raise UsageError("`checkpoint` and how to sample are irflow's, which is not among `methods`; add it, or leave them out")
     names = [", ".join(filter(None, (method.name, str(method.steps or ""), method.variant))) for method in methods]
     for name in names:
@@ -145,7 +145,7 @@ def irflow_methods(request: BenchRequest, corruptions: tuple[Corruption, ...]) -
 def _check_options(request: BenchRequest) -> None:
     """Raise UsageError for options that would do nothing."""
     settings, of_prior = request.settings, request.settings.task in MADE
-    plain = not settings.ensemble and request.sweep == Sweep()
+    plain = settings.ensemble is None and request.sweep == Sweep()
     require(not of_prior or plain, f"`steps`, `grid`, `strength` and the like are of restore; give {settings.task} `presets`")
     require(
         of_prior or request.presets == ("auto",),

@@ -107,7 +107,12 @@ def bench(
         SWEEP.strengths
     ),
     ensemble: Annotated[
-        bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns.")
+        Optional[bool],
+        typer.Option(
+            "--ensemble/--no-ensemble",
+            help="Mean over 8 mirrorings and turns, or none.",
+            show_default="2 of them for strong noise",
+        ),
     ] = DEFAULTS.settings.ensemble,
     masks: Annotated[
         Optional[Path], typer.Option(help="Folder of masks, white where missing, each for every picture.", show_default=False)

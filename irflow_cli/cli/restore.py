@@ -73,7 +73,12 @@ def restore(
         bool, typer.Option("--texture", help="More texture for a little less PSNR, in eight steps (denoise).")
     ] = DEFAULTS.texture,
     ensemble: Annotated[
-        bool, typer.Option("--ensemble", help="Mean over 8 mirrorings and turns; 8 times slower.")
+        Optional[bool],
+        typer.Option(
+            "--ensemble/--no-ensemble",
+            help="Mean over 8 mirrorings and turns, 8 times slower, or none.",
+            show_default="2 of them for strong noise",
+        ),
     ] = DEFAULTS.ensemble,
     checkpoint: Annotated[
         Optional[str],

@@ -27,7 +27,7 @@ from irflow_cli.engines.noise import (
 )
 from irflow_cli.engines.settings import FULL_SCALE, RELEASED_RULE, RestoreSettings, check_sigma
 from irflow_cli.engines.tiling import auto_tile, tiled
-from irflow_cli.engines.views import VIEWS, mean_of_views
+from irflow_cli.engines.views import VIEWS, from_view, mean_of_views, view_of
 from irflow_cli.errors import CheckpointError, ImageError, require
 from irflow_cli.flow.coarse import doubled, half_size
 from irflow_cli.flow.samplers import SAMPLERS
@@ -76,6 +76,8 @@ class Restorer:
         self.sampler = SAMPLERS["euler" if settings.sampler == RELEASED_RULE else settings.sampler or self.task.sampler]
         self.grid = settings.grid or self.task.grid
         self.least = self.task.least if ours and settings.strength > 0 else None
+        once = ours and self.steps == 1 and settings.ensemble is None
+        self.twice = self.task.twice if once else None
 
     def restore(
         self, picture: Picture, progress: Callable[[float], None] = lambda share: None
@@ -200,13 +202,19 @@ class Restorer:
         steps: int | None = None,
     ) -> Tensor:
         """Return the restored (B, 1 or 3, H, W) float32 pictures, not clipped, on the CPU; `sigmas` and `generators` have one
-        for each; steps: those of the settings if None. Cost: the trajectory's calls, times eight with `ensemble`."""
+        for each; steps: those of the settings if None. Cost: the trajectory's calls, times eight with `ensemble`, times two for
+        noise that the task looks at twice."""
         levels, colour = list(sigmas), degraded.expand(-1, 3, -1, -1)
         if self.settings.method == "prior" and degraded.shape[1] == 1:
             colour, levels = as_if_three(colour, levels, generators)
         colour = colour.to(self.device)
         views = VIEWS if self.settings.ensemble else 1
-        restored = mean_of_views(lambda seen: self._found(seen, levels, steps or self.steps), views, colour).cpu()
+        restored = mean_of_views(lambda seen: self._found(seen, levels, steps or self.steps), views, colour)
+        strong = [] if self.twice is None or steps else [one for one, level in enumerate(levels) if (level or 0) >= self.twice]
+        if strong:
+            turned = self._found(view_of(colour[strong], 1), [levels[one] for one in strong], self.steps)
+            restored[strong] = (restored[strong] + from_view(turned, 1)) / 2
+        restored = restored.cpu()
         return restored.mean(1, keepdim=True) if degraded.shape[1] == 1 else restored
 
     def _found(self, source: Tensor, sigmas: list[float | None], steps: int) -> Tensor:

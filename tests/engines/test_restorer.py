@@ -18,6 +18,8 @@ from irflow_cli.engines import restorer
 from irflow_cli.errors import UsageError
 from irflow_cli.nets.unet import NetSpec
 from irflow_cli.runtime.checkpoints import Card, load_checkpoint, save_checkpoint
+from irflow_cli.tasks import TASKS
+from irflow_cli.tensors import tensor_of
 
 
 @pytest.mark.parametrize(
@@ -55,6 +57,25 @@ def test_a_batch_is_its_pictures_and_shares_calls(tiny_checkpoint, monkeypatch) 
     assert denoise.batch([]) == []
     with pytest.raises(UsageError, match="expected pixels"):
         denoise.batch([np.zeros((3, 3, 7), np.uint8)])
+
+
+def test_strong_noise_is_looked_at_twice(tiny_checkpoint) -> None:
+    """By one step, and unless it is said otherwise; what shares a batch does not matter."""
+    checkpoint, twice = tiny_checkpoint("denoise"), TASKS["denoise"].twice
+    assert twice is not None
+    pictures = tensor_of(np.stack([scene(48, 64, seed) for seed in range(3)]).astype(np.float32) / 255)
+    sigmas, draws = [twice - 0.5, twice, 3.0], [torch.Generator()] * 3
+
+    def found(pictures: torch.Tensor, **options: object) -> torch.Tensor:
+        engine = Restorer("denoise", checkpoint=checkpoint, **options).engine
+        return engine.clean_tensor(pictures, sigmas, draws)
+
+    usual, once = found(pictures), found(pictures, ensemble=False)
+    turned = found(pictures.rot90(1, (2, 3)), ensemble=False).rot90(-1, (2, 3))
+    assert torch.equal(usual[[0, 2]], once[[0, 2]])
+    assert torch.allclose(usual[1], (once[1] + turned[1]) / 2, atol=1e-6)
+    assert float((usual[1] - once[1]).abs().max()) > 1e-4
+    assert torch.equal(found(pictures, steps=2), found(pictures, steps=2, ensemble=False))
 
 
 def test_the_noise_that_may_be_given_is_what_the_network_knows(tiny_checkpoint) -> None:
