@@ -19,7 +19,8 @@ class TaskSpec:
     sigma_max: for noise, the standard deviation on the 0-255 scale at which the path begins (t = 0); a picture with less
     noise enters at t = 1 - sigma / sigma_max. None for tasks whose inputs all begin at t = 0. prior: the path begins in
     Gaussian noise, and what leads it to a picture is not the network's input but a mask or an operator. least: the size of
-    changes, 0-255 scale, below which a picture is taken for sound, and above which it is not (`engines.evidence`). two_sizes:
+    changes, 0-255 scale, below which a picture is taken for sound, and above which it is not; more: the part by which they
+    grow where they are far above that (`engines.evidence`). two_sizes:
     where clearly more is found at half the size, the result is the mean of both: for what may be wider than a network sees.
     twice: noise, 0-255 scale, from which on the result of one step is the mean of those for the picture and for it turned.
     """
@@ -33,6 +34,7 @@ class TaskSpec:
     sigma_max: float | None = None
     prior: bool = False
     least: tuple[float, float] | None = None
+    more: float = 0.0
     two_sizes: bool = False
     twice: float | None = None
 
@@ -48,7 +50,9 @@ TASKS: dict[str, TaskSpec] = {
     "denoise": TaskSpec(
         "sensor noise, standard deviation 0 to 55 of 255", "denoise", textured=8, sigma_max=55.0, least=(0.6, 1.3), twice=12.0
     ),
-    "deraindrop": TaskSpec("drops of water on the lens or the window", "deraindrop", steps=2, least=(8, 16), two_sizes=True),
+    "deraindrop": TaskSpec(
+        "drops of water on the lens or the window", "deraindrop", steps=2, least=(8, 16), more=0.15, two_sizes=True
+    ),
     "prior": TaskSpec("photographs as such: for inpaint, upscale and denoising without training", "prior", prior=True),
     "all-in-one": TaskSpec("the three above at once: a start for training the others", None, sigma_max=55.0),
 }

@@ -105,7 +105,7 @@ def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -
                     auto_tile(restorer.device),
                     determining,
                     *RESTORED,
-                    *(() if restorer.twice is None else (restorer.twice,)),
+                    *filter(None, (restorer.twice, restorer.least and restorer.task.more)),
                 ),
                 about=_about(checkpoint),
                 steps=steps,

@@ -1,4 +1,4 @@
-"""Whether there is anything to take out: what hardly changes was sound before."""
+"""Whether there is anything to take out: what hardly changes was sound before, and what changes much was not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ CELL = 16  # pixels of a side, whose changes are one number
 BAND = 2 * CELL  # rows that are worked on at a time, so that little memory is needed beside the pictures
 WIDE = 2**14  # columns that OpenCV interpolates at a time; it takes no more than 2^15
 POWER = 4  # of the mean: a single drop counts, though most of its window stays as it is
-
+CERTAIN = 1.5  # times the size of changes from which on all is kept: there it is certain that there was something
 SEEN = 2.0  # of 255: a cell whose change is smaller looks as before
 
 
@@ -27,26 +27,31 @@ class Kept(NamedTuple):
     area: float
 
 
-def keep_sound(before: np.ndarray, after: np.ndarray, least: tuple[float, float], strength: float = 1.0) -> Kept:
+def keep_sound(
+    before: np.ndarray, after: np.ndarray, least: tuple[float, float], strength: float = 1.0, more: float = 0.0
+) -> Kept:
     """Bring pixels of `after` back to `before`, in place, where little changed far and wide; return what was kept.
 
     before, after: (H, W) or (H, W, 3), of one type. What a network takes out of a sound picture by mistake is faint and local;
     rain, drops and noise are strong somewhere near. So the size of changes (root mean square of the channels, 0-255 scale) is
     averaged over a window of REACH, by a mean of POWER. Below least[0] nothing of the change is kept, above least[1] all, and
-    between them a part that rises smoothly. strength: what changes were multiplied by; they are judged without.
+    between them a part that rises smoothly. strength: what changes were multiplied by; they are judged without. more: what is
+    added to the part from CERTAIN times least[1] on, less below: a network that saw sound pictures, too, takes out too little
+    of what is in doubt, and where a picture is full of it there is none.
     """
     cells = _powers(before, after)
-    shares = _shares(_around(cells) / strength, least)
-    smallest = float(shares.min())
-    if smallest < 1:
+    around, high = _around(cells) / strength, least[1]
+    shares = _shares(around, least) + more * _shares(around, (high, CERTAIN * high))
+    if (shares != 1).any():
         height, width = before.shape[:2]
         rows, columns = _places(height, shares.shape[0]), _places(width, shares.shape[1])
         for top in range(0, height, BAND):
             part = _between(shares, rows[top : top + BAND], columns)[(...,) + (None,) * (before.ndim - 2)]
             old, new = before[top : top + BAND], after[top : top + BAND]
             mixed = old + part * (new.astype(np.float32) - old)
-            new[...] = np.where(part < 1, mixed if before.dtype.kind == "f" else np.round(mixed), new)
-    return Kept(float(shares.max()), float((cells ** (1 / POWER) * shares > SEEN).mean()))
+            mixed = mixed if before.dtype.kind == "f" else np.round(mixed).clip(0, top_of(before.dtype))
+            new[...] = np.where(part == 1, new, mixed)
+    return Kept(min(1.0, float(shares.max())), float((cells ** (1 / POWER) * shares > SEEN).mean()))
 
 
 def _powers(before: np.ndarray, after: np.ndarray) -> np.ndarray:

@@ -121,7 +121,7 @@ class Restorer:
         remarks = self.engine.remarks()
         results = []
         for picture, old, pixels, said in zip(pictures, before, stack, notes, strict=True):
-            kept = keep_sound(old, pixels, self.least, self.settings.strength) if self.least else None
+            kept = keep_sound(old, pixels, self.least, self.settings.strength, self.task.more) if self.least else None
             results.append((picture.with_pixels(pixels), (*said, *self._told(kept), *remarks)))
         return results
 
@@ -225,9 +225,8 @@ class Restorer:
         small = half_size(source)
         coarse = source + doubled(self._sample(small, sigmas, steps) - small, *source.shape[2:])
         by_coarse, by_fine = _size_around(coarse - source), _size_around(fine - source)
-        more = (4 * (by_coarse - by_fine) / (by_coarse + by_fine + 1e-3)).clamp(
-            0, 1
-        )  # no sudden change: it would show at tiles
+        more = 4 * (by_coarse - by_fine) / (by_coarse + by_fine + 1e-3)
+        more = more.clamp(0, 1)  # no sudden change: it would show at tiles
         return fine + more * (coarse - fine) / 2
 
     def _sample(self, source: Tensor, sigmas: list[float | None], steps: int) -> Tensor:

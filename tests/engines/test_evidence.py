@@ -1,4 +1,4 @@
-"""What hardly changes was sound before."""
+"""What hardly changes was sound before, and what changes much was not."""
 
 from __future__ import annotations
 
@@ -49,6 +49,27 @@ def test_the_share_rises_with_the_change() -> None:
     assert shares[0] == 0
     assert shares[-1] == 1
     assert 0 < shares[5] < 1
+
+
+@pytest.mark.parametrize(("shape", "dtype"), SHAPES)
+@pytest.mark.parametrize(("size", "grown"), [(0.9, 0.0), (12.0, 1.2)])
+def test_what_changes_much_changes_more(shape: tuple[int, ...], dtype: type, size: float, grown: float) -> None:
+    before, after = changed(shape, dtype, size)
+    end = after.copy()
+    kept = keep_sound(before, end, LEAST, more=0.2)
+    step = 0.6 if dtype == np.uint8 else 0.01 * top_of(np.dtype(dtype)) / 255
+    expected = before + grown * (after.astype(float) - before)
+    assert np.abs(end - expected).max() <= step
+    assert kept.most == min(1.0, grown)
+
+
+def test_what_changes_more_stays_within_its_range() -> None:
+    before = np.full((80, 80, 3), 60, np.uint8)
+    before[:40] = 200
+    after = np.where(before > 100, np.uint8(250), np.uint8(8))
+    keep_sound(before, after, LEAST, more=0.5)
+    assert (after[:40] == 255).all()
+    assert (after[40:] == 0).all()
 
 
 def test_a_single_drop_goes_and_faint_mistakes_far_from_it_stay_out() -> None:

@@ -67,7 +67,7 @@ def test_strong_noise_is_looked_at_twice(tiny_checkpoint) -> None:
     sigmas, draws = [twice - 0.5, twice, 3.0], [torch.Generator()] * 3
 
     def found(pictures: torch.Tensor, **options: object) -> torch.Tensor:
-        engine = Restorer("denoise", checkpoint=checkpoint, **options).engine
+        engine = Restorer("denoise", checkpoint=checkpoint, **options).engine  # type: ignore[arg-type]
         return engine.clean_tensor(pictures, sigmas, draws)
 
     usual, once = found(pictures), found(pictures, ensemble=False)
