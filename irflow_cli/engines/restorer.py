@@ -41,6 +41,7 @@ from irflow_cli.tensors import array_of, match_dims, tensor_of
 
 TOGETHER = 16  # pictures that share a call at most, where that gains
 LITTLE = 0.3  # share of a picture that changed, below which little was found
+EIGHT_BITS = (np.arange(2**16) / 257).round().astype(np.uint8)  # of 16
 SOUND = "almost nothing was found to take out; the picture stays as it is"
 
 
@@ -109,7 +110,7 @@ class Restorer:
         self, pictures: Sequence[Picture], progress: Callable[[float], None]
     ) -> list[tuple[Picture, tuple[str, ...]]]:
         sigmas, notes = zip(*(self.sigma_of(picture) for picture in pictures), strict=True)
-        stack = [one.pixels if one.pixels.flags.writeable else one.pixels.copy() for one in pictures]
+        stack = [self._workspace(one.pixels) for one in pictures]
         before = [pixels.copy() if self.least else pixels for pixels in stack]
         done = 0
         for top, left, blocks in self.blocks(stack, sigmas):
@@ -122,8 +123,15 @@ class Restorer:
         results = []
         for picture, old, pixels, said in zip(pictures, before, stack, notes, strict=True):
             kept = keep_sound(old, pixels, self.least, self.settings.strength, self.task.more) if self.least else None
-            results.append((picture.with_pixels(pixels), (*said, *self._told(kept), *remarks)))
+            ended = pixels if pixels.dtype == picture.pixels.dtype else EIGHT_BITS[pixels]
+            results.append((picture.with_pixels(ended), (*said, *self._told(kept), *remarks)))
         return results
+
+    def _workspace(self, pixels: np.ndarray) -> np.ndarray:
+        """Return pixels that can be written over: 8 bits as 16 where changes grow afterwards, and their rounding would too."""
+        if self.least and self.task.more and pixels.dtype == np.uint8:
+            return pixels.astype(np.uint16) * np.uint16(257)
+        return pixels if pixels.flags.writeable else pixels.copy()
 
     def _told(self, kept: Kept | None) -> Iterator[str]:
         """Yield what to tell the user of how much was taken out; of noise that is told by its level."""
