@@ -22,7 +22,8 @@ class TaskSpec:
     changes, 0-255 scale, below which a picture is taken for sound, and above which it is not; more: the part by which they
     grow where they are far above that (`engines.evidence`). two_sizes:
     where clearly more is found at half the size, the result is the mean of both: for what may be wider than a network sees.
-    twice: noise, 0-255 scale, from which on the result of one step is the mean of those for the picture and for it turned.
+    twice: white noise, 0-255 scale, from which on the result of one step is the mean of those for the picture and for it
+    turned. A camera's noise knows which way is up: turned it is worse.
     """
 
     summary: str

@@ -111,7 +111,7 @@ def bench(
         typer.Option(
             "--ensemble/--no-ensemble",
             help="Mean over 8 mirrorings and turns, or none.",
-            show_default="2 of them for strong noise",
+            show_default="2 of them for strong white noise",
         ),
     ] = DEFAULTS.settings.ensemble,
     masks: Annotated[

@@ -77,7 +77,7 @@ def restore(
         typer.Option(
             "--ensemble/--no-ensemble",
             help="Mean over 8 mirrorings and turns, 8 times slower, or none.",
-            show_default="2 of them for strong noise",
+            show_default="2 of them for strong white noise",
         ),
     ] = DEFAULTS.ensemble,
     checkpoint: Annotated[

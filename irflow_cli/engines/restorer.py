@@ -109,11 +109,13 @@ class Restorer:
     def _restored(
         self, pictures: Sequence[Picture], progress: Callable[[float], None]
     ) -> list[tuple[Picture, tuple[str, ...]]]:
-        sigmas, notes = zip(*(self.sigma_of(picture) for picture in pictures), strict=True)
+        found = [noise_of(picture.pixels) if self.sigma_limit else 0.0 for picture in pictures]
+        sigmas, notes = zip(*map(self.sigma_of, pictures, found), strict=True)
+        twice = [self.twice is not None and white >= self.twice for white in found]
         stack = [self._workspace(one.pixels) for one in pictures]
         before = [pixels.copy() if self.least else pixels for pixels in stack]
         done = 0
-        for top, left, blocks in self.blocks(stack, sigmas):
+        for top, left, blocks in self.blocks(stack, sigmas, twice):
             height, width = blocks.shape[1:3]
             for pixels, block in zip(stack, blocks, strict=True):
                 pixels[top : top + height, left : left + width] = block
@@ -148,12 +150,12 @@ class Restorer:
         most = self.settings.batch or (1 if self.device.type == "cpu" else TOGETHER)
         return min(most, fit)
 
-    def sigma_of(self, picture: Picture) -> tuple[float | None, tuple[str, ...]]:
-        """Return the noise (0-255 scale) to take out, given or estimated, and what to tell the user about it."""
+    def sigma_of(self, picture: Picture, found: float) -> tuple[float | None, tuple[str, ...]]:
+        """Return the noise (0-255 scale) to take out, given or estimated, and what to tell the user about it. found: that of
+        `noise_of`."""
         limit = self.sigma_limit
         if limit is None or self.settings.sigma is not None:
             return self.settings.sigma, ()
-        found = noise_of(picture.pixels)
         if found > limit:
             return limit, (f"estimated noise sigma {found:.1f} is more than this network knows; using {limit:g}",)
         if self.settings.method == "prior" or not self.checkpoint.card.spec.trainable:
@@ -168,7 +170,9 @@ class Restorer:
         clean = self.clean_tensor(places, [max(sigma, 0.5)] * len(places), [torch.Generator()] * len(places), steps=1)
         return Noise.of(places, clean)
 
-    def blocks(self, stack: list[np.ndarray], sigmas: Sequence[float | None]) -> Iterator[tuple[int, int, np.ndarray]]:
+    def blocks(
+        self, stack: list[np.ndarray], sigmas: Sequence[float | None], twice: Sequence[bool]
+    ) -> Iterator[tuple[int, int, np.ndarray]]:
         """Yield (top, left, restored block of each) of pixels (H, W) or (H, W, 3), as numbers in their range."""
         height, width = stack[0].shape[:2]
         whole = max(height, width) + self.settings.overlap + self.multiple
@@ -186,7 +190,7 @@ class Restorer:
             return torch.cat([tensor_of(unit_of(pixels[top:bottom, left:right])) for pixels in stack])
 
         def work(part: Tensor) -> Tensor:
-            restored = self.restore_tensor(part, sigmas, generators)
+            restored = self.restore_tensor(part, sigmas, generators, twice)
             return restored - part if exact else restored
 
         for top, left, block in tiled(work, read, height, width, tile, overlap, self.multiple):
@@ -197,9 +201,15 @@ class Restorer:
             values = array_of(block)
             yield top, left, values if stack[0].ndim == 3 else values[..., 0]
 
-    def restore_tensor(self, degraded: Tensor, sigmas: Sequence[float | None], generators: Sequence[torch.Generator]) -> Tensor:
+    def restore_tensor(
+        self,
+        degraded: Tensor,
+        sigmas: Sequence[float | None],
+        generators: Sequence[torch.Generator],
+        twice: Sequence[bool] = (),
+    ) -> Tensor:
         """Return what `clean_tensor` does, mixed with the degraded pictures or taken beyond as `strength` says."""
-        return degraded + self.settings.strength * (self.clean_tensor(degraded, sigmas, generators) - degraded)
+        return degraded + self.settings.strength * (self.clean_tensor(degraded, sigmas, generators, twice) - degraded)
 
     @torch.inference_mode()
     def clean_tensor(
@@ -207,21 +217,21 @@ class Restorer:
         degraded: Tensor,
         sigmas: Sequence[float | None],
         generators: Sequence[torch.Generator],
+        twice: Sequence[bool] = (),
         steps: int | None = None,
     ) -> Tensor:
         """Return the restored (B, 1 or 3, H, W) float32 pictures, not clipped, on the CPU; `sigmas` and `generators` have one
-        for each; steps: those of the settings if None. Cost: the trajectory's calls, times eight with `ensemble`, times two for
-        noise that the task looks at twice."""
+        for each; twice: which of them are looked at turned, too; steps: those of the settings if None. Cost: the trajectory's
+        calls, times eight with `ensemble`, times two for those."""
         levels, colour = list(sigmas), degraded.expand(-1, 3, -1, -1)
         if self.settings.method == "prior" and degraded.shape[1] == 1:
             colour, levels = as_if_three(colour, levels, generators)
         colour = colour.to(self.device)
         views = VIEWS if self.settings.ensemble else 1
         restored = mean_of_views(lambda seen: self._found(seen, levels, steps or self.steps), views, colour)
-        strong = [] if self.twice is None or steps else [one for one, level in enumerate(levels) if (level or 0) >= self.twice]
-        if strong:
-            turned = self._found(view_of(colour[strong], 1), [levels[one] for one in strong], self.steps)
-            restored[strong] = (restored[strong] + from_view(turned, 1)) / 2
+        if again := [one for one, wanted in enumerate(twice) if wanted]:
+            turned = self._found(view_of(colour[again], 1), [levels[one] for one in again], steps or self.steps)
+            restored[again] = (restored[again] + from_view(turned, 1)) / 2
         restored = restored.cpu()
         return restored.mean(1, keepdim=True) if degraded.shape[1] == 1 else restored
 

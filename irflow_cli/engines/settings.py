@@ -23,8 +23,8 @@ class RestoreSettings:
     method: flow, a network trained for the task, or prior (denoise), one that knows photographs and no task.
     sigma: noise of the picture on the 0-255 scale (None: estimated). strength: 0 the input, 1 the result, 2 as much again.
     texture: more steps, where a task has more texture to give by them (denoise). ensemble: mean over the
-    eight mirrorings and turns, at eight times the cost; None for two of them where one step takes out strong noise
-    (`TaskSpec.twice`), False for none. tile: pixels, 0 for the whole picture at once, None for auto. batch:
+    eight mirrorings and turns, at eight times the cost; None for two of them where one step takes out strong white
+    noise (`TaskSpec.twice`), False for none. tile: pixels, 0 for the whole picture at once, None for auto. batch:
     how many pictures of one size share a call of the network at most, and no more than fill a tile; None for 16, but 1 on a
     CPU, where a picture's last bits then do not depend on what shares its batch. engine, precision: what computes the network,
     see `engines.backends`; the variables IRFLOW_ENGINE and IRFLOW_PRECISION, or auto.

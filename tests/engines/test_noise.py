@@ -8,7 +8,7 @@ import torch
 from observed import CLEAN, SHAPE
 from skimage import data
 
-from irflow_cli.engines.noise import PLACE, Noise, level_of, noise_entry, places_of, released_entry, said_of
+from irflow_cli.engines.noise import PLACE, Noise, level_of, noise_entry, noise_of, places_of, released_entry, said_of
 from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.images.picture import Picture
@@ -67,17 +67,17 @@ def test_places_lie_within_the_picture(size: tuple[int, int], channels: int) -> 
 def test_a_clean_picture_is_told_next_to_nothing_and_a_noisy_jpeg_more(tmp_path) -> None:
     restorer = Restorer(RestoreSettings("denoise"))
     clean = data.astronaut()[:160, 192:352]
-    level, (words,) = restorer.sigma_of(Picture(clean, None, "PNG"))
+    level, (words,) = restorer.sigma_of(Picture(clean, None, "PNG"), noise_of(clean))
     assert level is not None
     assert level < 2, words  # it is a scan of film
     noise = np.random.default_rng(0).normal(0, 12, (80, 80, 3)).repeat(2, 0).repeat(2, 1)  # coarse: no estimate finds it
     noisy = (clean + noise).clip(0, 255).round().astype(np.uint8)
-    told, (words,) = restorer.sigma_of(Picture(noisy, None, "JPEG"))
+    told, (words,) = restorer.sigma_of(Picture(noisy, None, "JPEG"), noise_of(noisy))
     assert told is not None
     assert told > 2 * level, words
     for strength in (0.0, 0.5, 2.0):  # what is made of the result says nothing of the picture
         mixed = Restorer(RestoreSettings("denoise", strength=strength))
-        assert mixed.sigma_of(Picture(noisy, None, "JPEG")) == (told, (words,))
+        assert mixed.sigma_of(Picture(noisy, None, "JPEG"), noise_of(noisy)) == (told, (words,))
 
 
 @pytest.mark.parametrize("sigma", [0.0, 15.0, 25.0, 50.0, 255.0])
@@ -100,5 +100,8 @@ def test_the_released_entry_has_less_noise_than_it_tells(sigma: float) -> None:
 def test_the_level_that_is_found_does_not_hang_on_the_steps() -> None:
     noise = np.random.default_rng(0).normal(0, 15, (256, 256, 3))
     photograph = Picture((data.chelsea()[:256, :256] + noise).clip(0, 255).astype(np.uint8), None, "PNG")
-    found = {Restorer(RestoreSettings("denoise", steps=steps, device="cpu")).sigma_of(photograph) for steps in (1, 8)}
+    found = {
+        Restorer(RestoreSettings("denoise", steps=steps, device="cpu")).sigma_of(photograph, noise_of(photograph.pixels))
+        for steps in (1, 8)
+    }
     assert len(found) == 1
