@@ -106,7 +106,8 @@ def draw_source(
     see `draw_on_path`, and so is the share `known`. For the level that goes with noise see `given_level`.
 
     Which picture gets what is drawn on the host, and pictures of one kind lie side by side, so a GPU is never waited for. What
-    is the same for all kinds is done for all at once: hundreds of small operations take a GPU's host longer than the GPU.
+    is the same for all kinds is done for all at once: hundreds of small operations take a GPU's host longer than the GPU. What
+    is noisy is mirrored in the end, as it was before there was noise.
     """
     if task_of(task).prior:
         return draw_on_path(clean, generator, known, layers)
@@ -149,7 +150,19 @@ def draw_source(
     stored, quality = (torch.cat(one) for one in zip(*files, strict=True))
     worse = torch.cat(degraded)
     worse = torch.where(stored[:, None, None, None], compress(worse, quality, stored), worse)
-    return Source(worse[order], torch.cat(targets)[order], torch.cat(start).to(clean.device)[order])
+    target = torch.cat(targets)
+    if NOISES.issuperset(part.kind for part in parts):
+        worse, target = _mirrored(worse, target, random)
+    return Source(worse[order], target[order], torch.cat(start).to(clean.device)[order])
+
+
+def _mirrored(worse: Tensor, target: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Return pairs (B, C, H, W), half of them mirrored left to right, and half of them top to bottom. A camera's noise knows
+    on which pixel its mosaic begins, and photographs begin anywhere."""
+    for axis in (3, 2):
+        which = torch.from_numpy(random.random(len(worse)) < 0.5).to(worse.device, non_blocking=True)[:, None, None, None]
+        worse, target = (torch.where(which, pictures.flip(axis), pictures) for pictures in (worse, target))
+    return worse, target
 
 
 def grain(pictures: Tensor, generator: torch.Generator) -> Tensor:
