@@ -118,9 +118,8 @@ def draw_source(
     if any(part.kind.startswith("rain-") for part in parts):
         clean = _for_some(LINES, distractors, clean, random, generator)
         clean = _for_some(SOFT, soften, clean, random, generator)
-    counts = np.bincount(
-        2 * chosen + (random.random(count) < GREY_SHARE), minlength=2 * len(parts)
-    ).tolist()  # colour, then grey
+    kinds = 2 * chosen + (random.random(count) < GREY_SHARE)  # colour, then grey
+    counts = np.bincount(kinds, minlength=2 * len(parts)).tolist()
     sigma_max, degraded, start, targets, files = task_of(task).sigma_max, [], [], [], []
     for pictures, kind in zip(clean.split(counts), range(2 * len(parts)), strict=True):
         if not len(pictures):
@@ -144,13 +143,10 @@ def draw_source(
         degraded.append(worse.expand_as(pictures))
         targets.append(target.expand_as(pictures))
         start.append(level)
-    order = torch.from_numpy(random.permutation(count)).to(
-        clean.device, non_blocking=True
-    )  # the first rows are not of one kind
+    order = torch.from_numpy(random.permutation(count)).to(clean.device, non_blocking=True)  # not by kind
     stored, quality = (torch.cat(one) for one in zip(*files, strict=True))
-    worse = torch.cat(degraded)
+    worse, target = torch.cat(degraded), torch.cat(targets)
     worse = torch.where(stored[:, None, None, None], compress(worse, quality, stored), worse)
-    target = torch.cat(targets)
     if NOISES.issuperset(part.kind for part in parts):
         worse, target = _mirrored(worse, target, random)
     return Source(worse[order], target[order], torch.cat(start).to(clean.device)[order])

@@ -96,7 +96,7 @@ def test_pictures_of_one_size_share_calls(
     irflow, tiny_checkpoint, picture_file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: str
 ) -> None:
     for index in range(5):
-        scattered = scene(40, 56, index) + np.random.default_rng(index).normal(0, 4 * index, (40, 56, 3))
+        scattered = scene(40, 56, index) + np.random.default_rng(index).normal(0, 2 * index, (40, 56, 3))
         picture_file(f"in/{index}.png")
         Image.fromarray(scattered.clip(0, 255).astype(np.uint8)).save(tmp_path / "in" / f"{index}.png")
     picture_file("in/3b.png", 40, 56, "L")
