@@ -20,10 +20,9 @@ class TaskSpec:
     noise enters at t = 1 - sigma / sigma_max. None for tasks whose inputs all begin at t = 0. prior: the path begins in
     Gaussian noise, and what leads it to a picture is not the network's input but a mask or an operator. least: the size of
     changes, 0-255 scale, below which a picture is taken for sound, and above which it is not; more: the part by which they
-    grow where they are far above that (`engines.evidence`). two_sizes:
-    where clearly more is found at half the size, the result is the mean of both: for what may be wider than a network sees.
-    twice: white noise, 0-255 scale, from which on the result of one step is the mean of those for the picture and for it
-    turned. A camera's noise knows which way is up: turned it is worse.
+    grow where they are far above that (`engines.evidence`). two_sizes: where clearly more is found at half the size, the result
+    is the mean of both: for what may be wider than a network sees. twice: white noise, 0-255 scale, from which on the result of
+    one step is the mean of those for the picture and for it turned. A camera's noise knows which way is up: turned it is worse.
     """
 
     summary: str

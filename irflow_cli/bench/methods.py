@@ -84,7 +84,7 @@ def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -
                 chosen,
                 checkpoint=None,
                 device=str(restorer.device),
-                ensemble=bool(chosen.ensemble),
+                ensemble=bool(chosen.ensemble),  # as in records from before there was a third answer
                 **computed_by(restorer.engine),
             )
         )

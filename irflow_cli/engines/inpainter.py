@@ -19,7 +19,7 @@ from irflow_cli.engines.holes import Hole
 from irflow_cli.engines.prior import Prior
 from irflow_cli.engines.pyramid import Level, halvings_of, reach_of
 from irflow_cli.engines.settings import FILLING, FULL_SCALE, SamplerSettings, Schedule
-from irflow_cli.engines.views import from_view
+from irflow_cli.engines.views import mean_of_views
 from irflow_cli.engines.wide import wide_parts
 from irflow_cli.errors import ImageError
 from irflow_cli.flow.coarse import GUESSED_AT
@@ -131,11 +131,14 @@ class Inpainter:
         for _, same in itertools.groupby(sorted(range(len(levels)), key=kind), key=kind):
             together = list(same)
             level, draws = Level.together([levels[index] for index in together]), [generators[index] for index in together]
-            once = replace(schedule, views=1)
-            found = [from_view(self._climbed(level.seen(view), draws, once), view) for view in range(schedule.views)]
-            for index, one in zip(together, torch.stack(found).mean(0).split(1), strict=True):
+            for index, one in zip(together, self._from_all_views(level, draws, schedule).split(1), strict=True):
                 filled[index] = one
         return torch.cat(filled)
+
+    def _from_all_views(self, level: Level, generators: list[torch.Generator], schedule: Schedule) -> Tensor:
+        """Return the mean of what `_climbed` does of the level in each of the schedule's views."""
+        once = replace(schedule, views=1)
+        return mean_of_views(lambda view: self._climbed(level.seen(view), generators, once), schedule.views)
 
     def _climbed(self, level: Level, generators: list[torch.Generator], schedule: Schedule) -> Tensor:
         """Return the inner part of a level, filled, begun in what is found so at half the size; the smallest begins in

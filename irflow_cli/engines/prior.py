@@ -12,7 +12,7 @@ from irflow_cli.engines.backends import open_engine
 from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.settings import SamplerSettings, Schedule
 from irflow_cli.engines.tiling import SMALLEST, windowed
-from irflow_cli.engines.views import mean_of_views
+from irflow_cli.engines.views import mean_of_views, view_of
 from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageError
 from irflow_cli.flow.guided import CORRECTED, DIFFERENTIATED, GUIDED, Guidance
 from irflow_cli.flow.observations import Observation, normal_noise
@@ -109,7 +109,8 @@ class Prior:
             schedule = replace(schedule, steps=schedule.scattered)
 
         def field(x: Tensor, t: Tensor) -> Tensor:
-            return mean_of_views(lambda *seen: self._answer(velocity, *seen), schedule.views, x, t, needed)
+            over = x, t, needed
+            return mean_of_views(lambda view: self._answer(velocity, *(view_of(one, view) for one in over)), schedule.views)
 
         noise = lambda: normal_noise(shape, generators, *self.net.contract.noise).to(self.device)  # noqa: E731
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from types import EllipsisType
 from typing import NamedTuple
 
 import cv2
@@ -47,16 +46,11 @@ class Level(NamedTuple):
         return (*self.picture.shape[2:], *self.around, self.halvings)
 
     @property
-    def place(self) -> tuple[EllipsisType, slice, slice]:
-        """The inner part, that is to be filled, as an index."""
+    def inner(self) -> tuple[Tensor, Tensor]:
+        """The inner part of the pictures, that is to be filled, and what is known of it."""
         sizes = self.known.shape[2:]
         rows, columns = (slice(before, size - after) for (before, after), size in zip(self.around, sizes, strict=True))
-        return ..., rows, columns
-
-    @property
-    def inner(self) -> tuple[Tensor, Tensor]:
-        """The inner part of the pictures, and what is known of it."""
-        return self.picture[self.place], self.known[self.place]
+        return self.picture[..., rows, columns], self.known[..., rows, columns]
 
     def seen(self, view: int) -> Level:
         """Return the level turned and mirrored as `view_of` does."""

@@ -32,7 +32,7 @@ from irflow_cli.errors import CheckpointError, ImageError, require
 from irflow_cli.flow.coarse import doubled, half_size
 from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import make_times
-from irflow_cli.images.picture import Picture, top_of, unit_of
+from irflow_cli.images.picture import Picture, as_depth, top_of, unit_of
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.device import choose_device
 from irflow_cli.seeds import seed_of
@@ -41,7 +41,6 @@ from irflow_cli.tensors import array_of, match_dims, tensor_of
 
 TOGETHER = 16  # pictures that share a call at most, where that gains
 LITTLE = 0.3  # share of a picture that changed, below which little was found
-EIGHT_BITS = (np.arange(2**16) / 257).round().astype(np.uint8)  # of 16
 SOUND = "almost nothing was found to take out; the picture stays as it is"
 
 
@@ -125,14 +124,14 @@ class Restorer:
         results = []
         for picture, old, pixels, said in zip(pictures, before, stack, notes, strict=True):
             kept = keep_sound(old, pixels, self.least, self.settings.strength, self.task.more) if self.least else None
-            ended = pixels if pixels.dtype == picture.pixels.dtype else EIGHT_BITS[pixels]
-            results.append((picture.with_pixels(ended), (*said, *self._told(kept), *remarks)))
+            ended = picture.with_pixels(as_depth(pixels, picture.pixels.dtype))
+            results.append((ended, (*said, *self._told(kept), *remarks)))
         return results
 
     def _workspace(self, pixels: np.ndarray) -> np.ndarray:
         """Return pixels that can be written over: 8 bits as 16 where changes grow afterwards, and their rounding would too."""
         if self.least and self.task.more and pixels.dtype == np.uint8:
-            return pixels.astype(np.uint16) * np.uint16(257)
+            return as_depth(pixels, np.dtype(np.uint16))
         return pixels if pixels.flags.writeable else pixels.copy()
 
     def _told(self, kept: Kept | None) -> Iterator[str]:
@@ -228,7 +227,7 @@ class Restorer:
             colour, levels = as_if_three(colour, levels, generators)
         colour = colour.to(self.device)
         views = VIEWS if self.settings.ensemble else 1
-        restored = mean_of_views(lambda seen: self._found(seen, levels, steps or self.steps), views, colour)
+        restored = mean_of_views(lambda view: self._found(view_of(colour, view), levels, steps or self.steps), views)
         if again := [one for one, wanted in enumerate(twice) if wanted]:
             turned = self._found(view_of(colour[again], 1), [levels[one] for one in again], steps or self.steps)
             restored[again] = (restored[again] + from_view(turned, 1)) / 2

@@ -25,9 +25,9 @@ def from_view(seen: Tensor, view: int) -> Tensor:
     return picture.flip(-1) if view >= 4 else picture
 
 
-def mean_of_views(answer: Callable[..., Tensor], views: int, *over: Tensor) -> Tensor:
-    """Return the mean of what `answer` gives for the first so many views of what lies `over` a picture."""
-    total = answer(*over)
+def mean_of_views(answer: Callable[[int], Tensor], views: int) -> Tensor:
+    """Return the mean of what `answer` gives for each of the first so many views, brought back from them."""
+    total = answer(0)
     for view in range(1, views):
-        total = total + from_view(answer(*(view_of(one, view) for one in over)), view)
+        total = total + from_view(answer(view), view)
     return total / views if views > 1 else total

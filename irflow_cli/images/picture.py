@@ -73,8 +73,11 @@ def as_depth(pixels: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """Return pixels rounded to another type; float values beyond 0 to 1 are clipped. Unchanged when it is theirs."""
     if pixels.dtype == dtype:
         return pixels
-    values = pixels.astype(np.float64).clip(0, top_of(pixels.dtype)) * (top_of(dtype) / top_of(pixels.dtype))
-    return (values if dtype.kind == "f" else np.round(values)).astype(dtype)
+    whole, top = pixels.dtype.kind == "u", top_of(pixels.dtype)
+    values = np.arange(top + 1.0) if whole else pixels.astype(np.float64).clip(0, top)
+    values = values * (top_of(dtype) / top)
+    values = (values if dtype.kind == "f" else np.round(values)).astype(dtype)
+    return values[pixels] if whole else values
 
 
 def too_large(name: str, max_pixels: int) -> ImageError:

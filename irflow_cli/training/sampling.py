@@ -148,17 +148,17 @@ def draw_source(
     worse, target = torch.cat(degraded), torch.cat(targets)
     worse = torch.where(stored[:, None, None, None], compress(worse, quality, stored), worse)
     if NOISES.issuperset(part.kind for part in parts):
-        worse, target = _mirrored(worse, target, random)
+        worse, target = _mirrored(worse, target, random, generator)
     return Source(worse[order], target[order], torch.cat(start).to(clean.device)[order])
 
 
-def _mirrored(worse: Tensor, target: Tensor, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+def _mirrored(worse: Tensor, target: Tensor, random: np.random.Generator, generator: torch.Generator) -> tuple[Tensor, ...]:
     """Return pairs (B, C, H, W), half of them mirrored left to right, and half of them top to bottom. A camera's noise knows
     on which pixel its mosaic begins, and photographs begin anywhere."""
-    for axis in (3, 2):
-        which = torch.from_numpy(random.random(len(worse)) < 0.5).to(worse.device, non_blocking=True)[:, None, None, None]
-        worse, target = (torch.where(which, pictures.flip(axis), pictures) for pictures in (worse, target))
-    return worse, target
+    pairs = torch.cat([worse, target], dim=1)
+    pairs = _for_some(0.5, lambda some, _: some.flip(3), pairs, random, generator)
+    pairs = _for_some(0.5, lambda some, _: some.flip(2), pairs, random, generator)
+    return pairs.chunk(2, dim=1)
 
 
 def grain(pictures: Tensor, generator: torch.Generator) -> Tensor:

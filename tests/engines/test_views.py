@@ -29,8 +29,8 @@ def test_views_differ_and_the_first_four_are_turns_alone() -> None:
 def test_the_mean_of_views_is_that_of_turned_answers(views: int) -> None:
     picture, times = torch.rand(1, 3, 5, 7), torch.rand(1)
     slope = lambda seen, t: seen + torch.linspace(0, 1, seen.shape[3]) * t  # noqa: E731
-    found = mean_of_views(slope, views, picture, times)
+    found = mean_of_views(lambda view: slope(view_of(picture, view), times), views)
     assert found.shape == picture.shape
     expected = torch.stack([from_view(slope(view_of(picture, view), times), view) for view in range(views)]).mean(0)
     assert torch.allclose(found, expected, atol=1e-6)
-    assert torch.allclose(mean_of_views(lambda seen: seen, views, picture), picture, atol=1e-6)
+    assert torch.allclose(mean_of_views(lambda view: view_of(picture, view), views), picture, atol=1e-6)
