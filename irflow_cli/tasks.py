@@ -46,7 +46,7 @@ class TaskSpec:
 
 
 TASKS: dict[str, TaskSpec] = {
-    "derain": TaskSpec("rain streaks, light to heavy", "derain", steps=2, least=(2, 4)),
+    "derain": TaskSpec("rain streaks, light to heavy", "derain", steps=2, least=(5.5, 8)),
     "denoise": TaskSpec(
         "sensor noise, standard deviation 0 to 55 of 255", "denoise", textured=8, sigma_max=55.0, least=(0.6, 1.3), twice=12.0
     ),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,6 +21,14 @@ def match_dims(values: Tensor | float, like: Tensor) -> Tensor:
     if values.shape != like.shape[:1]:
         raise ValueError(f"expected one value or {like.shape[0]} values, got shape {tuple(values.shape)}")
     return values.reshape(-1, *[1] * (like.ndim - 1))
+
+
+def brought(values: Any, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
+    """Return values, numbers or a tensor or an array on the host, as a tensor on a device. The host does not wait for a GPU's copy.
+
+    An Apple GPU is waited for: it may read the values after they are gone.
+    """
+    return torch.as_tensor(values).to(device, dtype, non_blocking=device.type != "mps")
 
 
 def check_image(image: Tensor) -> Tensor:

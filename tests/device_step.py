@@ -2,7 +2,8 @@
 many operations its draws and its optimisers launched.
 
 Under FakeTensorMode operations know shapes and devices alone. Whatever asks for a value - `.item()`, `.tolist()`, `if tensor`,
-boolean indexing, `nonzero` - raises, and so does mixing devices. That is what a GPU would be waited for, or fail at.
+boolean indexing, `nonzero` - raises, and so does mixing devices. That is what a GPU would be waited for, or fail at. A copy
+from one device to another raises, too, where the host would wait for its end.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ WAITS: dict[str, Callable[[Tensor], object]] = {
     "boolean index": lambda loss: loss[loss > 0],
     "nonzero": lambda loss: loss.nonzero(),
     "two devices": lambda loss: loss + torch.rand(3),
+    "copy that blocks": lambda loss: torch.ones(3).to(loss),
+    "copy into place that blocks": lambda loss: loss.copy_(torch.ones(())),
 }
 
 
@@ -58,13 +61,35 @@ class Launches(TorchDispatchMode):
         return func(*args, **(kwargs or {}))
 
 
-def step(task: str, mode: FakeTensorMode, counts: dict[str, int]) -> Tensor:
+class Waited(Exception):
+    """A copy between devices whose end the host waits for."""
+
+
+class NoBlockingCopies(TorchDispatchMode):
+    """Lets through copies between devices alone that the host does not wait for."""
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        """Do an operation, or raise Waited."""
+        kwargs = kwargs or {}
+        if func is torch.ops.aten._to_copy.default:
+            target, waits = kwargs.get("device") or args[0].device, not kwargs.get("non_blocking")
+        elif func is torch.ops.aten.copy_.default:
+            target, waits = args[1].device, not (len(args) > 2 and args[2])
+        else:
+            return func(*args, **kwargs)
+        if waits and torch.device(target) != args[0].device:
+            raise Waited(f"{args[0].device} to {target}, {tuple(args[0].shape)}")
+        return func(*args, **kwargs)
+
+
+def step(task: str, mode: FakeTensorMode, counts: dict[str, int], paired: bool = False, **options: int) -> Tensor:
     """Return the loss of a step of a task: crops, degradations, network, gradient, optimisers, average. What is
-    launched goes to `counts`."""
+    launched goes to `counts`. paired: the corpus holds degraded pictures, too; options: of the request."""
     request = TrainRequest(Path("photos"), Path("run"), task, spec=SPEC, iterations=1, batch=24, crop=32, consistency_every=1)
+    request = replace(request, **options)
     request = replace(request, self_conditioned=task in ("derain", "deraindrop"), condition=task == "derain")
     run = Run(request, torch.device("cpu"))
-    corpus = Corpus.of([torch.zeros(3, 48, 40, dtype=torch.uint8)] * 3, False, torch.device("cpu"))
+    corpus = Corpus.of([torch.zeros(6 if paired else 3, 48, 40, dtype=torch.uint8)] * 3, paired, torch.device("cpu"))
 
     def moved(tensor: Tensor) -> Tensor:
         return mode.from_tensor(tensor.detach()).to(DEVICE)
@@ -81,13 +106,14 @@ def step(task: str, mode: FakeTensorMode, counts: dict[str, int]) -> Tensor:
             group["fused"] = False  # whose kernels need a real device
         corpus = replace(corpus, pixels=moved(corpus.pixels))
         layers = torch.rand(4, 1, 64, 64, device=DEVICE)
-        with Launches() as draws:
+        with NoBlockingCopies(), Launches() as draws:
             batches = list(sampling.Sampler(request, corpus, layers, run.group).batches(0))
         for source, _ in batches:
             assert all(tensor.device == DEVICE for tensor in source), [tensor.device for tensor in source]
             assert source.degraded.shape == (24, 3, 32, 32)
-        loss = run.learn(request, lambda x, t, degraded: run.net(x, t, degraded), batches, 1.0)
-        with Launches() as updates:
+        with NoBlockingCopies():
+            loss = run.learn(request, lambda x, t, degraded: run.net(x, t, degraded), batches, 1.0)
+        with NoBlockingCopies(), Launches() as updates:
             run.optimisers[-1].step()
         counts |= {"draws": draws.count, "muon": updates.count}
         assert all(p.grad is not None and p.grad.device == DEVICE for p in run.net.parameters())
@@ -116,7 +142,9 @@ def main() -> None:
     for task in TASKS:
         counts: dict[str, int] = {}
         tell(task, lambda task=task, counts=counts: step(task, mode, counts), counts)
-    with mode:
+    tell("pairs", lambda: step("derain", mode, {}, paired=True), {})
+    tell("drawn ahead", lambda: step("denoise", mode, {}, accumulate=2, prefetch=2), {})
+    with mode, NoBlockingCopies():
         loss = torch.rand((), device=DEVICE)
         for name, wait in WAITS.items():
             tell(name, lambda wait=wait: wait(loss), {})

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from irflow_cli.degradations.draw import chance, log_uniform, uniform
 from irflow_cli.degradations.jpeg import RGB, YCC, compress
 from irflow_cli.degradations.noise import demosaicked
+from irflow_cli.tensors import brought
 
 RADIUS = 7  # pixels that a smoothing of the noise reaches
 
@@ -41,12 +42,12 @@ def photo(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor
     noise = noise / (gamma * torch.maximum(x, foot) ** (gamma - 1))
 
     # In the camera colours are smoothed more than brightness.
-    ycc = torch.einsum("ij,bjhw->bihw", torch.tensor(YCC).to(x), noise)
+    ycc = torch.einsum("ij,bjhw->bihw", brought(YCC, x.device, x.dtype), noise)
     smoothed = chance(0.65, count, generator)
     luma = _blurred(ycc[:, :1], uniform(0.2, 1.0, count, generator) * chance(0.5, count, generator) * smoothed)
     chroma = _blurred(ycc[:, 1:], uniform(0.3, 2.5, count, generator) * smoothed)
     chroma = chroma * _each(1 + smoothed * (uniform(0.5, 1.2, count, generator) - 1))
-    noise = torch.einsum("ij,bjhw->bihw", torch.tensor(RGB).to(x), torch.cat([luma, chroma], 1))
+    noise = torch.einsum("ij,bjhw->bihw", brought(RGB, x.device, x.dtype), torch.cat([luma, chroma], 1))
 
     noise = _enlarged(noise, 1 + chance(0.4, count, generator) * (log_uniform(1, 2.4, count, generator) - 1), generator)
     return _stored(clean, noise, severity, generator, share=0.75)
@@ -85,7 +86,7 @@ def _stored(clean: Tensor, noise: Tensor, severity: Tensor, generator: torch.Gen
 
 def _colour_matrix(strength: Tensor) -> Tensor:
     """Return matrices (B, 3, 3) whose rows sum to one, which make colours purer the larger `strength` (B,) is."""
-    spill = torch.tensor([[0.3, 0.7, 0.0], [0.5, 0.0, 0.5], [0.0, 0.8, 0.2]]).to(strength)
+    spill = brought([[0.3, 0.7, 0.0], [0.5, 0.0, 0.5], [0.0, 0.8, 0.2]], strength.device, strength.dtype)
     eye = torch.eye(3, device=strength.device)
     return eye + strength[:, None, None] * (eye - spill)
 

@@ -18,10 +18,11 @@ from irflow_cli.degradations.draw import chance, log_uniform, uniform
 from irflow_cli.degradations.jpeg import compress
 from irflow_cli.degradations.rain import from_layers
 from irflow_cli.degradations.shrink import area
-from irflow_cli.degradations.soften import soften
+from irflow_cli.degradations.soften import defocus, soften
 from irflow_cli.flow.coupling import transport_pairing
 from irflow_cli.seeds import seed_of
 from irflow_cli.tasks import task_of
+from irflow_cli.tensors import brought
 from irflow_cli.training.dataset import Corpus, load_rain_layers
 from irflow_cli.training.distributed import ProcessGroup
 from irflow_cli.training.known import draw_known, hole_pool
@@ -71,6 +72,7 @@ RAIN = (
     Part("clean", 0.08, 0, 0),
 )
 LINES, SOFT = 0.18, 0.15  # shares of the clean pictures of rain that get lines which are no rain, and that are soft
+BEHIND = 0.3  # share of the clean pictures of drops of which a part is out of focus
 GUESSED = (0.8, 0.97)  # times at which a guess may stand
 ENLARGED = 0.25  # share of a prior's pictures that stand on the way from a smaller copy of theirs, not from noise
 DROPS = (Part("raindrops", 0.53, 0.4, 1), Part("raindrops", 0.12, 0.05, 0.4), Part("clean", 0.35, 0, 0))
@@ -118,6 +120,8 @@ def draw_source(
     if any(part.kind.startswith("rain-") for part in parts):
         clean = _for_some(LINES, distractors, clean, random, generator)
         clean = _for_some(SOFT, soften, clean, random, generator)
+    if any(part.kind == "raindrops" for part in parts):
+        clean = _for_some(BEHIND, defocus, clean, random, generator)
     kinds = 2 * chosen + (random.random(count) < GREY_SHARE)  # colour, then grey
     counts = np.bincount(kinds, minlength=2 * len(parts)).tolist()
     sigma_max, degraded, start, targets, files = task_of(task).sigma_max, [], [], [], []
@@ -143,7 +147,7 @@ def draw_source(
         degraded.append(worse.expand_as(pictures))
         targets.append(target.expand_as(pictures))
         start.append(level)
-    order = torch.from_numpy(random.permutation(count)).to(clean.device, non_blocking=True)  # not by kind
+    order = brought(random.permutation(count), clean.device)  # not by kind
     stored, quality = (torch.cat(one) for one in zip(*files, strict=True))
     worse, target = torch.cat(degraded), torch.cat(targets)
     worse = torch.where(stored[:, None, None, None], compress(worse, quality, stored), worse)
@@ -246,7 +250,7 @@ def _for_some(
     generator: torch.Generator,
 ) -> Tensor:
     """Return the pictures with a random `share` of them changed."""
-    which = torch.from_numpy(np.flatnonzero(random.random(len(pictures)) < share)).to(pictures.device, non_blocking=True)
+    which = brought(np.flatnonzero(random.random(len(pictures)) < share), pictures.device)
     return pictures.index_copy(0, which, change(pictures[which], generator)) if len(which) else pictures
 
 

@@ -13,12 +13,12 @@ from torch._subclasses import FakeTensorMode
 from irflow_cli.degradations import DEGRADATIONS
 from irflow_cli.degradations.distractors import distractors
 from irflow_cli.degradations.rain import from_layers
-from irflow_cli.degradations.soften import soften
+from irflow_cli.degradations.soften import defocus, soften
 
 KINDS = [kind for kind in DEGRADATIONS if kind.split("-")[0] == "rain"]
 
 
-OF_CLEAN = {"distractors": distractors, "soften": soften}
+OF_CLEAN = {"distractors": distractors, "soften": soften, "defocus": defocus}
 CHANGES: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = OF_CLEAN | {
     kind: lambda picture, generator, kind=kind: DEGRADATIONS[kind].apply(picture, torch.full((len(picture),), 0.6), generator)
     for kind in KINDS

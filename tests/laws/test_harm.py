@@ -64,6 +64,11 @@ def test_brightness_of_clean_pictures_stays(task: str) -> None:
     assert np.median(found) < USUALLY[task]
 
 
+def test_whiskers_are_no_rain() -> None:
+    cat = data.chelsea()
+    assert moved(restored("derain")(cat), cat).max() < HALF
+
+
 @pytest.mark.parametrize("side", [6, 24])
 def test_a_hole_in_a_smooth_picture_gets_its_brightness(side: int) -> None:
     down, across = np.mgrid[:192, :192]

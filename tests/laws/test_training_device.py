@@ -16,7 +16,7 @@ from irflow_cli.tasks import TASKS
 # tenth more. More of them mean that a GPU waits for its host.
 DRAWS = {"denoise": 2600, "derain": 5850, "deraindrop": 5200, "prior": 2200, "all-in-one": 10200}
 MUON = 230
-WAITS = ("item", "condition", "boolean index", "nonzero", "two devices")
+WAITS = ("item", "condition", "boolean index", "nonzero", "two devices", "copy that blocks", "copy into place that blocks")
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def steps() -> dict[str, dict[str, Any]]:
     return {line["case"]: line for line in map(json.loads, ended.stdout.splitlines())}
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", [*TASKS, "pairs", "drawn ahead"])
 def test_a_step_of_training_does_not_wait_for_the_host(steps: dict[str, dict[str, Any]], task: str) -> None:
     assert steps[task]["wrong"] is None
 
