@@ -24,9 +24,9 @@ def match_dims(values: Tensor | float, like: Tensor) -> Tensor:
 
 
 def brought(values: Any, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
-    """Return values, numbers or a tensor or an array on the host, as a tensor on a device. The host does not wait for a GPU's copy.
+    """Return values, numbers or a tensor or an array on the host, as a tensor on a device.
 
-    An Apple GPU is waited for: it may read the values after they are gone.
+    The host does not wait for a GPU's copy. An Apple GPU is waited for: it may read the values after they are gone.
     """
     return torch.as_tensor(values).to(device, dtype, non_blocking=device.type != "mps")
 

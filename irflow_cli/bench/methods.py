@@ -106,7 +106,7 @@ def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -
                     auto_tile(restorer.device),
                     determining,
                     *RESTORED,
-                    *SOUND.get(task, ()),
+                    *SOUND.get(checkpoint.card.task, ()),
                     *filter(None, (restorer.twice, restorer.least and restorer.task.more)),
                 ),
                 about=_about(checkpoint),

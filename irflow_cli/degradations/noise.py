@@ -52,5 +52,5 @@ def demosaicked(noise: Tensor) -> Tensor:
     sparse = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]]) / 4
     dense = torch.tensor([[0.0, 1, 0], [1, 4, 1], [0, 1, 0]]) / 4
     kernels = brought(torch.stack([sparse, dense, sparse])[:, None], noise.device, noise.dtype)
-    deviation = brought([0.75, 0.625**0.5, 0.75], noise.device, noise.dtype)[:, None, None]  # of the mean over a pattern's four pixels
-    return F.conv2d(noise * seen, kernels, padding=1, groups=3) / deviation
+    deviation = [[[0.75]], [[0.625**0.5]], [[0.75]]]  # of the mean over a pattern's four pixels
+    return F.conv2d(noise * seen, kernels, padding=1, groups=3) / brought(deviation, noise.device, noise.dtype)

@@ -85,11 +85,16 @@ def processor() -> str:
     return names[0] if names else platform.processor() or "unknown"
 
 
+def bf16_kept_away() -> str | None:
+    """Return which variable keeps bfloat16 from torch and OpenVINO, with its value; None where none does."""
+    limits = [f"{name}={os.environ[name]}" for name in LIMITS if os.environ.get(name)]
+    return next((one for one in limits if not any(word in one.split("=", 1)[1].upper() for word in WITH_BF16)), None)
+
+
 def has_bf16() -> bool:
-    """Return whether the processor computes in bfloat16 itself, as far as the system or torch tells, and the variables by which
-    instructions are kept from torch do not say otherwise. Without, it is slower than float32."""
-    limits = [os.environ[name].upper() for name in LIMITS if os.environ.get(name)]
-    if not all(any(word in limit for word in WITH_BF16) for limit in limits):
+    """Return whether the processor computes in bfloat16 itself, as far as the system or torch tells, and no variable keeps that
+    away. Without, it is slower than float32."""
+    if bf16_kept_away():
         return False
     words = {word for line in _cpuinfo() if line.startswith(("flags", "Features")) for word in line.split()}
     known = getattr(torch.cpu, "get_capabilities", dict)()

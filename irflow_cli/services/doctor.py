@@ -8,13 +8,14 @@ import os
 import platform
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 import irflow_cli
-from irflow_cli.engines.backends.choice import timings, wanted
+from irflow_cli.engines.backends.choice import Trial, tried_before, wanted
 from irflow_cli.engines.backends.store import engines_folder
 from irflow_cli.engines.backends.table import BACKENDS
 from irflow_cli.engines.restorer import Restorer
@@ -142,7 +143,7 @@ def _timed_tile(device: str) -> Finding:
 
 
 def _engines() -> list[Finding]:
-    """Return why engines are not used, and what was timed on this machine, by network."""
+    """Return why engines are not used, and what was timed on this machine, by checkpoint."""
     found = []
     for name, backend in BACKENDS.items():
         reasons = {precision: backend.refusal(precision) for precision in backend.precisions}
@@ -150,12 +151,22 @@ def _engines() -> list[Finding]:
         found += [Finding("engine", f"{name}: {missing}")] if missing else []
         found += [Finding("engine", f"{name} {one}: {why}") for one, why in reasons.items() if why and not missing]
     there = wanted("auto", "auto")
-    for network, trials in timings():
+    for name, trials in _timings():
         choice = [one for one in trials if one.refused is None and (one.engine, one.precision) in there]
         fastest = min(choice, key=lambda one: one.seconds, default=None)
         timed = [f"{one}{' (the fastest)' if one == fastest else ''}" for one in trials]
-        found.append(Finding("engine", f"{network}: {'; '.join(timed)}"))
+        found.append(Finding("engine", f"{name}: {'; '.join(timed)}"))
     return found
+
+
+def _timings() -> Iterator[tuple[str, list[Trial]]]:
+    for path in known_checkpoints():
+        try:
+            trials = tried_before(read_card(path))
+        except CheckpointError:  # which is told of elsewhere
+            continue
+        if trials:
+            yield path.stem, trials
 
 
 def _time_of_a_tile(device: str) -> Finding:

@@ -19,11 +19,11 @@ from torch import Tensor
 
 from irflow_cli.engines.backends import graph, store
 from irflow_cli.engines.backends.calibration import can_calibrate
-from irflow_cli.engines.backends.table import BACKENDS, Call, Loaded, in_torch, said_by, unloaded
+from irflow_cli.engines.backends.table import BACKENDS, Call, Loaded, in_torch, network_key, said_by, unloaded
 from irflow_cli.errors import UsageError
 from irflow_cli.kinds import check_kinds
 from irflow_cli.nets import Contract
-from irflow_cli.runtime.checkpoints import Checkpoint
+from irflow_cli.runtime.checkpoints import Card, Checkpoint
 from irflow_cli.runtime.device import LIMITS, PRECISIONS, choose_precision, precision_name, processor
 
 ENGINES = ("auto", *BACKENDS)
@@ -203,21 +203,19 @@ def tried(loaded: Loaded, choices: list[tuple[str, str]]) -> tuple[list[Trial], 
     """
     if choices == [("torch", "fp32")]:
         return [Trial("torch", "fp32")], False
-    name = f"{store.key(machine(), TOLERANCES, LEAST, loaded.key)}.json"
+    name = _table(loaded.key)
     known = {(one.engine, one.precision): one for one in _stored(store.read_json(name))}
     fresh = [choice for choice in choices if choice not in known]
     known |= attempts(loaded, fresh) if fresh else {}
     measured = [asdict(one) for one in known.values() if one.seconds > 0]
     if fresh and measured:
-        values = {"machine": machine(), "network": _called(loaded), "trials": measured}
-        loaded.heed(store.write_json(name, values))
+        loaded.heed(store.write_json(name, {"trials": measured}))
     return [known[choice] for choice in choices], bool(fresh)
 
 
-def _called(loaded: Loaded) -> str:
-    """Return what a network is called: its file, and its task where that does not say it."""
-    name, task = loaded.checkpoint.path.stem, loaded.checkpoint.card.task
-    return name if task in name else f"{name} ({task})"
+def _table(network: str) -> str:
+    """Return the name of the file of what was found here of a network, by its key."""
+    return f"{store.key(machine(), TOLERANCES, LEAST, network)}.json"
 
 
 def _stored(values: Any) -> list[Trial]:
@@ -287,13 +285,9 @@ def _failure(error: Exception) -> str:
     return unloaded(error) if isinstance(error, ImportError) else f"does not take this network ({said_by(error)})"
 
 
-def timings() -> Iterator[tuple[str, list[Trial]]]:
-    """Yield what was found on this machine, with as many threads and the same versions: networks' names and their trials."""
-    for name in store.tables():
-        stored = store.read_json(name)
-        trials = _stored(stored)
-        if trials and stored.get("machine") == machine():
-            yield str(stored.get("network")), trials
+def tried_before(card: Card) -> list[Trial]:
+    """Return what was found of a checkpoint's network on this machine, with as many threads and the same versions."""
+    return _stored(store.read_json(_table(network_key(card))))
 
 
 def machine() -> str:

@@ -10,6 +10,8 @@ from typing import Any, Union
 import torch
 from torch import Tensor
 
+from irflow_cli.runtime.device import bf16_kept_away
+
 HINTS = {"fp32": "f32", "bf16": "bf16", "int8": "bf16"}  # of the precision, by ours; int8: what its graph leaves in floats
 KEPT = 3  # programs for pictures of one size, each with memory of its own
 Sources = Union[bytes, "tuple[bytes, bytes]"]  # an ONNX model, or OpenVINO's own with its weights
@@ -19,10 +21,12 @@ AGAIN = 3  # times that a size is seen before it gets its own program, where ano
 
 
 def capabilities() -> tuple[str, ...]:
-    """Return what OpenVINO says of this processor, such as FP32, BF16 and INT8."""
+    """Return what OpenVINO says of this processor, such as FP32, BF16 and INT8, but for bfloat16 that a variable keeps away: it
+    lists that, too, and then fails."""
     import openvino
 
-    return tuple(openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+    listed = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return tuple(one for one in listed if one != "BF16" or not bf16_kept_away())
 
 
 class OpenVino:

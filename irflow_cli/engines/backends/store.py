@@ -10,7 +10,7 @@ from typing import Any
 
 import irflow_cli
 from irflow_cli.errors import IrflowError
-from irflow_cli.regular import is_folder, read_regular
+from irflow_cli.regular import read_regular
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.runtime.places import own_cache
 
@@ -58,12 +58,6 @@ def read_json(name: str) -> Any:
         return json.loads(read(name) or b"null")
     except (ValueError, RecursionError):
         return None
-
-
-def tables() -> list[str]:
-    """Return the names of the cache's files of JSON values; none of a folder that may not be looked into."""
-    folder = engines_folder()
-    return sorted(path.name for path in folder.glob("*.json")) if is_folder(folder) else []
 
 
 def write_json(name: str, values: Any) -> str | None:

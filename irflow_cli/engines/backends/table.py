@@ -6,6 +6,7 @@ import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,12 +17,17 @@ from irflow_cli.engines.backends.onnxruntime import OnnxRuntime
 from irflow_cli.engines.backends.openvino import OpenVino, capabilities
 from irflow_cli.nets import Network
 from irflow_cli.runtime import extras
-from irflow_cli.runtime.device import PRECISIONS, autocast, has_bf16
+from irflow_cli.runtime.device import PRECISIONS, autocast, bf16_kept_away, has_bf16
 
 if TYPE_CHECKING:
-    from irflow_cli.runtime.checkpoints import Checkpoint
+    from irflow_cli.runtime.checkpoints import Card, Checkpoint
 
 Call = Callable[[Tensor, Tensor, "Tensor | None"], Tensor]  # (x_t, t, degraded) -> float32, shaped as x_t
+
+
+def network_key(card: Card) -> str:
+    """Return the name of a network's files in the cache: another network, or another version of irflow, has another."""
+    return store.key(card.digest, card.spec.to_dict())
 
 
 @dataclass(frozen=True)
@@ -40,8 +46,8 @@ class Loaded:
 
     @cached_property
     def key(self) -> str:
-        """Name of its files in the cache: another network, or another version of irflow, has another."""
-        return store.key(self.checkpoint.card.digest, self.checkpoint.card.spec.to_dict())
+        """Name of its files in the cache."""
+        return network_key(self.checkpoint.card)
 
     def graph(self) -> bytes:
         """Return its ONNX model in float32. Raises Untraceable."""
@@ -147,7 +153,9 @@ class Backend:
             there = self.has(precision)
         except (ImportError, OSError) as error:
             return unloaded(error)
-        return None if there else f"finds no instructions for {precision} in this processor"
+        limit = bf16_kept_away() if precision == "bf16" else None
+        why = f"is kept from the instructions for {precision} by {limit}" if limit else None
+        return None if there else why or f"finds no instructions for {precision} in this processor"
 
 
 def unloaded(error: Exception) -> str:
@@ -159,7 +167,7 @@ def said_by(error: Exception) -> str:
     """Return the first line of an error that tells something; OpenVINO's begin with places in its source."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     telling = [line for line in lines if not line.startswith("Exception from ")] or lines
-    return (telling or [type(error).__name__])[0][:120]
+    return shorten((telling or [type(error).__name__])[0], 120, placeholder=" ...")
 
 
 CAPABILITIES = {"bf16": "BF16", "int8": "INT8"}  # of OpenVINO, by our precisions that need instructions
