@@ -2,7 +2,8 @@
 
     python benchmarks/gpu/check.py PACK --device cuda --batch 256 --out facts.json [--networks denoise:large] [--compile]
 
-For each network: the loss of one batch on the device beside that of the CPU in float32; pictures a second of the whole step
+For each network: whether the loss and the gradient of one batch on the device are those of the CPU in float32, to the
+tolerance of bfloat16; whether the host waits for the device in a step; pictures a second of the whole step
 (its crops, degradations, network, optimisers), eager and with --compile compiled, and as a share of the bare loop of forward
 and backward on one batch; and the kernels that take the most time. Each part that breaks is told in a line, and the others
 go on.
@@ -29,7 +30,9 @@ from irflow_cli.training.options import TrainRequest
 from irflow_cli.training.sampling import Sampler
 
 ROOT = Path(__file__).resolve().parents[2]
-NETWORKS = ("denoise:base", "derain:base", "deraindrop:base", "prior:base")  # task and size
+NEAR = 0.05  # part by which the loss in bfloat16 may differ
+ALONG = 0.9  # cosine that its gradient has at least
+NETWORKS = ("denoise:large", "derain:large", "deraindrop:base", "prior:large")  # task and size
 
 
 def speed(work: Callable[[], object], device: torch.device, seconds: float, pictures: int) -> float:
@@ -128,18 +131,38 @@ class Subject:
             event.key[:150]: f"{100 * getattr(event, own) / total:.1f} in {event.count / steps:g}" for event in found[:most]
         }
 
-    def losses(self) -> str:
-        """Return the losses of one small batch, drawn on the device: there in bfloat16, and on the CPU in float32."""
+    def agreement(self) -> str:
+        """Return whether one small batch, drawn on the device, has the same loss and gradient there in bfloat16 as on the CPU
+        in float32, to NEAR and ALONG, and both."""
         small = replace(self.request, batch=min(self.request.batch, 8), at_start=1.0, prefetch=1)
         run = Run(small, self.device)
         source, generator = next(self.sampler(small).batches(0))
-        values = []
+        losses, gradients = [], []
         for place, precision in ((self.device, "bf16"), (torch.device("cpu"), "fp32")):
             asked, net = replace(small, precision=precision), run.net.to(place)
             moved = type(source)(*(tensor.to(place) for tensor in source))
-            with torch.no_grad():
-                values.append(float(run.loss(asked, forward_of(asked, net, place), moved, generator)[0]))
-        return f"{values[0]:.4f} / {values[1]:.4f}"
+            net.zero_grad(set_to_none=True)
+            loss = run.loss(asked, forward_of(asked, net, place), moved, generator)[0]
+            loss.backward()
+            losses.append(float(loss))
+            gradients.append(torch.cat([one.grad.flatten().float().cpu() for one in net.parameters() if one.grad is not None]))
+        cosine = float(torch.nn.functional.cosine_similarity(*gradients, dim=0))
+        agrees = abs(losses[0] / losses[1] - 1) < NEAR and cosine > ALONG
+        both = f"loss {losses[0]:.4f}, on the CPU {losses[1]:.4f}; cosine of the gradients {cosine:.4f}"
+        return f"{'agrees' if agrees else 'DIFFERS'}: {both}"
+
+    def waits(self, asked: TrainRequest) -> str:
+        """Return whether the host waits for a GPU in a step, by what the driver's calls say."""
+        if self.device.type != "cuda":
+            return "known of a GPU alone"
+        step = self.step(asked)
+        step()  # the first one makes what is kept
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            step()
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+        return "none"
 
 
 def main() -> None:
@@ -179,7 +202,8 @@ def main() -> None:
         return f"{torch.cuda.max_memory_allocated() / 2**20:.0f} MiB"
 
     for network, subject in subjects.items():
-        keep(network, "loss, device bf16 / CPU fp32", subject.losses)
+        keep(network, "device in bf16 beside the CPU in fp32", subject.agreement)
+        keep(network, "waits in a step", partial(subject.waits, replace(subject.request, precision="bf16")))
     for network, subject in subjects.items():
         asked = replace(subject.request, precision="bf16")
         keep(network, "kernels of an eager step, % of the time and calls", partial(subject.kernels, asked))

@@ -1,6 +1,6 @@
 """Train on a machine that is lent for minutes: one call, no thought, and no surprise that ends it.
 
-    python benchmarks/gpu/train.py runs/pack --out OUT --minutes 9 [--first] [--only denoise,derain]
+    python benchmarks/gpu/train.py runs/pack --out OUT [--first] [--minutes 9] [--only denoise,derain]
 
 All networks of PLAN train side by side, each in a process of its own, for all of the minutes: while one compiles, draws or
 launches, the others have the GPU, and what breaks one does not take the time of the others. Where a process fails, the next
@@ -55,6 +55,8 @@ COMMON = (
     "1.5e-3",
     "--prefetch",
     "4",
+    "--save-minutes",
+    "1",
 )
 PLAN = (  # what needs it most comes first; all weights together stay under 26 MiB
     Network("prior", "large", 80, 192),
@@ -277,7 +279,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pack", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=9.0)
+    parser.add_argument("--minutes", type=float, help="9, or 2.5 with --first")
     parser.add_argument("--first", action="store_true", help="self-check and speeds before the training")
     parser.add_argument("--compiled", action="store_true", help="the self-check times compiled networks, too")
     parser.add_argument("--no-train", action="store_true", help="the self-check alone")
@@ -298,7 +300,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.tiny:
         given.batch, given.crop, given.validate_every, given.probe_seconds, given.start_seconds = 2, 32, 4, 0.5, 6
-    day = Day(given.out, given.minutes)
+    day = Day(given.out, given.minutes or (2.5 if given.first else 9.0))
     pack = given.pack.resolve()
     given.work = given.work.resolve()
     given.work.mkdir(parents=True, exist_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +14,7 @@ from drawn import scene
 from PIL import Image
 
 from irflow_cli.errors import NothingToDo
+from irflow_cli.runtime.checkpoints import read_card
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu"
 BACK = 8  # files that come back from such a machine at most
@@ -80,3 +82,18 @@ def test_few_files_come_back_and_the_logs_of_all_runs_in_one(tmp_path: Path) -> 
     assert len(list(day.out.iterdir())) <= BACK
     found = [json.loads(line) for line in (day.out / "runs.jsonl").read_text().splitlines()]
     assert [(line["task"], line["iteration"]) for line in found] == [(one.task, at) for one in train.PLAN for at in (1, 2)]
+
+
+def test_a_day_on_a_processor_checks_trains_and_brings_all_back(photos: Path, layers: Path, tmp_path: Path) -> None:
+    script("pack").pack(photos, layers, tmp_path / "pack", None, [])
+    day = ["--device", "cpu", "--tiny", "--only", "deraindrop", "--first", "--minutes", "0.6", "--stop-seconds", "2"]
+    out, places = tmp_path / "out", ["--out", tmp_path / "out", "--work", tmp_path / "work"]
+    command = [sys.executable, SCRIPTS / "train.py", tmp_path / "pack", *places, *day]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    told = (out / "train.log").read_text()
+    assert read_card(out / "deraindrop.safetensors").task == "deraindrop", told
+    assert any(json.loads(line)["psnr"] for line in (out / "runs.jsonl").read_text().splitlines()), told
+    facts = json.loads((out / "facts.json").read_text())
+    assert facts["deraindrop:base, device in bf16 beside the CPU in fp32"].startswith("agrees"), facts
+    assert "ended with code" not in told
