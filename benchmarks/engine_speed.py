@@ -36,6 +36,7 @@ MEASURE = " ".join(ENGINES[0])
 PLAIN = f"{MEASURE} as it comes, its memory given back after every layer"
 STARTED = (("torch", "bf16"), ("openvino", "bf16"))  # engines by which a small picture is restored
 LOADED = ("torch", "openvino")  # whose import is a part of that
+OURS = "import irflow_cli.cli.restore, irflow_cli.services.restore_files"
 
 
 class Speed(NamedTuple):
@@ -112,16 +113,25 @@ def cpu_seconds(command: list[str], repeats: int = 5) -> float:
 
 
 def start_rows(picture: Path) -> Iterator[str]:
-    """Yield the rows of what restoring a small picture takes from the shell to the result, and of the imports in it."""
-    unit = "CPU seconds on one thread"
+    """Yield the rows of what restoring a small picture takes from the shell to the result, its files in the system's cache, and
+    of the parts of that."""
+    unit, parts = "CPU seconds on one thread", {}
     result = picture.with_name(f"{picture.stem}.restored{picture.suffix}")
     for engine, precision in there(STARTED):
         options = ["--task", "derain", "--steps", "1", "--device", "cpu", "--engine", engine, "--precision", precision]
         command = [sys.executable, "-m", "irflow_cli", "restore", str(picture), "-o", str(result), "--overwrite", *options]
-        yield f"| start: `restore` of {picture.stem}, one step, by {engine} {precision} | {cpu_seconds(command):.1f} {unit} |"
+        parts[engine, precision] = cpu_seconds(command)
+        taken = f"{parts[engine, precision]:.1f} {unit}"
+        yield f"| start: `restore` of {picture.stem}, one step, by {engine} {precision} | {taken} |"
     bare = cpu_seconds([sys.executable, "-c", "import numpy, cv2"])
     yield f"| start: in it, Python with NumPy and OpenCV | {bare:.1f} {unit} |"
+    imported = {}
     for module in LOADED:
         if BACKENDS[module].missing("fp32") is None:
-            more = cpu_seconds([sys.executable, "-c", f"import numpy, cv2, {module}"]) - bare
-            yield f"| start: in it, `import {module}` | {more:.1f} {unit} |"
+            imported[module] = cpu_seconds([sys.executable, "-c", f"import numpy, cv2, {module}"]) - bare
+            yield f"| start: in it, `import {module}` | {imported[module]:.1f} {unit} |"
+    ours = cpu_seconds([sys.executable, "-c", f"import numpy, cv2, torch; {OURS}"]) - imported["torch"] - bare
+    yield f"| start: in it, irflow's own modules | {ours:.1f} {unit} |"
+    for (engine, precision), whole in parts.items():
+        more = whole - bare - ours - imported["torch"] - (imported[engine] if engine != "torch" else 0)
+        yield f"| start: in it, the network read, prepared and called, and files, by {engine} {precision} | {more:.1f} {unit} |"

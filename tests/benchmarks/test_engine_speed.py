@@ -84,11 +84,14 @@ def test_the_start_is_told_apart_by_what_is_loaded(monkeypatch, picture_file, ir
         "| start: in it, Python with NumPy and OpenCV | 2.0 CPU seconds on one thread |",
         "| start: in it, `import torch` | 1.0 CPU seconds on one thread |",
         "| start: in it, `import openvino` | 2.0 CPU seconds on one thread |",
+        "| start: in it, irflow's own modules | 2.0 CPU seconds on one thread |",
+        "| start: in it, the network read, prepared and called, and files, by torch fp32 | -4.0 CPU seconds on one thread |",
     ]
     assert all(row.startswith(speed.OF_ENGINES) for row in rows)
     assert asked[0][:3] == [sys.executable, "-m", "irflow_cli"]
     assert irflow(*asked[0][3:]).code == 0
-    assert [command[-1] for command in asked[2:]] == ["import numpy, cv2, torch", "import numpy, cv2, openvino"]
+    imported = ["import numpy, cv2, torch", "import numpy, cv2, openvino"]
+    assert [command[-1] for command in asked[2:]] == [*imported, f"{imported[0]}; {engine_speed.OURS}"]
 
 
 def test_every_machine_has_a_table_of_its_own(tmp_path, monkeypatch, capsys) -> None:
