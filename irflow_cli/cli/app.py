@@ -16,11 +16,13 @@ from irflow_cli.cli.config import Command, config, default_map, origin_of
 from irflow_cli.cli.console import UNREAD, Console
 from irflow_cli.cli.faults import DEBUG, check_place, explained
 from irflow_cli.cli.streams import keep_apart, open_missing
-from irflow_cli.errors import IrflowError
+from irflow_cli.errors import IrflowError, UsageError
 from irflow_cli.runtime.files import clear_all_begun
 from irflow_cli.runtime.heap import keep_freed
+from irflow_cli.tasks import TASKS
 
 COMMANDS = ("restore", "inpaint", "upscale", "compare", "serve", "degrade", "train", "bench", "doctor")  # modules and functions
+RESTORING = [name for name, task in TASKS.items() if task.checkpoint and not task.prior]
 
 
 @functools.cache
@@ -70,7 +72,13 @@ def root(
     143 interrupted. Defaults can be set in irflow.toml (see `irflow config show --help`).
     """
     helping = {"-h", "--help"}.intersection(context.obj or ())  # help comes, whatever a file says
-    context.default_map = {} if no_config or helping else default_map(context, lambda: typer.main.get_command(command_line()))
+    if no_config or helping:
+        return
+    try:
+        context.default_map = default_map(context, lambda: typer.main.get_command(command_line()))
+    except UsageError:
+        if context.invoked_subcommand != "config":  # which shows what is wrong in the files
+            raise
 
 
 def _path_of(error: Any) -> str:
@@ -137,7 +145,10 @@ def run(arguments: list[str]) -> int:
         if type(error).__name__ == "NoArgsIsHelpError":
             Console().note(error.format_message())  # type: ignore[attr-defined]
             return 2
-        said = error.format_message().rstrip(".")  # type: ignore[attr-defined]
-        file = origin_of(error)
+        said, file = error.format_message().rstrip("."), origin_of(error)  # type: ignore[attr-defined]
+        task = next((word for word in arguments if not word.startswith("-")), "")
+        if said.startswith("No such command") and task in RESTORING:
+            Console().error(f"{task} is a task, not a command; use `irflow restore --task {task}`")
+            return 2
         Console().error(f"{file}: {said}" if file else f"{said}; try `{_path_of(error)} --help`")
         return 2

@@ -48,8 +48,8 @@ def inpaint(
         Optional[float], typer.Option(help="Grey from which on is missing, 0 to 1.", show_default="masks are black and white")
     ] = None,
     mask_resize: Annotated[bool, typer.Option("--mask-resize", help="Bring masks to the picture's size.")] = False,
-    mask_dilate: Annotated[int, typer.Option(help="Pixels by which holes grow.")] = 0,
-    mask_feather: Annotated[int, typer.Option(help="Pixels around holes over which the filling fades out.")] = 0,
+    mask_dilate: Annotated[int, typer.Option(help="Pixels by which holes grow, such as 2 where a colour has soft edges.")] = 0,
+    mask_feather: Annotated[int, typer.Option(help="Pixels around holes, changed too, over which the filling fades out.")] = 0,
     samples: Annotated[int, typer.Option(help="Proposals of each picture, numbered; several come from --preset varied.")] = 1,
     suffix: Suffix = None,
     compare: Compare = False,
@@ -62,7 +62,8 @@ def inpaint(
 ) -> int:
     """Fill what is missing of photographs: scratches, text, whole objects.
 
-    All other pixels stay as they are, bit for bit in lossless formats. Only the surroundings of the holes are worked on.
+    All other pixels, but for those of --mask-feather, stay as they are, bit for bit in lossless formats. Only the surroundings
+    of the holes are worked on.
 
     Example: irflow inpaint photo.png --mask scratches.png
     """

@@ -68,7 +68,7 @@ Output = Annotated[
 ]
 Suffix = Annotated[Optional[str], typer.Option(help="Added to the name beside the input.", show_default="that of the command")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace results that exist.")]
-Seed = Annotated[int, typer.Option(help="Seed of everything random.")]
+Seed = Annotated[int, typer.Option(help="Seed of what is drawn at random; with the same one results are the same.")]
 Device = Annotated[
     str,
     choice("auto", "cpu", "cuda", "mps", shown="auto|cpu|cuda|cuda:N|mps", help="Where it works.", envvar="IRFLOW_DEVICE"),

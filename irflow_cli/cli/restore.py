@@ -67,7 +67,10 @@ def restore(
         choice("flow", "prior", help="prior denoises by the prior of inpaint and upscale."),
     ] = DEFAULTS.method,
     strength: Annotated[
-        float, typer.Option(help="0 leaves the picture alone, 1 restores it wholly, 2 takes out twice as much.")
+        float,
+        typer.Option(
+            help="0 leaves the picture alone, 1 restores it wholly, 2 takes out twice what was found, often too much."
+        ),
     ] = DEFAULTS.strength,
     texture: Annotated[
         bool, typer.Option("--texture", help="More texture for a little less PSNR, in eight steps (denoise).")

@@ -29,6 +29,7 @@ from irflow_cli.tasks import MAX_PIXELS
 GAP = 16  # pixels between pictures side by side
 EXACT_PIXELS = 6_000_000  # up to which a page holds pictures without loss; larger ones where JPEG can hold them
 FLIP_SIDE, FLIP_MS = 1600, 900  # of a GIF: the longest side in pixels, and how long each picture is shown
+ALIKE = 0.02  # part by which width by height may differ: an enlargement is rounded, a rotated or another picture is told
 QUALITY = 95  # of JPEG, with all of the colour
 Shown = tuple[Picture, Picture]  # before and after
 
@@ -49,7 +50,10 @@ def compare_files(
     make = _maker(output)
     data, notes = make(pictures, (before.name, after.name))
     write_atomically(output, data, overwrite=overwrite)
-    return notes
+    (height, width), (tall, wide) = (picture.pixels.shape[:2] for picture in pictures)
+    alike = abs(width * tall - wide * height) <= max(width * tall, wide * height) * ALIKE
+    shapes = f"{before.name} ({width} x {height}) and {after.name} ({wide} x {tall}) differ in shape"
+    return notes if alike else (*notes, shapes)
 
 
 def check_output(output: Path, *, overwrite: bool) -> None:

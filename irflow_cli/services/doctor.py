@@ -154,7 +154,7 @@ def _engines() -> list[Finding]:
     for name, trials in _timings():
         choice = [one for one in trials if one.refused is None and (one.engine, one.precision) in there]
         fastest = min(choice, key=lambda one: one.seconds, default=None)
-        timed = [f"{one}{' (the fastest)' if one == fastest else ''}" for one in trials]
+        timed = [f"{one}{' (auto takes it)' if one == fastest else ''}" for one in trials]
         found.append(Finding("engine", f"{name}: {'; '.join(timed)}"))
     return found
 

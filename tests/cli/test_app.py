@@ -60,6 +60,12 @@ def test_a_reader_that_is_gone_ends_the_command(arguments: str) -> None:
     assert (done.stdout, done.stderr) == ("141\n", "")
 
 
+@pytest.mark.parametrize("task", ["derain", "denoise"])
+def test_a_task_in_the_place_of_a_command_is_told(task: str, irflow) -> None:
+    done = irflow(task, "in.png")
+    assert done.code == 2 and f"`irflow restore --task {task}`" in done.err and done.err.count("\n") == 1
+
+
 def test_the_module_is_the_command() -> None:
     done = subprocess.run([sys.executable, "-m", "irflow_cli", "--version"], capture_output=True, text=True, check=True)
     assert done.stdout == f"irflow {irflow_cli.__version__}\n"

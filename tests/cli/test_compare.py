@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from drawn import scene
+from drawn import save, scene
 from PIL import Image
 
 from irflow_cli.services import compare
@@ -54,6 +54,13 @@ def test_side_by_side_and_in_turn(irflow: Callable, pair: tuple[Path, Path], tmp
     assert done.code == 0 and "256 colours" in done.err
     with Image.open(tmp_path / "flip.gif") as flip:
         assert flip.n_frames == 2 and flip.size == (80, 60)
+
+
+def test_pictures_of_two_shapes_are_told(irflow: Callable, pair: tuple[Path, Path], tmp_path: Path) -> None:
+    other = save(tmp_path / "other.png", scene(40, 40))
+    done = irflow("compare", pair[0], other, "-o", tmp_path / "two.html")
+    assert done.code == 0 and f"{pair[0].name} (40 x 30) and other.png (40 x 40) differ in shape" in done.err
+    assert "shape" not in irflow("compare", *pair, "-o", tmp_path / "one.html").err
 
 
 def test_what_cannot_be_compared_is_said(irflow: Callable, pair: tuple[Path, Path], tmp_path: Path) -> None:

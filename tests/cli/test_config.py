@@ -68,6 +68,22 @@ def test_files_can_be_left_unread(irflow, tmp_path: Path, picture_file) -> None:
     assert (tmp_path / "out.png").exists()
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [('[restore]\noutput = "x"\n', "may not set output"), ("[restore]\nstps = 3\n", "no option stps")],
+)
+def test_a_file_with_a_fault_is_shown_with_it(text: str, fault: str, irflow, tmp_path: Path, picture_file) -> None:
+    project = tmp_path / "project" / "irflow.toml"
+    project.write_text(text)
+    assert irflow("restore", picture_file("in.png")).code == 2
+    shown = irflow("config", "show")
+    assert shown.code == 2
+    told = shown.err.splitlines()
+    assert [line.split(": ")[0] for line in told[-2:]] == [str(project), "irflow"] and fault in told[-1]
+    unread = irflow("--no-config", "config", "show")
+    assert (unread.code, unread.err) == (0, "")
+
+
 def test_defaults_for_folders_do_not_hinder_one_file(irflow, tmp_path: Path, picture_file) -> None:
     source = picture_file("in.png")
     (tmp_path / "project" / "irflow.toml").write_text('suffix = ".clean"\nformat = "jpg"\n')
