@@ -117,11 +117,8 @@ def draw_source(
     count, random = len(clean), np.random.default_rng(seed_of(generator.initial_seed(), b"parts"))
     shares = np.array([part.share for part in parts])
     chosen = random.choice(len(parts), count, p=shares / shares.sum())
-    if any(part.kind.startswith("rain-") for part in parts):
-        clean = _for_some(LINES, distractors, clean, random, generator)
-        clean = _for_some(SOFT, soften, clean, random, generator)
-    if any(part.kind == "raindrops" for part in parts):
-        clean = _for_some(BEHIND, defocus, clean, random, generator)
+    for share, change in _alike(parts):
+        clean = _for_some(share, change, clean, random, generator)
     kinds = 2 * chosen + (random.random(count) < GREY_SHARE)  # colour, then grey
     counts = np.bincount(kinds, minlength=2 * len(parts)).tolist()
     sigma_max, degraded, start, targets, files = task_of(task).sigma_max, [], [], [], []
@@ -154,6 +151,16 @@ def draw_source(
     if NOISES.issuperset(part.kind for part in parts):
         worse, target = _mirrored(worse, target, random, generator)
     return Source(worse[order], target[order], torch.cat(start).to(clean.device)[order])
+
+
+def _alike(parts: list[Part]) -> Iterator[tuple[float, Callable[[Tensor, torch.Generator], Tensor]]]:
+    """Yield what is done to a share of the clean pictures, so that they hold what is like rain and drops, and is not to go."""
+    kinds = {part.kind.partition("-")[0] for part in parts}
+    if "rain" in kinds:
+        yield LINES, distractors
+        yield SOFT, soften
+    if "raindrops" in kinds:
+        yield BEHIND, defocus
 
 
 def _mirrored(worse: Tensor, target: Tensor, random: np.random.Generator, generator: torch.Generator) -> tuple[Tensor, ...]:
