@@ -133,5 +133,5 @@ def start_rows(picture: Path) -> Iterator[str]:
     ours = cpu_seconds([sys.executable, "-c", f"import numpy, cv2, torch; {OURS}"]) - imported["torch"] - bare
     yield f"| start: in it, irflow's own modules | {ours:.1f} {unit} |"
     for (engine, precision), whole in parts.items():
-        more = whole - bare - ours - imported["torch"] - (imported[engine] if engine != "torch" else 0)
+        more = whole - bare - ours - sum(imported[module] for module in {"torch", engine})
         yield f"| start: in it, the network read, prepared and called, and files, by {engine} {precision} | {more:.1f} {unit} |"

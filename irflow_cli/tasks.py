@@ -56,6 +56,7 @@ TASKS: dict[str, TaskSpec] = {
     "prior": TaskSpec("photographs as such: for inpaint, upscale and denoising without training", "prior", prior=True),
     "all-in-one": TaskSpec("the three above at once: a start for training the others", None, sigma_max=55.0),
 }
+RESTORED = tuple(name for name, task in TASKS.items() if task.checkpoint and not task.prior)  # what `restore` has weights for
 
 
 def task_of(name: str) -> TaskSpec:

@@ -38,7 +38,7 @@ from irflow_cli.regular import append_regular
 from irflow_cli.runtime.checkpoints import read_card
 from irflow_cli.runtime.files import writing
 from irflow_cli.runtime.places import own_cache
-from irflow_cli.tasks import TASKS, task_of
+from irflow_cli.tasks import RESTORED, task_of
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def prepare(request: BenchRequest) -> Benchmark:
 def _check_task(request: BenchRequest) -> None:
     """Raise UsageError for a task that has no network: it does not ship, and none of one's own is given."""
     task, own = request.settings.task, request.settings.checkpoint or request.baselines or request.commands
-    known = [*(name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior), *MADE]
+    known = [*RESTORED, *MADE]
     if task not in known and (task_of(task).prior or not own):
         raise UsageError(f"unknown `task` {task!r}; there are {', '.join(known)}; one of your own needs its `checkpoint`")
 

@@ -19,10 +19,9 @@ from irflow_cli.cli.streams import keep_apart, open_missing
 from irflow_cli.errors import IrflowError, UsageError
 from irflow_cli.runtime.files import clear_all_begun
 from irflow_cli.runtime.heap import keep_freed
-from irflow_cli.tasks import TASKS
+from irflow_cli.tasks import RESTORED
 
 COMMANDS = ("restore", "inpaint", "upscale", "compare", "serve", "degrade", "train", "bench", "doctor")  # modules and functions
-RESTORING = [name for name, task in TASKS.items() if task.checkpoint and not task.prior]
 
 
 @functools.cache
@@ -147,7 +146,7 @@ def run(arguments: list[str]) -> int:
             return 2
         said, file = error.format_message().rstrip("."), origin_of(error)  # type: ignore[attr-defined]
         task = next((word for word in arguments if not word.startswith("-")), "")
-        if said.startswith("No such command") and task in RESTORING:
+        if said.startswith("No such command") and task in RESTORED:
             Console().error(f"{task} is a task, not a command; use `irflow restore --task {task}`")
             return 2
         Console().error(f"{file}: {said}" if file else f"{said}; try `{_path_of(error)} --help`")

@@ -13,7 +13,6 @@ from irflow_cli.bench.request import BenchRequest, Sweep
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import (
     GRIDS,
-    RESTORED,
     SAMPLERS,
     AsJson,
     Device,
@@ -27,6 +26,7 @@ from irflow_cli.cli.options import (
 )
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import UsageError
+from irflow_cli.tasks import RESTORED
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 

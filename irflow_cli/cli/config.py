@@ -207,16 +207,16 @@ def show(context: typer.Context, as_json: AsJson = False) -> int:
     """
     root = context.find_root()
     console, group, code = Console(as_json=as_json), root.command, 0
-    files = [] if root.params["no_config"] else config_files()
-    for file in list(files):
+    whole = []  # files without a fault
+    for file in [] if root.params["no_config"] else config_files():
         console.note(f"{file.path}: {f'not read, {file.unread}' if file.unread else 'read' if file.there else 'not there'}")
         try:
             defaults_of(group, file)
+            whole.append(file)
         except UsageError as error:  # what the other file gives is shown
             console.error(str(error))
             code = error.exit_code
-            files.remove(file)
-    merged, origins = merged_defaults(group, files)
+    merged, origins = merged_defaults(group, whole)
     for name, command in commands_of(group).items():
         for parameter in command.params:
             variable = parameter.envvar if isinstance(parameter.envvar, str) else None

@@ -15,7 +15,6 @@ from irflow_cli.batch.plan import Files
 from irflow_cli.engines.settings import SamplerSettings
 from irflow_cli.errors import UsageError
 from irflow_cli.images.formats import QUALITY, Coding
-from irflow_cli.tasks import TASKS
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
@@ -57,7 +56,6 @@ def typed(context: typer.Context, *sources: str) -> set[str]:
 
 SAMPLERS = ("euler", "heun", "restora-denoise")  # of `restore` and `bench`; the tables themselves would load torch
 GRIDS = ("released", "uniform")
-RESTORED = [name for name, task in TASKS.items() if task.checkpoint and not task.prior]  # what `restore` has weights for
 Inputs = Annotated[
     list[str],
     typer.Argument(help="Pictures, folders, patterns, @list.txt, or - for standard input.", show_default=False),

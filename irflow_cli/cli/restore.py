@@ -10,7 +10,6 @@ import typer
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import (
     GRIDS,
-    RESTORED,
     SAMPLERS,
     AsJson,
     Compare,
@@ -32,6 +31,7 @@ from irflow_cli.cli.outcomes import carry_out
 from irflow_cli.cli.raw import check_typed, pipe
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import require
+from irflow_cli.tasks import RESTORED
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 

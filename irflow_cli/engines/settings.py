@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from irflow_cli.errors import UsageError, require
 from irflow_cli.kinds import check_kinds
-from irflow_cli.tasks import TASKS, TaskSpec, task_of
+from irflow_cli.tasks import RESTORED, TASKS, TaskSpec, task_of
 
 FULL_SCALE = 255.0  # of the scale on which noise is given
 MOST_STEPS = 10_000  # and corrections; a hundred times what the slowest published sampler takes
@@ -62,9 +62,8 @@ class RestoreSettings:
         """Raise UsageError, in one line, for the first setting that makes no sense."""
         check_kinds(self)
         if task_of(self.task).prior or (self.task not in TASKS and not self.checkpoint):
-            ships = [name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior]
             own = "" if self.task in TASKS else "; one of your own needs its `checkpoint`"
-            raise UsageError(f"unknown `task` {self.task!r}; there are {', '.join(ships)}{own}")
+            raise UsageError(f"unknown `task` {self.task!r}; there are {', '.join(RESTORED)}{own}")
         from irflow_cli.engines import backends
         from irflow_cli.flow.samplers import SAMPLERS
         from irflow_cli.flow.times import GRIDS

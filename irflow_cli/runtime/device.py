@@ -85,10 +85,15 @@ def processor() -> str:
     return names[0] if names else platform.processor() or "unknown"
 
 
+def limits() -> dict[str, str]:
+    """Return those of LIMITS that are set, and their values."""
+    return {name: os.environ[name] for name in LIMITS if os.environ.get(name)}
+
+
 def bf16_kept_away() -> str | None:
     """Return which variable keeps bfloat16 from torch and OpenVINO, with its value; None where none does."""
-    limits = [f"{name}={os.environ[name]}" for name in LIMITS if os.environ.get(name)]
-    return next((one for one in limits if not any(word in one.split("=", 1)[1].upper() for word in WITH_BF16)), None)
+    away = (f"{name}={value}" for name, value in limits().items() if not any(word in value.upper() for word in WITH_BF16))
+    return next(away, None)
 
 
 def has_bf16() -> bool:

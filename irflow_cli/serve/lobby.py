@@ -15,7 +15,7 @@ from irflow_cli.images.formats import FORMATS
 from irflow_cli.serve import OPENED
 from irflow_cli.serve.folder import Folder
 from irflow_cli.serve.steps import PROPOSALS
-from irflow_cli.tasks import TASKS
+from irflow_cli.tasks import RESTORED, TASKS
 
 Json = dict[str, Any]
 
@@ -36,8 +36,7 @@ class Lobby:
         """Return what there is to choose from, and how the server was started."""
         tasks = [
             {"task": name, "summary": one.summary, "steps": one.steps, "sigma": one.sigma_max}
-            for name, one in TASKS.items()
-            if one.checkpoint and not one.prior
+            for name, one in ((name, TASKS[name]) for name in RESTORED)
         ]
         formats = {name: {"exact": form.exact != "never", "alpha": form.alpha} for name, form in FORMATS.items()}
         presets = {

@@ -15,7 +15,7 @@ from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
 from irflow_cli.runtime.checkpoints import Card, read_card, resolve
-from irflow_cli.tasks import TASKS
+from irflow_cli.tasks import RESTORED
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,7 @@ def task_of_checkpoint(checkpoint: str | None) -> str:
     """Return the task that a checkpoint's card names. Raises UsageError without a checkpoint, CheckpointError for one that is
     missing or damaged."""
     if checkpoint is None:
-        ships = (name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior)
-        raise UsageError(f"give `task` ({', '.join(ships)}), or the `checkpoint` of a network of your own")
+        raise UsageError(f"give `task` ({', '.join(RESTORED)}), or the `checkpoint` of a network of your own")
     return read_card(resolve(checkpoint)).task
 
 

@@ -117,7 +117,7 @@ def draw_source(
     count, random = len(clean), np.random.default_rng(seed_of(generator.initial_seed(), b"parts"))
     shares = np.array([part.share for part in parts])
     chosen = random.choice(len(parts), count, p=shares / shares.sum())
-    for share, change in _alike(parts):
+    for share, change in _look_alikes(parts):
         clean = _for_some(share, change, clean, random, generator)
     kinds = 2 * chosen + (random.random(count) < GREY_SHARE)  # colour, then grey
     counts = np.bincount(kinds, minlength=2 * len(parts)).tolist()
@@ -153,7 +153,7 @@ def draw_source(
     return Source(worse[order], target[order], torch.cat(start).to(clean.device)[order])
 
 
-def _alike(parts: list[Part]) -> Iterator[tuple[float, Callable[[Tensor, torch.Generator], Tensor]]]:
+def _look_alikes(parts: list[Part]) -> Iterator[tuple[float, Callable[[Tensor, torch.Generator], Tensor]]]:
     """Yield what is done to a share of the clean pictures, so that they hold what is like rain and drops, and is not to go."""
     kinds = {part.kind.partition("-")[0] for part in parts}
     if "rain" in kinds:

@@ -20,7 +20,7 @@ import irflow_cli
 from irflow_cli.degradations.masks import HOLES
 from irflow_cli.images.decode import read_picture
 from irflow_cli.runtime.checkpoints import shipped_folder
-from irflow_cli.tasks import TASKS
+from irflow_cli.tasks import RESTORED, TASKS
 
 
 def test_help_does_not_import_torch() -> None:
@@ -86,7 +86,7 @@ REMAINS = {"derain": 0.4, "denoise": 0.3, "deraindrop": 0.8}
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 
 
-@pytest.mark.parametrize("task", [name for name, task in TASKS.items() if task.checkpoint and not task.prior])
+@pytest.mark.parametrize("task", RESTORED)
 def test_shipped_checkpoints_improve_what_they_are_for(task: str, irflow, tmp_path: Path) -> None:
     photograph = np.asarray(Image.open(PICTURES / "cup.png").convert("RGB"))[:200, :240]
     clean = tmp_path / "clean.png"

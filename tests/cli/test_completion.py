@@ -28,9 +28,7 @@ from irflow_cli.flow.samplers import SAMPLERS
 from irflow_cli.flow.times import GRIDS
 from irflow_cli.images.formats import FORMATS, METADATA
 from irflow_cli.nets import SIZES
-from irflow_cli.tasks import TASKS
-
-RESTORED = [name for name, entry in TASKS.items() if entry.checkpoint and not entry.prior]
+from irflow_cli.tasks import RESTORED, TASKS
 
 
 def hints(command: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from irflow_cli.engines.holes import Hole
 from irflow_cli.engines.inpainter import Inpainter
 from irflow_cli.engines.settings import SamplerSettings
 from irflow_cli.images.picture import Picture
-from irflow_cli.tasks import TASKS
+from irflow_cli.tasks import RESTORED
 
 HALF = 0.5  # of a grey level: what the mean of a block of 64 pixels may move
 CLEAN = {  # photographs that scikit-image brings, and where there is no deliberate blur in them
@@ -26,7 +26,6 @@ CLEAN = {  # photographs that scikit-image brings, and where there is no deliber
     "rocket": (100, 200),
     "coffee": (100, 200),
 }
-RESTORED = [name for name, task in TASKS.items() if task.checkpoint and not task.prior]
 
 
 def restored(task: str) -> Callable[[np.ndarray], np.ndarray]:

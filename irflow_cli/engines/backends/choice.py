@@ -6,7 +6,6 @@ was found is kept by machine, versions, threads and network, so that it is done 
 
 from __future__ import annotations
 
-import os
 import platform
 import time
 from collections.abc import Iterator
@@ -24,7 +23,7 @@ from irflow_cli.errors import UsageError
 from irflow_cli.kinds import check_kinds
 from irflow_cli.nets import Contract
 from irflow_cli.runtime.checkpoints import Card, Checkpoint
-from irflow_cli.runtime.device import LIMITS, PRECISIONS, choose_precision, precision_name, processor
+from irflow_cli.runtime.device import PRECISIONS, choose_precision, limits, precision_name, processor
 
 ENGINES = ("auto", *BACKENDS)
 # How far an engine may be from torch in float32: root of the mean squared error over that of the network's output, or over
@@ -294,8 +293,7 @@ def machine() -> str:
     """Return all that a timing hangs on beside the network: processor, instructions that it may not use, threads and
     versions."""
     versions = [f"{name} {found}" for name in ("torch", "openvino", "onnxruntime") if (found := _version(name))]
-    limits = [f"{name} {os.environ[name]}" for name in LIMITS if os.environ.get(name)]
-    return ", ".join([processor(), platform.machine(), f"{torch.get_num_threads()} threads", *versions, *limits])
+    return ", ".join([processor(), platform.machine(), f"{torch.get_num_threads()} threads", *versions, *map(" ".join, limits().items())])
 
 
 def _version(name: str) -> str | None:

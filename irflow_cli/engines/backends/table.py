@@ -153,9 +153,11 @@ class Backend:
             there = self.has(precision)
         except (ImportError, OSError) as error:
             return unloaded(error)
+        if there:
+            return None
         limit = bf16_kept_away() if precision == "bf16" else None
-        why = f"is kept from the instructions for {precision} by {limit}" if limit else None
-        return None if there else why or f"finds no instructions for {precision} in this processor"
+        what = f"is kept from the instructions for {precision} by {limit}"
+        return what if limit else f"finds no instructions for {precision} in this processor"
 
 
 def unloaded(error: Exception) -> str:

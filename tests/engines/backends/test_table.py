@@ -70,6 +70,15 @@ def test_an_engine_that_does_not_load_is_not_used(monkeypatch: pytest.MonkeyPatc
     assert BACKENDS["openvino"].refusal("bf16") == "does not load (libtbb.so.12: no such file)"
 
 
+@pytest.mark.parametrize("engine", ["torch", "openvino"])
+def test_a_variable_that_keeps_bfloat16_away_is_named(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if engine != "torch":
+        installed(engine)
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    assert BACKENDS[engine].refusal("bf16") == "is kept from the instructions for bf16 by ONEDNN_MAX_CPU_ISA=AVX2"
+    assert BACKENDS[engine].refusal("fp32") is None
+
+
 def test_gradients_come_from_torch() -> None:
     known = checkpoint()
     engine = open_engine(known, CPU, installed("onnxruntime"))
