@@ -293,7 +293,8 @@ def machine() -> str:
     """Return all that a timing hangs on beside the network: processor, instructions that it may not use, threads and
     versions."""
     versions = [f"{name} {found}" for name in ("torch", "openvino", "onnxruntime") if (found := _version(name))]
-    return ", ".join([processor(), platform.machine(), f"{torch.get_num_threads()} threads", *versions, *map(" ".join, limits().items())])
+    kept = [f"{name} {value}" for name, value in limits().items()]
+    return ", ".join([processor(), platform.machine(), f"{torch.get_num_threads()} threads", *versions, *kept])
 
 
 def _version(name: str) -> str | None:
