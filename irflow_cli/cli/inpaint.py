@@ -48,7 +48,10 @@ def inpaint(
         Optional[float], typer.Option(help="Grey from which on is missing, 0 to 1.", show_default="masks are black and white")
     ] = None,
     mask_resize: Annotated[bool, typer.Option("--mask-resize", help="Bring masks to the picture's size.")] = False,
-    mask_dilate: Annotated[int, typer.Option(help="Pixels by which holes grow, such as 2 where a colour has soft edges.")] = 0,
+    mask_dilate: Annotated[
+        Optional[int],
+        typer.Option(help="Pixels by which holes grow.", show_default="0, and the soft edges of --mask-color with it"),
+    ] = None,
     mask_feather: Annotated[int, typer.Option(help="Pixels around holes, changed too, over which the filling fades out.")] = 0,
     samples: Annotated[int, typer.Option(help="Proposals of each picture, numbered; several come from --preset varied.")] = 1,
     suffix: Suffix = None,

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -22,6 +23,8 @@ from irflow_cli.images.span import Given
 from irflow_cli.tasks import MAX_PIXELS
 
 TOLERANCE = 12  # of 255, by which a marking colour may be missed
+FADING = 0.97  # where a mark has soft edges, a ring of pixels around it is nearer to its colour than this share of the next one
+SOFT = 8  # such rings at most
 ENDS = (*SUFFIXES, ".gif")  # of masks in folders: one may have one bit a pixel, as a GIF has
 NEAR = 0.12  # a mask's values this near to black or white, as JPEG leaves them, are black and white
 
@@ -33,8 +36,8 @@ class MaskSettings:
     mask: a picture, white where the hole is, or a folder of such pictures with the names of those to fill. box: "x,y,width,
     height" in pixels. color: "#rrggbb", or a name, that marks the hole, within `tolerance` (12) of 255 a channel.
     from_alpha: what is not wholly opaque. invert: the mask files' black is the hole. threshold: 0 to 1, from which on grey is
-    hole. resize: masks are brought to the picture's size. dilate: pixels by which the hole grows. feather: pixels around it
-    over which the filling fades into the picture.
+    hole. resize: masks are brought to the picture's size. dilate: pixels by which the hole grows; None: the soft edges of
+    what has the colour. feather: pixels around it over which the filling fades into the picture.
     """
 
     mask: Path | None = None
@@ -45,7 +48,7 @@ class MaskSettings:
     invert: bool = False
     threshold: float | None = None
     resize: bool = False
-    dilate: int = 0
+    dilate: int | None = None
     feather: int = 0
 
     def check(self) -> None:
@@ -68,7 +71,7 @@ class MaskSettings:
         require(self.tolerance is None or bool(self.color), "`tolerance` is about `color`; give it, or leave the tolerance out")
         require(0 <= (self.tolerance or 0) <= 255, f"`tolerance` goes from 0 to 255, got {self.tolerance}")
         require(self.threshold is None or 0 < self.threshold <= 1, f"`threshold` is above 0 and up to 1, got {self.threshold}")
-        check_spread(self.dilate, self.feather)
+        check_spread(self.dilate or 0, self.feather)
         for text in self.box:
             _numbers(text)
 
@@ -131,9 +134,7 @@ def hole_of(
             raise ImageError(f"the box {text} lies outside of its {size[1]} x {size[0]} pixels")
         inside[y : y + height, x : x + width] = True
     if settings.color is not None:
-        wanted = np.array(_rgb(settings.color), np.int16)
-        near = TOLERANCE if settings.tolerance is None else settings.tolerance
-        inside |= (np.abs(picture.rgb8().astype(np.int16) - wanted) <= near).all(2)
+        inside |= _coloured(settings, _rgb(settings.color), picture.rgb8())
     if settings.from_alpha and picture.alpha is not None:
         inside |= picture.alpha < top_of(picture.alpha.dtype)
     if not inside.any():
@@ -143,7 +144,7 @@ def hole_of(
             "no pixel is transparent": settings.from_alpha,
         }
         raise ImageError(f"the mask is empty: {', '.join(text for text, asked in said.items() if asked)}")
-    return spread_hole(inside, settings.dilate, settings.feather)
+    return spread_hole(inside, settings.dilate or 0, settings.feather)
 
 
 def _read(file: Path, max_pixels: int, span: Given) -> Picture:
@@ -188,6 +189,21 @@ def _from_file(settings: MaskSettings, mask: Picture, file: Path, size: tuple[in
         shares = cv2.resize(hole.astype(np.float32), least[::-1], interpolation=cv2.INTER_AREA)
         hole = cv2.resize(shares, size[::-1], interpolation=cv2.INTER_NEAREST) > 0
     return hole
+
+
+def _coloured(settings: MaskSettings, wanted: tuple[int, int, int], pixels: np.ndarray) -> np.ndarray:
+    """Return where pixels (H, W, 3) of 8 bits have the colour, and where it fades out around that, as behind a soft brush or in
+    a JPEG. Around a mark with hard edges the next pixel is as far from the colour as those behind it."""
+    away = np.abs(pixels.astype(np.int16) - np.array(wanted, np.int16)).max(2)
+    inside = away <= (TOLERANCE if settings.tolerance is None else settings.tolerance)
+    if settings.dilate is not None or not inside.any():
+        return inside
+    grown = [inside]
+    while len(grown) < SOFT + 2:
+        grown.append(cv2.dilate(grown[-1].view(np.uint8), np.ones((3, 3), np.uint8)).view(bool))
+    means = [float(away[more & ~less].mean()) if (more & ~less).any() else 0.0 for less, more in pairwise(grown)]
+    soft = next((ring for ring, (near, far) in enumerate(pairwise(means)) if near >= FADING * far), SOFT)
+    return grown[soft + 1] if soft else inside  # and one ring more, of which a little is left
 
 
 def _painted(mask: Picture) -> bool:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 from drawn import scene
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
 
 from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.images.picture import Picture
@@ -73,3 +74,26 @@ def test_a_mask_of_floating_point_numbers_counts_to_one_or_as_the_picture_does(w
     if white > 1:
         with pytest.raises(ImageError, match="give `range`"):
             hole_of(MaskSettings(file), Picture(scene(20, 20), None, "PNG"), file)
+
+
+@pytest.mark.parametrize("edge", ["hard", "smooth", "brush", "jpeg"])
+@pytest.mark.parametrize("kind", [(0, 255, 0), (255, 0, 255)])
+def test_a_mark_is_found_with_its_soft_edges_and_no_more(edge: str, kind: tuple[int, int, int]) -> None:
+    line = Image.new("L", (4 * 256, 4 * 192))
+    ImageDraw.Draw(line).line([(120, 120), (900, 640)], fill=255, width=40)
+    line = line.resize((256, 192), Image.Resampling.NEAREST if edge == "hard" else Image.Resampling.BOX)
+    line = line.filter(ImageFilter.GaussianBlur(2)) if edge == "brush" else line
+    clean = scene(192, 256)
+    share = np.asarray(line)[..., None] / 255
+    pixels = np.rint(clean * (1 - share) + np.array(kind) * share).astype(np.uint8)
+    if edge == "jpeg":
+        kept = io.BytesIO()
+        Image.fromarray(pixels).save(kept, "jpeg", quality=90)
+        pixels = np.asarray(Image.open(kept))
+    colour = "#" + "".join(f"{value:02x}" for value in kind)
+    inside = hole_of(MaskSettings(color=colour, tolerance=20), Picture(pixels, None, "PNG"), None).inside
+    seen = np.abs(pixels.astype(int) - clean).max(2) > (40 if edge == "jpeg" else 8)
+    assert inside[seen].mean() > 0.99
+    assert inside.sum() <= seen.sum() * (1 if edge == "hard" else 2.2)
+    exact = hole_of(MaskSettings(color=colour, tolerance=20, dilate=0), Picture(pixels, None, "PNG"), None).inside
+    assert (exact.sum() == inside.sum()) == (edge == "hard")
