@@ -35,13 +35,15 @@ class Operation:
 
     identity: says all that determines results beside the pictures; a batch that is resumed trusts only what it was made with.
     batched: how pictures that follow each other and are of one size and type are worked on together, where that gains.
-    opaque: results have no transparency, whatever the pictures have.
+    opaque: results have no transparency, whatever the pictures have. begin: what takes long and is wanted by the first picture,
+    such as engines that have to be timed; a dry run does without.
     """
 
     work: Work
     identity: str
     batched: Batched | None = None
     opaque: bool = False
+    begin: Callable[[], object] = lambda: None
 
 
 def work_through(
@@ -62,6 +64,7 @@ def work_through(
     if files.dry_run:
         yield from map(store.dry_run, jobs)
         return
+    operation.begin()
     waiting, writing = deque(jobs), deque[Future[Outcome]]()
     reading: deque[tuple[Job, Future[Loaded]]] = deque()
     readers, writers = ThreadPoolExecutor(1), ThreadPoolExecutor(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import threading
@@ -21,10 +22,11 @@ from irflow_cli.images.picture import Picture
 from irflow_cli.images.span import parse_range
 from irflow_cli.regular import is_there
 from irflow_cli.runtime.device import out_of_memory
-from irflow_cli.runtime.files import begun_in, clear_begun, takes_files, write_atomically
+from irflow_cli.runtime.files import begun_in, clear_begun, may_write, takes_files, write_atomically
 from irflow_cli.runtime.heap import trim
 
 LARGE = 2**24  # bytes of pixels, beside which the heap's reserve is in the way while they are written
+ELSEWHERE = "give another `output`, or make this one writable"
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,9 @@ class Store:
                 there = self.files.resume and job.exists
                 if there and (made := self._made(job, self._key(job, read_file(job.source, self.files.max_pixels)))):
                     return Outcome(job, "skipped", digest=made)
+            if job.target != STREAM and not may_write(job.target.parent):
+                said = f"cannot write {job.target}: {os.strerror(errno.EACCES)}"
+                raise IrflowError(f"{said}; {ELSEWHERE}") if self.files.output else ImageError(said)
             return Outcome(job, "planned")
         except ImageError as error:
             return Outcome(job, "failed", str(error))
@@ -170,7 +175,7 @@ class Store:
         except FolderClosed as error:
             if self.files.output is None or takes_files(self.files.output):
                 return Outcome(job, "failed", str(error), outcome.notes)
-            raise IrflowError(f"{error}; give another `output`, or make this one writable") from None  # it will take none
+            raise IrflowError(f"{error}; {ELSEWHERE}") from None  # it will take none
         except ImageError as error:
             if self.files.skip_existing and os.path.lexists(job.target):  # as of a moment ago, from another run
                 return Outcome(job, "skipped")

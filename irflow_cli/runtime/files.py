@@ -67,11 +67,20 @@ def writing(path: Path) -> Iterator[None]:
         raise kind(f"cannot write {path}: {error.strerror or error}") from None
 
 
+def may_write(folder: Path) -> bool:
+    """Return whether the rights of a folder, or of where it is to be made, allow files in it. Nothing is touched."""
+    return os.access(_there(folder), os.W_OK | os.X_OK)
+
+
+def _there(folder: Path) -> Path:
+    """Return a folder, or the nearest above it that there is."""
+    return next((place for place in (folder, *folder.absolute().parents) if os.path.lexists(place)), Path())
+
+
 def takes_files(folder: Path) -> bool:
     """Return whether a file can be made in a folder, or where it is to be made."""
-    there = next((place for place in (folder, *folder.absolute().parents) if os.path.lexists(place)), Path())
     try:
-        handle, name = tempfile.mkstemp(suffix=PART, dir=there)
+        handle, name = tempfile.mkstemp(suffix=PART, dir=_there(folder))
     except OSError:
         return False
     os.close(handle)

@@ -80,6 +80,6 @@ def inpaint_files(
 
     prior = inpainter.prior
     identity = f"inpaint {masks} {prior.settings} {prior.checkpoint.card.to_json()} {irflow_cli.__version__}"
-    operation = Operation(work, identity, opaque=request.masks.from_alpha)
+    operation = Operation(work, identity, opaque=request.masks.from_alpha, begin=prior.engine.open)
     done = work_through(jobs, operation, request.files, progress=progress, stop=stop)
     return itertools.chain(lost, done)

@@ -52,7 +52,7 @@ def restoring(request: RestoreRequest) -> Operation:
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         return restorer.restore(picture, progress)
 
-    return Operation(work, identity, Batched(restorer.batch_size, restorer.restore_batch))
+    return Operation(work, identity, Batched(restorer.batch_size, restorer.restore_batch), begin=restorer.engine.open)
 
 
 def restore_files(

@@ -46,4 +46,5 @@ def upscale_files(
 
     digest = upscaler.prior.checkpoint.card.to_json()
     identity = f"upscale {request.scale} {request.operator} {request.sampling} {digest} {irflow_cli.__version__}"
-    return work_through(jobs, Operation(work, identity), request.files, progress=progress, stop=stop)
+    operation = Operation(work, identity, begin=upscaler.prior.engine.open)
+    return work_through(jobs, operation, request.files, progress=progress, stop=stop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 from drawn import scene
 from PIL import Image
 from results import below
+
+from irflow_cli.engines.backends import choice
 
 
 def test_folders_are_flat_unless_asked(degrade, album: Path, tmp_path: Path) -> None:
@@ -106,6 +109,23 @@ def test_a_dry_run_fails_where_the_run_would(irflow, album: Path, option: tuple[
     done, real = (irflow("restore", album, "--task", "derain", *option, *more) for more in (("-n",), ()))
     assert (done.code, done.out, done.err) == (code, "", real.err)
     assert real.code == code
+
+
+def test_a_dry_run_tries_no_engine(restore, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[object] = []
+    monkeypatch.setattr(choice, "tried", lambda *asked: looked.append(asked) or ([choice.Trial("torch", "fp32")], False))
+    assert (restore(album / "a.png", "-n").code, len(looked)) == (0, 0)
+    assert (restore(album / "a.png").code, len(looked)) == (0, 1)
+
+
+def test_a_dry_run_finds_a_folder_that_takes_nothing(restore, album: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed, access = album.parent / "closed", os.access
+    closed.mkdir()
+    monkeypatch.setattr(os, "access", lambda place, asked: Path(place) != closed and access(place, asked))
+    done = restore(album / "a.png", "-n", "-o", closed / "new" / "a.png")
+    assert (done.code, done.out) == (1, "")
+    assert "Permission denied; give another --output" in done.err
+    assert restore(album / "a.png", "-n", "-o", album / "new" / "a.png").code == 0
 
 
 def test_a_dry_run_tells_what_would_be_skipped(restore, album: Path) -> None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -57,17 +58,44 @@ class Trial:
         return f"{self.name}: {self.refused}" if self.refused else f"{self.name}: {self.seconds:.2f} s/MP"
 
 
+Choice = tuple[Trial, Call, tuple[str, ...]]  # what was chosen, how it is called, and what to tell the user
+
+
 class Engine:
     """A network at work, called as a network is: (x_t, t, degraded) -> its output in float32, on the device of x_t.
 
-    What needs a gradient is computed by torch. A call whose result is not finite in a lower precision is made again in float32,
-    and counted in `redone`. notes: what to tell the user, once.
+    What computes it is chosen when that is first asked for: it may have to be timed, which a dry run has no use for. What needs
+    a gradient is computed by torch. A call whose result is not finite in a lower precision is made again in float32, and
+    counted in `redone`. notes: what to tell the user, once.
     """
 
-    def __init__(self, loaded: Loaded, trial: Trial, call: Call, notes: tuple[str, ...] = ()) -> None:
-        self.name, self.precision, self.notes = trial.engine, trial.precision, notes
-        self.loaded, self.call, self.redone = loaded, call, 0
+    def __init__(self, loaded: Loaded, choose: Callable[[], Choice]) -> None:
+        self.loaded, self.choose = loaded, choose
+        self.notes: tuple[str, ...] = ()
+        self.redone = 0
         self.exact = in_torch(loaded, "fp32")
+
+    @cached_property
+    def chosen(self) -> tuple[Trial, Call]:
+        """What computes the network."""
+        with torch.inference_mode(False):  # weights that are cast here may be asked for gradients later
+            trial, call, notes = self.choose()
+        self.notes = (*notes, *self.notes)
+        return trial, call
+
+    def open(self) -> Trial:
+        """Return what computes the network, chosen now if it was not before."""
+        return self.chosen[0]
+
+    @property
+    def name(self) -> str:
+        """The engine's, of ENGINES."""
+        return self.chosen[0].engine
+
+    @property
+    def precision(self) -> str:
+        """That of most of the work."""
+        return self.chosen[0].precision
 
     @property
     def dtype(self) -> torch.dtype:
@@ -78,7 +106,7 @@ class Engine:
         """Return the network's output, (B, 3, H, W)."""
         if self.name != "torch" and torch.is_grad_enabled() and x_t.requires_grad:
             return self.exact(x_t, t, degraded)
-        found = self.call(x_t, t, degraded)
+        found = self.chosen[1](x_t, t, degraded)
         if self.precision != "fp32" and not found.isfinite().all():
             self.redone += 1
             found = self.exact(x_t, t, degraded)
@@ -91,6 +119,7 @@ class Engine:
 
     def remarks(self) -> tuple[str, ...]:
         """Return what to tell the user: notes the first time, and of calls that were made again since the last time."""
+        self.open()
         again, self.redone = self.redone, 0
         notes, self.notes = self.notes, ()
         return (
@@ -118,16 +147,24 @@ def open_engine(checkpoint: Checkpoint, device: torch.device, engine: str = "aut
         if engine not in ("auto", "torch") or precision == "int8":
             what = f"`engine` {engine}" if engine != "auto" else f"`precision` {precision}"
             raise UsageError(f"{what} works on the processor; use `device` cpu, or `engine` torch")
-        chosen = Trial("torch", precision_name(choose_precision(precision, device)))
-        return Engine(loaded, chosen, in_torch(loaded, chosen.precision))
+        return _by_torch(loaded, precision_name(choose_precision(precision, device)))
     if not spec.trainable:
-        chosen = Trial("torch", precision if precision in PRECISIONS else "fp32")
-        return Engine(loaded, chosen, in_torch(loaded, chosen.precision), (THEIRS,) if _others(engine) else ())
+        return _by_torch(loaded, precision if precision in PRECISIONS else "fp32", (THEIRS,) if _others(engine) else ())
+    return Engine(loaded, partial(_choose, loaded, engine, precision))
+
+
+def _by_torch(loaded: Loaded, precision: str, notes: tuple[str, ...] = ()) -> Engine:
+    """Return a network at work in torch, with nothing to choose."""
+    return Engine(loaded, lambda: (Trial("torch", precision), in_torch(loaded, precision), notes))
+
+
+def _choose(loaded: Loaded, engine: str, precision: str) -> Choice:
+    """Return what computes a network of ours on the processor."""
     trials, fresh = tried(loaded, wanted(engine, precision))
     chosen, call, failed = _first(loaded, sorted((one for one in trials if not one.refused), key=lambda one: one.seconds))
     as_asked = engine in ("auto", chosen.engine) and precision in ("auto", chosen.precision)
     refused = [one for one in trials if one.refused] if fresh or not as_asked else []
-    return Engine(loaded, chosen, call, tuple(_notes(loaded, chosen, [*refused, *failed])))
+    return chosen, call, tuple(_notes(loaded, chosen, [*refused, *failed]))
 
 
 def _others(engine: str) -> bool:

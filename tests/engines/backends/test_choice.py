@@ -70,16 +70,24 @@ def test_auto_takes_the_fastest_that_agrees_and_remembers_it(tried: dict[str, Tr
     tried["torch bf16"] = Trial("torch", "bf16", 2.0)
     tried["onnxruntime fp32"] = Trial("onnxruntime", "fp32", 1.0)
     tried["openvino fp32"] = Trial("openvino", "fp32", 3.0)  # and its bfloat16 is refused
-    first, count = open_engine(checkpoint(), CPU), tried["count"]
+    first = open_engine(checkpoint(), CPU)
     assert (first.name, first.precision) == ("onnxruntime", "fp32")
     assert first.remarks() == ("torch fp32, openvino bf16: differs; using onnxruntime fp32",)
     assert first.remarks() == ()
-    second = open_engine(checkpoint(), CPU)
+    second, count = open_engine(checkpoint(), CPU), tried["count"]
     assert (second.name, second.remarks(), tried["count"]) == ("onnxruntime", (), count)
     assert choice.tried_before(checkpoint().card)
     assert not choice.tried_before(checkpoint(seed=1).card)
-    open_engine(checkpoint(seed=1), CPU)  # another network is looked at anew
+    open_engine(checkpoint(seed=1), CPU).open()  # another network is looked at anew
     assert tried["count"] == 2 * count  # type: ignore[operator]
+
+
+def test_nothing_is_tried_before_it_is_asked_for(tried: dict[str, Trial | int]) -> None:
+    engine = open_engine(checkpoint(), CPU)
+    assert engine.contract.predicts == "residual"
+    assert tried["count"] == 0
+    assert engine.open().name == "torch fp32"
+    assert tried["count"]
 
 
 def test_an_engine_that_differs_is_replaced_by_torch(tried: dict[str, Trial | int]) -> None:
