@@ -5,6 +5,7 @@ Exits 1 with what does not.
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -19,6 +20,16 @@ import speed
 from suite import PAGES, SUITES, outdated, page_problems, stored
 
 ROOT = Path(__file__).parent.parent
+INSTALLED = ("README.md", "docs/install.md")  # where a torch to install is named
+
+
+def other_torches(root: Path) -> list[str]:
+    """Return which pages below `root` name another torch than its constraints.txt, a line each."""
+    [tested] = re.findall(r"^torch==([0-9.]+)$", (root / "constraints.txt").read_text(), re.MULTILINE)
+    named = {name: re.findall(r"torch==([0-9.]*[0-9])", (root / name).read_text()) for name in INSTALLED}
+    return [
+        f"{name} names torch {one}, constraints.txt {tested}" for name, ones in named.items() for one in ones if one != tested
+    ]
 
 
 def problems() -> list[str]:
@@ -36,7 +47,7 @@ def problems() -> list[str]:
             found.append(f"weights/{task.checkpoint}.safetensors is not for {name}")
     if speed.on_page() != speed.kept():
         found.append("docs/results.md's tables of speed are not what `python benchmarks/speed.py --store` kept")
-    found += fair.page_problems(ROOT)
+    found += other_torches(ROOT) + fair.page_problems(ROOT)
     for name, entries in SUITES.items():
         for key, entry in entries.items():
             if old := outdated(entry, stored(ROOT, key), None):

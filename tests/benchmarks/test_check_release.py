@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import check_release
 import pytest
 
@@ -12,3 +14,12 @@ def test_a_version_without_an_entry_and_a_page_that_was_edited_are_found(monkeyp
     found = check_release.problems()
     assert found[0] == "CHANGELOG.md has no entry for 99.0"
     assert any("tables of speed" in problem for problem in found)
+
+
+def test_a_page_that_names_another_torch_than_was_tested_is_found(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "constraints.txt").write_text("numpy==2.4.6\ntorch==2.13.0\n")
+    (tmp_path / "README.md").write_text("`pip install torch==2.13.0 --index-url x`")
+    (tmp_path / "docs" / "install.md").write_text("`pip install torch==2.13.0`, then torch==2.12.1.")
+    assert check_release.other_torches(tmp_path) == ["docs/install.md names torch 2.12.1, constraints.txt 2.13.0"]
+    assert check_release.other_torches(check_release.ROOT) == []
