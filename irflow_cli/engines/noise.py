@@ -11,10 +11,12 @@ from torch import Tensor
 
 from irflow_cli.degradations.draw import noise_like
 from irflow_cli.degradations.estimate import estimate_sigma
+from irflow_cli.engines.mosaic import Phase
 from irflow_cli.engines.settings import FULL_SCALE
 from irflow_cli.images.picture import unit_of
 from irflow_cli.tensors import match_dims, tensor_of
 
+MIDDLE = 1024  # pixels of the sides of what an estimate looks at
 PLACE = 64  # pixels of the sides of the places in which a network looks for noise
 WHITE_SHARE = 0.75  # of what the network takes out, an estimate of white noise finds more than this
 NOTHING, GAIN, MOST = 0.8, 3.0, 2.5  # of what it sees: how much says nothing, and what is added for the rest, and at most
@@ -95,19 +97,24 @@ def said_of(seen: Noise) -> str:
     return f"noise of about sigma {seen.sigma:.0f}{where}"
 
 
-def places_of(pixels: np.ndarray) -> Tensor:
+def places_of(pixels: np.ndarray, phase: Phase | None = None) -> Tensor:
     """Return places of pixels (H, W) or (H, W, 3): four, spread over the picture, or a small one's middle.
 
-    Shape: (4, C, PLACE, PLACE), or (1, C, at most 2 PLACE, at most 2 PLACE); white at 1.
+    Shape: (4, C, PLACE, PLACE), or (1, C, at most 2 PLACE, at most 2 PLACE); white at 1. phase: that of a mosaic, which then
+    begins with red in each of them.
     """
-    height, width = pixels.shape[:2]
-    if min(height, width) < 2 * PLACE:
-        return tensor_of(unit_of(_middle(pixels, 2 * PLACE)))
-    rows, columns = ([side // 4 - PLACE // 2, side - side // 4 - PLACE // 2] for side in (height, width))
-    return torch.cat([tensor_of(unit_of(pixels[y : y + PLACE, x : x + PLACE])) for y in rows for x in columns])
+    small = min(pixels.shape[:2]) < 2 * PLACE
+    size = 2 * PLACE if small else PLACE
+    begins = [
+        (max(0, (side - size) // 2),) if small else (side // 4 - size // 2, side - side // 4 - size // 2)
+        for side in pixels.shape[:2]
+    ]
+    if phase is not None:
+        begins = [tuple(one + (one + before) % 2 for one in ones) for ones, before in zip(begins, phase, strict=True)]
+    return torch.cat([tensor_of(unit_of(pixels[y : y + size, x : x + size])) for y in begins[0] for x in begins[1]])
 
 
-def _middle(pixels: np.ndarray, size: int = 1024) -> np.ndarray:
-    """Return at most the middle `size` x `size` pixels."""
-    top, left = (max(0, (side - size) // 2) for side in pixels.shape[:2])
-    return pixels[top : top + size, left : left + size]
+def _middle(pixels: np.ndarray) -> np.ndarray:
+    """Return at most the middle MIDDLE x MIDDLE pixels."""
+    top, left = (max(0, (side - MIDDLE) // 2) for side in pixels.shape[:2])
+    return pixels[top : top + MIDDLE, left : left + MIDDLE]

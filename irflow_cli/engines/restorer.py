@@ -15,6 +15,7 @@ from irflow_cli.engines.backends import open_engine
 from irflow_cli.engines.evidence import Kept, keep_sound
 from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.grey import as_colour, grey_of
+from irflow_cli.engines.mosaic import Phase, mosaic_of
 from irflow_cli.engines.noise import (
     Noise,
     as_if_three,
@@ -93,28 +94,36 @@ class Restorer:
     ) -> list[tuple[Picture, tuple[str, ...]]]:
         """Return what `restore` does of each of several pictures of one size and type, which share the calls of the network.
 
-        Those in colour whose channels are the same are worked on as grey.
+        Those in colour whose channels are the same are worked on as grey; those with noise of a mosaic are seen from its first
+        pixel on. Pictures of one such kind share calls.
         """
         greys, done = [grey_of(picture) for picture in pictures], {}
-        for wanted in (True, False):
-            members = [index for index, grey in enumerate(greys) if (grey is not None) == wanted]
+        chosen = [grey or picture for grey, picture in zip(greys, pictures, strict=True)]
+        kinds = [(grey is not None, self._mosaic(one)) for grey, one in zip(greys, chosen, strict=True)]
+        for grey, phase in dict.fromkeys(kinds):
+            members = [index for index, kind in enumerate(kinds) if kind == (grey, phase)]
             before, part = len(done) / len(pictures), len(members) / len(pictures)
-            chosen = [greys[index] or pictures[index] for index in members]
-            together = self._restored(chosen, partial(_onward, progress, before, part)) if chosen else []
+            onward = partial(_onward, progress, before, part)
+            together = self._restored([chosen[index] for index in members], phase, onward)
             for index, (picture, notes) in zip(members, together, strict=True):
-                done[index] = (as_colour(picture) if wanted else picture, notes)
+                done[index] = (as_colour(picture) if grey else picture, notes)
         return [done[index] for index in range(len(pictures))]
 
+    def _mosaic(self, picture: Picture) -> Phase | None:
+        """Return where the mosaic of a picture begins, for networks of ours that know its noise."""
+        knows = self.task.sigma_max is not None and self.settings.method == "flow" and self.checkpoint.card.spec.trainable
+        return mosaic_of(picture.pixels) if knows else None
+
     def _restored(
-        self, pictures: Sequence[Picture], progress: Callable[[float], None]
+        self, pictures: Sequence[Picture], phase: Phase | None, progress: Callable[[float], None]
     ) -> list[tuple[Picture, tuple[str, ...]]]:
         found = [noise_of(picture.pixels) if self.sigma_limit else 0.0 for picture in pictures]
-        sigmas, notes = zip(*map(self.sigma_of, pictures, found), strict=True)
+        sigmas, notes = zip(*(self.sigma_of(*one, phase) for one in zip(pictures, found, strict=True)), strict=True)
         twice = [self.twice is not None and white >= self.twice for white in found]
         stack = [self._workspace(one.pixels) for one in pictures]
         before = [pixels.copy() if self.least else pixels for pixels in stack]
         done = 0
-        for top, left, blocks in self.blocks(stack, sigmas, twice):
+        for top, left, blocks in self.blocks(stack, sigmas, twice, phase or (0, 0)):
             height, width = blocks.shape[1:3]
             for pixels, block in zip(stack, blocks, strict=True):
                 pixels[top : top + height, left : left + width] = block
@@ -149,9 +158,9 @@ class Restorer:
         most = self.settings.batch or (1 if self.device.type == "cpu" else TOGETHER)
         return min(most, fit)
 
-    def sigma_of(self, picture: Picture, found: float) -> tuple[float | None, tuple[str, ...]]:
+    def sigma_of(self, picture: Picture, found: float, phase: Phase | None = None) -> tuple[float | None, tuple[str, ...]]:
         """Return the noise (0-255 scale) to take out, given or estimated, and what to tell the user about it. found: that of
-        `noise_of`."""
+        `noise_of`. phase: that of `mosaic_of`."""
         limit = self.sigma_limit
         if limit is None or self.settings.sigma is not None:
             return self.settings.sigma, ()
@@ -159,20 +168,21 @@ class Restorer:
             return limit, (f"estimated noise sigma {found:.1f} is more than this network knows; using {limit:g}",)
         if self.settings.method == "prior" or not self.checkpoint.card.spec.trainable:
             return found, (f"estimated noise sigma {found:.1f}",)
-        noise = self.noise_seen(picture.pixels, found)
+        noise = self.noise_seen(picture.pixels, found, phase)
         return min(limit, level_of(found, noise)), (said_of(noise),)
 
-    def noise_seen(self, pixels: np.ndarray, sigma: float) -> Noise:
+    def noise_seen(self, pixels: np.ndarray, sigma: float, phase: Phase | None = None) -> Noise:
         """Return what the network itself takes for noise in some places of pixels (H, W) or (H, W, 3), given `sigma`, in one
         step: more steps leave more of it."""
-        places = places_of(pixels)
+        places = places_of(pixels, phase)
         clean = self.clean_tensor(places, [max(sigma, 0.5)] * len(places), [torch.Generator()] * len(places), steps=1)
         return Noise.of(places, clean)
 
     def blocks(
-        self, stack: list[np.ndarray], sigmas: Sequence[float | None], twice: Sequence[bool]
+        self, stack: list[np.ndarray], sigmas: Sequence[float | None], twice: Sequence[bool], phase: Phase = (0, 0)
     ) -> Iterator[tuple[int, int, np.ndarray]]:
-        """Yield (top, left, restored block of each) of pixels (H, W) or (H, W, 3), as numbers in their range."""
+        """Yield (top, left, restored block of each) of pixels (H, W) or (H, W, 3), as numbers in their range. phase: pixels by
+        which the network sees them moved down and to the right."""
         height, width = stack[0].shape[:2]
         whole = max(height, width) + self.settings.overlap + self.multiple
         tile = auto_tile(self.device) if self.settings.tile is None else self.settings.tile or whole
@@ -189,7 +199,8 @@ class Restorer:
             return torch.cat([tensor_of(unit_of(pixels[top:bottom, left:right])) for pixels in stack])
 
         def work(part: Tensor) -> Tensor:
-            restored = self.restore_tensor(part, sigmas, generators, twice)
+            moved = F.pad(part, (phase[1], 0, phase[0], 0), mode="reflect") if any(phase) else part
+            restored = self.restore_tensor(moved, sigmas, generators, twice)[..., phase[0] :, phase[1] :]
             return restored - part if exact else restored
 
         for top, left, block in tiled(work, read, height, width, tile, overlap, self.multiple):

@@ -108,8 +108,7 @@ def draw_source(
     see `draw_on_path`, and so is the share `known`. For the level that goes with noise see `given_level`.
 
     Which picture gets what is drawn on the host, and pictures of one kind lie side by side, so a GPU is never waited for. What
-    is the same for all kinds is done for all at once: hundreds of small operations take a GPU's host longer than the GPU. What
-    is noisy is mirrored in the end, as it was before there was noise.
+    is the same for all kinds is done for all at once: hundreds of small operations take a GPU's host longer than the GPU.
     """
     if task_of(task).prior:
         return draw_on_path(clean, generator, known, layers)
@@ -148,8 +147,6 @@ def draw_source(
     stored, quality = (torch.cat(one) for one in zip(*files, strict=True))
     worse, target = torch.cat(degraded), torch.cat(targets)
     worse = torch.where(stored[:, None, None, None], compress(worse, quality, stored), worse)
-    if NOISES.issuperset(part.kind for part in parts):
-        worse, target = _mirrored(worse, target, random, generator)
     return Source(worse[order], target[order], torch.cat(start).to(clean.device)[order])
 
 
@@ -161,15 +158,6 @@ def _look_alikes(parts: list[Part]) -> Iterator[tuple[float, Callable[[Tensor, t
         yield SOFT, soften
     if "raindrops" in kinds:
         yield BEHIND, defocus
-
-
-def _mirrored(worse: Tensor, target: Tensor, random: np.random.Generator, generator: torch.Generator) -> tuple[Tensor, ...]:
-    """Return pairs (B, C, H, W), half of them mirrored left to right, and half of them top to bottom. A camera's noise knows
-    on which pixel its mosaic begins, and photographs begin anywhere."""
-    pairs = torch.cat([worse, target], dim=1)
-    pairs = _for_some(0.5, lambda some, _: some.flip(3), pairs, random, generator)
-    pairs = _for_some(0.5, lambda some, _: some.flip(2), pairs, random, generator)
-    return pairs.chunk(2, dim=1)
 
 
 def grain(pictures: Tensor, generator: torch.Generator) -> Tensor:

@@ -15,7 +15,10 @@ from PIL import Image
 
 import irflow_cli
 from irflow_cli import Restorer
+from irflow_cli.degradations.noise import demosaicked
 from irflow_cli.engines import restorer
+from irflow_cli.engines.backends.table import BACKENDS
+from irflow_cli.engines.mosaic import mosaic_of
 from irflow_cli.errors import UsageError
 from irflow_cli.nets.unet import NetSpec
 from irflow_cli.runtime.checkpoints import Card, load_checkpoint, save_checkpoint
@@ -27,6 +30,8 @@ from irflow_cli.runtime.checkpoints import Card, load_checkpoint, save_checkpoin
 def test_one_object_works_for_several_threads(engine: str, precision: str, tiny_checkpoint) -> None:
     if engine != "torch":
         pytest.importorskip(engine)
+    if why := BACKENDS[engine].refusal(precision):
+        pytest.skip(f"{engine} {why}")
     derain = Restorer("derain", checkpoint=tiny_checkpoint("derain"), engine=engine, precision=precision)
     pictures = [scene(64, 96, seed) for seed in range(24)]
     expected = [derain(picture) for picture in pictures]
@@ -38,6 +43,22 @@ def test_one_object_works_for_several_threads(engine: str, precision: str, tiny_
     finally:
         torch.set_default_dtype(torch.float32)
     assert all(np.array_equal(np.asarray(one), np.asarray(other)) for one, other in zip(found, expected, strict=True))
+
+
+@pytest.mark.parametrize("tile", [0, 128])
+def test_noise_of_a_mosaic_is_seen_from_its_first_pixel_on(tile: int) -> None:
+    denoise = Restorer("denoise", sigma=8, tile=tile, engine="torch", precision="fp32")
+    draw = np.random.default_rng(0)
+    noise = demosaicked(torch.from_numpy(draw.standard_normal((1, 3, 194, 194))).float())[0].permute(1, 2, 0).numpy()
+    whole = np.clip(np.rint(scene(194, 194) + 8 * noise), 0, 255).astype(np.uint8)
+    begins = [(0, 0), (0, 1), (1, 0), (1, 1)]
+    assert [mosaic_of(whole[top:, left:]) for top, left in begins] == begins
+    parts = [np.asarray(denoise(np.ascontiguousarray(whole[top:, left:]))) for top, left in begins]
+    first = parts[0].astype(int)
+    for (top, left), part in zip(begins, parts, strict=True):
+        inner = slice(48, 140)
+        moved = part[inner.start - top : inner.stop - top, inner.start - left : inner.stop - left]
+        assert np.abs(moved - first[inner, inner]).max() <= 1
 
 
 def test_a_batch_is_its_pictures_and_shares_calls(tiny_checkpoint, monkeypatch) -> None:
