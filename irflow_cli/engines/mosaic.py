@@ -13,7 +13,8 @@ from irflow_cli.images.picture import unit_of
 
 SIDE = 1024  # pixels of the middle of a picture that are looked at
 LOUD = 0.9  # the share of pixels whose differences count in full: edges of the picture are no noise
-QUIET, CLEAR = 0.975, 0.025  # the weakest of the four places has less than this of the mean, and so much less than the next
+CLEAR = 0.025  # by this share of their mean the weakest of the four places is below it, and below the next one, at least
+CHANCE = 3  # and by so many times what chance makes of it, which is less the more pixels there are
 Phase = tuple[int, int]  # rows above and columns before a picture, 0 or 1, with which its mosaic begins with red
 
 
@@ -29,6 +30,7 @@ def mosaic_of(pixels: np.ndarray) -> Phase | None:
     places = {(y, x): float(fine[1 - y :: 2, 1 - x :: 2].mean()) for y in (0, 1) for x in (0, 1)}  # `fine` begins at (1, 1)
     (weakest, least), (_, next_least), *_ = sorted(places.items(), key=lambda place: place[1])
     mean = sum(places.values()) / 4
-    if least >= QUIET * mean or next_least - least < CLEAR * mean:
+    clear = mean * max(CLEAR, CHANCE / (fine.size / 4) ** 0.5)
+    if mean == 0 or min(mean, next_least) - least < clear:
         return None
     return 1 - weakest[0], 1 - weakest[1]

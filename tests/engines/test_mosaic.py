@@ -40,6 +40,7 @@ def test_it_is_found_in_the_middle_of_a_large_picture_of_any_size() -> None:
 @pytest.mark.parametrize("sigma", [0, 4, 25])
 def test_noise_without_a_mosaic_has_none(sigma: float) -> None:
     assert [mosaic_of(noisy(sigma, False, seed)) for seed in range(4)] == [None] * 4
+    assert [mosaic_of(noisy(sigma, False, seed, (40, 56))) for seed in range(40)] == [None] * 40
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 200), (17, 17)])
