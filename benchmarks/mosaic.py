@@ -17,27 +17,31 @@ import numpy as np
 from irflow_cli.api import Restorer
 from irflow_cli.bench.sets import cases_of, find_samples
 from irflow_cli.engines import restorer
+from irflow_cli.images.picture import unit_of
+from irflow_cli.metrics import psnr
+from irflow_cli.tensors import tensor_of
 
 
-def psnr(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the PSNR of pixels of 8 bits, in dB."""
-    return float(10 * np.log10(255**2 / np.mean((one.astype(float) - other) ** 2)))
+def mean_psnr(pairs: list[tuple[np.ndarray, np.ndarray]]) -> float:
+    """Return the mean PSNR of pairs of pixels of 8 bits, in dB."""
+    return float(np.mean([psnr(*(tensor_of(unit_of(pixels)) for pixels in pair)).item() for pair in pairs]))
 
 
 def main() -> None:
     """Read the command line and write a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pairs", type=Path)
-    pairs = [case for sample in find_samples(parser.parse_args().pairs, paired=True) for case in cases_of(sample, ())]
+    cases = [case for sample in find_samples(parser.parse_args().pairs, paired=True) for case in cases_of(sample, ())]
     denoise = Restorer("denoise", device="cpu")
     print("| rows, columns cut off | noisy | as it is | without |\n|---|---|---|---|")
     for top, left in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        cut = [(np.ascontiguousarray(case.degraded[top:, left:]), case.clean[top:, left:]) for case in pairs]
-        plain = np.mean([psnr(noisy, clean) for noisy, clean in cut])
-        ours = np.mean([psnr(denoise(noisy), clean) for noisy, clean in cut])
+        cut = [(np.ascontiguousarray(case.degraded[top:, left:]), case.clean[top:, left:]) for case in cases]
+        ours = [(denoise(noisy), clean) for noisy, clean in cut]
         with patch.object(restorer, "mosaic_of", return_value=None):
-            without = np.mean([psnr(denoise(noisy), clean) for noisy, clean in cut])
-        print(f"| {top}, {left} | {plain:.2f} | {ours:.2f} | {without:.2f} |", flush=True)
+            without = [(denoise(noisy), clean) for noisy, clean in cut]
+        print(
+            f"| {top}, {left} | " + " | ".join(f"{mean_psnr(pairs):.2f}" for pairs in (cut, ours, without)) + " |", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 REVISION = 2  # raised when the same settings lead to other pixels, so that no record of old is taken for one of today
 RESTORED = (4,)  # as REVISION, of what restores whole pictures: since then tiles and weak noise are treated as they are today
 COPIED = (4,)  # the same, of what copies wide parts of holes: since then small objects are copied, too
-TASKS = {"derain": (1,), "denoise": (1,)}  # the same, of tasks: since then what is sound, or where a mosaic begins, is seen so
+BY_TASK = {"derain": (1,), "denoise": (1,)}  # the same, of tasks: of what is sound, and where a mosaic begins
 HALVED = (1,)  # the same, of holes that begin in what is found at half the size: since then it is seen from two places
 LATER: dict[str, object] = {
     **{"method": "flow", "batch": None, "stop": None, "engine": "torch", "exemplar": False, "spared": 0.0},
@@ -106,7 +106,7 @@ def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -
                     auto_tile(restorer.device),
                     determining,
                     *RESTORED,
-                    *TASKS.get(checkpoint.card.task, ()),
+                    *BY_TASK.get(checkpoint.card.task, ()),
                     *filter(None, (restorer.twice, restorer.least and restorer.task.more)),
                 ),
                 about=_about(checkpoint),

@@ -63,8 +63,8 @@ class Restorer:
         self.sigma_limit = FULL_SCALE if settings.method == "prior" else self.task.sigma_max
         check_sigma(settings.sigma, self.sigma_limit)
         self.net = self.checkpoint.on(self.device)
-        ours = settings.method == "flow" and self.checkpoint.card.spec.trainable
-        self.two_sizes = self.task.two_sizes and ours
+        self.ours = settings.method == "flow" and self.checkpoint.card.spec.trainable
+        self.two_sizes = self.task.two_sizes and self.ours
         self.multiple = self.net.contract.multiple * (2 if self.two_sizes else 1)  # of where a tile begins
         least = settings.overlap + 2 * self.multiple  # with less, each tile would hardly go beyond the one before
         require(
@@ -76,8 +76,8 @@ class Restorer:
         self.entry = released_entry if settings.sampler == RELEASED_RULE else noise_entry
         self.sampler = SAMPLERS["euler" if settings.sampler == RELEASED_RULE else settings.sampler or self.task.sampler]
         self.grid = settings.grid or self.task.grid
-        self.least = self.task.least if ours and settings.strength > 0 else None
-        once = ours and self.steps == 1 and settings.ensemble is None
+        self.least = self.task.least if self.ours and settings.strength > 0 else None
+        once = self.ours and self.steps == 1 and settings.ensemble is None
         self.twice = self.task.twice if once else None
 
     def restore(
@@ -99,7 +99,9 @@ class Restorer:
         """
         greys, done = [grey_of(picture) for picture in pictures], {}
         chosen = [grey or picture for grey, picture in zip(greys, pictures, strict=True)]
-        kinds = [(grey is not None, self._mosaic(one)) for grey, one in zip(greys, chosen, strict=True)]
+        knows = self.ours and self.task.sigma_max is not None  # of a camera's noise
+        phases = [mosaic_of(one.pixels) if knows else None for one in chosen]
+        kinds = [(grey is not None, phase) for grey, phase in zip(greys, phases, strict=True)]
         for grey, phase in dict.fromkeys(kinds):
             members = [index for index, kind in enumerate(kinds) if kind == (grey, phase)]
             before, part = len(done) / len(pictures), len(members) / len(pictures)
@@ -108,11 +110,6 @@ class Restorer:
             for index, (picture, notes) in zip(members, together, strict=True):
                 done[index] = (as_colour(picture) if grey else picture, notes)
         return [done[index] for index in range(len(pictures))]
-
-    def _mosaic(self, picture: Picture) -> Phase | None:
-        """Return where the mosaic of a picture begins, for networks of ours that know its noise."""
-        knows = self.task.sigma_max is not None and self.settings.method == "flow" and self.checkpoint.card.spec.trainable
-        return mosaic_of(picture.pixels) if knows else None
 
     def _restored(
         self, pictures: Sequence[Picture], phase: Phase | None, progress: Callable[[float], None]
@@ -166,7 +163,7 @@ class Restorer:
             return self.settings.sigma, ()
         if found > limit:
             return limit, (f"estimated noise sigma {found:.1f} is more than this network knows; using {limit:g}",)
-        if self.settings.method == "prior" or not self.checkpoint.card.spec.trainable:
+        if not self.ours:
             return found, (f"estimated noise sigma {found:.1f}",)
         noise = self.noise_seen(picture.pixels, found, phase)
         return min(limit, level_of(found, noise)), (said_of(noise),)

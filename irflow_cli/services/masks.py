@@ -6,7 +6,6 @@ import re
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -198,12 +197,14 @@ def _coloured(settings: MaskSettings, wanted: tuple[int, int, int], pixels: np.n
     inside = away <= (TOLERANCE if settings.tolerance is None else settings.tolerance)
     if settings.dilate is not None or not inside.any():
         return inside
-    grown = [inside]
+    grown, means = [inside], []
     while len(grown) < SOFT + 2:
         grown.append(cv2.dilate(grown[-1].view(np.uint8), np.ones((3, 3), np.uint8)).view(bool))
-    means = [float(away[more & ~less].mean()) if (more & ~less).any() else 0.0 for less, more in pairwise(grown)]
-    soft = next((ring for ring, (near, far) in enumerate(pairwise(means)) if near >= FADING * far), SOFT)
-    return grown[soft + 1] if soft else inside  # and one ring more, of which a little is left
+        ring = grown[-1] & ~grown[-2]
+        means.append(float(away[ring].mean()) if ring.any() else 0.0)
+        if len(means) > 1 and means[-2] >= FADING * means[-1]:  # the one before is all there is, and a little is left in it
+            return grown[-2] if len(means) > 2 else inside
+    return grown[-1]
 
 
 def _painted(mask: Picture) -> bool:

@@ -10,8 +10,9 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from threading import Lock
 from typing import Any
 
 import torch
@@ -70,18 +71,21 @@ class Engine:
     """
 
     def __init__(self, loaded: Loaded, choose: Callable[[], Choice]) -> None:
-        self.loaded, self.choose = loaded, choose
+        self.loaded, self.choose, self.choosing = loaded, choose, Lock()
+        self.found: tuple[Trial, Call] | None = None
         self.notes: tuple[str, ...] = ()
         self.redone = 0
         self.exact = in_torch(loaded, "fp32")
 
-    @cached_property
+    @property
     def chosen(self) -> tuple[Trial, Call]:
-        """What computes the network."""
-        with torch.inference_mode(False):  # weights that are cast here may be asked for gradients later
-            trial, call, notes = self.choose()
-        self.notes = (*notes, *self.notes)
-        return trial, call
+        """What computes the network. Threads that ask at once wait for one choice."""
+        with self.choosing:
+            if self.found is None:
+                with torch.inference_mode(False):  # weights that are cast here may be asked for gradients later
+                    trial, call, notes = self.choose()
+                self.found, self.notes = (trial, call), (*notes, *self.notes)
+            return self.found
 
     def open(self) -> Trial:
         """Return what computes the network, chosen now if it was not before."""
@@ -120,8 +124,9 @@ class Engine:
     def remarks(self) -> tuple[str, ...]:
         """Return what to tell the user: notes the first time, and of calls that were made again since the last time."""
         self.open()
-        again, self.redone = self.redone, 0
-        notes, self.notes = self.notes, ()
+        with self.choosing:
+            again, self.redone = self.redone, 0
+            notes, self.notes = self.notes, ()
         return (
             (*notes, f"{again} calls of the network overflowed in {self.precision} and were made again in fp32")
             if again

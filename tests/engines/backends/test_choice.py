@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -88,6 +91,22 @@ def test_nothing_is_tried_before_it_is_asked_for(tried: dict[str, Trial | int]) 
     assert tried["count"] == 0
     assert engine.open().name == "torch fp32"
     assert tried["count"]
+
+
+def test_threads_that_ask_at_once_wait_for_one_choice(tried: dict[str, Trial | int]) -> None:
+    engine, met = open_engine(checkpoint(), CPU, "openvino", "fp32"), Barrier(4)
+    usual, chosen = engine.choose, list[choice.Choice]()
+
+    def choose() -> choice.Choice:
+        chosen.append(usual())
+        time.sleep(0.1)
+        return chosen[-1]
+
+    engine.choose = choose
+    with ThreadPoolExecutor(4) as pool:
+        told = list(pool.map(lambda place: met.wait() >= 0 and engine.remarks(), range(4)))
+    assert len(chosen) == 1
+    assert sorted(map(len, told)) == [0, 0, 0, 1]  # and it is said once
 
 
 def test_an_engine_that_differs_is_replaced_by_torch(tried: dict[str, Trial | int]) -> None:
