@@ -28,7 +28,12 @@ class Kept(NamedTuple):
 
 
 def keep_sound(
-    before: np.ndarray, after: np.ndarray, least: tuple[float, float], strength: float = 1.0, more: float = 0.0
+    before: np.ndarray,
+    after: np.ndarray,
+    least: tuple[float, float],
+    strength: float = 1.0,
+    more: float = 0.0,
+    believed: np.ndarray | None = None,
 ) -> Kept:
     """Bring pixels of `after` back to `before`, in place, where little changed far and wide; return what was kept.
 
@@ -37,11 +42,14 @@ def keep_sound(
     averaged over a window of REACH, by a mean of POWER. Below least[0] nothing of the change is kept, above least[1] all, and
     between them a part that rises smoothly. strength: what changes were multiplied by; they are judged without. more: what is
     added to the part from CERTAIN times least[1] on, less below: a network that saw sound pictures, too, takes out too little
-    of what is in doubt, and where a picture is full of it there is none.
+    of what is in doubt, and where a picture is full of it there is none. believed: the part of each change that is true as far
+    as is known otherwise, (rows, columns) of 0 to 1, in equal cells of the picture; all that was said is of so much of it.
     """
     cells = _powers(before, after)
     around, high = _around(cells) / strength, least[1]
     shares = _shares(around, least) + more * _shares(around, (high, CERTAIN * high))
+    if believed is not None:
+        shares = shares * cv2.resize(believed, shares.shape[::-1], interpolation=cv2.INTER_LINEAR)
     if (shares != 1).any():
         height, width = before.shape[:2]
         rows, columns = _places(height, shares.shape[0]), _places(width, shares.shape[1])

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from irflow_cli.engines.backends import open_engine
+from irflow_cli.engines.confidence import confidence_of
 from irflow_cli.engines.evidence import Kept, keep_sound
 from irflow_cli.engines.fields import velocity_of
 from irflow_cli.engines.grey import as_colour, grey_of
@@ -129,10 +130,16 @@ class Restorer:
         remarks = self.engine.remarks()
         results = []
         for picture, old, pixels, said in zip(pictures, before, stack, notes, strict=True):
-            kept = keep_sound(old, pixels, self.least, self.settings.strength, self.task.more) if self.least else None
+            kept = self._kept(old, pixels, self.least) if self.least else None
             ended = picture.with_pixels(as_depth(pixels, picture.pixels.dtype))
             results.append((ended, (*said, *self._told(kept), *remarks)))
         return results
+
+    def _kept(self, before: np.ndarray, after: np.ndarray, least: tuple[float, float]) -> Kept:
+        """Take back, in place, what was changed by mistake; return what was kept."""
+        strength, second = self.settings.strength, self.net.confidence
+        believed = None if second is None else confidence_of(second, before, after, strength)
+        return keep_sound(before, after, least, strength, self.task.more, believed)
 
     def _workspace(self, pixels: np.ndarray) -> np.ndarray:
         """Return pixels that can be written over: 8 bits as 16 where changes grow afterwards, and their rounding would too."""

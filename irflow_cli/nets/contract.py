@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from irflow_cli.nets.confidence import ConfidenceNet
+
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 PREDICTIONS = ("residual", "velocity", "clean")  # x_t - x_1, dx/dt, x_1
-LATER = {"time_map"}  # entries that checkpoints of before they were thought of do not have, and are False there
+LATER = {"time_map", "confidence"}  # entries that checkpoints of before they were thought of do not have, and are False there
 
 
 @dataclass(frozen=True)
@@ -49,9 +51,14 @@ class Contract:
 
 
 class Network(nn.Module, ABC):
-    """A network with its contract, which its `__init__` sets."""
+    """A network with its contract, which its `__init__` sets. confidence: of some, what tells how far to believe them."""
 
     contract: Contract
+    confidence: ConfidenceNet | None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.confidence = None
 
     @abstractmethod
     def forward(self, x_t: Tensor, t: Tensor, degraded: Tensor | None = None) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, overload
 
 from irflow_cli.nets.contract import Network, Spec
@@ -9,7 +10,7 @@ from irflow_cli.nets.flow_prior import PriorSpec, PriorUNet
 from irflow_cli.nets.official import OfficialSpec, OfficialUNet
 from irflow_cli.nets.unet import NetSpec, UNet
 
-NETS: dict[str, tuple[type[Spec], type[Network]]] = {
+NETS: dict[str, tuple[type[Spec], Callable[[Any], Network]]] = {
     "unet": (NetSpec, UNet),
     "irflow-official": (OfficialSpec, OfficialUNet),
     "flow-prior": (PriorSpec, PriorUNet),

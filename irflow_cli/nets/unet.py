@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from irflow_cli.nets.blocks import BLOCKS
+from irflow_cli.nets.confidence import ConfidenceNet
 from irflow_cli.nets.contract import Contract, Network, Spec, within
 
 MIDDLE_GREY, TEXTURE, NOISE = 0.5, 0.25, 0.5  # mean of pictures and of a prior's noise, deviation of pictures, and of the noise
@@ -33,6 +34,7 @@ class NetSpec(Spec):
     condition: bool = False
     time_map: bool = False
     embedding: int = 64
+    confidence: bool = False
 
     def rules(self) -> dict[str, bool]:
         sizes = (*self.widths, *self.depths, self.channels, self.unshuffle, self.embedding)
@@ -42,6 +44,7 @@ class NetSpec(Spec):
             "sizes": within(sizes, 1, 1024),
             "condition": isinstance(self.condition, bool),
             "time_map": isinstance(self.time_map, bool),
+            "confidence": isinstance(self.confidence, bool),
             "embedding": isinstance(self.embedding, int) and self.embedding % 2 == 0,
         }
 
@@ -69,6 +72,7 @@ class UNet(Network):
     up (once at the bottom). With `condition` the degraded picture is a second input beside x_t. With `time_map` the network
     is that of a prior: it takes the time of every pixel, so that parts of the picture may be further on their way than others;
     its input is what the best linear guess makes of x_t, and its output, in units of that guess's error, corrects the guess.
+    With `confidence` a second network lies beside it, which `forward` does not call and training does not move.
     Pictures of any height and width work: they are mirrored up to a multiple of `multiple` and cut back.
     """
 
@@ -96,6 +100,8 @@ class UNet(Network):
         self.up = nn.ModuleList(nn.ConvTranspose2d(coarse, fine, 2, stride=2) for fine, coarse in steps)
         nn.init.zeros_(self.exit.weight)
         nn.init.zeros_(self.exit.bias)  # type: ignore[arg-type]
+        if spec.confidence:
+            self.confidence = ConfidenceNet()
         names = [name for name, _ in self.named_modules() if name in EXACT or name.endswith(".modulation")]
         self.contract = replace(self.contract, exact=tuple(names))
 

@@ -111,6 +111,7 @@ class Run:
         self.spec = spec_of_run(request, start)
         self.net = build(self.spec)
         if start:
+            start.net.confidence = None  # it says how far to believe the network as it was
             grow(start.net, self.net)  # type: ignore[arg-type] - `spec_of_run` saw to it
         self.net.to(device)
         self.averaged: Network = copy.deepcopy(self.net).requires_grad_(False)
@@ -180,6 +181,7 @@ def spec_of_run(request: TrainRequest, start: Checkpoint | None) -> Spec:
         with resuming(request.out / STATE):
             begun = read_card(request.out / STATE).spec
     spec = request.spec or (SIZES[request.size] if request.size else begun)
+    spec = replace(spec, confidence=False) if isinstance(spec, NetSpec) else spec  # of another network, or of none yet
     needed = {name: True for name, wanted in (("condition", request.condition), ("time_map", prior)) if wanted}
     if lacking := needed.keys() - {field.name for field in fields(spec)}:
         raise UsageError(f"the network {spec.net} has no {' and no '.join(sorted(lacking))}; train another `size`")

@@ -101,3 +101,24 @@ def test_a_picture_may_be_wider_than_opencv_interpolates() -> None:
     end = after.copy()
     assert keep_sound(before, end, LEAST).most == 1
     assert np.array_equal(end[:, WIDE - 50 : WIDE + 50], after[:, WIDE - 50 : WIDE + 50])
+
+
+@pytest.mark.parametrize(("shape", "dtype"), SHAPES)
+@pytest.mark.parametrize("believed", [0.0, 0.4, 1.0])
+def test_no_more_is_kept_than_is_believed(shape: tuple[int, ...], dtype: type, believed: float) -> None:
+    before, after = changed(shape, dtype, 12)
+    end = after.copy()
+    kept = keep_sound(before, end, LEAST, believed=np.full((2, 3), believed, np.float32))
+    step = 0.6 if dtype == np.uint8 else 0.01 * top_of(np.dtype(dtype)) / 255
+    assert np.abs(end - (before + believed * (after.astype(float) - before))).max() <= step
+    assert kept.most == pytest.approx(believed)
+    assert (kept.area > 0) == (believed > 0.2)
+
+
+def test_what_is_believed_has_its_place() -> None:
+    before, after = changed((256, 320, 3), np.uint8, 12)
+    end, believed = after.copy(), np.zeros((4, 5), np.float32)
+    believed[:, 3:] = 1
+    keep_sound(before, end, LEAST, believed=believed)
+    assert np.array_equal(end[:, :144], before[:, :144])
+    assert np.array_equal(end[:, 240:], after[:, 240:])

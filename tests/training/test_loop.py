@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from drawn import TINY, lively
 
 from irflow_cli.errors import CheckpointError, ImageError, IrflowError, NothingToDo, UsageError
-from irflow_cli.runtime.checkpoints import load_checkpoint
+from irflow_cli.runtime.checkpoints import Card, load_checkpoint, save_checkpoint
 from irflow_cli.runtime.files import PART, _begun
 from irflow_cli.training.loop import ENDS, LOCK, train
 from irflow_cli.training.options import TrainRequest
@@ -128,3 +129,11 @@ def test_a_run_is_not_overwritten_and_a_missing_one_not_resumed(request_: TrainR
     (tmp_path / "empty").mkdir()
     with pytest.raises(NothingToDo):
         train(replace(request_, data=tmp_path / "empty", out=tmp_path / "new"))
+
+
+def test_a_network_that_is_trained_on_loses_what_told_how_far_to_believe_it(request_: TrainRequest, tmp_path: Path) -> None:
+    spec = replace(TINY, confidence=True)
+    save_checkpoint(tmp_path / "net.safetensors", lively(spec).state_dict(), Card("denoise", spec, 55.0))
+    began = replace(request_, init=str(tmp_path / "net.safetensors"), spec=None, iterations=2, validate_every=1)
+    assert load_checkpoint(train(began).checkpoint).net.confidence is None
+    assert load_checkpoint(train(replace(began, resume=True, iterations=3)).checkpoint).net.confidence is None

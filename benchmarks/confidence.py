@@ -1,0 +1,252 @@
+"""Train what tells how far to believe a network that takes drops off: the second network in its checkpoint.
+
+    python benchmarks/confidence.py weights/deraindrop.safetensors --photos PHOTOS --work runs/confidence -o OUT.safetensors
+
+Every photograph is taken as it is, and a crop of it with drops; and of one in five a crop with parts out of focus, with drops
+and without. The network restores them; that takes most of the time, and goes on where it stopped. Then the second network
+learns which part of each change brings the picture nearest to the truth. Photographs without drops in which the network
+changed much are shown more often. One in eight is held out; on those it is scored: blocks of 64 pixels of pictures without
+drops that move by half a level, before and after, and the PSNR of those with drops. --rounds: how often all are drawn.
+--sources: what was drawn before, by this network or others.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import random
+import time
+from collections import defaultdict
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import torch
+from harm import moved
+from torch import Tensor
+from torch.nn import functional as F
+
+from irflow_cli.api import Restorer
+from irflow_cli.degradations.raindrops import raindrops
+from irflow_cli.degradations.soften import defocus
+from irflow_cli.engines.confidence import confidence_of, seen_of
+from irflow_cli.engines.evidence import keep_sound
+from irflow_cli.images.decode import read_picture
+from irflow_cli.images.find import find_pictures
+from irflow_cli.metrics import psnr
+from irflow_cli.nets.confidence import CELL, CHANNELS, SHRUNK, ConfidenceNet
+from irflow_cli.runtime.checkpoints import load_checkpoint, save_checkpoint
+from irflow_cli.tasks import TASKS
+from irflow_cli.tensors import array_of, tensor_of
+
+SIDES = (384, 512)  # of a crop
+SHRINKS = (SHRUNK, 1.5 * SHRUNK)  # how many times smaller it is seen
+SEEN = (96, 128)  # the crop of that which is learned from
+HELD = 8  # one photograph of so many is held out
+BATCH, RATE, DECAY = 8, 2e-3, 0.02
+NEGATIVES = 0.4  # share of a batch without drops
+LEAST, USUAL = 0.3, 4.0  # changes, 0-255 scale, that do not count, and that count half
+
+
+class Kind(NamedTuple):
+    """What is drawn: parts out of focus, drops; of one in how many photographs."""
+
+    soft: bool
+    wet: bool
+    every: int
+
+
+KINDS = {
+    "clean": Kind(False, False, 1),
+    "soft": Kind(True, False, 5),
+    "drops": Kind(False, True, 1),
+    "soft-drops": Kind(True, True, 5),
+}
+
+
+class Drawn(NamedTuple):
+    """What a network changed of a crop. seen: (CHANNELS, h, w), by `seen_of`; moves: per cell the mean square of the change and
+    its mean product with the error before, (2, h / CELL, w / CELL), pictures on [0, 1]; wet: whether it has drops."""
+
+    seen: Tensor
+    moves: Tensor
+    wet: bool
+
+
+def crop_of(picture: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+    """Return a part of a photograph (H, W, 3), at most SIDES in size, lying as it does."""
+    sides = SIDES if picture.shape[1] >= picture.shape[0] else SIDES[::-1]
+    starts = [chance.integers(0, max(0, have - side) + 1) for have, side in zip(picture.shape, sides, strict=False)]
+    return picture[starts[0] : starts[0] + sides[0], starts[1] : starts[1] + sides[1]]
+
+
+def drawn_pair(clean: np.ndarray, kind: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return a crop (H, W, 3), uint8, as the network is to see it, and its truth: two thirds of the wet ones have few drops."""
+    generator, (soft, wet, _) = torch.Generator().manual_seed(seed), KINDS[kind]
+    truth = tensor_of(clean).float() / 255
+    truth = defocus(truth, generator) if soft else truth
+    few = torch.rand(2, generator=generator)
+    severity = 0.03 + 0.32 * few[1:] if few[0] < 0.65 else 0.35 + 0.65 * few[1:]
+    degraded = raindrops(truth, severity, generator) if wet else truth
+    return tuple(array_of(one.mul(255).round().byte())[0] for one in (degraded, truth))  # type: ignore[return-value]
+
+
+def moves_of(degraded: np.ndarray, result: np.ndarray, truth: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return the `moves` of Drawn for as many cells as `shape` says."""
+    change, error = ((one.astype(np.float32) - degraded) / 255 for one in (result, truth))
+    means = [(change**2).mean(2), (-error * change).mean(2)]
+    return np.stack([cv2.resize(one, shape[::-1], interpolation=cv2.INTER_AREA) for one in means])
+
+
+def draw(checkpoint: str, photos: Path, work: Path, round_: int, part: tuple[int, int]) -> None:
+    """Draw all kinds of crops of one part of the photographs, those that are not there yet."""
+    torch.set_num_threads(1)
+    restore = Restorer("deraindrop", checkpoint=checkpoint, device="cpu")
+    restore.engine.least = restore.engine.net.confidence = None  # changes as they come
+    for index, path in list(enumerate(find_pictures(photos)))[part[0] :: part[1]]:
+        for number, (kind, what) in enumerate(KINDS.items()):
+            name = work / f"{index:04}-{round_}-{kind}.npz"
+            if name.exists() or (index + round_) % what.every:
+                continue
+            seed = 1000 * index + 10 * round_ + number
+            picture = read_picture(path).rgb8()
+            chosen = crop_of(picture, np.random.default_rng(seed)) if what.soft or what.wet else picture
+            degraded, truth = drawn_pair(chosen, kind, seed)
+            result, values = restore(degraded), {}
+            for shrunk in SHRINKS:
+                seen = seen_of(degraded, result, shrunk=shrunk)[0].numpy()
+                cells = tuple(side // CELL for side in seen.shape[1:])
+                values |= {f"seen{shrunk:g}": seen.astype(np.float16)}
+                values |= {f"moves{shrunk:g}": moves_of(degraded, result, truth, cells).astype(np.float32)}
+            begun = name.with_suffix(".part")
+            with begun.open("wb") as file:
+                np.savez(file, degraded=degraded, result=result, truth=truth, **values)
+            begun.rename(name)
+
+
+def load(folders: list[Path], held: bool) -> list[Drawn]:
+    """Return what was drawn of the photographs that are held out, or of the others."""
+    found = []
+    for path in sorted(path for folder in folders for path in folder.glob("*.npz")):
+        index, _, kind = path.stem.split("-", 2)
+        if (int(index) % HELD == 0) == held:
+            with np.load(path) as values:
+                for shrunk in SHRINKS:
+                    seen, moves = (torch.from_numpy(values[f"{name}{shrunk:g}"]) for name in ("seen", "moves"))
+                    found.append(Drawn(seen, moves, KINDS[kind].wet))
+    return found
+
+
+def chosenof(drawn: Drawn) -> Drawn:
+    """Return a random part of SEEN in size, perhaps mirrored, in other colours, or darker or brighter."""
+    height, width = (max(0, side - have) for side, have in zip(SEEN, drawn.seen.shape[1:], strict=True))
+    seen = F.pad(drawn.seen.float()[None], (0, width, 0, height), mode="replicate")[0]
+    moves = F.pad(drawn.moves, (0, width // CELL, 0, height // CELL))
+    top, left = (random.randrange(0, have // CELL - side // CELL + 1) for have, side in zip(seen.shape[1:], SEEN, strict=True))
+    rows, columns = SEEN[0] // CELL, SEEN[1] // CELL
+    seen = seen[:, top * CELL : top * CELL + SEEN[0], left * CELL : left * CELL + SEEN[1]]
+    moves = moves[:, top : top + rows, left : left + columns]
+    if random.random() < 0.5:
+        seen, moves = seen.flip(-1), moves.flip(-1)
+    if random.random() < 0.3:
+        seen = torch.cat([seen[:6].unflatten(0, (2, 3))[:, torch.randperm(3)].flatten(0, 1), seen[6:]])
+    gain = math.exp(random.uniform(-0.25, 0.15)) if random.random() < 0.5 else 1.0
+    gains = torch.tensor([gain] * 7 + [1.0] * (CHANNELS - 7))[:, None, None]  # of all but the logarithms
+    return Drawn(seen * gains, moves * gain**2, drawn.wet)
+
+
+def learn(net: ConfidenceNet, drawn: list[Drawn], minutes: float) -> None:
+    """Train for so many minutes: cross entropy to the share of each change that is best, weighed by the size of the change."""
+    dry, wet = ([one for one in drawn if one.wet == which] for which in (False, True))
+    changed = [min(30.0, 0.05 + float(one.moves[0].clamp_min(0).sqrt().sum()) * 255 / 20) for one in dry]
+    optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
+    start, iteration, mean = time.monotonic(), 0, 0.0
+    while (progress := (time.monotonic() - start) / (60 * minutes)) < 1:
+        for group in optimiser.param_groups:
+            group["lr"] = RATE * min(1, iteration / 100, max(0.01, (1 - progress) / 0.7))
+        chosen = [random.choices(dry, changed)[0] if random.random() < NEGATIVES else random.choice(wet) for _ in range(BATCH)]
+        parts = [chosenof(one) for one in chosen]
+        moves = torch.stack([one.moves for one in parts])
+        best, size = (-moves[:, 1] / (moves[:, 0] + 1e-9)).clamp(0, 1), moves[:, 0].clamp_min(0).sqrt() * 255
+        weight = size / (size + USUAL) * (size > LEAST)
+        logits = net(torch.stack([one.seen for one in parts]))
+        loss = (F.binary_cross_entropy_with_logits(logits, best, reduction="none") * weight).sum() / weight.sum().clamp_min(1)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimiser.step()
+        iteration, mean = iteration + 1, 0.99 * mean + 0.01 * loss.item() if iteration else loss.item()
+        if iteration % 500 == 0:
+            print(f"iteration {iteration}, {100 * progress:.0f} %, loss {mean:.4f}", flush=True)
+
+
+def score(net: ConfidenceNet, folders: list[Path]) -> dict[str, str]:
+    """Return, by kind, what becomes of photographs that are held out, without the second network and with it."""
+    task, found = TASKS["deraindrop"], defaultdict(list)
+    assert task.least is not None
+    for path in sorted(path for folder in folders for path in folder.glob("*.npz")):
+        index, _, kind = path.stem.split("-", 2)
+        if int(index) % HELD:
+            continue
+        with np.load(path) as values:
+            degraded, result, truth = (values[name] for name in ("degraded", "result", "truth"))
+        ends = []
+        for believed in (None, confidence_of(net, degraded, result)):
+            ends.append(result.copy())
+            keep_sound(degraded, ends[-1], task.least, 1.0, task.more, believed)
+        one = [decibels(end, truth) if KINDS[kind].wet else float((moved(end, truth) >= 0.5).sum()) for end in ends]
+        found[kind].append([*one, moved(truth, truth).size])
+    return {kind: said_of(np.array(values), KINDS[kind].wet) for kind, values in sorted(found.items())}
+
+
+def decibels(result: np.ndarray, truth: np.ndarray) -> float:
+    """Return the PSNR of a result (H, W, 3), uint8."""
+    return float(psnr(*(tensor_of(one).float() / 255 for one in (result, truth))))
+
+
+def said_of(values: np.ndarray, wet: bool) -> str:
+    """Return one line of pictures' figures (pictures, without and with and blocks)."""
+    if wet:
+        return "{:.2f} dB without, {:.2f} with; {} pictures".format(*values[:, :2].mean(0), len(values))
+    return "{:.0f} blocks of {:.0f} move without, {:.0f} with; {} pictures".format(*values.sum(0)[[0, 2, 1]], len(values))
+
+
+def main() -> None:
+    """Read the command line, draw, train, and write the checkpoint."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkpoint")
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--sources", nargs="*", type=Path, default=[])
+    given = parser.parse_args()
+    given.work.mkdir(parents=True, exist_ok=True)
+    with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
+        parts = [(part, given.processes) for part in range(given.processes)]
+        for round_ in range(given.rounds):
+            list(pool.map(partial(draw, given.checkpoint, given.photos, given.work, round_), parts))
+    torch.manual_seed(0)
+    random.seed(0)
+    net = ConfidenceNet()
+    learn(net, load([given.work, *given.sources], held=False), given.minutes)
+    scores = score(net.eval(), [given.work])
+    print(*(f"{kind}: {line}" for kind, line in scores.items()), sep="\n")
+    loaded = load_checkpoint(given.checkpoint)
+    loaded.net.confidence = net.requires_grad_(False)
+    card = replace(loaded.card, spec=replace(loaded.card.spec, confidence=True))  # type: ignore[call-arg]
+    trained = {**card.trained, "confidence_minutes": given.minutes}
+    save_checkpoint(
+        given.out, loaded.net.state_dict(), replace(card, trained=trained, scores={**card.scores, "confidence": scores})
+    )
+
+
+if __name__ == "__main__":
+    main()

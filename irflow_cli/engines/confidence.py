@@ -1,0 +1,57 @@
+"""How far to believe what a network changed, place by place, as its own second network says that sees the whole picture."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from irflow_cli.images.picture import top_of
+from irflow_cli.nets.confidence import MULTIPLE, SHRUNK, ConfidenceNet
+
+LARGEST = 2**20  # pixels of what is looked at; of a larger picture no more is, for what is on its lens is larger
+AMPLIFIED = 4.0  # by how much changes are, beside the picture
+FAINT = 1e-6  # square of a detail, white 1, that counts as none
+DOUBT, TRUST = 0.3, 0.7  # shares of a change up to which nothing of it is kept, and from which on all
+
+
+def seen_of(before: np.ndarray, after: np.ndarray, strength: float = 1.0, shrunk: float = SHRUNK) -> Tensor:
+    """Return what a ConfidenceNet sees of a picture and what was made of it, (H, W) or (H, W, 3), of one type:
+    (1, CHANNELS, h, w).
+
+    That is, means over squares of `shrunk` pixels: the picture, black 0 and white 1; its change, AMPLIFIED; the root mean
+    square of that; and the logarithm of the mean square of the finest detail (a Laplacian) before and after. strength: what
+    changes were multiplied by; they are seen without, but for the detail.
+    """
+    old, new = (_near(pixels) for pixels in (before, after))
+    size = [MULTIPLE * max(1, round(side / shrunk / MULTIPLE)) for side in (old.shape[1], old.shape[0])]
+
+    def small(values: np.ndarray) -> np.ndarray:
+        return np.atleast_3d(cv2.resize(values, size, interpolation=cv2.INTER_AREA))
+
+    def detail(pixels: np.ndarray) -> np.ndarray:
+        return np.log(small(cv2.Laplacian(pixels.mean(2), cv2.CV_32F) ** 2) + np.float32(FAINT)) / 4 + 2
+
+    change = (new - old) * np.float32(AMPLIFIED / strength)
+    strengths = np.sqrt(small((change**2).mean(2)))
+    seen = np.concatenate([small(old), small(change), strengths, detail(old), detail(new)], axis=2)
+    return torch.from_numpy(seen).permute(2, 0, 1)[None].contiguous()
+
+
+@torch.inference_mode()
+def confidence_of(net: ConfidenceNet, before: np.ndarray, after: np.ndarray, strength: float = 1.0) -> np.ndarray:
+    """Return the part of a change to keep, (rows, columns) of 0 to 1, in equal cells of the picture."""
+    seen = seen_of(before, after, strength).to(next(net.parameters()).device)
+    share = ((net(seen)[0].sigmoid() - DOUBT) / (TRUST - DOUBT)).clamp(0, 1)
+    return (share.square() * (3 - 2 * share)).cpu().numpy()
+
+
+def _near(pixels: np.ndarray) -> np.ndarray:
+    """Return pixels (H, W) or (H, W, 3) as (h, w, 3) float32 of 0 to 1, of no more than LARGEST pixels."""
+    height, width = pixels.shape[:2]
+    less = (LARGEST / (height * width)) ** 0.5
+    if less < 1:
+        pixels = cv2.resize(pixels, (max(1, round(width * less)), max(1, round(height * less))), interpolation=cv2.INTER_AREA)
+    near = pixels.astype(np.float32) / top_of(pixels.dtype)
+    return near if near.ndim == 3 else np.repeat(near[..., None], 3, axis=2)

@@ -1,0 +1,69 @@
+"""What tells how far to believe a network is trained on what that network changes."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import confidence
+import numpy as np
+import pytest
+import torch
+from drawn import TINY, lively, save, scene
+
+from irflow_cli.api import Restorer
+from irflow_cli.runtime.checkpoints import Card, read_card, save_checkpoint
+
+SIDES = (96, 128)
+
+
+@pytest.fixture
+def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with a network for drops and two photographs, one of which is held out."""
+    save_checkpoint(tmp_path / "drops.safetensors", lively(TINY).state_dict(), Card("deraindrop", TINY))
+    for seed in range(2):
+        save(tmp_path / "photos" / f"{seed}.png", scene(140, 120 + 60 * seed, seed))
+    monkeypatch.setattr(confidence, "SIDES", SIDES)
+    monkeypatch.setattr(confidence, "SEEN", (48, 64))
+    return tmp_path
+
+
+def test_a_pair_has_drops_or_lies_out_of_focus_as_its_kind_says() -> None:
+    clean = scene(*SIDES)
+    for kind, (soft, wet, _) in confidence.KINDS.items():
+        degraded, truth = confidence.drawn_pair(clean, kind, 3)
+        assert degraded.shape == truth.shape == clean.shape
+        assert (np.abs(truth.astype(int) - clean).max() > 2) == soft
+        assert (not np.array_equal(degraded, truth)) == wet
+
+
+def test_the_best_share_of_a_change_is_found_in_its_moves() -> None:
+    truth = scene(*SIDES).astype(np.float32)
+    degraded, part = truth + 20, 0.4
+    moves = confidence.moves_of(degraded, degraded - 20 / part, truth, (6, 8))
+    assert np.allclose(-moves[1] / moves[0], part, atol=1e-3)
+
+
+def test_parts_are_cut_where_their_cells_are() -> None:
+    seen, moves = torch.zeros(confidence.CHANNELS, 64, 96), torch.zeros(2, 16, 24)
+    seen[:, 20:24, 40:44], moves[:, 5, 10] = 1, 1
+    for _ in range(20):
+        part = confidence.part_of(confidence.Drawn(seen, moves, True))
+        cells = torch.nn.functional.max_pool2d(part.seen[:1], confidence.CELL)[0] > 0
+        assert torch.equal(cells, part.moves[0] > 0)
+
+
+def test_a_network_gets_what_tells_how_far_to_believe_it(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, out = made / "drops.safetensors", made / "out.safetensors"
+    work = made / "work"
+    work.mkdir()
+    for part in range(2):
+        confidence.draw(str(source), made / "photos", work, 0, (part, 2))
+    assert len(list(work.iterdir())) == len(confidence.KINDS) + 2  # of the second, none is out of focus
+    names = ["x", str(source), "--photos", str(made / "photos"), "--work", str(work), "-o", str(out), "--minutes", "0.01"]
+    monkeypatch.setattr(sys, "argv", [*names, "--processes", "1"])
+    confidence.main()  # draws nothing again
+    card = read_card(out)
+    assert card.spec.to_dict() == {**TINY.to_dict(), "confidence": True}
+    assert set(card.scores["confidence"]) == set(confidence.KINDS)
+    assert Restorer("deraindrop", checkpoint=out, device="cpu")(scene(40, 50)).shape == (40, 50, 3)

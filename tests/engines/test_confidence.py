@@ -1,0 +1,51 @@
+"""How far a network is believed by its own second one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from irflow_cli.engines.confidence import AMPLIFIED, FAINT, LARGEST, confidence_of, seen_of
+from irflow_cli.images.picture import top_of
+from irflow_cli.nets.confidence import CELL, CHANNELS, MULTIPLE, SHRUNK, ConfidenceNet
+
+SIZES = [(384, 512), (33, 1025), (1, 1), (700, 40)]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize(("height", "width"), SIZES)
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_a_picture_and_its_change_are_seen_at_once(dtype: type, height: int, width: int, channels: tuple[int, ...]) -> None:
+    top = top_of(np.dtype(dtype))
+    before = np.full((height, width, *channels), 0.25 * top, dtype)
+    after = np.full((height, width, *channels), 0.5 * top, dtype)
+    seen = seen_of(before, after, strength=2.0)
+    assert seen.shape[1] == CHANNELS
+    for side, given in zip(seen.shape[2:], (height, width), strict=True):
+        assert side % MULTIPLE == 0
+        assert side == MULTIPLE or abs(side - given / SHRUNK) <= MULTIPLE / 2
+    assert torch.allclose(seen[:, :3], torch.tensor(0.25), atol=0.01)
+    assert torch.allclose(seen[:, 3:7], torch.tensor(0.25 * AMPLIFIED / 2), atol=0.02)
+    assert torch.allclose(seen[:, 7:], torch.tensor(np.log(FAINT) / 4 + 2, dtype=torch.float32), atol=1e-3)
+
+
+def test_of_a_large_picture_no_more_is_seen() -> None:
+    before = np.zeros((3000, 4000), np.uint8)
+    height, width = seen_of(before, before).shape[2:]
+    assert height * width == pytest.approx(LARGEST / SHRUNK**2, rel=0.1)
+    assert width / height == pytest.approx(4 / 3, rel=0.05)
+
+
+@pytest.mark.parametrize(("height", "width"), SIZES)
+def test_shares_are_between_nothing_and_all(height: int, width: int) -> None:
+    torch.manual_seed(0)
+    net, random = ConfidenceNet(), np.random.default_rng(0)
+    before, after = random.integers(0, 255, (2, height, width, 3), np.uint8)
+    seen = seen_of(before, after)
+    for logit, share in ((-9.0, 0.0), (0.0, 0.5), (9.0, 1.0)):
+        torch.nn.init.zeros_(net.exit.weight)
+        torch.nn.init.constant_(net.exit.bias, logit)  # type: ignore[arg-type]
+        shares = confidence_of(net, before, after)
+        assert shares.shape == tuple(side // CELL for side in seen.shape[2:])
+        assert np.allclose(shares, share, atol=1e-6)
