@@ -142,7 +142,7 @@ def load(folders: list[Path], held: bool) -> list[Drawn]:
     return found
 
 
-def chosenof(drawn: Drawn) -> Drawn:
+def part_of(drawn: Drawn) -> Drawn:
     """Return a random part of SEEN in size, perhaps mirrored, in other colours, or darker or brighter."""
     height, width = (max(0, side - have) for side, have in zip(SEEN, drawn.seen.shape[1:], strict=True))
     seen = F.pad(drawn.seen.float()[None], (0, width, 0, height), mode="replicate")[0]
@@ -170,7 +170,7 @@ def learn(net: ConfidenceNet, drawn: list[Drawn], minutes: float) -> None:
         for group in optimiser.param_groups:
             group["lr"] = RATE * min(1, iteration / 100, max(0.01, (1 - progress) / 0.7))
         chosen = [random.choices(dry, changed)[0] if random.random() < NEGATIVES else random.choice(wet) for _ in range(BATCH)]
-        parts = [chosenof(one) for one in chosen]
+        parts = [part_of(one) for one in chosen]
         moves = torch.stack([one.moves for one in parts])
         best, size = (-moves[:, 1] / (moves[:, 0] + 1e-9)).clamp(0, 1), moves[:, 0].clamp_min(0).sqrt() * 255
         weight = size / (size + USUAL) * (size > LEAST)
