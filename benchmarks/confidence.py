@@ -28,6 +28,7 @@ import cv2
 import numpy as np
 import torch
 from harm import moved
+from mosaic import mean_psnr
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -38,7 +39,6 @@ from irflow_cli.engines.confidence import confidence_of, seen_of
 from irflow_cli.engines.evidence import keep_sound
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.find import find_pictures
-from irflow_cli.metrics import psnr
 from irflow_cli.nets.confidence import CELL, CHANNELS, SHRUNK, ConfidenceNet
 from irflow_cli.runtime.checkpoints import load_checkpoint, save_checkpoint
 from irflow_cli.tasks import TASKS
@@ -199,14 +199,9 @@ def score(net: ConfidenceNet, folders: list[Path]) -> dict[str, str]:
         for believed in (None, confidence_of(net, degraded, result)):
             ends.append(result.copy())
             keep_sound(degraded, ends[-1], task.least, 1.0, task.more, believed)
-        one = [decibels(end, truth) if KINDS[kind].wet else float((moved(end, truth) >= 0.5).sum()) for end in ends]
+        one = [mean_psnr([(end, truth)]) if KINDS[kind].wet else float((moved(end, truth) >= 0.5).sum()) for end in ends]
         found[kind].append([*one, moved(truth, truth).size])
     return {kind: said_of(np.array(values), KINDS[kind].wet) for kind, values in sorted(found.items())}
-
-
-def decibels(result: np.ndarray, truth: np.ndarray) -> float:
-    """Return the PSNR of a result (H, W, 3), uint8."""
-    return float(psnr(*(tensor_of(one).float() / 255 for one in (result, truth))))
 
 
 def said_of(values: np.ndarray, wet: bool) -> str:
