@@ -199,11 +199,13 @@ def _coloured(settings: MaskSettings, wanted: tuple[int, int, int], pixels: np.n
         return inside
     grown, means = [inside], []
     while len(grown) < SOFT + 2:
-        grown.append(cv2.dilate(grown[-1].view(np.uint8), np.ones((3, 3), np.uint8)).view(bool))
+        shape = cv2.MORPH_RECT if len(grown) % 2 else cv2.MORPH_CROSS  # in turn: rings are nearly round
+        grown.append(cv2.dilate(grown[-1].view(np.uint8), cv2.getStructuringElement(shape, (3, 3))).view(bool))
         ring = grown[-1] & ~grown[-2]
         means.append(float(away[ring].mean()) if ring.any() else 0.0)
-        if len(means) > 1 and means[-2] >= FADING * means[-1]:  # the one before is all there is, and a little is left in it
-            return grown[-2] if len(means) > 2 else inside
+        if len(means) > 1 and means[-2] >= FADING * means[-1]:
+            faded = len(means) - 2  # rings; of a brush's edge a little is left in the next one, of a letter's nothing
+            return grown[faded + 1 if faded > 1 else faded]
     return grown[-1]
 
 
