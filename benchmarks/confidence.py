@@ -185,8 +185,8 @@ def learn(net: ConfidenceNet, drawn: list[Drawn], minutes: float) -> None:
             print(f"iteration {iteration}, {100 * progress:.0f} %, loss {mean:.4f}", flush=True)
 
 
-def score(net: ConfidenceNet, folders: list[Path]) -> dict[str, str]:
-    """Return, by kind, what becomes of photographs that are held out, without the second network and with it."""
+def score(net: ConfidenceNet, folders: list[Path]) -> str:
+    """Return, kind by kind, what becomes of photographs that are held out, without the second network and with it."""
     task, found = TASKS["deraindrop"], defaultdict(list)
     assert task.least is not None
     for path in sorted(path for folder in folders for path in folder.glob("*.npz")):
@@ -201,14 +201,14 @@ def score(net: ConfidenceNet, folders: list[Path]) -> dict[str, str]:
             keep_sound(degraded, ends[-1], task.least, 1.0, task.more, believed)
         one = [mean_psnr([(end, truth)]) if KINDS[kind].wet else float((moved(end, truth) >= 0.5).sum()) for end in ends]
         found[kind].append([*one, moved(truth, truth).size])
-    return {kind: said_of(np.array(values), KINDS[kind].wet) for kind, values in sorted(found.items())}
+    return "; ".join(f"{kind}: {said_of(np.array(values), KINDS[kind].wet)}" for kind, values in sorted(found.items()))
 
 
 def said_of(values: np.ndarray, wet: bool) -> str:
     """Return one line of pictures' figures (pictures, without and with and blocks)."""
     if wet:
-        return "{:.2f} dB without, {:.2f} with; {} pictures".format(*values[:, :2].mean(0), len(values))
-    return "{:.0f} blocks of {:.0f} move without, {:.0f} with; {} pictures".format(*values.sum(0)[[0, 2, 1]], len(values))
+        return "{:.2f} dB without, {:.2f} with, {} pictures".format(*values[:, :2].mean(0), len(values))
+    return "{:.0f} blocks of {:.0f} move without, {:.0f} with, {} pictures".format(*values.sum(0)[[0, 2, 1]], len(values))
 
 
 def main() -> None:
@@ -233,7 +233,7 @@ def main() -> None:
     net = ConfidenceNet()
     learn(net, load([given.work, *given.sources], held=False), given.minutes)
     scores = score(net.eval(), [given.work])
-    print(*(f"{kind}: {line}" for kind, line in scores.items()), sep="\n")
+    print(scores.replace("; ", "\n"))
     loaded = load_checkpoint(given.checkpoint)
     loaded.net.confidence = net.requires_grad_(False)
     card = replace(loaded.card, spec=replace(loaded.card.spec, confidence=True))  # type: ignore[call-arg]

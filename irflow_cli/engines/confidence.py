@@ -13,7 +13,7 @@ from irflow_cli.nets.confidence import MULTIPLE, SHRUNK, ConfidenceNet
 LARGEST = 2**20  # pixels of what is looked at; of a larger picture no more is, for what is on its lens is larger
 AMPLIFIED = 4.0  # by how much changes are, beside the picture
 FAINT = 1e-6  # square of a detail, white 1, that counts as none
-DOUBT, TRUST = 0.3, 0.7  # shares of a change up to which nothing of it is kept, and from which on all
+DOUBT, TRUST = 0.15, 0.3  # shares of a change up to which nothing of it is kept, and from which on all
 
 
 def seen_of(before: np.ndarray, after: np.ndarray, strength: float = 1.0, shrunk: float = SHRUNK) -> Tensor:
