@@ -181,11 +181,12 @@ def spec_of_run(request: TrainRequest, start: Checkpoint | None) -> Spec:
         with resuming(request.out / STATE):
             begun = read_card(request.out / STATE).spec
     spec = request.spec or (SIZES[request.size] if request.size else begun)
-    spec = replace(spec, confidence=False) if isinstance(spec, NetSpec) else spec  # of another network, or of none yet
     needed = {name: True for name, wanted in (("condition", request.condition), ("time_map", prior)) if wanted}
-    if lacking := needed.keys() - {field.name for field in fields(spec)}:
+    known = {field.name for field in fields(spec)}
+    if lacking := needed.keys() - known:
         raise UsageError(f"the network {spec.net} has no {' and no '.join(sorted(lacking))}; train another `size`")
-    return replace(spec, **needed)
+    alone = {"confidence": False} if "confidence" in known else {}  # it would be another network's, or of none yet
+    return replace(spec, **needed, **alone)
 
 
 def forward_of(request: TrainRequest, net: Network, device: torch.device) -> Forward:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from irflow_cli.engines.confidence import AMPLIFIED, FAINT, LARGEST, confidence_of, seen_of
+from irflow_cli.engines.confidence import AMPLIFIED, DOUBT, FAINT, LARGEST, TRUST, confidence_of, seen_of
 from irflow_cli.images.picture import top_of
 from irflow_cli.nets.confidence import CELL, CHANNELS, MULTIPLE, SHRUNK, ConfidenceNet
 
+MIDDLE = (DOUBT + TRUST) / 2
 SIZES = [(384, 512), (33, 1025), (1, 1), (700, 40)]
 
 
@@ -43,7 +44,7 @@ def test_shares_are_between_nothing_and_all(height: int, width: int) -> None:
     net, random = ConfidenceNet(), np.random.default_rng(0)
     before, after = random.integers(0, 255, (2, height, width, 3), np.uint8)
     seen = seen_of(before, after)
-    for logit, share in ((-9.0, 0.0), (0.0, 0.5), (9.0, 1.0)):
+    for logit, share in ((-9.0, 0.0), (float(np.log(MIDDLE / (1 - MIDDLE))), 0.5), (9.0, 1.0)):
         torch.nn.init.zeros_(net.exit.weight)
         torch.nn.init.constant_(net.exit.bias, logit)  # type: ignore[arg-type]
         shares = confidence_of(net, before, after)
