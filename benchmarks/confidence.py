@@ -4,7 +4,7 @@
 
 Every photograph is taken as it is, and a crop of it with drops; and of one in five a crop with parts out of focus, with drops
 and without. The network restores them; that takes most of the time, and goes on where it stopped. Then the second network
-learns which part of each change brings the picture nearest to the truth. Photographs without drops in which the network
+learns which part of each change brings the picture nearest to the truth. Pictures without drops in which the network
 changed much are shown more often. One in eight is held out; on those it is scored: blocks of 64 pixels of pictures without
 drops that move by half a level, before and after, and the PSNR of those with drops. --rounds: how often all are drawn.
 --sources: what was drawn before, by this network or others.
@@ -17,6 +17,7 @@ import math
 import random
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -109,12 +110,12 @@ def draw(checkpoint: str, photos: Path, work: Path, round_: int, part: tuple[int
     restore = Restorer("deraindrop", checkpoint=checkpoint, device="cpu")
     restore.engine.least = restore.engine.net.confidence = None  # changes as they come
     for index, path in list(enumerate(find_pictures(photos)))[part[0] :: part[1]]:
+        picture = read_picture(path).rgb8()
         for number, (kind, what) in enumerate(KINDS.items()):
             name = work / f"{index:04}-{round_}-{kind}.npz"
             if name.exists() or (index + round_) % what.every:
                 continue
             seed = 1000 * index + 10 * round_ + number
-            picture = read_picture(path).rgb8()
             chosen = crop_of(picture, np.random.default_rng(seed)) if what.soft or what.wet else picture
             degraded, truth = drawn_pair(chosen, kind, seed)
             result, values = restore(degraded), {}
@@ -129,16 +130,22 @@ def draw(checkpoint: str, photos: Path, work: Path, round_: int, part: tuple[int
             begun.rename(name)
 
 
-def load(folders: list[Path], held: bool) -> list[Drawn]:
-    """Return what was drawn of the photographs that are held out, or of the others."""
-    found = []
+def files_of(folders: list[Path], held: bool) -> Iterator[tuple[Path, str]]:
+    """Yield the files of photographs that are held out, or of the others, each with its kind."""
     for path in sorted(path for folder in folders for path in folder.glob("*.npz")):
         index, _, kind = path.stem.split("-", 2)
         if (int(index) % HELD == 0) == held:
-            with np.load(path) as values:
-                for shrunk in SHRINKS:
-                    seen, moves = (torch.from_numpy(values[f"{name}{shrunk:g}"]) for name in ("seen", "moves"))
-                    found.append(Drawn(seen, moves, KINDS[kind].wet))
+            yield path, kind
+
+
+def load(folders: list[Path]) -> list[Drawn]:
+    """Return what was drawn of the photographs that are not held out."""
+    found = []
+    for path, kind in files_of(folders, held=False):
+        with np.load(path) as values:
+            for shrunk in SHRINKS:
+                seen, moves = (torch.from_numpy(values[f"{name}{shrunk:g}"]) for name in ("seen", "moves"))
+                found.append(Drawn(seen, moves, KINDS[kind].wet))
     return found
 
 
@@ -189,10 +196,7 @@ def score(net: ConfidenceNet, folders: list[Path]) -> str:
     """Return, kind by kind, what becomes of photographs that are held out, without the second network and with it."""
     task, found = TASKS["deraindrop"], defaultdict(list)
     assert task.least is not None
-    for path in sorted(path for folder in folders for path in folder.glob("*.npz")):
-        index, _, kind = path.stem.split("-", 2)
-        if int(index) % HELD:
-            continue
+    for path, kind in files_of(folders, held=True):
         with np.load(path) as values:
             degraded, result, truth = (values[name] for name in ("degraded", "result", "truth"))
         ends = []
@@ -231,7 +235,7 @@ def main() -> None:
     torch.manual_seed(0)
     random.seed(0)
     net = ConfidenceNet()
-    learn(net, load([given.work, *given.sources], held=False), given.minutes)
+    learn(net, load([given.work, *given.sources]), given.minutes)
     scores = score(net.eval(), [given.work])
     print(scores.replace("; ", "\n"))
     loaded = load_checkpoint(given.checkpoint)
