@@ -11,7 +11,7 @@ from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import Device, Quiet, Seed, TrainingPrecision, checkpoints, choice, typed
 from irflow_cli.errors import require
 from irflow_cli.tasks import TASKS
-from irflow_cli.training.options import TrainRequest, options_of_run, request_of
+from irflow_cli.training.options import TrainRequest, options_of_run, recipe_of, request_of, unlike
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
@@ -30,7 +30,7 @@ def train(
     ] = None,
     recipe: Annotated[
         Optional[str],
-        typer.Option(help="Checkpoint whose run's options are taken.", show_default=False, autocompletion=checkpoints),
+        typer.Option(help="Checkpoint whose run's network and options are taken.", show_default=False, autocompletion=checkpoints),
     ] = None,
     minutes: Annotated[Optional[float], typer.Option(help="Time limit.", show_default=False)] = None,
     iterations: Annotated[Optional[int], typer.Option(help="Limit of iterations.", show_default=False)] = None,
@@ -118,7 +118,10 @@ def train(
         return 0
     values = {FIELDS.get(name, name): value for name, value in context.params.items() if name not in NOT_FIELDS}
     given = {FIELDS.get(name, name) for name in typed(context, "COMMANDLINE", "ENVIRONMENT")}  # not in a file of defaults
-    request = request_of(values, given, *options_of_run(output if resume else None, recipe))
+    card = None if recipe is None else recipe_of(recipe)
+    request = request_of(values, given, *options_of_run(output if resume else None, card))
+    for line in [] if card is None else unlike(card, request):
+        console.note(f"{recipe}: {line}")
     with console.progress("training", 1) as show:
 
         def report(standing: TrainProgress) -> None:

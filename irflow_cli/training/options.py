@@ -7,12 +7,13 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from irflow_cli.errors import UsageError, require
+from irflow_cli.errors import CheckpointError, UsageError, require
 from irflow_cli.kinds import check_kinds
 from irflow_cli.tasks import NAME, TASKS, task_of
 
 if TYPE_CHECKING:
     from irflow_cli.nets import Spec
+    from irflow_cli.runtime.checkpoints import Card
 
 STATE = "state.safetensors"  # of a run: all that is needed to go on
 LAST = "last.safetensors"  # the averaged weights as they are now: where a run minimises something else, its end may be better
@@ -80,17 +81,37 @@ class TrainRequest:
         return self.guessed if task_of(self.task).prior and self.known else 0.0
 
 
-def options_of_run(run: Path | None, recipe: str | None) -> tuple[dict[str, Any], ...]:
-    """Return the options that the run in a folder was begun with, and those of the run that a checkpoint came from, as far as
-    they are asked for. Raises CheckpointError where there are none."""
-    from irflow_cli.runtime.checkpoints import load_checkpoint, read_card
+def recipe_of(name: str) -> Card:
+    """Return the card of a checkpoint whose run is to be done again. Raises CheckpointError for one that says nothing of it."""
+    from irflow_cli.runtime.checkpoints import load_checkpoint
+
+    card = load_checkpoint(name).card
+    if "recipe" not in card.trained:
+        raise CheckpointError(f"{name} does not say how it was trained; give another `recipe`")
+    return card
+
+
+def options_of_run(run: Path | None, recipe: Card | None) -> tuple[dict[str, Any], ...]:
+    """Return the options that the run in a folder was begun with, and those on a card, as far as they are asked for; and the
+    network of each. Raises CheckpointError where there are none."""
+    from irflow_cli.runtime.checkpoints import read_card
     from irflow_cli.training.state import resuming
 
-    cards = [] if recipe is None else [load_checkpoint(recipe).card]
+    cards = [] if recipe is None else [recipe]
     if run is not None:
         with resuming(run / STATE):
             cards.append(read_card(run / STATE))
-    return tuple({**card.trained.get("recipe", {}), "task": card.task} for card in cards)
+    return tuple({**card.trained["recipe"], "task": card.task, "spec": card.spec} for card in cards)
+
+
+def unlike(recipe: Card, request: TrainRequest) -> list[str]:
+    """Return what a request lacks of the run on a card, in words: what lies in files, which no card can hold."""
+    lacking = []
+    if recipe.trained.get("rain_layers") and request.rain_layers is None:
+        lacking.append("that run had layers of rain, too; give `rain_layers`")
+    if recipe.trained.get("started_from") and request.init is None and not request.resume:
+        lacking.append("that run went on with other weights, this one begins with none; give `init`")
+    return lacking
 
 
 def request_of(values: dict[str, Any], given: set[str], *begun: dict[str, Any]) -> TrainRequest:
@@ -103,6 +124,8 @@ def request_of(values: dict[str, Any], given: set[str], *begun: dict[str, Any]) 
         values = values | {
             key: value for key, value in options.items() if key in names and key not in given | {"minutes", "iterations"}
         }
+    if "size" in given:
+        values = {**values, "spec": None}
     for name, what in (
         ("data", "a folder of pictures"),
         ("out", "`output`, the folder of the run"),

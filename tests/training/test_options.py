@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import MISSING, asdict, fields, replace
 from pathlib import Path
 
 import pytest
 
-from irflow_cli.errors import UsageError
-from irflow_cli.training.loop import train
-from irflow_cli.training.options import TrainRequest
+from irflow_cli.errors import CheckpointError, UsageError
+from irflow_cli.nets import SIZES
+from irflow_cli.runtime.places import shipped_folder
+from irflow_cli.training.loop import spec_of_run, train
+from irflow_cli.training.options import TrainRequest, check, options_of_run, recipe_of, request_of, unlike
+
+SHIPPED = sorted(path.stem for path in shipped_folder().glob("*.safetensors"))
 
 
 @pytest.mark.parametrize(
@@ -51,3 +56,26 @@ def test_requests_that_make_no_sense_are_refused(request_: TrainRequest, change:
 def test_rain_layers_lie_over_no_pairs(request_: TrainRequest, pairs: Path) -> None:
     with pytest.raises(UsageError, match="over no pairs; leave them out"):
         train(replace(request_, data=pairs, task="derain", rain_layers=pairs / "clean"))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_recipe_of_a_shipped_network_builds_the_same_network(name: str, photographs: Path, tmp_path: Path) -> None:
+    card = recipe_of(name)
+    usual = {field.name: field.default for field in fields(TrainRequest) if field.default is not MISSING}
+    said = {"data": photographs, "out": tmp_path / "run", "minutes": 1.0}
+    request = request_of(usual | said, {*said}, *options_of_run(None, card))
+    check(request)
+    assert spec_of_run(request, None) == replace(card.spec, **({"confidence": False} if "confidence" in asdict(card.spec) else {}))
+    assert {key: value for key, value in card.trained["recipe"].items() if getattr(request, key, value) != value} == {
+        "minutes": card.trained["recipe"]["minutes"]
+    }
+    words = unlike(card, request)
+    assert any("`init`" in line for line in words)
+    assert any("`rain_layers`" in line for line in words) == (name == "derain")
+    small = request_of(usual | said | {"size": "small"}, {*said, "size"}, *options_of_run(None, card))
+    assert spec_of_run(small, None).widths == SIZES["small"].widths
+
+
+def test_a_checkpoint_that_does_not_say_how_it_was_trained_is_no_recipe(tiny_checkpoint: Callable[[str], Path]) -> None:
+    with pytest.raises(CheckpointError, match="does not say how it was trained; give another `recipe`"):
+        recipe_of(str(tiny_checkpoint("derain")))
