@@ -175,7 +175,13 @@ class Command(TyperCommand):
             (console.detail if file.own else console.note)(f"defaults from {file.path}: {named}")
             for key, value in ours.items():
                 console.detail(f"{file.path}: {key.replace('_', '-')} = {value!r}")
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            file = next((origins[name, key] for key in values if f"`{key}`" in str(error)), None)
+            if file is None:
+                raise
+            raise UsageError(f"{file}: {error}; what is for this command alone stands below [{name.replace(' ', '.')}]") from None
 
 
 def _from_file(context: Any, name: str) -> bool:

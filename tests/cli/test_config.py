@@ -91,3 +91,32 @@ def test_defaults_for_folders_do_not_hinder_one_file(irflow, tmp_path: Path, pic
     assert done.code == 0, done.err
     assert irflow("degrade", source, "-o", tmp_path / "out", "--kind", "noise").code == 0
     assert (tmp_path / "out.png").exists() and [path.name for path in (tmp_path / "out").iterdir()] == ["in.clean.jpg"]
+
+
+def test_a_value_of_all_commands_that_one_cannot_take_is_told_with_its_file(irflow, tmp_path: Path, picture_file) -> None:
+    file, photos = tmp_path / "project" / "irflow.toml", picture_file("photos/in.png").parent
+    file.write_text('precision = "int8"\n')
+    asked = ("train", photos, "-o", tmp_path / "run", "--task", "derain", "--iterations", 1, "--quiet")
+    done = irflow(*asked)
+    where = "what is for this command alone stands below [train]"
+    assert done.code == 2
+    assert done.err.splitlines()[-1] == f"irflow: {file}: --precision of training is auto, fp32 or bf16; {where}"
+    assert str(file) not in irflow(*asked, "--precision", "int4").err.splitlines()[-1]
+
+
+def test_a_file_chooses_the_engine(irflow, tmp_path: Path, picture_file, monkeypatch) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def perform(request, **_options):
+        asked.append((request.settings.engine, request.settings.precision))
+        return iter(())
+
+    monkeypatch.setattr("irflow_cli.services.restore_files.restore_files", perform)
+    monkeypatch.delenv("IRFLOW_ENGINE")
+    monkeypatch.delenv("IRFLOW_PRECISION")
+    (tmp_path / "project" / "irflow.toml").write_text('precision = "fp32"\n[restore]\nengine = "onnxruntime"\n')
+    irflow("restore", picture_file("in.png"))
+    monkeypatch.setenv("IRFLOW_ENGINE", "openvino")
+    irflow("restore", picture_file("in.png"))
+    irflow("restore", picture_file("in.png"), "--engine", "torch", "--precision", "auto")
+    assert asked == [("onnxruntime", "fp32"), ("openvino", "fp32"), ("torch", "auto")]
