@@ -115,8 +115,8 @@ def test_a_file_chooses_the_engine(irflow, tmp_path: Path, picture_file, monkeyp
     monkeypatch.delenv("IRFLOW_ENGINE")
     monkeypatch.delenv("IRFLOW_PRECISION")
     (tmp_path / "project" / "irflow.toml").write_text('precision = "fp32"\n[restore]\nengine = "onnxruntime"\n')
-    irflow("restore", picture_file("in.png"))
+    irflow("restore", picture_file("in.png"), "--task", "derain")
     monkeypatch.setenv("IRFLOW_ENGINE", "openvino")
-    irflow("restore", picture_file("in.png"))
-    irflow("restore", picture_file("in.png"), "--engine", "torch", "--precision", "auto")
+    irflow("restore", picture_file("in.png"), "--task", "derain")
+    irflow("restore", picture_file("in.png"), "--task", "derain", "--engine", "torch", "--precision", "auto")
     assert asked == [("onnxruntime", "fp32"), ("openvino", "fp32"), ("torch", "auto")]
