@@ -107,7 +107,7 @@ def test_a_value_of_all_commands_that_one_cannot_take_is_told_with_its_file(irfl
 def test_a_file_chooses_the_engine(irflow, tmp_path: Path, picture_file, monkeypatch) -> None:
     asked: list[tuple[str, str]] = []
 
-    def perform(request, **_options):
+    def perform(request, *_others):
         asked.append((request.settings.engine, request.settings.precision))
         return iter(())
 
