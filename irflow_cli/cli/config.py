@@ -181,7 +181,9 @@ class Command(TyperCommand):
             file = next((origins[name, key] for key in values if f"`{key}`" in str(error)), None)
             if file is None:
                 raise
-            raise UsageError(f"{file}: {error}; what is for this command alone stands below [{name.replace(' ', '.')}]") from None
+            raise UsageError(
+                f"{file}: {error}; what is for this command alone stands below [{name.replace(' ', '.')}]"
+            ) from None
 
 
 def _from_file(context: Any, name: str) -> bool:

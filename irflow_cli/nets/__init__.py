@@ -3,7 +3,20 @@
 from irflow_cli.nets.contract import Contract, Network, Spec
 from irflow_cli.nets.flow_prior import PriorSpec
 from irflow_cli.nets.official import OfficialSpec
-from irflow_cli.nets.table import NETS, SIZES, build, spec_of
+from irflow_cli.nets.table import NETS, SIZES, alone, build, spec_of
 from irflow_cli.nets.unet import NetSpec, UNet
 
-__all__ = ["NETS", "SIZES", "Contract", "NetSpec", "Network", "OfficialSpec", "PriorSpec", "Spec", "UNet", "build", "spec_of"]
+__all__ = [
+    "NETS",
+    "SIZES",
+    "Contract",
+    "NetSpec",
+    "Network",
+    "OfficialSpec",
+    "PriorSpec",
+    "Spec",
+    "UNet",
+    "alone",
+    "build",
+    "spec_of",
+]

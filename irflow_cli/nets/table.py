@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, overload
 
 from irflow_cli.nets.contract import Network, Spec
@@ -29,6 +30,11 @@ def spec_of(values: Any) -> Spec:
     if name not in NETS:
         raise ValueError(f"network spec names the network {name!r}; there are {', '.join(NETS)}")
     return NETS[name][0].from_dict(values)
+
+
+def alone(spec: Spec) -> Spec:
+    """Return the network of a spec without the second one that says how far to believe it."""
+    return replace(spec, confidence=False) if isinstance(spec, NetSpec) else spec
 
 
 @overload

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -16,8 +16,10 @@ from irflow_cli.engines.backends.onnxruntime import OnnxRuntime
 from irflow_cli.engines.backends.openvino import OpenVino
 from irflow_cli.engines.backends.table import BACKENDS, Loaded, unloaded
 from irflow_cli.errors import CheckpointError, UsageError, require
+from irflow_cli.nets import alone
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.files import write_together
+from irflow_cli.tasks import task_of
 
 PARITY = 1e-4  # the most that an exported network may differ from torch, white being 1
 SIZES = ((96, 1), (64, 2))  # side and batch of the pictures that they are compared on: not those the graph was traced with
@@ -68,16 +70,19 @@ def export_checkpoint(request: ExportRequest) -> tuple[Path, float]:
 
 
 def metadata(checkpoint: Checkpoint) -> dict[str, str]:
-    """Return what the file says of itself: the checkpoint's card, as JSON, and the contract by which it is called."""
-    contract = checkpoint.net.contract
+    """Return what the file says of itself: the checkpoint's card, as JSON, but for the second network of some, which is not in
+    the graph; and the contract by which it is called."""
+    contract, card = checkpoint.net.contract, checkpoint.card
+    scores = {key: value for key, value in card.scores.items() if key != "confidence"}
     return {
-        "irflow": checkpoint.card.to_json(),
+        "irflow": replace(card, spec=alone(card.spec), scores=scores).to_json(),
         "inputs": " ".join(input_names(checkpoint.net)),
         "predicts": contract.predicts,
         "range": json.dumps(contract.range),
         "multiple": str(contract.multiple),
         "time_map": str(contract.time_map).lower(),
-        "licence": checkpoint.card.licence,
+        **({"noise": json.dumps(contract.noise)} if task_of(card.task).prior else {}),
+        "licence": card.licence,
     }
 
 

@@ -18,7 +18,7 @@ from torch import Tensor
 from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.flow.losses import DISTANCES, consistency_loss, residual_loss
 from irflow_cli.flow.times import make_times
-from irflow_cli.nets import SIZES, NetSpec, Network, Spec, build
+from irflow_cli.nets import SIZES, NetSpec, Network, Spec, alone, build
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint, read_card
 from irflow_cli.runtime.device import autocast, choose_device, choose_training_precision
 from irflow_cli.runtime.files import begun_in, clear_begun
@@ -185,8 +185,7 @@ def spec_of_run(request: TrainRequest, start: Checkpoint | None) -> Spec:
     known = {field.name for field in fields(spec)}
     if lacking := needed.keys() - known:
         raise UsageError(f"the network {spec.net} has no {' and no '.join(sorted(lacking))}; train another `size`")
-    alone = {"confidence": False} if "confidence" in known else {}  # it would be another network's, or of none yet
-    return replace(spec, **needed, **alone)
+    return replace(alone(spec), **needed)
 
 
 def forward_of(request: TrainRequest, net: Network, device: torch.device) -> Forward:

@@ -30,6 +30,7 @@ def test_an_onnx_file_computes_what_torch_does_and_says_what_it_is(task: str, ti
     assert json.loads(entries["irflow"])["task"] == task
     assert (entries["multiple"], entries["predicts"], entries["range"]) == ("2", "residual", "[0.0, 1.0]")
     assert entries["time_map"] == str(task == "prior").lower()
+    assert entries.get("noise") == ("[0.5, 0.5]" if task == "prior" else None)
     session = onnxruntime.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     for side, batch in ((24, 3), (50, 1)):
         inputs = example(known.net, side, batch)
@@ -37,6 +38,14 @@ def test_an_onnx_file_computes_what_torch_does_and_says_what_it_is(task: str, ti
         found = session.run(None, {name: one.numpy() for name, one in zip(names, inputs, strict=True)})[0]
         with torch.no_grad():
             assert np.allclose(found, known.net(*inputs).numpy(), atol=export.PARITY)
+
+
+def test_the_card_of_a_file_has_no_second_network_for_the_graph_has_none() -> None:
+    checkpoint = load_checkpoint("deraindrop")
+    assert checkpoint.card.to_json().count("confidence") > 0
+    card = json.loads(export.metadata(checkpoint)["irflow"])
+    assert "confidence" not in card["spec"] | card["scores"]
+    assert card["digest"] == checkpoint.card.digest
 
 
 def test_an_openvino_file_is_written_with_its_weights(tiny_checkpoint, irflow, tmp_path: Path) -> None:
