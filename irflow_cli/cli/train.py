@@ -30,9 +30,7 @@ def train(
     ] = None,
     recipe: Annotated[
         Optional[str],
-        typer.Option(
-            help="Checkpoint whose run's network and options are taken.", show_default=False, autocompletion=checkpoints
-        ),
+        typer.Option(help="Checkpoint whose network and options are taken.", show_default=False, autocompletion=checkpoints),
     ] = None,
     minutes: Annotated[Optional[float], typer.Option(help="Time limit.", show_default=False)] = None,
     iterations: Annotated[Optional[int], typer.Option(help="Limit of iterations.", show_default=False)] = None,

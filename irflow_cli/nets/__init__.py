@@ -6,17 +6,5 @@ from irflow_cli.nets.official import OfficialSpec
 from irflow_cli.nets.table import NETS, SIZES, alone, build, spec_of
 from irflow_cli.nets.unet import NetSpec, UNet
 
-__all__ = [
-    "NETS",
-    "SIZES",
-    "Contract",
-    "NetSpec",
-    "Network",
-    "OfficialSpec",
-    "PriorSpec",
-    "Spec",
-    "UNet",
-    "alone",
-    "build",
-    "spec_of",
-]
+__all__ = ["NETS", "SIZES", "Contract", "NetSpec", "Network", "OfficialSpec", "PriorSpec", "Spec"]
+__all__ += ["UNet", "alone", "build", "spec_of"]
