@@ -1,12 +1,12 @@
 """Self-check and speeds on a device: is a step there the step of the CPU, and how many pictures a second does each network see?
 
-    python benchmarks/gpu/check.py PACK --device cuda --batch 256 --out facts.json [--networks denoise:large] [--compile]
+    python benchmarks/gpu/check.py PACK --device cuda --out facts.json [--networks denoise:large] [--batch 256] [--compile]
 
-For each network: whether the loss and the gradient of one batch on the device are those of the CPU in float32, to the
-tolerance of bfloat16; whether the host waits for the device in a step; pictures a second of the whole step
-(its crops, degradations, network, optimisers), eager and with --compile compiled, and as a share of the bare loop of forward
-and backward on one batch; and the kernels that take the most time. Each part that breaks is told in a line, and the others
-go on.
+For each network, with the batches and options of `train.py`: whether the loss and the gradient of one batch on the device are
+those of the CPU in float32, to the tolerance of bfloat16; whether the host waits for the device in a step; pictures a second of
+the whole step (its crops, degradations, network, optimisers), eager and with --compile compiled, and as a share of the bare
+loop of forward and backward on one batch; and the kernels that take the most time. Each part that breaks is told in a line,
+and the others go on.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor
+from train import COMMON, PLAN
 
 from irflow_cli.runtime.device import choose_device
-from irflow_cli.training.dataset import Corpus, load_corpus, load_rain_layers
+from irflow_cli.training.dataset import load_corpus
 from irflow_cli.training.distributed import ProcessGroup
 from irflow_cli.training.loop import Run, forward_of
 from irflow_cli.training.options import TrainRequest
-from irflow_cli.training.sampling import Sampler
+from irflow_cli.training.sampling import Sampler, load_layers
 
 ROOT = Path(__file__).resolve().parents[2]
 NEAR = 0.05  # part by which the loss in bfloat16 may differ
 ALONG = 0.9  # cosine that its gradient has at least
-NETWORKS = ("denoise:large", "derain:large", "deraindrop:base", "prior:large")  # task and size
 
 
 def speed(work: Callable[[], object], device: torch.device, seconds: float, pictures: int) -> float:
@@ -57,17 +57,16 @@ def _finish(device: torch.device) -> None:
 class Subject:
     """A task's training on a device: what is timed."""
 
-    def __init__(
-        self, task: str, size: str, given: argparse.Namespace, device: torch.device, corpus: Corpus, layers: Tensor | None
-    ) -> None:
-        self.device, self.corpus, self.layers = device, corpus, layers if task == "derain" else None
-        crop = 32 if given.tiny else 128
-        request = TrainRequest(
-            given.pack, Path("unused"), task, size=size, iterations=1, batch=given.batch, crop=crop, consistency=0, prefetch=4
-        )
-        weights = ROOT / "weights" / f"{task}.safetensors"  # for a fresh network's answer is nothing, on every device
-        request = replace(request, init=str(weights) if weights.exists() else None)
-        self.request = replace(request, distance="log-mse", condition=task in ("derain", "deraindrop"))
+    def __init__(self, task: str, size: str, given: argparse.Namespace, device: torch.device) -> None:
+        network = next(one for one in PLAN if one.task == task)
+        weights = ROOT / "weights" / f"{task}.safetensors"
+        asked: dict[str, Any] = {**COMMON, **network.options, "size": size}
+        asked |= {"batch": given.batch or network.batch, "crop": given.crop or network.crop, "iterations": 1}
+        asked |= {"init": str(weights) if weights.exists() else None}  # a fresh network's answer is nothing, on every device
+        asked |= {"rain_layers": given.pack / "layers" if task == "derain" else None}
+        self.request = TrainRequest(given.pack / "photos", Path("unused"), task, **asked)
+        self.device, self.layers = device, load_layers(self.request, device)
+        self.corpus = load_corpus(self.request.data, self.request.crop, device)[0]
 
     def step(self, asked: TrainRequest) -> Callable[[], object]:
         """Return a whole step."""
@@ -137,11 +136,12 @@ class Subject:
         small = replace(self.request, batch=min(self.request.batch, 8), at_start=1.0, prefetch=1)
         run = Run(small, self.device)
         source, generator = next(self.sampler(small).batches(0))
-        losses, gradients = [], []
+        losses, gradients, drawn = [], [], generator.get_state()
         for place, precision in ((self.device, "bf16"), (torch.device("cpu"), "fp32")):
             asked, net = replace(small, precision=precision), run.net.to(place)
             moved = type(source)(*(tensor.to(place) for tensor in source))
             net.zero_grad(set_to_none=True)
+            generator.set_state(drawn)  # what a prior begins in is drawn in a step
             loss = run.loss(asked, forward_of(asked, net, place), moved, generator)[0]
             loss.backward()
             losses.append(float(loss))
@@ -170,24 +170,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pack", type=Path)
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--batch", type=int, default=0, help="that of train.py's plan unless given")
+    parser.add_argument("--crop", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=8)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--networks", nargs="+", default=NETWORKS, metavar="TASK:SIZE")
+    parser.add_argument("--networks", nargs="+", default=[f"{one.task}:{one.size}" for one in PLAN], metavar="TASK:SIZE")
     parser.add_argument("--compile", action="store_true", help="time compiled networks, too; each takes a while to compile")
-    parser.add_argument("--tiny", action="store_true")
     given = parser.parse_args()
     device = choose_device(given.device)
     name = torch.cuda.get_device_name() if device.type == "cuda" else device.type
-    found: dict[str, object] = {"device": name, "torch": torch.__version__, "batch": given.batch}
-    print(f"{name}, torch {torch.__version__}, batch {given.batch}")
-    corpus, _ = load_corpus(given.pack / "photos", 32 if given.tiny else 128, device)
-    raining = any(network.startswith("derain:") for network in given.networks)
-    layers = load_rain_layers(given.pack / "layers").to(device) if raining else None
-    subjects = {}
-    for network in given.networks:
-        task, size = network.split(":")
-        subjects[network] = Subject(task, size, given, device, corpus, layers)
+    found: dict[str, object] = {"device": name, "torch": torch.__version__}
+    print(f"{name}, torch {torch.__version__}")
+    subjects = {network: Subject(*network.split(":"), given, device) for network in given.networks}
+    found |= {f"{network}, batch and crop": [one.request.batch, one.request.crop] for network, one in subjects.items()}
 
     def keep(network: str, name: str, work: Callable[[], object]) -> None:
         try:

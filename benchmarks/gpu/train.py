@@ -23,7 +23,8 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,36 +34,23 @@ ROOT = HERE.parents[1]
 
 @dataclass(frozen=True)
 class Network:
-    """A network to train: its task, its size, crops a batch and their side, and further options of `irflow train`."""
+    """A network to train: its task, its size, crops a batch and their side, and further options of `irflow train`, by the names
+    they have in a request."""
 
     task: str
     size: str
     batch: int
     crop: int
-    options: tuple[str, ...] = ()
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
-COMMON = (
-    "--distance",
-    "log-mse",
-    "--consistency",
-    "0",
-    "--warmup",
-    "100",
-    "--decay",
-    "0.6",
-    "--rate",
-    "1.5e-3",
-    "--prefetch",
-    "4",
-    "--save-minutes",
-    "1",
-)
+COMMON = {"distance": "log-mse", "consistency": 0.0, "warmup": 100, "decay": 0.6, "rate": 1.5e-3, "prefetch": 4}
+SEEN = {"self_conditioned": True, "condition": True}  # levels on the network's own way, and a look at the picture as it came
 PLAN = (  # what needs it most comes first; all weights together stay under 26 MiB
     Network("prior", "large", 80, 192),
-    Network("deraindrop", "base", 96, 176, ("--self-conditioned", "--condition", "--distance", "charbonnier")),
+    Network("deraindrop", "base", 96, 176, {**SEEN, "distance": "charbonnier"}),
     Network("denoise", "large", 64, 192),
-    Network("derain", "large", 128, 128, ("--self-conditioned", "--condition")),
+    Network("derain", "large", 128, 128, SEEN),
 )
 LADDER = (  # what is tried, one after another: options, and the part of the batch
     (("--precision", "bf16", "--compile"), 1.0),
@@ -118,21 +106,21 @@ def read_log(run: Path) -> list[dict[str, Any]]:
 
 
 def train(day: Day, pack: Path, network: Network, given: argparse.Namespace) -> None:
-    """Train a network until the end of the day, down the ladder where a rung breaks."""
+    """Train a network until the end of the day, down the ladder where a rung breaks: the next goes on with what it had."""
     end = day.end - given.stop_seconds
     part, start = 1.0, start_of(network, given)
-    init = ("--init", str(start)) if start else ()
     for rung, (options, share) in enumerate(LADDER):
         left = end - time.monotonic()
         if left < 20 or ("--compile" in options and left < given.compile_seconds):
             continue
         run = given.work / f"{network.task}-{rung}"
         size = max(2, int((given.batch or network.batch) * part * share))
-        options += ("--batch", str(size), *init)
+        options += ("--batch", str(size), *(("--init", str(start)) if start else ()))
         code = watch(day, network, command_of(pack, network, run, left, options, given), run, end)
         if code == 0:
             return
         day.say(f"{network.task}: {' '.join(options)} ended with code {code}; {end - time.monotonic():.0f} s left")
+        start = weights_of(run) or start
         if code == OUT_OF_MEMORY:
             part /= 2
     day.say(f"{network.task}: no more to try")
@@ -160,10 +148,17 @@ def command_of(
     command = [sys.executable, "-m", "irflow_cli", "train", str(pack / "photos"), "-o", str(run), "--task", network.task]
     command += ["--minutes", f"{max(5.0, seconds - given.start_seconds) / 60:.3f}"]
     command += ["--crop", str(given.crop or network.crop), "--validate-every", str(given.validate_every)]
-    command += ["--device", given.device, "--size", given.size or network.size, *COMMON, *network.options, *options]
+    command += ["--device", given.device, "--size", given.size or network.size, "--save-minutes", "1"]
+    command += [*flags({**COMMON, **network.options}), *options]
     if network.task == "derain":
         command += ["--rain-layers", str(pack / "layers")]
     return command
+
+
+def flags(options: Mapping[str, object]) -> list[str]:
+    """Return options as they are typed."""
+    words = [(f"--{name.replace('_', '-')}", value) for name, value in options.items()]
+    return [word for flag, value in words for word in ((flag,) if value is True else (flag, str(value)))]
 
 
 def watch(day: Day, network: Network, command: list[str], run: Path, end: float) -> int:
@@ -255,12 +250,7 @@ def check(day: Day, pack: Path, plan: list[Network], given: argparse.Namespace) 
     command = [sys.executable, str(HERE / "check.py"), str(pack), "--device", given.device]
     command += ["--out", str(day.out / "facts.json"), "--seconds", str(given.probe_seconds)]
     command += ["--networks", *(f"{network.task}:{given.size or network.size}" for network in plan)]
-    command += [
-        "--batch",
-        str(given.batch or 256),
-        *(["--tiny"] if given.tiny else []),
-        *(["--compile"] if given.compiled else []),
-    ]
+    command += ["--batch", str(given.batch), "--crop", str(given.crop), *(["--compile"] if given.compiled else [])]
     log = given.work / "check.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.util
 import json
 import subprocess
@@ -10,11 +11,13 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import ship
 from drawn import scene
 from PIL import Image
 
 from irflow_cli.errors import NothingToDo
 from irflow_cli.runtime.checkpoints import read_card
+from irflow_cli.runtime.places import shipped_folder
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "benchmarks" / "gpu"
 BACK = 8  # files that come back from such a machine at most
@@ -32,9 +35,9 @@ def script(name: str) -> ModuleType:
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
     """Return a folder of two photographs of one name but for the ending."""
-    (tmp_path / "photos" / "a").mkdir(parents=True)
+    (tmp_path / "photos" / "cq100").mkdir(parents=True)
     for name in ("x.png", "x.bmp"):
-        Image.fromarray(scene(90, 120, len(name))).save(tmp_path / "photos" / "a" / name)
+        Image.fromarray(scene(90, 120, len(name))).save(tmp_path / "photos" / "cq100" / name)
     return tmp_path / "photos"
 
 
@@ -84,7 +87,9 @@ def test_few_files_come_back_and_the_logs_of_all_runs_in_one(tmp_path: Path) -> 
     assert [(line["task"], line["iteration"]) for line in found] == [(one.task, at) for one in train.PLAN for at in (1, 2)]
 
 
-def test_a_day_on_a_processor_checks_trains_and_brings_all_back(photos: Path, layers: Path, tmp_path: Path) -> None:
+def test_a_day_on_a_processor_checks_trains_brings_all_back_and_ships(
+    photos: Path, layers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     script("pack").pack(photos, layers, tmp_path / "pack", None, [])
     day = ["--device", "cpu", "--tiny", "--only", "deraindrop", "--first", "--minutes", "0.75", "--stop-seconds", "2"]
     out, places = tmp_path / "out", ["--out", tmp_path / "out", "--work", tmp_path / "work"]
@@ -97,3 +102,28 @@ def test_a_day_on_a_processor_checks_trains_and_brings_all_back(photos: Path, la
     facts = json.loads((out / "facts.json").read_text())
     assert facts["deraindrop:base, device in bf16 beside the CPU in fp32"].startswith("agrees"), facts
     assert "ended with code" not in told
+    assert facts["deraindrop:base, batch and crop"] == [2, 32]
+    parent = shipped_folder() / "deraindrop.safetensors"
+    monkeypatch.setattr(ship, "WEIGHTS", tmp_path)
+    ship.ship("deraindrop", str(out / "deraindrop.safetensors"), photos, parent, None)
+    card = read_card(tmp_path / "deraindrop.safetensors")
+    assert card.trained["sources"] == ship.BEFORE  # those of what it began as
+    assert (card.spec.confidence, card.trained["recipe"]["self_conditioned"]) == (False, True)
+
+
+def test_the_next_rung_goes_on_with_what_the_last_one_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train, begun = script("train"), []
+    parser = argparse.Namespace(stop_seconds=0.0, compile_seconds=0.0, start_seconds=0.0, batch=0, crop=0, size="", fresh=True)
+    given = argparse.Namespace(**vars(parser), work=tmp_path, validate_every=1, device="cpu")
+
+    def watch(day: object, network: object, command: list[str], run: Path, end: float) -> int:
+        begun.append(Path(command[command.index("--init") + 1]) if "--init" in command else None)
+        run.mkdir()
+        if len(begun) == 2:
+            (run / "last.safetensors").write_bytes(b"weights")
+        return 0 if len(begun) == 4 else 1
+
+    monkeypatch.setattr(train, "watch", watch)
+    train.train(train.Day(tmp_path / "out", 10.0), tmp_path, train.PLAN[0], given)
+    kept = tmp_path / "prior-1" / "last.safetensors"
+    assert begun == [None, None, kept, kept]
