@@ -6,12 +6,14 @@ import itertools
 import json
 import os
 import signal
+import sys
 from dataclasses import replace
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from irflow_cli.errors import UsageError
 from irflow_cli.runtime.checkpoints import load_checkpoint
 from irflow_cli.training import record
 from irflow_cli.training.loop import train
@@ -56,3 +58,20 @@ def test_a_time_limit_counts_over_resumed_parts(request_: TrainRequest, monkeypa
     assert 0 < first.iterations < 10
     assert train(replace(timed, resume=True)).iterations == first.iterations
     assert train(replace(timed, minutes=0.03, resume=True)).iterations > first.iterations
+
+
+def test_tensorboard_shows_what_the_log_says(request_: TrainRequest) -> None:
+    reader = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    train(replace(request_, tensorboard=True))
+    log = [json.loads(line) for line in (request_.out / LOG).read_text().splitlines()]
+    board = reader.EventAccumulator(str(request_.out / "tensorboard")).Reload()
+    for name in ("loss", "rate", "psnr"):
+        shown = [(event.step, pytest.approx(event.value, rel=1e-5)) for event in board.Scalars(name)]
+        assert shown == [(line["iteration"], line[name]) for line in log if line[name] is not None]
+    assert len(board.Scalars("psnr")) == 2
+
+
+def test_without_tensorboard_the_run_says_how_to_get_it(request_: TrainRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
+    with pytest.raises(UsageError, match="TensorBoard is not installed; .*tensorboard"):
+        train(replace(request_, tensorboard=True))
