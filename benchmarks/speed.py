@@ -33,7 +33,7 @@ from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.engines.tiling import TILES, spans
 from irflow_cli.nets import SIZES, build
-from irflow_cli.runtime.device import choose_training_precision, precision_name, processor
+from irflow_cli.runtime.device import choose_training_precision, has_bf16, precision_name, processor
 from irflow_cli.runtime.heap import keep_freed
 from irflow_cli.training.dataset import Corpus, load_corpus
 from irflow_cli.training.loop import Run, forward_of
@@ -245,8 +245,10 @@ def table(options: argparse.Namespace) -> Iterator[str]:
 
 
 def machine() -> str:
-    """Return the name that this machine's table has: its processor's, in small letters and hyphens."""
-    return re.sub(r"(\(\w*\)|[^a-z0-9])+", "-", processor().lower()).strip("-")
+    """Return the name that this machine's table has: its processor's, in small letters and hyphens; of two of one name the
+    lesser one says what it lacks."""
+    name = processor() if has_bf16() else f"{processor()} without bfloat16"
+    return re.sub(r"(\(\w*\)|[^a-z0-9])+", "-", name.lower()).strip("-")
 
 
 def put(page: Path, lines: list[str], name: str) -> None:

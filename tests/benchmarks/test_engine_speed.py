@@ -98,7 +98,9 @@ def test_the_start_is_told_apart_by_what_is_loaded(monkeypatch, picture_file, ir
 def test_every_machine_has_a_table_of_its_own(tmp_path, monkeypatch, capsys) -> None:
     for name, expected in (("AMD EPYC", "amd-epyc"), ("Intel(R) Xeon(R) Processor", "intel-xeon-processor"), ("M2", "m2")):
         monkeypatch.setattr(speed, "processor", lambda name=name: name)
-        assert speed.machine() == expected
+        for bf16, more in ((True, ""), (False, "-without-bfloat16")):
+            monkeypatch.setattr(speed, "has_bf16", lambda bf16=bf16: bf16)
+            assert speed.machine() == expected + more
     page = tmp_path / "page.md"
     page.write_text("<!-- speed m1 -->\nold\n<!-- /speed -->\n\n<!-- speed m2 -->\n<!-- /speed -->\n")
     speed.put(page, ["new", "rows"], "m2")

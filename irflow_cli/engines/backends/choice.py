@@ -25,7 +25,7 @@ from irflow_cli.errors import UsageError
 from irflow_cli.kinds import check_kinds
 from irflow_cli.nets import Contract
 from irflow_cli.runtime.checkpoints import Card, Checkpoint
-from irflow_cli.runtime.device import PRECISIONS, choose_precision, limits, precision_name, processor
+from irflow_cli.runtime.device import PRECISIONS, choose_precision, has_bf16, limits, precision_name, processor
 
 ENGINES = ("auto", *BACKENDS)
 # How far an engine may be from torch in float32: root of the mean squared error over that of the network's output, or over
@@ -336,7 +336,8 @@ def machine() -> str:
     versions."""
     versions = [f"{name} {found}" for name in ("torch", "openvino", "onnxruntime") if (found := _version(name))]
     kept = [f"{name} {value}" for name, value in limits().items()]
-    return ", ".join([processor(), platform.machine(), f"{torch.get_num_threads()} threads", *versions, *kept])
+    named = f"{processor()} {'with' if has_bf16() else 'without'} bfloat16"  # of two machines of one name that share a cache
+    return ", ".join([named, platform.machine(), f"{torch.get_num_threads()} threads", *versions, *kept])
 
 
 def _version(name: str) -> str | None:

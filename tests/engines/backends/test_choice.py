@@ -201,10 +201,13 @@ def test_a_cache_of_another_shape_is_made_again(stored: Any, tried: dict[str, Tr
     assert path.read_bytes() == kept
 
 
-def test_instructions_that_are_kept_from_an_engine_are_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_instructions_that_are_kept_from_an_engine_or_missing_are_another_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(choice, "has_bf16", lambda: True)
     usual = choice.machine()
     monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
     assert choice.machine() == f"{usual}, ONEDNN_MAX_CPU_ISA AVX2"
+    monkeypatch.setattr(choice, "has_bf16", lambda: False)
+    assert choice.machine() == f"{usual.replace('with bfloat16', 'without bfloat16')}, ONEDNN_MAX_CPU_ISA AVX2"
 
 
 def test_a_trial_finds_what_an_engine_gets_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
