@@ -74,7 +74,7 @@ class Inpainter:
         """Copy what the schedule wants copied of a hole (H, W), bool, into a picture's pixels, and leave its seams missing."""
         if not self.prior.schedule.exemplar:
             return
-        parts = list(wide_parts(missing))
+        parts = list(wide_parts(missing, pixels))
         for number, part in enumerate(parts):
             lost = missing[part.place]
             crop = _unit(pixels[part.place], lost)
@@ -86,7 +86,7 @@ class Inpainter:
             if filled is None:
                 continue
             _put(pixels[part.place], filled.pixels, part.inside, grey)
-            missing[part.place] = lost & (~part.inside | filled.seams)
+            missing[part.place] = lost & (~part.inside | filled.seams & ~part.grain)
             progress(0.5 * (number + 1) / len(parts))
 
     def _guessed(self, seed: int, picture: np.ndarray, known: np.ndarray) -> np.ndarray:

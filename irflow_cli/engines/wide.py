@@ -1,4 +1,4 @@
-"""The wide parts of a hole: those that a prior fills with a blur, be it a wide stroke or a small object."""
+"""The parts of a hole that a prior fills with a blur: a wide stroke, a small object, or a thin one in grain."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from irflow_cli.engines.grain import grain_of
+
 WIDE = 18.0  # pixels from what is known, from which on a hole is wide
 SMALL = 9.0  # the same of a hole that is no stroke: most of its pixels lie close to its middle
+THIN = 3.0  # the same of a hole in grain
 ROUND = 8.0  # at most so many squares of its depth has the area of such a hole; twice as long as wide
 BESIDE = 16  # pixels between wide parts that are filled together
 CONTEXT = 96  # pixels of picture around a wide part, at least; as many as it is long, if that is more
@@ -17,20 +20,24 @@ CONTEXT = 96  # pixels of picture around a wide part, at least; as many as it is
 
 @dataclass(frozen=True)
 class WidePart:
-    """A wide part of a hole: its place in the picture, with context, and which pixels there it is, inside (h, w), bool."""
+    """A wide part of a hole: its place in the picture, with context; which pixels there it is, inside (h, w), bool; and where
+    its surroundings are grain (h, w), bool."""
 
     place: tuple[slice, slice]
     inside: np.ndarray
+    grain: np.ndarray
 
 
-def wide_parts(missing: np.ndarray) -> Iterator[WidePart]:
-    """Yield the parts of a hole (H, W), bool, that are copied: those that hold a disc of radius WIDE, thin ends cut off, and
-    small holes that are no strokes, from SMALL on."""
+def wide_parts(missing: np.ndarray, pixels: np.ndarray) -> Iterator[WidePart]:
+    """Yield the parts of a hole (H, W), bool, in pixels (H, W) or (H, W, 3), that are copied: those that hold a disc of radius
+    WIDE, thin ends cut off, small holes that are no strokes, from SMALL on, and in grain all that holds a disc of THIN."""
     framed = np.pad(missing.astype(np.uint8), 1, mode="edge")  # what lies beyond the picture is no help
     depth = cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1]
     wide, core = _small_objects(missing, depth), depth > WIDE
-    if core.any():
-        wide |= missing & (cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, 5) <= WIDE)
+    wide |= missing & _near(core, WIDE)
+    deep = depth >= THIN
+    grain = grain_of(pixels, missing) if deep.any() else deep
+    wide |= missing & grain & _near(grain & deep, 2 * THIN)
     if not wide.any():
         return
     joined = cv2.dilate(wide.astype(np.uint8), np.ones((BESIDE + 1, BESIDE + 1), np.uint8))
@@ -40,7 +47,13 @@ def wide_parts(missing: np.ndarray) -> Iterator[WidePart]:
         margin = max(CONTEXT, width, height)
         rows = slice(max(0, top - margin), min(missing.shape[0], top + height + margin))
         columns = slice(max(0, left - margin), min(missing.shape[1], left + width + margin))
-        yield WidePart((rows, columns), wide[rows, columns] & (labels[rows, columns] == label))
+        place = rows, columns
+        yield WidePart(place, wide[place] & (labels[place] == label), grain[place])
+
+
+def _near(core: np.ndarray, reach: float) -> np.ndarray:
+    """Return which pixels are within `reach` of a core (H, W), bool."""
+    return cv2.distanceTransform((~core).astype(np.uint8), cv2.DIST_L2, 5) <= reach if core.any() else core
 
 
 def _small_objects(missing: np.ndarray, depth: np.ndarray) -> np.ndarray:

@@ -136,7 +136,7 @@ def test_narrow_holes_are_left_to_the_prior(tiny_checkpoint) -> None:
 def test_what_has_too_little_around_is_left_to_the_prior(tiny_checkpoint) -> None:
     picture, inside, checkpoint = Picture(scene(80, 80), None, "PNG"), np.ones((80, 80), bool), str(tiny_checkpoint("prior"))
     inside[:10] = False
-    assert list(wide_parts(inside))
+    assert list(wide_parts(inside, picture.pixels))
     assert not enough_around(inside)
     assert np.array_equal(*filled_both_ways(picture, inside, checkpoint))
 

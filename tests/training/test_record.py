@@ -73,5 +73,5 @@ def test_tensorboard_shows_what_the_log_says(request_: TrainRequest) -> None:
 
 def test_without_tensorboard_the_run_says_how_to_get_it(request_: TrainRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(UsageError, match="TensorBoard is not installed; .*tensorboard"):
+    with pytest.raises(UsageError, match=r"TensorBoard is not installed; .*tensorboard"):
         train(replace(request_, tensorboard=True))
