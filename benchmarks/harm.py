@@ -1,17 +1,20 @@
-"""How much a task moves the brightness of clean photographs: blocks of 64 x 64 pixels whose mean changes.
+"""How much a task changes clean photographs: blocks of 64 x 64 pixels whose mean moves, and PSNR of output against input.
 
     python benchmarks/harm.py derain deraindrop denoise [--photos FILE ...]
 
 Of five photographs of scikit-image's, one of its stereo pair, and those of --photos. Written per task: blocks in all, those
-that moved by half a grey level or more, by one, by three, the worst, and the median.
+that moved by half a grey level or more, by one, by three, the worst, and the median; and the mean and the worst PSNR of a
+picture, in dB, SAME where nothing changes.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from mosaic import mean_psnr
 from skimage import data
 
 from irflow_cli.api import Restorer
@@ -19,6 +22,7 @@ from irflow_cli.images.decode import read_picture
 
 BLOCK = 64
 LEVELS = (0.5, 1, 3)
+SAME = 90.0  # dB that a picture counts which does not change
 NAMES = ("astronaut", "chelsea", "coffee", "rocket", "retina")
 
 
@@ -40,6 +44,20 @@ def moved(result: np.ndarray, clean: np.ndarray) -> np.ndarray:
     return np.abs(block_means(result) - block_means(clean)).max(-1)
 
 
+def agreement(result: np.ndarray, clean: np.ndarray) -> float:
+    """Return the PSNR of a result against what it was made of, at most SAME, in dB."""
+    return SAME if np.array_equal(result, clean) else min(SAME, mean_psnr([(result, clean)]))
+
+
+def row_of(task: str, pairs: Iterable[tuple[np.ndarray, np.ndarray]]) -> str:
+    """Return a task's row, by pairs of a result and the clean picture."""
+    blocks, decibels = zip(*((moved(*pair).ravel(), agreement(*pair)) for pair in pairs), strict=True)
+    every = np.concatenate(blocks)
+    counts = " | ".join(str(int((every >= level).sum())) for level in LEVELS)
+    means = f"{every.max():.2f} | {np.median(every):.2f} | {np.mean(decibels):.1f} | {min(decibels):.1f}"
+    return f"| {task} | {every.size} | {counts} | {means} |"
+
+
 def main() -> None:
     """Read the command line and write a row of a table for each task."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -47,13 +65,11 @@ def main() -> None:
     parser.add_argument("--photos", nargs="*", type=Path, default=[])
     given = parser.parse_args()
     clean = photographs(given.photos)
-    print("| task | blocks | " + " | ".join(f"by {level}" for level in LEVELS) + " | worst | median |")
-    print("|" + "---|" * (len(LEVELS) + 4))
+    print("| task | blocks | " + " | ".join(f"by {level}" for level in LEVELS) + " | worst | median | PSNR | worst |")
+    print("|" + "---|" * (len(LEVELS) + 6))
     for task in given.tasks:
         restore = Restorer(task, device="cpu")
-        every = np.concatenate([moved(restore(picture), picture).ravel() for picture in clean])
-        counts = " | ".join(str(int((every >= level).sum())) for level in LEVELS)
-        print(f"| {task} | {every.size} | {counts} | {every.max():.2f} | {np.median(every):.2f} |", flush=True)
+        print(row_of(task, ((restore(picture), picture) for picture in clean)), flush=True)
 
 
 if __name__ == "__main__":
