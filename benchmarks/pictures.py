@@ -18,6 +18,11 @@ from irflow_cli.degradations import masks
 
 FOLDER = Path(__file__).parent.parent / "docs" / "pictures"
 YELLOW = (255, 221, 0)
+LEGS = (  # of a tripod, in pixels, and how wide they are painted over
+    *(((288, 322), (237, 493), 23), ((293, 330), (293, 486), 14), ((304, 322), (396, 511), 16), ((296, 312), (296, 340), 40)),
+    *(((306, 312), (334, 303), 15), ((248, 489), (396, 481), 11), ((258, 466), (290, 484), 16), ((295, 214), (293, 330), 14)),
+    *(((238, 490), (238, 511), 24), ((393, 482), (393, 511), 30)),
+)
 
 
 def scratched() -> dict[str, np.ndarray]:
@@ -40,6 +45,14 @@ def lettered() -> dict[str, np.ndarray]:
     return {"cup": picture, "lettered": written}
 
 
+def tripod() -> dict[str, np.ndarray]:
+    """Return a photographer in a meadow, and where his tripod is."""
+    hole = np.zeros((512, 512), np.uint8)
+    for begin, end, width in LEGS:
+        cv2.line(hole, begin, end, 255, width)
+    return {"tripod": data.camera(), "tripod.mask": hole}
+
+
 def sparse() -> dict[str, np.ndarray]:
     """Return a cat of which seven pixels in ten are transparent."""
     picture = data.chelsea()[:300, 60:380]
@@ -55,7 +68,7 @@ def small() -> dict[str, np.ndarray]:
 
 
 if __name__ == "__main__":
-    for make in (scratched, lettered, sparse, small):
+    for make in (scratched, lettered, tripod, sparse, small):
         for name, pixels in make().items():
             Image.fromarray(pixels).save(FOLDER / f"{name}.png", optimize=True)
             print(f"{name}.png {pixels.shape[1]} x {pixels.shape[0]}")
