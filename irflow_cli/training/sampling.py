@@ -18,7 +18,7 @@ from irflow_cli.degradations.draw import chance, log_uniform, uniform
 from irflow_cli.degradations.jpeg import compress
 from irflow_cli.degradations.rain import from_layers
 from irflow_cli.degradations.shrink import area
-from irflow_cli.degradations.soften import defocus, soften
+from irflow_cli.degradations.soften import soften
 from irflow_cli.flow.coupling import transport_pairing
 from irflow_cli.seeds import seed_of
 from irflow_cli.tasks import task_of
@@ -72,7 +72,6 @@ RAIN = (
     Part("clean", 0.08, 0, 0),
 )
 LINES, SOFT = 0.18, 0.15  # shares of the clean pictures of rain that get lines which are no rain, and that are soft
-BEHIND = 0.3  # share of the clean pictures of drops of which a part is out of focus
 GUESSED = (0.8, 0.97)  # times at which a guess may stand
 ENLARGED = 0.25  # share of a prior's pictures that stand on the way from a smaller copy of theirs, not from noise
 DROPS = (Part("raindrops", 0.53, 0.4, 1), Part("raindrops", 0.12, 0.05, 0.4), Part("clean", 0.35, 0, 0))
@@ -151,13 +150,10 @@ def draw_source(
 
 
 def _look_alikes(parts: list[Part]) -> Iterator[tuple[float, Callable[[Tensor, torch.Generator], Tensor]]]:
-    """Yield what is done to a share of the clean pictures, so that they hold what is like rain and drops, and is not to go."""
-    kinds = {part.kind.partition("-")[0] for part in parts}
-    if "rain" in kinds:
+    """Yield what is done to a share of the clean pictures, so that they hold what is like rain, and is not to go."""
+    if any(part.kind.startswith("rain") and part.kind != "raindrops" for part in parts):
         yield LINES, distractors
         yield SOFT, soften
-    if "raindrops" in kinds:
-        yield BEHIND, defocus
 
 
 def grain(pictures: Tensor, generator: torch.Generator) -> Tensor:
