@@ -9,7 +9,7 @@ from irflow_cli.images.picture import top_of
 
 LEAST = 4 / 255  # deviation of a pixel from the mean of those around it, white 1, from which on detail is seen
 FINE, PLACE, AROUND = 3, 7, 49  # pixels of a side: of what a pixel is compared with, of a place, and of what is looked at
-SHARE = 0.75  # of the places around, which are all detail in grain; lines and edges are in few of them
+SHARE = 0.9  # of the places around, which are all detail in grain; lines and edges are in few of them
 KNOWN = 0.05  # of what is looked at, at least, has to be known
 BAND = 256  # rows that are looked at together
 
