@@ -61,3 +61,10 @@ def test_a_pole_in_a_meadow_becomes_meadow(tiny_checkpoint) -> None:
     seam = slice(row - 5, row - 2)  # known, missing, missing: no blur along the edge
     assert filled[seam, 10:90].std(1).min() > 0.6 * pixels[row, 10:90].std()
     assert np.array_equal(filled[~missing], pixels[~missing])
+
+
+@pytest.mark.parametrize("sigma", [5, 12, 30])
+def test_noise_is_no_grain(sigma: float) -> None:
+    smooth = meadow(200, 400)[:, 200:]
+    noisy = smooth + np.random.default_rng(1).normal(0, sigma, smooth.shape)
+    assert not grain_of(noisy.clip(0, 255).astype(np.uint8), pole(200, 200)).any()
