@@ -13,6 +13,7 @@ drops that move by half a level, before and after, and the PSNR of those with dr
 from __future__ import annotations
 
 import argparse
+import copy
 import math
 import random
 import time
@@ -36,17 +37,17 @@ from torch.nn import functional as F
 from irflow_cli.api import Restorer
 from irflow_cli.degradations.raindrops import raindrops
 from irflow_cli.degradations.soften import defocus
-from irflow_cli.engines.confidence import confidence_of, seen_of
+from irflow_cli.engines.confidence import SHRINKS, confidence_of, seen_of
 from irflow_cli.engines.evidence import keep_sound
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.find import find_pictures
-from irflow_cli.nets.confidence import CELL, CHANNELS, SHRUNK, ConfidenceNet
+from irflow_cli.nets.confidence import CELL, CHANNELS, ConfidenceNet
 from irflow_cli.runtime.checkpoints import load_checkpoint, save_checkpoint
 from irflow_cli.tasks import TASKS
 from irflow_cli.tensors import array_of, tensor_of
+from irflow_cli.training.optimisers import move_average
 
 SIDES = (384, 512)  # of a crop
-SHRINKS = (SHRUNK, 1.5 * SHRUNK)  # how many times smaller it is seen
 SEEN = (96, 128)  # the crop of that which is learned from
 HELD = 8  # one photograph of so many is held out
 BATCH, RATE, DECAY = 8, 2e-3, 0.02
@@ -167,8 +168,10 @@ def part_of(drawn: Drawn) -> Drawn:
     return Drawn(seen * gains, moves * gain**2, drawn.wet)
 
 
-def learn(net: ConfidenceNet, drawn: list[Drawn], minutes: float) -> None:
-    """Train for so many minutes: cross entropy to the share of each change that is best, weighed by the size of the change."""
+def learn(net: ConfidenceNet, drawn: list[Drawn], minutes: float) -> ConfidenceNet:
+    """Train for so many minutes: cross entropy to the share of each change that is best, weighed by the size of the change.
+    Return a network of the running average of the weights."""
+    averaged = copy.deepcopy(net).requires_grad_(False)
     dry, wet = ([one for one in drawn if one.wet == which] for which in (False, True))
     changed = [min(30.0, 0.05 + float(one.moves[0].clamp_min(0).sqrt().sum()) * 255 / 20) for one in dry]
     optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
@@ -187,9 +190,11 @@ def learn(net: ConfidenceNet, drawn: list[Drawn], minutes: float) -> None:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
         optimiser.step()
+        move_average(averaged, net, iteration + 1)
         iteration, mean = iteration + 1, 0.99 * mean + 0.01 * loss.item() if iteration else loss.item()
         if iteration % 500 == 0:
             print(f"iteration {iteration}, {100 * progress:.0f} %, loss {mean:.4f}", flush=True)
+    return averaged
 
 
 def score(net: ConfidenceNet, folders: list[Path]) -> str:
@@ -226,6 +231,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--sources", nargs="*", type=Path, default=[])
+    parser.add_argument("--pictures", help="what the card is to say of the photographs", default="those of the first network")
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
@@ -234,14 +240,13 @@ def main() -> None:
             list(pool.map(partial(draw, given.checkpoint, given.photos, given.work, round_), parts))
     torch.manual_seed(0)
     random.seed(0)
-    net = ConfidenceNet()
-    learn(net, load([given.work, *given.sources]), given.minutes)
+    net = learn(ConfidenceNet(), load([given.work, *given.sources]), given.minutes)
     scores = score(net.eval(), [given.work])
     print(scores.replace("; ", "\n"))
     loaded = load_checkpoint(given.checkpoint)
     loaded.net.confidence = net.requires_grad_(False)
     card = replace(loaded.card, spec=replace(loaded.card.spec, confidence=True))  # type: ignore[call-arg]
-    trained = {**card.trained, "confidence_minutes": given.minutes}
+    trained = {**card.trained, "confidence_minutes": given.minutes, "confidence_pictures": given.pictures}
     save_checkpoint(
         given.out, loaded.net.state_dict(), replace(card, trained=trained, scores={**card.scores, "confidence": scores})
     )

@@ -117,6 +117,7 @@ def section(path: Path, card: Card) -> str:
         "processes": card.trained.get("processes", 1),
         "device": card.trained.get("device", "cpu"),
         "minutes_in_all": card.minutes,
+        **{key: value for key, value in card.trained.items() if key.startswith("confidence_")},
         **card.scores,
     }
     lines = [f"{key} = {json.dumps(value)}" for key, value in values.items()]

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from irflow_cli.images.picture import top_of
 from irflow_cli.nets.confidence import MULTIPLE, SHRUNK, ConfidenceNet
@@ -13,7 +14,8 @@ from irflow_cli.nets.confidence import MULTIPLE, SHRUNK, ConfidenceNet
 LARGEST = 2**20  # pixels of what is looked at; of a larger picture no more is, for what is on its lens is larger
 AMPLIFIED = 4.0  # by how much changes are, beside the picture
 FAINT = 1e-6  # square of a detail, white 1, that counts as none
-DOUBT, TRUST = 0.15, 0.3  # shares of a change up to which nothing of it is kept, and from which on all
+SHRINKS = (SHRUNK, 1.5 * SHRUNK)  # how many times smaller a picture is seen, each as it is and mirrored
+DOUBT, TRUST = 0.4, 0.6  # shares of a change up to which nothing of it is kept, and from which on all
 
 
 def seen_of(before: np.ndarray, after: np.ndarray, strength: float = 1.0, shrunk: float = SHRUNK) -> Tensor:
@@ -41,10 +43,19 @@ def seen_of(before: np.ndarray, after: np.ndarray, strength: float = 1.0, shrunk
 
 @torch.inference_mode()
 def confidence_of(net: ConfidenceNet, before: np.ndarray, after: np.ndarray, strength: float = 1.0) -> np.ndarray:
-    """Return the part of a change to keep, (rows, columns) of 0 to 1, in equal cells of the picture."""
-    seen = seen_of(before, after, strength).to(next(net.parameters()).device)
-    share = ((net(seen)[0].sigmoid() - DOUBT) / (TRUST - DOUBT)).clamp(0, 1)
+    """Return the part of a change to keep, (rows, columns) of 0 to 1, in equal cells of the picture: by the mean of what the
+    network says of several views."""
+    views = [_logits(net, seen_of(before, after, strength, shrunk)) for shrunk in SHRINKS]
+    size = views[0].shape[-2:]
+    mean = torch.cat([F.interpolate(view, size=size, mode="bilinear", align_corners=False) for view in views]).mean(0)[0]
+    share = ((mean.sigmoid() - DOUBT) / (TRUST - DOUBT)).clamp(0, 1)
     return (share.square() * (3 - 2 * share)).cpu().numpy()
+
+
+def _logits(net: ConfidenceNet, seen: Tensor) -> Tensor:
+    """Return the mean of what the network says of a view and of its mirror image, (1, 1, rows, columns)."""
+    seen = seen.to(next(net.parameters()).device)
+    return ((net(seen) + net(seen.flip(-1)).flip(-1)) / 2)[None]
 
 
 def _near(pixels: np.ndarray) -> np.ndarray:

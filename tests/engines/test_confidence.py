@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from irflow_cli.engines.confidence import AMPLIFIED, DOUBT, FAINT, LARGEST, TRUST, confidence_of, seen_of
+from irflow_cli.engines.confidence import AMPLIFIED, DOUBT, FAINT, LARGEST, SHRINKS, TRUST, confidence_of, seen_of
 from irflow_cli.images.picture import top_of
 from irflow_cli.nets.confidence import CELL, CHANNELS, MULTIPLE, SHRUNK, ConfidenceNet
 
@@ -50,3 +50,22 @@ def test_shares_are_between_nothing_and_all(height: int, width: int) -> None:
         shares = confidence_of(net, before, after)
         assert shares.shape == tuple(side // CELL for side in seen.shape[2:])
         assert np.allclose(shares, share, atol=1e-6)
+
+
+def test_a_mirrored_picture_is_believed_alike() -> None:
+    torch.manual_seed(3)
+    net, random = ConfidenceNet().requires_grad_(False), np.random.default_rng(1)
+    net.exit.weight *= 30
+    before, after = random.integers(0, 255, (2, 320, 416, 3), np.uint8)
+    shares = confidence_of(net, before, after)
+    assert shares.std() > 0.05
+    assert np.allclose(confidence_of(net, before[:, ::-1], after[:, ::-1])[:, ::-1], shares, atol=0.02)
+
+
+def test_what_is_seen_smaller_counts_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(3)
+    net, random = ConfidenceNet().requires_grad_(False), np.random.default_rng(1)
+    before, after = random.integers(0, 255, (2, 320, 416, 3), np.uint8)
+    both = confidence_of(net, before, after)
+    monkeypatch.setattr("irflow_cli.engines.confidence.SHRINKS", SHRINKS[:1])
+    assert not np.array_equal(confidence_of(net, before, after), both)
