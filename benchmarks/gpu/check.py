@@ -181,7 +181,8 @@ def main() -> None:
     name = torch.cuda.get_device_name() if device.type == "cuda" else device.type
     found: dict[str, object] = {"device": name, "torch": torch.__version__}
     print(f"{name}, torch {torch.__version__}")
-    subjects = {network: Subject(*network.split(":"), given, device) for network in given.networks}
+    named = [(network, *network.split(":", 1)) for network in given.networks]
+    subjects = {network: Subject(task, size, given, device) for network, task, size in named}
     found |= {f"{network}, batch and crop": [one.request.batch, one.request.crop] for network, one in subjects.items()}
 
     def keep(network: str, name: str, work: Callable[[], object]) -> None:
