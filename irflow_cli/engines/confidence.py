@@ -9,13 +9,16 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from irflow_cli.images.picture import top_of
-from irflow_cli.nets.confidence import MULTIPLE, SHRUNK, ConfidenceNet
+from irflow_cli.nets.confidence import CELL, MULTIPLE, SHRUNK, ConfidenceNet
 
 LARGEST = 2**20  # pixels of what is looked at; of a larger picture no more is, for what is on its lens is larger
 AMPLIFIED = 4.0  # by how much changes are, beside the picture
+STRENGTH = 6  # of what is seen: the channel of how much was changed
 FAINT = 1e-6  # square of a detail, white 1, that counts as none
 SHRINKS = (SHRUNK, 1.5 * SHRUNK)  # how many times smaller a picture is seen, each as it is and mirrored
-DOUBT, TRUST = 0.4, 0.6  # shares of a change up to which nothing of it is kept, and from which on all
+DOUBT, TRUST = 0.15, 0.3  # shares of a change up to which nothing of it is kept, and from which on all
+CERTAIN = 0.72  # share that one place of a picture has to reach, or nothing of it is believed
+NOTICED = 4 / 255  # mean change, white 1, of a place that counts for that
 
 
 def seen_of(before: np.ndarray, after: np.ndarray, strength: float = 1.0, shrunk: float = SHRUNK) -> Tensor:
@@ -44,12 +47,17 @@ def seen_of(before: np.ndarray, after: np.ndarray, strength: float = 1.0, shrunk
 @torch.inference_mode()
 def confidence_of(net: ConfidenceNet, before: np.ndarray, after: np.ndarray, strength: float = 1.0) -> np.ndarray:
     """Return the part of a change to keep, (rows, columns) of 0 to 1, in equal cells of the picture: by the mean of what the
-    network says of several views."""
-    views = [_logits(net, seen_of(before, after, strength, shrunk)) for shrunk in SHRINKS]
+    network says of several views. Where it is certain nowhere, none is: of a doubtful drop beside certain ones more is kept."""
+    seen = [seen_of(before, after, strength, shrunk) for shrunk in SHRINKS]
+    views = [_logits(net, one) for one in seen]
     size = views[0].shape[-2:]
     mean = torch.cat([F.interpolate(view, size=size, mode="bilinear", align_corners=False) for view in views]).mean(0)[0]
-    share = ((mean.sigmoid() - DOUBT) / (TRUST - DOUBT)).clamp(0, 1)
-    return (share.square() * (3 - 2 * share)).cpu().numpy()
+    share = mean.sigmoid().cpu()
+    noticed = F.avg_pool2d(seen[0][:, STRENGTH], CELL)[0] > AMPLIFIED * NOTICED
+    if not (share[noticed] >= CERTAIN).any():
+        return np.zeros(size, np.float32)
+    share = ((share - DOUBT) / (TRUST - DOUBT)).clamp(0, 1)
+    return (share.square() * (3 - 2 * share)).numpy()
 
 
 def _logits(net: ConfidenceNet, seen: Tensor) -> Tensor:
