@@ -68,6 +68,7 @@ def test_what_is_seen_smaller_counts_as_much(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("irflow_cli.engines.confidence.CERTAIN", 0.0)
     torch.manual_seed(3)
     net, random = ConfidenceNet().requires_grad_(False), np.random.default_rng(1)
+    net.exit.weight *= 30
     before, after = random.integers(0, 255, (2, 320, 416, 3), np.uint8)
     both = confidence_of(net, before, after)
     monkeypatch.setattr("irflow_cli.engines.confidence.SHRINKS", SHRINKS[:1])
