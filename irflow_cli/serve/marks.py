@@ -13,24 +13,25 @@ from PIL import Image
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
 from irflow_cli.serve.bits import Bits
-from irflow_cli.services.masks import MaskSettings, away_from, hole_of, with_soft_edges
+from irflow_cli.services.masks import MaskSettings, hole_of
 
 
 def near_colour(picture: Picture, point: tuple[int, int], tolerance: int, joined: bool) -> Bits:
-    """Return where a picture has the colour of a point (x, y), to within `tolerance` of 255 a channel, as --mask-color has it,
-    and its soft edges; joined: only what is connected with the point. Raises UsageError for a point outside of it."""
+    """Return where a picture has the colour of a point (x, y), to within `tolerance` of 255 a channel, as --mask-color has it;
+    joined: only what is connected with the point. Raises UsageError for a point outside of it."""
     (x, y), (height, width) = point, picture.pixels.shape[:2]
     if not (0 <= x < width and 0 <= y < height):
         raise UsageError("the point lies outside of the picture")
     if not 0 <= tolerance <= 255:
         raise UsageError(f"the tolerance goes from 0 to 255, got {tolerance}")
     pixels = picture.rgb8()
-    away = away_from(pixels[y, x], pixels)
-    inside = away <= tolerance
+    wanted = pixels[y, x].astype(int)
+    low, high = (tuple(int(value) for value in np.clip(wanted + way * tolerance, 0, 255)) for way in (-1, 1))
+    inside = cv2.inRange(pixels, low, high) > 0
     if joined:
         _, labels = cv2.connectedComponents(inside.view(np.uint8), connectivity=8)
         inside = labels == labels[y, x]
-    return Bits.of(with_soft_edges(inside, away))
+    return Bits.of(inside)
 
 
 def bits_of_file(data: bytes, name: str, picture: Picture, max_pixels: int) -> Bits:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -192,21 +191,11 @@ def _from_file(settings: MaskSettings, mask: Picture, file: Path, size: tuple[in
 
 
 def _coloured(settings: MaskSettings, wanted: tuple[int, int, int], pixels: np.ndarray) -> np.ndarray:
-    """Return where pixels (H, W, 3) of 8 bits have the colour, and where it fades out around that unless `dilate` is given."""
-    away = away_from(wanted, pixels)
+    """Return where pixels (H, W, 3) of 8 bits have the colour, and where it fades out around that, as behind a soft brush or in
+    a JPEG. Around a mark with hard edges the next pixel is as far from the colour as those behind it."""
+    away = np.abs(pixels.astype(np.int16) - np.array(wanted, np.int16)).max(2)
     inside = away <= (TOLERANCE if settings.tolerance is None else settings.tolerance)
-    return inside if settings.dilate is not None else with_soft_edges(inside, away)
-
-
-def away_from(colour: Sequence[int], pixels: np.ndarray) -> np.ndarray:
-    """Return how far pixels (H, W, 3) of 8 bits are from a colour, in the channel that is farthest, (H, W)."""
-    return np.abs(pixels.astype(np.int16) - np.array(colour, np.int16)).max(2)
-
-
-def with_soft_edges(inside: np.ndarray, away: np.ndarray) -> np.ndarray:
-    """Return a mark (H, W), bool, and where its colour, from which pixels are so far `away`, fades out around it, as behind a
-    soft brush or in a JPEG. Around a mark with hard edges the next pixel is as far from the colour as those behind it."""
-    if not inside.any():
+    if settings.dilate is not None or not inside.any():
         return inside
     grown, means = [inside], []
     while len(grown) < SOFT + 2:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
@@ -22,13 +21,3 @@ def test_a_colour_is_found_as_the_command_finds_it() -> None:
     for point, tolerance in (((9, 0), 5), ((-1, 0), 5), ((0, 0), 256)):
         with pytest.raises(UsageError):
             near_colour(picture, point, tolerance, False)
-
-
-@pytest.mark.parametrize("joined", [False, True])
-def test_the_soft_edges_of_a_mark_are_found_with_it(joined: bool) -> None:
-    height, width = 40, 60
-    shares = cv2.GaussianBlur(cv2.circle(np.zeros((height, width), np.float32), (30, 20), 8, 1.0, -1), (0, 0), 1.5)[..., None]
-    picture = Picture((90 + shares * (np.array((250, 30, 30)) - 90)).round().astype(np.uint8), None, "PNG")
-    found = near_colour(picture, (30, 20), 4, joined).inside((height, width))
-    assert found[shares[..., 0] > 0.1].all()
-    assert found.sum() < 1.5 * (shares > 0.01).sum()
