@@ -168,17 +168,17 @@ def part_of(drawn: Drawn) -> Drawn:
     return Drawn(seen * gains, moves * gain**2, drawn.wet)
 
 
-def learn(net: ConfidenceNet, drawn: list[Drawn], minutes: float) -> ConfidenceNet:
-    """Train for so many minutes: cross entropy to the share of each change that is best, weighed by the size of the change.
-    Return a network of the running average of the weights."""
+def learn(net: ConfidenceNet, drawn: list[Drawn], minutes: float, rate: float = RATE) -> ConfidenceNet:
+    """Train for so many minutes, at most at so high a rate: cross entropy to the share of each change that is best, weighed by
+    the size of the change. Return a network of the running average of the weights."""
     averaged = copy.deepcopy(net).requires_grad_(False)
     dry, wet = ([one for one in drawn if one.wet == which] for which in (False, True))
     changed = [min(30.0, 0.05 + float(one.moves[0].clamp_min(0).sqrt().sum()) * 255 / 20) for one in dry]
-    optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
+    optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=DECAY)
     start, iteration, mean = time.monotonic(), 0, 0.0
     while (progress := (time.monotonic() - start) / (60 * minutes)) < 1:
         for group in optimiser.param_groups:
-            group["lr"] = RATE * min(1, iteration / 100, max(0.01, (1 - progress) / 0.7))
+            group["lr"] = rate * min(1, iteration / 100, max(0.01, (1 - progress) / 0.7))
         chosen = [random.choices(dry, changed)[0] if random.random() < NEGATIVES else random.choice(wet) for _ in range(BATCH)]
         parts = [part_of(one) for one in chosen]
         moves = torch.stack([one.moves for one in parts])
@@ -228,6 +228,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("-o", "--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--rate", type=float, default=RATE)
+    parser.add_argument("--init", help="a checkpoint whose second network is trained on")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--sources", nargs="*", type=Path, default=[])
@@ -240,7 +242,9 @@ def main() -> None:
             list(pool.map(partial(draw, given.checkpoint, given.photos, given.work, round_), parts))
     torch.manual_seed(0)
     random.seed(0)
-    net = learn(ConfidenceNet(), load([given.work, *given.sources]), given.minutes)
+    begun = load_checkpoint(given.init).net.confidence if given.init else None
+    net = (begun or ConfidenceNet()).train().requires_grad_(True)
+    net = learn(net, load([given.work, *given.sources]), given.minutes, given.rate)
     scores = score(net.eval(), [given.work])
     print(scores.replace("; ", "\n"))
     loaded = load_checkpoint(given.checkpoint)

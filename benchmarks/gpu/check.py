@@ -12,6 +12,7 @@ and the others go on.
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import time
 from collections.abc import Callable
@@ -24,7 +25,7 @@ import torch
 from train import COMMON, PLAN
 
 from irflow_cli.runtime.device import choose_device
-from irflow_cli.training.dataset import load_corpus
+from irflow_cli.training.dataset import Corpus, load_corpus
 from irflow_cli.training.distributed import ProcessGroup
 from irflow_cli.training.loop import Run, forward_of
 from irflow_cli.training.options import TrainRequest
@@ -54,6 +55,12 @@ def _finish(device: torch.device) -> None:
         torch.cuda.synchronize()
 
 
+@functools.cache
+def corpus_of(photos: Path, crop: int, device: torch.device) -> Corpus:
+    """Return the photographs that are trained on, on the device; once for all networks of one crop."""
+    return load_corpus(photos, crop, device)[0]
+
+
 class Subject:
     """A task's training on a device: what is timed."""
 
@@ -66,7 +73,7 @@ class Subject:
         asked |= {"rain_layers": given.pack / "layers" if task == "derain" else None}
         self.request = TrainRequest(given.pack / "photos", Path("unused"), task, **asked)
         self.device, self.layers = device, load_layers(self.request, device)
-        self.corpus = load_corpus(self.request.data, self.request.crop, device)[0]
+        self.corpus = corpus_of(self.request.data, self.request.crop, device)
 
     def step(self, asked: TrainRequest) -> Callable[[], object]:
         """Return a whole step."""

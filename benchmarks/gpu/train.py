@@ -158,7 +158,7 @@ def command_of(
 def flags(options: Mapping[str, object]) -> list[str]:
     """Return options as they are typed."""
     words = [(f"--{name.replace('_', '-')}", value) for name, value in options.items()]
-    return [word for flag, value in words for word in ((flag,) if value is True else (flag, str(value)))]
+    return [word for flag, value in words if value is not False for word in ((flag,) if value is True else (flag, str(value)))]
 
 
 def watch(day: Day, network: Network, command: list[str], run: Path, end: float) -> int:

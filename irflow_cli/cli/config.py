@@ -27,7 +27,7 @@ from irflow_cli.batch.plan import Files
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson
 from irflow_cli.cli.trust import refusal
-from irflow_cli.errors import UsageError
+from irflow_cli.errors import IrflowError, UsageError
 from irflow_cli.runtime.config import ConfigFile, config_files
 
 HELP = """Defaults from files and where they come from.
@@ -177,13 +177,11 @@ class Command(TyperCommand):
                 console.detail(f"{file.path}: {key.replace('_', '-')} = {value!r}")
         try:
             return super().invoke(ctx)
-        except UsageError as error:
-            file = next((origins[name, key] for key in values if f"`{key}`" in str(error)), None)
+        except IrflowError as error:
+            file = origins.get((name, error.field or "")) if error.field in values else None
             if file is None:
                 raise
-            raise UsageError(
-                f"{file}: {error}; what is for this command alone stands below [{name.replace(' ', '.')}]"
-            ) from None
+            raise type(error)(f"{file}: {error}") from None
 
 
 def _from_file(context: Any, name: str) -> bool:

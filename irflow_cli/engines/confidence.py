@@ -17,8 +17,8 @@ STRENGTH = 6  # of what is seen: the channel of how much was changed
 FAINT = 1e-6  # square of a detail, white 1, that counts as none
 SHRINKS = (SHRUNK, 1.5 * SHRUNK)  # how many times smaller a picture is seen, each as it is and mirrored
 DOUBT, TRUST = 0.15, 0.3  # shares of a change up to which nothing of it is kept, and from which on all
-CERTAIN = 0.72  # share that one place of a picture has to reach, or nothing of it is believed
-NOTICED = 4 / 255  # mean change, white 1, of a place that counts for that
+UNSURE, CERTAIN = 0.71, 0.77  # the largest share in a picture up to which nothing of it is believed, and from which on all is
+NOTICED = 4 / 255  # root mean square of the change, white 1, from which on a place counts for that
 
 
 def seen_of(before: np.ndarray, after: np.ndarray, strength: float = 1.0, shrunk: float = SHRUNK) -> Tensor:
@@ -53,11 +53,15 @@ def confidence_of(net: ConfidenceNet, before: np.ndarray, after: np.ndarray, str
     size = views[0].shape[-2:]
     mean = torch.cat([F.interpolate(view, size=size, mode="bilinear", align_corners=False) for view in views]).mean(0)[0]
     share = mean.sigmoid().cpu()
-    noticed = F.avg_pool2d(seen[0][:, STRENGTH], CELL)[0] > AMPLIFIED * NOTICED
-    if not (share[noticed] >= CERTAIN).any():
-        return np.zeros(size, np.float32)
-    share = ((share - DOUBT) / (TRUST - DOUBT)).clamp(0, 1)
-    return (share.square() * (3 - 2 * share)).numpy()
+    noticed = share[F.avg_pool2d(seen[0][:, STRENGTH], CELL)[0] > AMPLIFIED * NOTICED]
+    most = noticed.max() if noticed.numel() else torch.zeros(())
+    return (_between(share, DOUBT, TRUST) * _between(most, UNSURE, CERTAIN)).numpy()
+
+
+def _between(values: Tensor, low: float, high: float) -> Tensor:
+    """Return values as they rise from 0 at `low` to 1 at `high`, smoothly."""
+    risen = ((values - low) / (high - low)).clamp(0, 1)
+    return risen.square() * (3 - 2 * risen)
 
 
 def _logits(net: ConfidenceNet, seen: Tensor) -> Tensor:

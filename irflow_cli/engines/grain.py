@@ -8,6 +8,7 @@ import numpy as np
 from irflow_cli.images.picture import top_of
 
 LEAST = 4 / 255  # deviation of a pixel from the mean of those around it, white 1, from which on detail is seen
+MOST = 10 / 255  # the same, where the picture is noisy, or grain all over
 LOUDER = 1.5  # times what the quietest places of the picture have: where all are as loud, that is noise
 FINE, PLACE, AROUND = 3, 7, 49  # pixels of a side: of what a pixel is compared with, of a place, and of what is looked at
 SHARE = 0.9  # of the places around, which are all detail in grain; lines and edges are in few of them
@@ -20,7 +21,7 @@ CUT = 0.06  # of white: as near to it, or to black, noise is cut off
 def grain_of(pixels: np.ndarray, missing: np.ndarray) -> np.ndarray:
     """Return where what is known around missing pixels is grain, (H, W), bool: of pixels (H, W) or (H, W, 3), of which some are
     missing (H, W), bool. Where nothing is missing for many rows it is not looked for."""
-    least = max(LEAST, LOUDER * _noise(pixels, missing))
+    least = min(MOST, max(LEAST, LOUDER * _noise(pixels, missing)))
     grain, margin = np.zeros(missing.shape, bool), (FINE + PLACE + AROUND) // 2
     for top in range(0, len(missing), BAND):
         bottom, first = top + BAND, max(0, top - margin)
@@ -41,7 +42,7 @@ def _noise(pixels: np.ndarray, missing: np.ndarray) -> float:
     found = []
     for strip in strips:
         there, deviation = _detail(pixels[strip], missing[strip])
-        whole = np.abs(_grey(pixels[strip]) - 0.5) < 0.5 - CUT
+        whole = np.abs(_grey(pixels[strip], missing[strip]) - 0.5) < 0.5 - CUT
         found.append(deviation[there & (_sum(whole.astype(np.float32), PLACE) > PLACE**2 - 0.5)])
     every = np.concatenate(found)
     return float(np.percentile(every, QUIETEST)) if every.size else 0.0
@@ -49,16 +50,19 @@ def _noise(pixels: np.ndarray, missing: np.ndarray) -> float:
 
 def _detail(pixels: np.ndarray, missing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return of places around all pixels whether enough is known, and the deviation of the detail there, white 1, (H, W)."""
-    grey = _grey(pixels)
+    grey = _grey(pixels, missing)
     whole = _sum((~missing).astype(np.float32), FINE) > FINE**2 - 0.5
     detail = np.where(whole, grey - _sum(grey, FINE) / FINE**2, np.float32(0))
     counted = _sum(whole.astype(np.float32), PLACE)
     return counted > PLACE**2 / 4, np.sqrt(_sum(detail**2, PLACE).clip(0) / counted.clip(1))
 
 
-def _grey(pixels: np.ndarray) -> np.ndarray:
-    """Return pixels as the means of their channels, (H, W), white 1."""
-    return (pixels if pixels.ndim == 2 else pixels.mean(2)).astype(np.float32) / np.float32(top_of(pixels.dtype))
+def _grey(pixels: np.ndarray, missing: np.ndarray) -> np.ndarray:
+    """Return pixels as the means of their channels, (H, W), white 1; 0 where they are missing, whatever lies there."""
+    grey = (pixels if pixels.ndim == 2 else pixels.mean(2, dtype=np.float64)).astype(np.float32) / np.float32(
+        top_of(pixels.dtype)
+    )
+    return np.where(missing, np.float32(0), grey)
 
 
 def _sum(values: np.ndarray, side: int) -> np.ndarray:

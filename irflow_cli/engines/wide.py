@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,13 +16,14 @@ SMALL = 9.0  # the same of a hole that is no stroke: most of its pixels lie clos
 THIN = 3.0  # the same of a hole in grain
 ROUND = 8.0  # at most so many squares of its depth has the area of such a hole; twice as long as wide
 BESIDE = 16  # pixels between wide parts that are filled together
-CONTEXT = 96  # pixels of picture around a wide part, at least; as many as it is long, if that is more
+CONTEXT = 96  # pixels of picture around a part, at least; around a wide one as many as it is long, if that is more
+CELL = 192  # pixels of a side: of the thin parts in grain what lies in one square is filled together
 
 
 @dataclass(frozen=True)
 class WidePart:
-    """A wide part of a hole: its place in the picture, with context; which pixels there it is, inside (h, w), bool; and where
-    its surroundings are grain (h, w), bool."""
+    """A part of a hole that is copied: its place in the picture, with context; which pixels there it is, inside (h, w), bool;
+    and where its surroundings are grain (h, w), bool."""
 
     place: tuple[slice, slice]
     inside: np.ndarray
@@ -37,18 +39,33 @@ def wide_parts(missing: np.ndarray, pixels: np.ndarray) -> Iterator[WidePart]:
     wide |= missing & _near(core, WIDE)
     deep = depth >= THIN
     grain = grain_of(pixels, missing) if deep.any() else deep
-    wide |= missing & grain & _near(grain & deep, 2 * THIN)
-    if not wide.any():
-        return
+    thin = missing & grain & ~wide & _near(grain & deep, 2 * THIN)
+    for (rows, columns), inside in itertools.chain(_joined(wide), _cells(thin)):
+        margin = CONTEXT if thin[rows, columns][inside].any() else max(CONTEXT, *inside.shape)
+        place = tuple(slice(max(0, side.start - margin), side.stop + margin) for side in (rows, columns))
+        within = np.zeros_like(missing[place])
+        top, left = rows.start - place[0].start, columns.start - place[1].start
+        within[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
+        yield WidePart((place[0], place[1]), within, grain[place])
+
+
+def _joined(wide: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
+    """Yield the places of wide parts (H, W), bool, those close by as one, and which pixels there they are."""
     joined = cv2.dilate(wide.astype(np.uint8), np.ones((BESIDE + 1, BESIDE + 1), np.uint8))
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
     for label in range(1, count):
         left, top, width, height = (int(value) for value in boxes[label, :4])
-        margin = max(CONTEXT, width, height)
-        rows = slice(max(0, top - margin), min(missing.shape[0], top + height + margin))
-        columns = slice(max(0, left - margin), min(missing.shape[1], left + width + margin))
-        place = rows, columns
-        yield WidePart(place, wide[place] & (labels[place] == label), grain[place])
+        place = slice(top, top + height), slice(left, left + width)
+        yield place, wide[place] & (labels[place] == label)
+
+
+def _cells(thin: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
+    """Yield the squares in which there are thin parts (H, W), bool, so that a wire across a picture does not need all of it at
+    once, and which pixels there they are."""
+    for top, left in itertools.product(range(0, thin.shape[0], CELL), range(0, thin.shape[1], CELL)):
+        rows, columns = slice(top, min(top + CELL, thin.shape[0])), slice(left, min(left + CELL, thin.shape[1]))
+        if (inside := thin[rows, columns]).any():
+            yield (rows, columns), inside
 
 
 def _near(core: np.ndarray, reach: float) -> np.ndarray:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SHRUNK = 4  # times smaller than the picture is what this network sees
+SHRUNK = 4  # times smaller than the picture, or half more, is what this network sees
 CELL = 4  # pixels of that, of a side, for which there is one answer
 MULTIPLE = 16  # sides of what it sees are multiples of it
 CHANNELS = 9  # of its input: the picture, what was changed of it, how much, and the detail before and after

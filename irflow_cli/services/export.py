@@ -73,9 +73,12 @@ def metadata(checkpoint: Checkpoint) -> dict[str, str]:
     """Return what the file says of itself: the checkpoint's card, as JSON, but for the second network of some, which is not in
     the graph; and the contract by which it is called."""
     contract, card = checkpoint.net.contract, checkpoint.card
-    scores = {key: value for key, value in card.scores.items() if key != "confidence"}
+    scores, trained = (
+        {key: value for key, value in entries.items() if not key.startswith("confidence")}
+        for entries in (card.scores, card.trained)
+    )
     return {
-        "irflow": replace(card, spec=alone(card.spec), scores=scores).to_json(),
+        "irflow": replace(card, spec=alone(card.spec), scores=scores, trained=trained).to_json(),
         "inputs": " ".join(input_names(checkpoint.net)),
         "predicts": contract.predicts,
         "range": json.dumps(contract.range),

@@ -124,8 +124,8 @@ def request_of(values: dict[str, Any], given: set[str], *begun: dict[str, Any]) 
         values = values | {
             key: value for key, value in options.items() if key in names and key not in given | {"minutes", "iterations"}
         }
-    if "size" in given:
-        values = {**values, "spec": None}
+        if "size" in given or values["task"] != options.get("task", values["task"]):  # of another task is another network
+            values["spec"] = None
     for name, what in (
         ("data", "a folder of pictures"),
         ("out", "`output`, the folder of the run"),

@@ -98,9 +98,8 @@ def test_a_value_of_all_commands_that_one_cannot_take_is_told_with_its_file(irfl
     file.write_text('precision = "int8"\n')
     asked = ("train", photos, "-o", tmp_path / "run", "--task", "derain", "--iterations", 1, "--quiet")
     done = irflow(*asked)
-    where = "what is for this command alone stands below [train]"
     assert done.code == 2
-    assert done.err.splitlines()[-1] == f"irflow: {file}: --precision of training is auto, fp32 or bf16; {where}"
+    assert done.err.splitlines()[-1] == f"irflow: {file}: --precision of training is auto, fp32 or bf16"
     assert str(file) not in irflow(*asked, "--precision", "int4").err.splitlines()[-1]
 
 
@@ -120,3 +119,19 @@ def test_a_file_chooses_the_engine(irflow, tmp_path: Path, picture_file, monkeyp
     irflow("restore", picture_file("in.png"), "--task", "derain")
     irflow("restore", picture_file("in.png"), "--task", "derain", "--engine", "torch", "--precision", "auto")
     assert asked == [("onnxruntime", "fp32"), ("openvino", "fp32"), ("torch", "auto")]
+
+
+@pytest.mark.parametrize(
+    ("text", "typed", "code", "blamed"),
+    [
+        ('[restore]\ntask = "derain"\n', ("--method", "prior"), 2, False),  # what was typed does not go with the file
+        ('[restore]\ntask = "derain"\ndevice = "cuda:9"\n', (), 5, True),
+    ],
+)
+def test_a_file_is_blamed_for_its_own_values(
+    text: str, typed: tuple, code: int, blamed: bool, irflow, tmp_path, picture_file
+) -> None:
+    file = tmp_path / "project" / "irflow.toml"
+    file.write_text(text)
+    done = irflow("restore", picture_file("in.png"), *typed, "--quiet")
+    assert (done.code, f"irflow: {file}: " in done.err) == (code, blamed), done.err

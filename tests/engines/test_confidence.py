@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from irflow_cli.engines.confidence import AMPLIFIED, CERTAIN, DOUBT, FAINT, LARGEST, SHRINKS, TRUST, confidence_of, seen_of
+from irflow_cli.engines.confidence import AMPLIFIED, CERTAIN, DOUBT, FAINT, LARGEST, TRUST, UNSURE, confidence_of, seen_of
 from irflow_cli.images.picture import top_of
 from irflow_cli.nets.confidence import CELL, CHANNELS, MULTIPLE, SHRUNK, ConfidenceNet
 
 MIDDLE = (DOUBT + TRUST) / 2
+SIDES = (384, 512)
 SIZES = [(384, 512), (33, 1025), (1, 1), (700, 40)]
 
 
@@ -40,7 +41,8 @@ def test_of_a_large_picture_no_more_is_seen() -> None:
 
 @pytest.mark.parametrize(("height", "width"), SIZES)
 def test_shares_are_between_nothing_and_all(height: int, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("irflow_cli.engines.confidence.CERTAIN", 0.0)
+    monkeypatch.setattr("irflow_cli.engines.confidence.UNSURE", -2.0)
+    monkeypatch.setattr("irflow_cli.engines.confidence.CERTAIN", -1.0)
     torch.manual_seed(0)
     net, random = ConfidenceNet(), np.random.default_rng(0)
     before, after = random.integers(0, 255, (2, height, width, 3), np.uint8)
@@ -54,7 +56,8 @@ def test_shares_are_between_nothing_and_all(height: int, width: int, monkeypatch
 
 
 def test_a_mirrored_picture_is_believed_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("irflow_cli.engines.confidence.CERTAIN", 0.0)
+    monkeypatch.setattr("irflow_cli.engines.confidence.UNSURE", -2.0)
+    monkeypatch.setattr("irflow_cli.engines.confidence.CERTAIN", -1.0)
     torch.manual_seed(3)
     net, random = ConfidenceNet().requires_grad_(False), np.random.default_rng(1)
     net.exit.weight *= 30
@@ -65,19 +68,27 @@ def test_a_mirrored_picture_is_believed_alike(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_what_is_seen_smaller_counts_as_much(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("irflow_cli.engines.confidence.CERTAIN", 0.0)
-    torch.manual_seed(3)
-    net, random = ConfidenceNet().requires_grad_(False), np.random.default_rng(1)
-    net.exit.weight *= 30
-    before, after = random.integers(0, 255, (2, 320, 416, 3), np.uint8)
-    both = confidence_of(net, before, after)
-    monkeypatch.setattr("irflow_cli.engines.confidence.SHRINKS", SHRINKS[:1])
-    assert not np.array_equal(confidence_of(net, before, after), both)
+    monkeypatch.setattr("irflow_cli.engines.confidence.UNSURE", -2.0)
+    monkeypatch.setattr("irflow_cli.engines.confidence.CERTAIN", -1.0)
+    larger = 4 * (SIDES[0] // MULTIPLE // SHRUNK)
+
+    class Says(ConfidenceNet):
+        """Says 2 more of the larger view than of the smaller one, whose mean is a share of half."""
+
+        def forward(self, seen: torch.Tensor) -> torch.Tensor:
+            rows, columns = (side // CELL for side in seen.shape[2:])
+            return torch.full((1, rows, columns), float(np.log(MIDDLE / (1 - MIDDLE))) + (1 if rows >= larger else -1))
+
+    before = np.zeros((*SIDES, 3), np.uint8)
+    assert np.allclose(confidence_of(Says(), before, before + np.uint8(99)), 0.5, atol=1e-5)
 
 
-@pytest.mark.parametrize(("least", "changed", "kept"), [(0.01, 255, True), (0.01, 3, False), (-0.01, 255, False)])
-def test_a_doubtful_change_is_believed_beside_a_certain_one_alone(least: float, changed: int, kept: bool) -> None:
-    """The net says so of all places that are black: one, changed by so many levels, is more certain than CERTAIN by `least`."""
+@pytest.mark.parametrize(
+    ("most", "changed", "kept"),
+    [(CERTAIN + 0.01, 255, 1), (CERTAIN + 0.01, 3, 0), (UNSURE - 0.01, 255, 0), ((CERTAIN + UNSURE) / 2, 255, 0.5)],
+)
+def test_a_doubtful_change_is_believed_beside_a_certain_one_alone(most: float, changed: int, kept: float) -> None:
+    """Of places that are black, changed by so many levels, the net is certain by `most`, of others barely."""
 
     def says(share: float) -> float:
         return float(np.log(share / (1 - share)))
@@ -85,11 +96,11 @@ def test_a_doubtful_change_is_believed_beside_a_certain_one_alone(least: float, 
     class Says(ConfidenceNet):
         def forward(self, seen: torch.Tensor) -> torch.Tensor:
             dark = torch.nn.functional.avg_pool2d(seen[:, 0], CELL) < 0.01
-            return torch.where(dark, says(CERTAIN + least), says(TRUST + 0.01))
+            return torch.where(dark, says(most), says(TRUST + 0.01))
 
     before = np.full((384, 512, 3), 128, np.uint8)
     before[:, 256:320] = 0
     after = before + np.uint8(5)
     after[:, 256:320] = changed
     shares = confidence_of(Says(), before, after)
-    assert np.array_equal(shares, np.full_like(shares, kept))
+    assert np.allclose(shares, kept, atol=0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -9,7 +10,8 @@ from irflow_cli.engines.grain import AROUND, BAND, grain_of
 from irflow_cli.engines.holes import Hole
 from irflow_cli.engines.inpainter import Inpainter
 from irflow_cli.engines.settings import SamplerSettings
-from irflow_cli.images.picture import Picture, as_depth, top_of
+from irflow_cli.engines.wide import CELL, CONTEXT, wide_parts
+from irflow_cli.images.picture import Picture, as_depth
 
 
 def meadow(height: int, width: int) -> np.ndarray:
@@ -30,7 +32,7 @@ def pole(height: int, width: int) -> np.ndarray:
 @pytest.mark.parametrize("depth", [np.uint8, np.uint16, np.float32])
 def test_grain_is_fine_detail_everywhere_and_edges_are_not(depth: type) -> None:
     pixels, missing = as_depth(meadow(120, 300) / 255, np.dtype(depth)), pole(120, 300)
-    grain = grain_of(pixels if top_of(pixels.dtype) > 1 else pixels.astype(depth), missing)
+    grain = grain_of(pixels, missing)
     assert grain[:, : 150 - AROUND].all()
     assert not grain[:, 150 + AROUND :].any()
     assert np.array_equal(grain, grain_of(pixels[..., 0], missing))
@@ -63,7 +65,37 @@ def test_a_pole_in_a_meadow_becomes_meadow(tiny_checkpoint) -> None:
     assert np.array_equal(filled[~missing], pixels[~missing])
 
 
-@pytest.mark.parametrize("sigma", [5, 12, 30])
+@pytest.mark.parametrize("under", [np.nan, np.inf, 3e38])
+def test_what_lies_under_the_mask_does_not_matter(under: float) -> None:
+    pixels, missing = meadow(120, 300).astype(np.float32) / 255, pole(120, 300)
+    marked = np.where(missing[..., None], np.float32(under), pixels)
+    assert np.array_equal(grain_of(marked, missing), grain_of(pixels, missing))
+
+
+def test_a_picture_that_is_all_grain_has_grain() -> None:
+    assert grain_of(meadow(200, 400)[:, :200], pole(200, 200)).all()
+
+
+@pytest.mark.parametrize(("width", "copied"), [(4, False), (5, True)])
+def test_thin_parts_in_grain_are_copied_from_five_pixels_on(width: int, copied: bool) -> None:
+    missing = np.zeros((150, 150), bool)
+    missing[70 : 70 + width] = True
+    assert bool(list(wide_parts(missing, meadow(150, 300)[:, :150]))) == copied
+
+
+def test_a_wire_across_a_picture_is_copied_piece_by_piece() -> None:
+    missing = np.zeros((900, 900), np.uint8)
+    cv2.line(missing, (0, 0), (899, 850), 1, 7)
+    parts = list(wide_parts(missing > 0, np.random.default_rng(0).normal(120, 25, missing.shape).clip(0, 255).astype(np.uint8)))
+    together = np.zeros(missing.shape, int)
+    for part in parts:
+        assert max(part.inside.shape) <= CELL + 2 * CONTEXT
+        together[part.place] += part.inside
+    assert together.max() == 1
+    assert together.sum() > 0.9 * missing.sum()
+
+
+@pytest.mark.parametrize("sigma", [5, 12, 15])
 def test_noise_is_no_grain(sigma: float) -> None:
     smooth = meadow(200, 400)[:, 200:]
     noisy = smooth + np.random.default_rng(1).normal(0, sigma, smooth.shape)

@@ -108,7 +108,7 @@ def test_a_trajectory_that_stops_early_ends_elsewhere(tiny_checkpoint) -> None:
 def test_windows_of_a_large_hole_leave_no_seam(tiny_checkpoint, sampler: str) -> None:
     picture = Picture(scene(160, 200), None, "PNG")
     inside = HOLES["thin"](160, 200, np.random.default_rng(3))
-    inpainter = Inpainter(SamplerSettings(sampler=sampler, steps=2, checkpoint=str(tiny_checkpoint("prior"))))
+    inpainter = Inpainter(SamplerSettings("smooth", sampler=sampler, steps=2, checkpoint=str(tiny_checkpoint("prior"))))
     hole = Hole(inside)
     whole = inpainter.fill(picture, hole).pixels.astype(int)
     inpainter.prior.windows = (96, 32, inpainter.prior.net.contract.multiple)

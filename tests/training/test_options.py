@@ -79,3 +79,10 @@ def test_the_recipe_of_a_shipped_network_builds_the_same_network(name: str, phot
 def test_a_checkpoint_that_does_not_say_how_it_was_trained_is_no_recipe(tiny_checkpoint: Callable[[str], Path]) -> None:
     with pytest.raises(CheckpointError, match="does not say how it was trained; give another `recipe`"):
         recipe_of(str(tiny_checkpoint("derain")))
+
+
+def test_a_recipe_of_another_task_brings_no_network(photographs: Path, tmp_path: Path) -> None:
+    usual = {field.name: field.default for field in fields(TrainRequest) if field.default is not MISSING}
+    said = {"data": photographs, "out": tmp_path / "run", "minutes": 1.0, "task": "denoise"}
+    assert request_of(usual | said, {*said}, *options_of_run(None, recipe_of("prior"))).spec is None
+    assert request_of(usual | said, {*said}, *options_of_run(None, recipe_of("denoise"))).spec == recipe_of("denoise").spec
