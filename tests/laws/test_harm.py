@@ -45,7 +45,7 @@ def enlarged(clean: np.ndarray) -> np.ndarray:
     return large.reshape(clean.shape[0], 2, clean.shape[1], 2, 3).mean((1, 3))
 
 
-# What is done to clean pictures. In four of 110 others drops are seen where there are none: docs/results.md.
+# What is done to clean pictures. In three of 110 others drops are seen where there are none: docs/results.md.
 WORK = {**{task: restored(task) for task in RESTORED}, "inpaint": filled, "upscale": enlarged}
 USUALLY = {**dict.fromkeys(WORK, 0.1), "inpaint": 0.2}  # levels that the median block may move; what letters hid is a guess
 
