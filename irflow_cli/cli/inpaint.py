@@ -19,8 +19,8 @@ from irflow_cli.engines.settings import FILLING
 @with_files
 @with_sampler(
     FILLING,
-    "auto copies wide parts of a hole from the rest of the picture and leaves narrow ones and seams to the prior; smooth is "
-    "the prior alone, four times, with the least error; varied is auto, another way for every seed; fast is one call of the "
+    "auto copies wide parts of a hole, and thin ones in grain, from the rest of the picture and leaves the others and seams to "
+    "the prior; smooth is the prior alone, four times, with the least error; varied is auto, another way for every seed; fast is one call of the "
     "network; texture draws, for less PSNR; paper is Restora-Flow's own, of 189 or 381 calls.",
 )
 def inpaint(

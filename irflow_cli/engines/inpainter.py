@@ -1,5 +1,5 @@
-"""Inpainting: picture and hole -> wide parts copied from elsewhere -> crops around what is left, seams among it -> guided
-samples of a prior -> the hole's pixels alone."""
+"""Inpainting: picture and hole -> wide parts, and thin ones in grain, copied from elsewhere -> crops around what is left, seams
+among it -> guided samples of a prior -> the hole's pixels alone."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class Inpainter:
     ) -> Picture:
         """Return the picture with the hole filled; pixels outside it, and alpha, are those of the picture, bit for bit.
 
-        Grey stays grey, also where it is stored as three equal channels; depth stays. Wide parts are copied
-        from the rest of the picture first, if the schedule says so and there is enough of it, and of those only the seams are
+        Grey stays grey, also where it is stored as three equal channels; depth stays. Wide parts and those in grain are copied
+        from the rest of the picture first, if the schedule says so and there is enough of it; of the wide ones the seams are
         left to the prior.
         What a crop becomes depends on the seed and on itself, not on what shares its turn. Raises ImageError for a picture
         that is missing as a whole.
@@ -71,7 +71,8 @@ class Inpainter:
     def _copy_wide_parts(
         self, pixels: np.ndarray, missing: np.ndarray, grey: bool, seed: int, progress: Callable[[float], None]
     ) -> None:
-        """Copy what the schedule wants copied of a hole (H, W), bool, into a picture's pixels, and leave its seams missing."""
+        """Copy what the schedule wants copied of a hole (H, W), bool, into a picture's pixels, and leave its seams missing, but
+        for those in grain."""
         if not self.prior.schedule.exemplar:
             return
         parts = list(wide_parts(missing, pixels))
