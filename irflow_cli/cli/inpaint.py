@@ -20,8 +20,8 @@ from irflow_cli.engines.settings import FILLING
 @with_sampler(
     FILLING,
     "auto copies wide parts of a hole, and thin ones in grain, from the rest of the picture and leaves the others and seams to "
-    "the prior; smooth is the prior alone, four times, with the least error; varied is auto, another way for every seed; fast is one call of the "
-    "network; texture draws, for less PSNR; paper is Restora-Flow's own, of 189 or 381 calls.",
+    "the prior; smooth is the prior alone, four times, with the least error; varied is auto, another way for every seed; fast "
+    "is one call of the network; texture draws, for less PSNR; paper is Restora-Flow's own, of 189 or 381 calls.",
 )
 def inpaint(
     inputs: Inputs,
