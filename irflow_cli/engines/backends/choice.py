@@ -36,6 +36,7 @@ SLOWEST = 1e6  # seconds a megapixel; a cache that says more is damaged
 THEIRS = "third-party networks are computed by torch"
 SIDE, ROUNDS = 256, 5  # of the tile that is timed, and how often; the quickest counts
 CLOSE, MORE = 1.3, 10  # where the second is no more than so many times slower, so many rounds more tell them apart
+ENOUGH, PATIENCE = 2, 8.0  # after so many rounds, timing ends once it has taken so many seconds: all is slow, and clear enough
 HOPELESS = 10  # times slower than the quickest: not timed again
 
 
@@ -276,7 +277,7 @@ def attempts(loaded: Loaded, choices: list[tuple[str, str]]) -> dict[tuple[str, 
     """Return what is found of each choice when it computes one tile: its time, and how far it is from torch in float32.
 
     They are timed in turn, round by round, so that what else the machine does meanwhile slows all of them; for longer where the
-    two quickest are close.
+    two quickest are close, but not beyond PATIENCE.
     """
     inputs = graph.example(loaded.net, SIDE)
     tile = inputs[0].contiguous(memory_format=torch.channels_last), inputs[1], inputs[2] if len(inputs) > 2 else None
@@ -284,7 +285,10 @@ def attempts(loaded: Loaded, choices: list[tuple[str, str]]) -> dict[tuple[str, 
     scale = reference.square().mean().sqrt().clamp_min(LEAST)
     found = {choice: Trial(*choice) for choice in choices}
     calls: dict[tuple[str, str], Call] = {}
+    began = time.perf_counter()
     for turn in range(1 + ROUNDS + MORE):
+        if turn > ENOUGH and time.perf_counter() - began > PATIENCE:
+            break
         times = sorted(found[choice].seconds for choice in calls)
         if turn > ROUNDS and (len(times) < 2 or times[1] > CLOSE * times[0]):
             break

@@ -287,11 +287,13 @@ def test_int8_is_refused_where_it_cannot_be(monkeypatch: pytest.MonkeyPatch) -> 
         ({"torch bf16": 2.0, "torch fp32": 4.0}, {"torch bf16": choice.ROUNDS, "torch fp32": choice.ROUNDS}),
         ({"torch bf16": 2.0, "torch fp32": 2.2}, dict.fromkeys(("torch bf16", "torch fp32"), choice.ROUNDS + choice.MORE)),
         ({"torch bf16": 99.0, "torch fp32": 2.0}, {"torch bf16": 1, "torch fp32": choice.ROUNDS}),
+        ({"torch bf16": 2.0, "torch fp32": 2.3}, dict.fromkeys(("torch bf16", "torch fp32"), choice.ENOUGH)),
     ],
 )
-def test_close_engines_are_timed_for_longer_and_hopeless_ones_once(
+def test_close_engines_are_timed_for_longer_and_hopeless_ones_once_and_none_for_too_long(
     times: dict[str, float], rounds: dict[str, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(choice, "PATIENCE", 0.0 if choice.ENOUGH in rounds.values() else 1e6)
     seen: Counter[str] = Counter()
 
     def opened(loaded: Loaded, precision: str) -> Any:
