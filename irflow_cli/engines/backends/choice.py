@@ -336,8 +336,7 @@ def tried_before(card: Card) -> list[Trial]:
 
 
 def machine() -> str:
-    """Return all that a timing hangs on beside the network: processor, instructions that it may not use, threads and
-    versions."""
+    """Return all that a timing hangs on beside the network: processor, instructions, threads and versions."""
     versions = [f"{name} {found}" for name in ("torch", "openvino", "onnxruntime") if (found := _version(name))]
     kept = [f"{name} {value}" for name, value in limits().items()]
     named = f"{processor()} {'with' if has_bf16() else 'without'} bfloat16"  # of two machines of one name that share a cache
