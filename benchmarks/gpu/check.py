@@ -188,9 +188,6 @@ def main() -> None:
     name = torch.cuda.get_device_name() if device.type == "cuda" else device.type
     found: dict[str, object] = {"device": name, "torch": torch.__version__}
     print(f"{name}, torch {torch.__version__}")
-    named = [(network, *network.split(":", 1)) for network in given.networks]
-    subjects = {network: Subject(task, size, given, device) for network, task, size in named}
-    found |= {f"{network}, batch and crop": [one.request.batch, one.request.crop] for network, one in subjects.items()}
 
     def keep(network: str, name: str, work: Callable[[], object]) -> None:
         try:
@@ -201,9 +198,18 @@ def main() -> None:
         given.out.write_text(json.dumps(found, indent=1))
         print(f"{network}, {name}: {fact if isinstance(fact, str) else 'see the file'}", flush=True)
 
+    subjects: dict[str, Subject] = {}
+
+    def begin(network: str) -> list[int]:
+        task, size = network.split(":")
+        one = subjects[network] = Subject(task, size, given, device)
+        return [one.request.batch, one.request.crop]
+
     def memory() -> str:
         return f"{torch.cuda.max_memory_allocated() / 2**20:.0f} MiB"
 
+    for network in given.networks:
+        keep(network, "batch and crop", partial(begin, network))
     for network, subject in subjects.items():
         keep(network, "device in bf16 beside the CPU in fp32", subject.agreement)
         keep(network, "waits in a step", partial(subject.waits, replace(subject.request, precision="bf16")))

@@ -29,18 +29,22 @@ def seen_of(before: np.ndarray, after: np.ndarray, strength: float = 1.0, shrunk
     square of that; and the logarithm of the mean square of the finest detail (a Laplacian) before and after. strength: what
     changes were multiplied by; they are seen without, but for the detail.
     """
+    return _shrunk(_maps(before, after, strength), shrunk)
+
+
+def _maps(before: np.ndarray, after: np.ndarray, strength: float) -> list[np.ndarray]:
+    """Return what is averaged to see a change: the picture, its change, the square of that, and of detail before and after."""
     old, new = (_near(pixels) for pixels in (before, after))
-    size = [MULTIPLE * max(1, round(side / shrunk / MULTIPLE)) for side in (old.shape[1], old.shape[0])]
-
-    def small(values: np.ndarray) -> np.ndarray:
-        return np.atleast_3d(cv2.resize(values, size, interpolation=cv2.INTER_AREA))
-
-    def detail(pixels: np.ndarray) -> np.ndarray:
-        return np.log(small(cv2.Laplacian(pixels.mean(2), cv2.CV_32F) ** 2) + np.float32(FAINT)) / 4 + 2
-
     change = (new - old) * np.float32(AMPLIFIED / strength)
-    strengths = np.sqrt(small((change**2).mean(2)))
-    seen = np.concatenate([small(old), small(change), strengths, detail(old), detail(new)], axis=2)
+    return [old, change, (change**2).mean(2), *(cv2.Laplacian(pixels.mean(2), cv2.CV_32F) ** 2 for pixels in (old, new))]
+
+
+def _shrunk(maps: list[np.ndarray], shrunk: float) -> Tensor:
+    """Return what is seen so many times smaller, (1, CHANNELS, h, w)."""
+    size = [MULTIPLE * max(1, round(side / shrunk / MULTIPLE)) for side in (maps[0].shape[1], maps[0].shape[0])]
+    old, change, square, *details = (np.atleast_3d(cv2.resize(one, size, interpolation=cv2.INTER_AREA)) for one in maps)
+    details = [np.log(one + np.float32(FAINT)) / 4 + 2 for one in details]
+    seen = np.concatenate([old, change, np.sqrt(square), *details], axis=2)
     return torch.from_numpy(seen).permute(2, 0, 1)[None].contiguous()
 
 
@@ -48,7 +52,8 @@ def seen_of(before: np.ndarray, after: np.ndarray, strength: float = 1.0, shrunk
 def confidence_of(net: ConfidenceNet, before: np.ndarray, after: np.ndarray, strength: float = 1.0) -> np.ndarray:
     """Return the part of a change to keep, (rows, columns) of 0 to 1, in equal cells of the picture: by the mean of what the
     network says of several views. Where it is certain nowhere, none is: of a doubtful drop beside certain ones more is kept."""
-    seen = [seen_of(before, after, strength, shrunk) for shrunk in SHRINKS]
+    maps = _maps(before, after, strength)
+    seen = [_shrunk(maps, shrunk) for shrunk in SHRINKS]
     views = [_logits(net, one) for one in seen]
     size = views[0].shape[-2:]
     mean = torch.cat([F.interpolate(view, size=size, mode="bilinear", align_corners=False) for view in views]).mean(0)[0]

@@ -20,7 +20,7 @@ from irflow_cli.engines.prior import Prior
 from irflow_cli.engines.pyramid import Level, halvings_of, reach_of
 from irflow_cli.engines.settings import FILLING, FULL_SCALE, SamplerSettings, Schedule
 from irflow_cli.engines.views import mean_of_views
-from irflow_cli.engines.wide import wide_parts
+from irflow_cli.engines.wide import copied_parts
 from irflow_cli.errors import ImageError
 from irflow_cli.flow.coarse import GUESSED_AT
 from irflow_cli.flow.observations import Observation, masked
@@ -54,7 +54,7 @@ class Inpainter:
             raise ImageError("all of it is missing: there is nothing to fill it from; is the mask the other way round?")
         pixels, missing = picture.pixels.copy(), hole.inside.copy()
         grey = _is_grey(pixels, missing)
-        self._copy_wide_parts(pixels, missing, grey, seed, progress)
+        self._copy_parts(pixels, missing, grey, seed, progress)
         crops = crops_of(missing)
         done, area = 0, sum(crop.inside.size for crop in crops)
         for turn in (list(same) for _, same in itertools.groupby(crops, key=lambda crop: crop.turn)):
@@ -68,14 +68,14 @@ class Inpainter:
         self.prior.worked += area
         return picture.with_pixels(_faded(picture.pixels, pixels, hole))
 
-    def _copy_wide_parts(
+    def _copy_parts(
         self, pixels: np.ndarray, missing: np.ndarray, grey: bool, seed: int, progress: Callable[[float], None]
     ) -> None:
         """Copy what the schedule wants copied of a hole (H, W), bool, into a picture's pixels, and leave its seams missing, but
         for those in grain."""
         if not self.prior.schedule.exemplar:
             return
-        parts = list(wide_parts(missing, pixels))
+        parts = list(copied_parts(missing, pixels))
         for number, part in enumerate(parts):
             lost = missing[part.place]
             crop = _unit(pixels[part.place], lost)

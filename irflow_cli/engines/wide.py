@@ -21,7 +21,7 @@ CELL = 192  # pixels of a side: of the thin parts in grain what lies in one squa
 
 
 @dataclass(frozen=True)
-class WidePart:
+class CopiedPart:
     """A part of a hole that is copied: its place in the picture, with context; which pixels there it is, inside (h, w), bool;
     and where its surroundings are grain (h, w), bool."""
 
@@ -30,7 +30,7 @@ class WidePart:
     grain: np.ndarray
 
 
-def wide_parts(missing: np.ndarray, pixels: np.ndarray) -> Iterator[WidePart]:
+def copied_parts(missing: np.ndarray, pixels: np.ndarray) -> Iterator[CopiedPart]:
     """Yield the parts of a hole (H, W), bool, in pixels (H, W) or (H, W, 3), that are copied: those that hold a disc of radius
     WIDE, thin ends cut off, small holes that are no strokes, from SMALL on, and in grain all that holds a disc of THIN."""
     framed = np.pad(missing.astype(np.uint8), 1, mode="edge")  # what lies beyond the picture is no help
@@ -40,13 +40,13 @@ def wide_parts(missing: np.ndarray, pixels: np.ndarray) -> Iterator[WidePart]:
     deep = depth >= THIN
     grain = grain_of(pixels, missing) if deep.any() else deep
     thin = missing & grain & ~wide & _near(grain & deep, 2 * THIN)
-    for (rows, columns), inside in itertools.chain(_joined(wide), _cells(thin)):
-        margin = CONTEXT if thin[rows, columns][inside].any() else max(CONTEXT, *inside.shape)
+    parts = [(*part, max(CONTEXT, *part[1].shape)) for part in _joined(wide)] + [(*part, CONTEXT) for part in _cells(thin)]
+    for (rows, columns), inside, margin in parts:
         place = tuple(slice(max(0, side.start - margin), side.stop + margin) for side in (rows, columns))
         within = np.zeros_like(missing[place])
         top, left = rows.start - place[0].start, columns.start - place[1].start
         within[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
-        yield WidePart((place[0], place[1]), within, grain[place])
+        yield CopiedPart((place[0], place[1]), within, grain[place])
 
 
 def _joined(wide: np.ndarray) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:

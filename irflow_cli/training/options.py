@@ -97,11 +97,15 @@ def options_of_run(run: Path | None, recipe: Card | None) -> tuple[dict[str, Any
     from irflow_cli.runtime.checkpoints import read_card
     from irflow_cli.training.state import resuming
 
-    cards = [] if recipe is None else [recipe]
+    begun = [] if recipe is None else [_options_on(recipe)]
     if run is not None:
         with resuming(run / STATE):
-            cards.append(read_card(run / STATE))
-    return tuple({**card.trained["recipe"], "task": card.task, "spec": card.spec} for card in cards)
+            begun.append(_options_on(read_card(run / STATE)))
+    return tuple(begun)
+
+
+def _options_on(card: Card) -> dict[str, Any]:
+    return {**card.trained["recipe"], "task": card.task, "spec": card.spec}
 
 
 def unlike(recipe: Card, request: TrainRequest) -> list[str]:

@@ -14,7 +14,7 @@ from irflow_cli.engines.exemplar import enough_around, exemplar_fill
 from irflow_cli.engines.holes import Hole
 from irflow_cli.engines.inpainter import Inpainter
 from irflow_cli.engines.settings import FILLING, SamplerSettings
-from irflow_cli.engines.wide import SMALL, wide_parts
+from irflow_cli.engines.wide import SMALL, copied_parts
 from irflow_cli.errors import ImageError
 from irflow_cli.images.picture import Picture, top_of
 
@@ -136,7 +136,7 @@ def test_narrow_holes_are_left_to_the_prior(tiny_checkpoint) -> None:
 def test_what_has_too_little_around_is_left_to_the_prior(tiny_checkpoint) -> None:
     picture, inside, checkpoint = Picture(scene(80, 80), None, "PNG"), np.ones((80, 80), bool), str(tiny_checkpoint("prior"))
     inside[:10] = False
-    assert list(wide_parts(inside, picture.pixels))
+    assert list(copied_parts(inside, picture.pixels))
     assert not enough_around(inside)
     assert np.array_equal(*filled_both_ways(picture, inside, checkpoint))
 

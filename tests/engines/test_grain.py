@@ -10,7 +10,7 @@ from irflow_cli.engines.grain import AROUND, BAND, grain_of
 from irflow_cli.engines.holes import Hole
 from irflow_cli.engines.inpainter import Inpainter
 from irflow_cli.engines.settings import SamplerSettings
-from irflow_cli.engines.wide import CELL, CONTEXT, wide_parts
+from irflow_cli.engines.wide import CELL, CONTEXT, copied_parts
 from irflow_cli.images.picture import Picture, as_depth
 
 
@@ -80,13 +80,15 @@ def test_a_picture_that_is_all_grain_has_grain() -> None:
 def test_thin_parts_in_grain_are_copied_from_five_pixels_on(width: int, copied: bool) -> None:
     missing = np.zeros((150, 150), bool)
     missing[70 : 70 + width] = True
-    assert bool(list(wide_parts(missing, meadow(150, 300)[:, :150]))) == copied
+    assert bool(list(copied_parts(missing, meadow(150, 300)[:, :150]))) == copied
 
 
 def test_a_wire_across_a_picture_is_copied_piece_by_piece() -> None:
     missing = np.zeros((900, 900), np.uint8)
     cv2.line(missing, (0, 0), (899, 850), 1, 7)
-    parts = list(wide_parts(missing > 0, np.random.default_rng(0).normal(120, 25, missing.shape).clip(0, 255).astype(np.uint8)))
+    parts = list(
+        copied_parts(missing > 0, np.random.default_rng(0).normal(120, 25, missing.shape).clip(0, 255).astype(np.uint8))
+    )
     together = np.zeros(missing.shape, int)
     for part in parts:
         assert max(part.inside.shape) <= CELL + 2 * CONTEXT

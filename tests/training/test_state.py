@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -66,3 +67,10 @@ def test_a_state_that_cannot_be_resumed_says_how_to_go_on(request_: TrainRequest
         with pytest.raises(CheckpointError) as refused:
             options_of_run(request_.out, None)
         assert str(refused.value) == advice
+
+
+def test_weights_without_a_recipe_are_no_state(request_: TrainRequest, tiny_checkpoint: Callable[[str], Path]) -> None:
+    train(replace(request_, iterations=1))
+    (request_.out / STATE).write_bytes(tiny_checkpoint("denoise").read_bytes())
+    with pytest.raises(CheckpointError, match="not the state of a run"):
+        options_of_run(request_.out, None)
