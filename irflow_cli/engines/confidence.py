@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from irflow_cli.engines.evidence import kept_share
 from irflow_cli.images.picture import top_of
 from irflow_cli.nets.confidence import CELL, MULTIPLE, SHRUNK, ConfidenceNet
 
@@ -57,16 +58,10 @@ def confidence_of(net: ConfidenceNet, before: np.ndarray, after: np.ndarray, str
     views = [_logits(net, one) for one in seen]
     size = views[0].shape[-2:]
     mean = torch.cat([F.interpolate(view, size=size, mode="bilinear", align_corners=False) for view in views]).mean(0)[0]
-    share = mean.sigmoid().cpu()
-    noticed = share[F.avg_pool2d(seen[0][:, STRENGTH], CELL)[0] > AMPLIFIED * NOTICED]
-    most = noticed.max() if noticed.numel() else torch.zeros(())
-    return (_between(share, DOUBT, TRUST) * _between(most, UNSURE, CERTAIN)).numpy()
-
-
-def _between(values: Tensor, low: float, high: float) -> Tensor:
-    """Return values as they rise from 0 at `low` to 1 at `high`, smoothly."""
-    risen = ((values - low) / (high - low)).clamp(0, 1)
-    return risen.square() * (3 - 2 * risen)
+    share = mean.sigmoid().cpu().numpy()
+    noticed = share[F.avg_pool2d(seen[0][:, STRENGTH], CELL)[0].numpy() > AMPLIFIED * NOTICED]
+    most = noticed.max(initial=0)
+    return kept_share(share, (DOUBT, TRUST)) * kept_share(most, (UNSURE, CERTAIN))
 
 
 def _logits(net: ConfidenceNet, seen: Tensor) -> Tensor:

@@ -47,7 +47,7 @@ def keep_sound(
     """
     cells = _powers(before, after)
     around, high = _around(cells) / strength, least[1]
-    shares = _shares(around, least) + more * _shares(around, (high, CERTAIN * high))
+    shares = kept_share(around, least) + more * kept_share(around, (high, CERTAIN * high))
     if believed is not None:
         shares = shares * cv2.resize(believed, shares.shape[::-1], interpolation=cv2.INTER_LINEAR)
     if (shares != 1).any():
@@ -86,7 +86,8 @@ def _cells(values: np.ndarray) -> np.ndarray:
     return values
 
 
-def _shares(strength: np.ndarray, least: tuple[float, float]) -> np.ndarray:
+def kept_share(strength: np.ndarray, least: tuple[float, float]) -> np.ndarray:
+    """Return how much to keep by a strength: it rises from 0 at the first of `least` to 1 at the second, smoothly."""
     low, high = least
     share = ((strength - low) / (high - low)).clip(0, 1)
     return share**2 * (3 - 2 * share)
