@@ -1,13 +1,13 @@
-"""Train what tells how far to believe a network that takes drops off: the second network in its checkpoint.
+"""Train what tells how far to believe a network that takes drops or rain off: the second network in its checkpoint.
 
     python benchmarks/confidence.py weights/deraindrop.safetensors --photos PHOTOS --work runs/confidence -o OUT.safetensors
 
-Every photograph is taken as it is, and a crop of it with drops; and of one in five a crop with parts out of focus, with drops
-and without. The network restores them; that takes most of the time, and goes on where it stopped. Then the second network
-learns which part of each change brings the picture nearest to the truth. Pictures without drops in which the network
-changed much are shown more often. One in eight is held out; on those it is scored: blocks of 64 pixels of pictures without
-drops that move by half a level, before and after, and the PSNR of those with drops. --rounds: how often all are drawn.
---sources: what was drawn before, by this network or others.
+Every photograph is taken as it is, and a crop of it with drops or rain; and of one in five a crop with what looks like them
+(parts out of focus; lines of things), wet and dry. The network restores them; that takes most of the time, and goes on where
+it stopped. Then the second network learns which part of each change brings the picture nearest to the truth. Dry pictures in
+which the network changed much are shown more often. One in eight is held out; on those it is scored: blocks of 64 pixels of
+dry pictures that move by half a level, before and after, and the PSNR of wet ones. --rounds: how often all are drawn.
+--sources: what was drawn before, by this network or others. --rain-layers: rain from files, for some of the rainy ones.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from irflow_cli.api import Restorer
+from irflow_cli.degradations import degrade
+from irflow_cli.degradations.distractors import distractors
 from irflow_cli.degradations.raindrops import raindrops
 from irflow_cli.degradations.soften import defocus
 from irflow_cli.engines.confidence import SHRINKS, confidence_of, seen_of
@@ -42,10 +44,12 @@ from irflow_cli.engines.evidence import keep_sound
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.find import find_pictures
 from irflow_cli.nets.confidence import CELL, CHANNELS, ConfidenceNet
-from irflow_cli.runtime.checkpoints import load_checkpoint, save_checkpoint
+from irflow_cli.runtime.checkpoints import load_checkpoint, read_card, save_checkpoint
 from irflow_cli.tasks import TASKS
 from irflow_cli.tensors import array_of, tensor_of
+from irflow_cli.training.dataset import load_rain_layers
 from irflow_cli.training.optimisers import move_average
+from irflow_cli.training.sampling import COMPRESSED, PARTS, applier, grain
 
 SIDES = (384, 512)  # of a crop
 SEEN = (96, 128)  # the crop of that which is learned from
@@ -56,19 +60,20 @@ LEAST, USUAL = 0.3, 4.0  # changes, 0-255 scale, that do not count, and that cou
 
 
 class Kind(NamedTuple):
-    """What is drawn: parts out of focus, drops; of one in how many photographs."""
+    """What is drawn: what looks like drops or rain, drops or rain; of one in how many photographs."""
 
-    soft: bool
+    alike: bool
     wet: bool
     every: int
 
 
 KINDS = {
     "clean": Kind(False, False, 1),
-    "soft": Kind(True, False, 5),
-    "drops": Kind(False, True, 1),
-    "soft-drops": Kind(True, True, 5),
+    "alike": Kind(True, False, 5),
+    "wet": Kind(False, True, 1),
+    "alike-wet": Kind(True, True, 5),
 }
+ALIKE = {"deraindrop": defocus, "derain": distractors}
 
 
 class Drawn(NamedTuple):
@@ -87,14 +92,34 @@ def crop_of(picture: np.ndarray, chance: np.random.Generator) -> np.ndarray:
     return picture[starts[0] : starts[0] + sides[0], starts[1] : starts[1] + sides[1]]
 
 
-def drawn_pair(clean: np.ndarray, kind: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return a crop (H, W, 3), uint8, as the network is to see it, and its truth: two thirds of the wet ones have few drops."""
-    generator, (soft, wet, _) = torch.Generator().manual_seed(seed), KINDS[kind]
-    truth = tensor_of(clean).float() / 255
-    truth = defocus(truth, generator) if soft else truth
+def drops_on(truth: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return a picture (1, 3, H, W) with drops, few in two of three, and its truth."""
     few = torch.rand(2, generator=generator)
     severity = 0.03 + 0.32 * few[1:] if few[0] < 0.65 else 0.35 + 0.65 * few[1:]
-    degraded = raindrops(truth, severity, generator) if wet else truth
+    return raindrops(truth, severity, generator), truth
+
+
+def rain_on(truth: Tensor, generator: torch.Generator, layers: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return a picture (1, 3, H, W) with rain of the kinds that networks are trained on, little more often, and its truth: both
+    with a camera's grain, some of the rainy ones kept as JPEG."""
+    parts = [part for part in PARTS["derain"] if part.kind != "clean" and (layers is not None or part.kind != "rain-layers")]
+    lots = torch.rand(3, generator=generator).tolist()
+    part = random.Random(lots[0]).choices(parts, [part.share for part in parts])[0]
+    severity = torch.tensor([part.low + (part.high - part.low) * lots[1] ** 1.5])
+    rainy, noise = applier(part.kind, layers)(truth, severity, generator), grain(truth, generator)
+    rainy, truth = ((one + noise).clamp(0, 1) for one in (rainy, truth))
+    return (degrade(rainy, "jpeg", 60 * lots[2], generator=generator) if lots[2] < COMPRESSED.share else rainy), truth
+
+
+def drawn_pair(
+    clean: np.ndarray, kind: str, seed: int, task: str = "deraindrop", layers: Tensor | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a crop (H, W, 3), uint8, as the network is to see it, and its truth."""
+    generator, (alike, wet, _) = torch.Generator().manual_seed(seed), KINDS[kind]
+    truth = tensor_of(clean).float() / 255
+    degraded = truth = ALIKE[task](truth, generator) if alike else truth
+    if wet:
+        degraded, truth = rain_on(truth, generator, layers) if task == "derain" else drops_on(truth, generator)
     return tuple(array_of(one.mul(255).round().byte())[0] for one in (degraded, truth))  # type: ignore[return-value]
 
 
@@ -105,10 +130,11 @@ def moves_of(degraded: np.ndarray, result: np.ndarray, truth: np.ndarray, shape:
     return np.stack([cv2.resize(one, shape[::-1], interpolation=cv2.INTER_AREA) for one in means])
 
 
-def draw(checkpoint: str, photos: Path, work: Path, round_: int, part: tuple[int, int]) -> None:
+def draw(checkpoint: str, photos: Path, work: Path, rain: Path | None, round_: int, part: tuple[int, int]) -> None:
     """Draw all kinds of crops of one part of the photographs, those that are not there yet."""
     torch.set_num_threads(1)
-    restore = Restorer("deraindrop", checkpoint=checkpoint, device="cpu")
+    task, layers = read_card(Path(checkpoint)).task, load_rain_layers(rain) if rain else None
+    restore = Restorer(task, checkpoint=checkpoint, device="cpu")
     restore.engine.least = restore.engine.net.confidence = None  # changes as they come
     for index, path in list(enumerate(find_pictures(photos)))[part[0] :: part[1]]:
         picture = read_picture(path).rgb8()
@@ -117,8 +143,8 @@ def draw(checkpoint: str, photos: Path, work: Path, round_: int, part: tuple[int
             if name.exists() or (index + round_) % what.every:
                 continue
             seed = 1000 * index + 10 * round_ + number
-            chosen = crop_of(picture, np.random.default_rng(seed)) if what.soft or what.wet else picture
-            degraded, truth = drawn_pair(chosen, kind, seed)
+            chosen = crop_of(picture, np.random.default_rng(seed)) if what.alike or what.wet else picture
+            degraded, truth = drawn_pair(chosen, kind, seed, task, layers)
             result, values = restore(degraded), {}
             for shrunk in SHRINKS:
                 seen = seen_of(degraded, result, shrunk=shrunk)[0].numpy()
@@ -197,9 +223,9 @@ def learn(net: ConfidenceNet, drawn: list[Drawn], minutes: float, rate: float = 
     return averaged
 
 
-def score(net: ConfidenceNet, folders: list[Path]) -> str:
+def score(net: ConfidenceNet, folders: list[Path], task_name: str) -> str:
     """Return, kind by kind, what becomes of photographs that are held out, without the second network and with it."""
-    task, found = TASKS["deraindrop"], defaultdict(list)
+    task, found = TASKS[task_name], defaultdict(list)
     assert task.least is not None
     for path, kind in files_of(folders, held=True):
         with np.load(path) as values:
@@ -233,21 +259,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--sources", nargs="*", type=Path, default=[])
+    parser.add_argument("--rain-layers", type=Path)
     parser.add_argument("--pictures", help="what the card is to say of the photographs", default="those of the first network")
     given = parser.parse_args()
     given.work.mkdir(parents=True, exist_ok=True)
     with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
         parts = [(part, given.processes) for part in range(given.processes)]
         for round_ in range(given.rounds):
-            list(pool.map(partial(draw, given.checkpoint, given.photos, given.work, round_), parts))
+            list(pool.map(partial(draw, given.checkpoint, given.photos, given.work, given.rain_layers, round_), parts))
     torch.manual_seed(0)
     random.seed(0)
     begun = load_checkpoint(given.init).net.confidence if given.init else None
     net = (begun or ConfidenceNet()).train().requires_grad_(True)
     net = learn(net, load([given.work, *given.sources]), given.minutes, given.rate)
-    scores = score(net.eval(), [given.work])
-    print(scores.replace("; ", "\n"))
     loaded = load_checkpoint(given.checkpoint)
+    scores = score(net.eval(), [given.work], loaded.card.task)
+    print(scores.replace("; ", "\n"))
     loaded.net.confidence = net.requires_grad_(False)
     card = replace(loaded.card, spec=replace(loaded.card.spec, confidence=True))  # type: ignore[call-arg]
     trained = {**card.trained, "confidence_minutes": given.minutes, "confidence_pictures": given.pictures}

@@ -127,7 +127,7 @@ def draw_source(
         target = pictures.mean(1, keepdim=True) if kind % 2 else pictures
         spread = torch.rand(len(pictures), generator=generator, device=generator.device) ** part.power
         severity = part.low + (part.high - part.low) * spread
-        worse = _applier(part.kind, layers)(target, severity, generator)
+        worse = applier(part.kind, layers)(target, severity, generator)
         if sigma_max is None:
             noise = grain(target, generator)
             worse, target = worse + noise, (target + noise).clamp(0, 1)
@@ -251,7 +251,8 @@ def _some_grey(clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tenso
     return torch.where(grey[:, None, None, None].to(clean.device), clean.mean(1, keepdim=True), clean), grey
 
 
-def _applier(kind: str, layers: Tensor | None) -> Callable[[Tensor, Tensor, torch.Generator], Tensor]:
+def applier(kind: str, layers: Tensor | None) -> Callable[[Tensor, Tensor, torch.Generator], Tensor]:
+    """Return what degrades clean pictures (B, C, H, W) by severities (B,) as a Part of this kind does, with rain from files."""
     if kind == "rain-layers":
         assert layers is not None
         return partial(from_layers, layers=layers)
