@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import confidence
@@ -28,13 +29,29 @@ def made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_pair_has_drops_or_lies_out_of_focus_as_its_kind_says() -> None:
-    clean = scene(*SIDES)
-    for kind, (soft, wet, _) in confidence.KINDS.items():
-        degraded, truth = confidence.drawn_pair(clean, kind, 3)
+@pytest.mark.parametrize("task", confidence.ALIKE)
+def test_a_pair_is_wet_or_holds_what_looks_like_it_as_its_kind_says(task: str) -> None:
+    clean, layers = scene(*SIDES), torch.rand(2, 1, *SIDES)
+    for kind, (alike, wet, _) in confidence.KINDS.items():
+        degraded, truth = confidence.drawn_pair(clean, kind, 3, task, layers)
+        grain = 40 if wet and task == "derain" else 2  # of a camera, in both
         assert degraded.shape == truth.shape == clean.shape
-        assert (np.abs(truth.astype(int) - clean).max() > 2) == soft
+        assert (np.abs(truth.astype(int) - clean).max() > grain) == alike
         assert (not np.array_equal(degraded, truth)) == wet
+
+
+def test_all_kinds_of_rain_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, known = set(), confidence.applier
+
+    def seen(kind: str, layers: torch.Tensor | None) -> Callable[..., torch.Tensor]:
+        drawn.add(kind)
+        return known(kind, layers)
+
+    monkeypatch.setattr(confidence, "applier", seen)
+    clean, layers = scene(32, 48), torch.rand(2, 1, 32, 48)
+    for seed in range(60):
+        confidence.drawn_pair(clean, "wet", seed, "derain", layers)
+    assert drawn == {part.kind for part in confidence.PARTS["derain"]} - {"clean"}
 
 
 def test_the_best_share_of_a_change_is_found_in_its_moves() -> None:
@@ -58,8 +75,8 @@ def test_a_network_gets_what_tells_how_far_to_believe_it(made: Path, monkeypatch
     work = made / "work"
     work.mkdir()
     for part in range(2):
-        confidence.draw(str(source), made / "photos", work, 0, (part, 2))
-    assert len(list(work.iterdir())) == len(confidence.KINDS) + 2  # of the second, none is out of focus
+        confidence.draw(str(source), made / "photos", work, None, 0, (part, 2))
+    assert len(list(work.iterdir())) == len(confidence.KINDS) + 2  # of the second, none has what looks like drops
     names = ["x", str(source), "--photos", str(made / "photos"), "--work", str(work), "-o", str(out), "--minutes", "0.01"]
     monkeypatch.setattr(sys, "argv", [*names, "--processes", "1"])
     confidence.main()  # draws nothing again
