@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import glob
 import hashlib
 import itertools
 import os
@@ -14,15 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from irflow_cli.batch.journal import Manifest
-from irflow_cli.batch.lists import names_in
 from irflow_cli.batch.remote import Mirror
+from irflow_cli.batch.sources import STREAM, left_out, sources_of
 from irflow_cli.errors import ImageError, NothingToDo, UsageError, require
-from irflow_cli.images.find import find_others, find_pictures, may_be_file
 from irflow_cli.images.formats import FORMATS, SUFFIXES, Coding
 from irflow_cli.regular import is_folder, is_there
 from irflow_cli.tasks import MAX_PIXELS
 
-STREAM = Path("-")  # standard input as a source, standard output as a target
 ENDINGS = {kind: suffix for suffix, kind in reversed(SUFFIXES.items())}
 FIELDS = ("stem", "suffix", "ext", "index", "parent")  # of `name_template`
 SPELLINGS = {suffix[1:]: kind for suffix, kind in SUFFIXES.items()}  # of `format`
@@ -81,16 +78,6 @@ class Files:
         for name in names:
             if self.kind and name is not None and SUFFIXES[name.suffix.lower()] != self.kind:
                 raise UsageError(f"`format` {self.format} and the name {name} contradict each other; leave `format` out")
-
-    def left_out(self) -> str | None:
-        """Return what to tell of pictures in the folders given that are left out for their names; None where there are none."""
-        folders = [Path(name) for name in self.inputs if name != "-" and is_folder(Path(name))]
-        others = [path.name for folder in folders for path in find_others(folder, deep=self.recursive)]
-        if not others:
-            return None
-        files = f"{len(others)} files" if len(others) > 1 else "a file"
-        some = ", ".join(others[:3]) + ", ..." * (len(others) > 3)
-        return f"left out {files} whose names do not end like those taken from a folder ({some}); to try them, give their names"
 
     @property
     def kind(self) -> str | None:
@@ -187,14 +174,14 @@ def _following() -> Iterator[None]:
 
 
 def _planned(files: Files, samples: int, masks_of: Pairing, apart: Path | None) -> list[Job]:
-    sources = _sources(files)
+    sources = sources_of(files)
     if apart is not None:
         place = apart.resolve()
         sources = [pair for pair in sources if place not in (real := pair[0].resolve(), *real.parents)] or sources
     if not sources:
         deeper = not files.recursive and any(is_folder(Path(name)) for name in files.inputs)
         hint = "; -r looks into the folders below, too" if deeper else ""
-        others = f"; {found}" if (found := files.left_out()) else ""
+        others = f"; {found}" if (found := left_out(files)) else ""
         raise NothingToDo(f"no pictures in {', '.join(files.inputs)}{hint}{others}")
     if files.one_file and (len(sources) != 1 or (files.output != STREAM and is_folder(Path(files.inputs[0])))):
         raise UsageError(f"{files.output} is one file, but the input is more than one picture; give a folder")
@@ -233,59 +220,6 @@ def _shard(jobs: list[Job], shard: str | None) -> list[Job]:
         return int.from_bytes(hashlib.sha256(os.fsencode(job.target)).digest()[:8], "big") % parts
 
     return [job for job in jobs if place(job) == part - 1]
-
-
-def _sources(files: Files) -> list[tuple[Path, Path]]:
-    """Return (picture, the folder its place in the tree is counted from), as the inputs say."""
-    if len(files.inputs) == 2 and files.output is None:  # as other tools are called
-        first, last = (Path(name) for name in files.inputs)
-        missing = not is_there(last) and last.suffix.lower() in SUFFIXES and not glob.has_magic(str(last))
-        if missing and is_there(first) and first.is_file():
-            raise UsageError(f"{last} is not there; if it is to be the result, give it as `output`")
-    names: list[str] = []
-    unmatched: list[tuple[Path, Path]] = []
-    for given in files.inputs:
-        names += names_in(given[1:]) if given.startswith("@") and not is_there(Path(given)) else [given]
-    found: list[tuple[Path, Path]] = []
-    for name in names:
-        if re.match(r"[a-z][a-z0-9+.-]+://", name, re.IGNORECASE) and not is_there(Path(name)):
-            raise UsageError(f"{name} is an address; irflow reads files, so get the picture first, or pipe it to -")
-        if not name:
-            raise UsageError("a name is empty; give a picture or a folder, . for this one")
-        path = Path.cwd() / name if name != "-" and Path(name) == STREAM else Path(name)
-        if name == "-":
-            found.append((STREAM, STREAM))
-        elif is_folder(path):
-            found += _below(path, files)
-        elif not is_there(path) and glob.has_magic(name):
-            matches = [Path(match) for match in sorted(glob.glob(name, recursive=True))]  # noqa: PTH207 - ** and absolute
-            once = {match.resolve(): match for match in reversed(matches) if may_be_file(match)}  # links may lead back
-            matched = [(match, match.parent) for match in reversed(once.values())]
-            matched += [pair for match in matches if is_folder(match) and "**" not in name for pair in _below(match, files)]
-            found += matched
-            unmatched += [] if matched else [(path, path.parent)]
-        else:
-            found.append((path, path.parent))
-    return found + unmatched if found else []
-
-
-def _below(folder: Path, files: Files) -> list[tuple[Path, Path]]:
-    """Return the pictures in a folder, or with `recursive` below it, without what an earlier run made of them, beside
-    them or in a folder of results below."""
-    pictures = find_pictures(folder, deep=files.recursive)
-    if files.output is not None and folder.resolve() in (made := files.output.resolve()).parents:
-        pictures = [picture for picture in pictures if made not in picture.resolve().parents]
-    if files.output is not None or not files.suffix:
-        return [(picture, folder) for picture in pictures]
-    names = {picture.with_suffix("") for picture in pictures}
-
-    def ours(picture: Path) -> bool:
-        """Whether it is called as a result is: a suffix such as `2` may also end the name of a picture that is none."""
-        stem = picture.stem.removesuffix(files.suffix or "")
-        made_of = (stem, re.sub(r"-\d+$", "", stem))  # one of several proposals is numbered
-        return stem != picture.stem and (str(files.suffix)[0] == "." or any(picture.with_name(one) in names for one in made_of))
-
-    return [(picture, folder) for picture in pictures if not ours(picture)]
 
 
 def _target(files: Files, source: Path, root: Path, index: int) -> Path:

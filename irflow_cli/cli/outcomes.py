@@ -78,9 +78,11 @@ def _carry_out(
     compare: bool,
     endless: bool,
 ) -> int:
+    from irflow_cli.batch.sources import left_out
+
     jobs = [] if endless else request.plan()
-    if not endless and (left_out := request.files.left_out()):
-        console.note(left_out)
+    if not endless and (others := left_out(request.files)):
+        console.note(others)
     if compare:
         _check_pages(jobs, request.files)
     tally = Tally(console, jobs, request.files)
