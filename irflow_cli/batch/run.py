@@ -36,14 +36,14 @@ class Operation:
     identity: says all that determines results beside the pictures; a batch that is resumed trusts only what it was made with.
     batched: how pictures that follow each other and are of one size and type are worked on together, where that gains.
     opaque: results have no transparency, whatever the pictures have. begin: what takes long and is wanted by the first picture,
-    such as engines that have to be timed; a dry run does without.
+    such as engines that have to be timed; a dry run does without. It returns what the work is done by, in words.
     """
 
     work: Work
     identity: str
     batched: Batched | None = None
     opaque: bool = False
-    begin: Callable[[], object] = lambda: None
+    begin: Callable[[], str] = lambda: ""
 
 
 def work_through(
@@ -64,7 +64,7 @@ def work_through(
     if files.dry_run:
         yield from map(store.dry_run, jobs)
         return
-    operation.begin()
+    by = operation.begin()
     waiting, writing = deque(jobs), deque[Future[Outcome]]()
     reading: deque[tuple[Job, Future[Loaded]]] = deque()
     readers, writers = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
@@ -88,7 +88,7 @@ def work_through(
                 while reading and len(group) < most and _same_kind(group[0][1], reading[0][1].result()):
                     group.append((reading[0][0], reading.popleft()[1].result()))
                 read_ahead(AHEAD)
-                writing += _worked(group, operation, store, writers, progress, finished)
+                writing += _worked(group, operation, by, store, writers, progress, finished)
                 finished += len(group)
                 progress(finished)
             while writing and (len(writing) > max(AHEAD, most) or not reading or writing[0].done()):
@@ -118,6 +118,7 @@ def _same_kind(one: Loaded, other: Loaded) -> bool:
 def _worked(
     group: list[tuple[Job, Loaded]],
     operation: Operation,
+    by: str,
     store: Store,
     writers: ThreadPoolExecutor,
     progress: Progress,
@@ -141,7 +142,7 @@ def _worked(
             continue
         (picture, notes), own = result, loaded.picture.notes if loaded.picture else ()
         megapixels = picture.pixels.shape[0] * picture.pixels.shape[1] / 1e6
-        outcome = Outcome(job, notes=(*own, *notes), megapixels=megapixels, seconds=seconds)
+        outcome = Outcome(job, notes=(*own, *notes), megapixels=megapixels, seconds=seconds, by=by)
         coming.append(writers.submit(store.store, outcome, picture, loaded.key))
     return coming
 

@@ -35,7 +35,8 @@ class Outcome:
     a dry run it would be worked on), or unused (a mask that no picture has).
 
     notes are worth telling the user; data are the result's bytes when they go to standard output; megapixels and seconds
-    (of the work alone) are 0 when there was no work. digest: sha256 of the result's bytes, where they are known.
+    (of the work alone) are 0 when there was no work. digest: sha256 of the result's bytes, where they are known. by: what did
+    the work, in words.
     """
 
     job: Job
@@ -46,6 +47,7 @@ class Outcome:
     megapixels: float = 0.0
     seconds: float = 0.0
     digest: str | None = None
+    by: str = ""
 
 
 class Loaded(NamedTuple):
@@ -161,7 +163,7 @@ class Store:
             data, said = encode_picture(picture, _kind_of(job, self.files, picture), self.files.coding, spend=True)
             notes = (*outcome.notes, *said)
             if job.target == STREAM:
-                return Outcome(job, notes=notes, data=data, megapixels=outcome.megapixels, seconds=outcome.seconds)
+                return replace(outcome, notes=notes, data=data)
             if made := self._there_already(job, key):
                 return made
             beside = self.files.resume or is_there(job.target.parent / NAME)  # what is there already stays true
@@ -171,7 +173,7 @@ class Store:
             if not (self.files.mirror and self.files.mirror.holds(job.target)):
                 self._manifest(job.target).record(job.target, key, data, beside=beside)
             self._put(job.target, data)
-            return Outcome(job, "done", None, notes, None, outcome.megapixels, outcome.seconds, sha256(data))
+            return replace(outcome, notes=notes, digest=sha256(data))
         except FolderClosed as error:
             if self.files.output is None or takes_files(self.files.output):
                 return Outcome(job, "failed", str(error), outcome.notes)

@@ -81,7 +81,7 @@ EnginePrecision = Annotated[
     choice("auto", "fp32", "bf16", "fp16", "int8", help="Numbers that the network computes in.", envvar="IRFLOW_PRECISION"),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print size and time of every picture.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print size, time and engine of every picture.")]
 Range = Annotated[
     Optional[str],
     typer.Option(help="Black and white of floating-point TIFFs, such as 0..255.", show_default="as the file says, or 0..1"),

@@ -146,14 +146,15 @@ def _tell(console: Console, tally: Tally, outcome: Outcome) -> None:
     if outcome.status == "skipped":
         tally.note(f"{job.target}: ", "already there, skipped")
     if outcome.seconds:
-        console.detail(f"{job.source}: {tally.place}, {outcome.megapixels:.2f} megapixels in {outcome.seconds:.2f} s")
+        how = f" ({outcome.by})" if outcome.by else ""
+        console.detail(f"{job.source}: {tally.place}, {outcome.megapixels:.2f} megapixels in {outcome.seconds:.2f} s{how}")
     if outcome.data is not None:
         console.data(outcome.data)
     elif console.as_json:
         target: Path | None = None if outcome.error else job.target
         error, notes = outcome.error and with_flags(outcome.error), [with_flags(note) for note in outcome.notes]
         fields = {"status": outcome.status, "error": error, "notes": notes, "seconds": outcome.seconds}
-        fields["digest"] = outcome.digest
+        fields |= {"digest": outcome.digest, "engine": outcome.by or None}
         console.result("", input=job.source, output=target, **fields)
     elif outcome.status == "planned":
         console.result(f"{job.source} -> {job.target}")

@@ -131,6 +131,15 @@ def test_verbose_and_quiet(degrade, album: Path, tmp_path: Path) -> None:
     assert degrade(album, tmp_path / "three", "-q").err == ""
 
 
+def test_what_computes_is_told_to_those_who_ask(irflow, tiny_checkpoint, picture_file, tmp_path: Path) -> None:
+    command = ("restore", picture_file("in/a.png", 20, 20), "--checkpoint", tiny_checkpoint("derain"), "--engine", "torch")
+    command = (*command, "--device", "cpu", "--precision", "fp32")
+    assert "(torch fp32, cpu)\n" in irflow(*command, "-v", "-o", tmp_path / "one").err
+    assert "torch" not in irflow(*command, "-o", tmp_path / "two").err
+    [told] = irflow(*command, "--json", "-o", tmp_path / "three").out.splitlines()
+    assert json.loads(told)["engine"] == "torch fp32, cpu"
+
+
 def test_ctrl_c_finishes_the_picture_at_hand(degrade, tmp_path: Path, picture_file, monkeypatch: pytest.MonkeyPatch) -> None:
     for index in range(9):
         picture_file(f"in/{index}.png")

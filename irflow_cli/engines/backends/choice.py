@@ -88,9 +88,9 @@ class Engine:
                 self.found, self.notes = (trial, call), (*notes, *self.notes)
             return self.found
 
-    def open(self) -> Trial:
-        """Return what computes the network, chosen now if it was not before."""
-        return self.chosen[0]
+    def open(self) -> str:
+        """Return what computes the network, such as `openvino bf16, cpu`; it is chosen now if it was not before."""
+        return f"{self.chosen[0].name}, {self.loaded.device.type}"
 
     @property
     def name(self) -> str:

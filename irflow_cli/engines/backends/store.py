@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,23 @@ from irflow_cli.runtime.places import own_cache
 
 MOST = 2**30  # bytes of a graph
 DIGEST = hashlib.sha256().digest_size
+SOURCES = (Path(__file__).parent, Path(irflow_cli.__file__).parent / "nets")  # of what makes graphs, and what they are made of
 
 
 def key(*parts: Any) -> str:
-    """Return the name of what belongs to parts, JSON values, and to this version of irflow."""
-    return hashlib.sha256(json.dumps([irflow_cli.__version__, *parts], sort_keys=True).encode()).hexdigest()[:32]
+    """Return the name of what belongs to parts, JSON values, and to this version of irflow, whose networks and engines may also
+    have been changed by hand."""
+    about = [irflow_cli.__version__, _code(SOURCES), *parts]
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:32]
+
+
+@cache
+def _code(folders: tuple[Path, ...]) -> str:
+    """Return the sha256 of the Python in folders."""
+    found = hashlib.sha256()
+    for path in sorted(path for folder in folders for path in folder.glob("*.py")):
+        found.update(path.read_bytes())
+    return found.hexdigest()
 
 
 def engines_folder() -> Path:

@@ -89,7 +89,7 @@ def test_nothing_is_tried_before_it_is_asked_for(tried: dict[str, Trial | int]) 
     engine = open_engine(checkpoint(), CPU)
     assert engine.contract.predicts == "residual"
     assert tried["count"] == 0
-    assert engine.open().name == "torch fp32"
+    assert engine.open() == "torch fp32, cpu"
     assert tried["count"]
 
 

@@ -41,3 +41,11 @@ def test_a_file_of_another_network_is_not_taken() -> None:
     swapped = store.engines_folder() / f"{other.key}.onnx"
     swapped.rename(store.engines_folder() / f"{one.key}.onnx")
     assert Loaded(checkpoint()).graph() == whole
+
+
+def test_networks_changed_by_hand_have_files_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert store.key("a") == store.key("a") != store.key("b")
+    known = store.key("a")
+    (tmp_path / "unet.py").write_text("WIDTH = 3")
+    monkeypatch.setattr(store, "SOURCES", (*store.SOURCES, tmp_path))
+    assert store.key("a") != known
