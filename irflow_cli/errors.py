@@ -38,6 +38,11 @@ class IrflowError(Exception):
         return found[1] if found else None
 
     @property
+    def fields(self) -> list[str]:
+        """All settings that the message names."""
+        return NAMED.findall(str(self))
+
+    @property
     def reason(self) -> str:
         """The message without the setting that it begins with."""
         return str(self).removeprefix(f"`{self.field}` ")

@@ -198,7 +198,7 @@ def _planned(files: Files, samples: int, masks_of: Pairing, apart: Path | None) 
         jobs.setdefault((source.absolute(), sample), Job(source, target, exists, mask, sample))
     planned = list(jobs.values())
     if files.resume or files.skip_existing:  # results of the run before are no pictures to work on
-        made = {job.target.absolute() for job in planned if job.exists}
+        made = {job.target.absolute() for job in planned if job.exists and job.target.absolute() != job.source.absolute()}
         planned = [job for job in planned if job.source.absolute() not in made]
     return planned
 

@@ -62,7 +62,7 @@ def work_through(
     """
     store, batched = Store(files, operation.identity, operation.opaque), operation.batched
     if files.dry_run:
-        yield from map(store.dry_run, jobs)
+        yield from dry_run(store, jobs, files, stop)
         return
     by = operation.begin()
     waiting, writing = deque(jobs), deque[Future[Outcome]]()
@@ -106,6 +106,17 @@ def work_through(
     finally:
         for pool in (readers, writers):
             pool.shutdown(wait=patient, cancel_futures=not patient or pool is readers)
+
+
+def dry_run(store: Store, jobs: list[Job], files: Files, stop: threading.Event | None) -> Iterator[Outcome]:
+    """Yield what would become of each job, until `stop` is set or, with `files.fail_fast`, one fails."""
+    for job in jobs:
+        if stop and stop.is_set():
+            return
+        outcome = store.dry_run(job)
+        yield outcome
+        if files.fail_fast and outcome.status == "failed":
+            return
 
 
 def _same_kind(one: Loaded, other: Loaded) -> bool:

@@ -37,7 +37,7 @@ Example: irflow config show
 config = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help=HELP)
 
 
-OF_FOLDERS = ("suffix", "format", "name_template")  # options that do not go with one output file
+OF_FOLDERS = {"suffix", "format", "name_template"}  # options that do not go with one output file
 READ = "irflow.defaults"  # of a context: the files that were looked for, and which values come from which
 Defaults = dict[str, dict[str, Any]]  # command -> parameter -> value
 
@@ -162,9 +162,8 @@ class Command(TyperCommand):
         own = {file.path for file in files if file.own}
         quiet = ctx.params.get("quiet", False) and ("quiet" not in values or origins.get((name, "quiet")) in own)
         console = Console(quiet=quiet, verbose=ctx.params.get("verbose", False))
-        output = ctx.params.get("output")
-        if isinstance(output, Path) and "output" not in values and Files((), output).one_file:
-            ctx.params |= dict.fromkeys(values.keys() & OF_FOLDERS)
+        for key in _without_place(ctx.params) & values.keys() if "output" not in values else ():
+            ctx.params[key] = values.pop(key) and None
         for file in files:
             if file.unread:
                 console.error(f"{file.path} is not read: {file.unread}; `irflow --no-config ...` passes it over")
@@ -178,10 +177,21 @@ class Command(TyperCommand):
         try:
             return super().invoke(ctx)
         except IrflowError as error:
-            file = origins.get((name, error.field or "")) if error.field in values else None
-            if file is None:
+            given = {field: file for field in error.fields if field in values and (file := origins.get((name, field)))}
+            if not given:
                 raise
-            raise type(error)(f"{file}: {error}") from None
+            field, file = next(iter(given.items()))
+            first = f"{file}: {error}" if field == error.field else f"{error} (`{field}` is from {file})"
+            raise type(error)(first) from None
+
+
+def _without_place(params: dict[str, Any]) -> set[str]:
+    """Return the options that do not go with the one file, or standard output, that a command writes to."""
+    output = params.get("output")
+    if output is None:
+        return {"suffix", "name_template"} if params.get("inputs") == ["-"] else set()
+    one = isinstance(output, Path) and Files((), output).one_file
+    return set(OF_FOLDERS if str(output) != "-" else OF_FOLDERS - {"format"}) if one else set()
 
 
 def _from_file(context: Any, name: str) -> bool:

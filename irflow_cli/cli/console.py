@@ -63,7 +63,7 @@ class Console:
     def detail(self, text: str) -> None:
         """Say something that only those who ask for it want to know."""
         if self.verbose and not self.quiet:
-            say(_plain(self.named(text)) + "\n")
+            say(_plain(with_flags(self.named(text))) + "\n")
 
     def data(self, data: bytes) -> None:
         """Write a result that is bytes, not text."""
@@ -83,12 +83,12 @@ class Console:
         from rich.console import Console as Rich
         from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
         times = (TimeRemainingColumn(),) if left else ()  # else what is said beside the bar tells it
         with Progress(*columns, *times, console=Rich(stderr=True), transient=True) as bar:
             task = bar.add_task(label, total=total)
 
             def update(done: float, note: str = "") -> None:
-                bar.update(task, completed=done, description=note or label)
+                bar.update(task, completed=done, description=_plain(note or label))
 
             yield update

@@ -170,6 +170,12 @@ def with_files(command: Callable[..., int]) -> Callable[..., int]:
     def make(values: dict[str, Any], inputs: list[str], output: Path | None, suffix: str | None, usual: str) -> Files:
         if suffix is not None and output is not None and Files((), output).one_file:
             raise UsageError(f"`suffix` is added to names in a folder, and {output} is one file; leave it out")
+        template = values["name_template"]
+        if suffix is not None and template is not None and "{suffix" not in template:
+            raise UsageError("`suffix` has no place in `name_template`; put {suffix} into it, or leave one of them out")
+        if list(inputs) == ["-"] and output is None and (suffix is not None or template is not None):
+            name = "suffix" if suffix is not None else "name_template"
+            raise UsageError(f"`{name}` is for names of files, and the result goes to standard output; leave it out")
         if suffix is not None and output is not None and values["name_template"] is None:
             values = {**values, "name_template": "{stem}{suffix}{ext}"}
         suffix = usual if suffix is None else suffix

@@ -131,8 +131,9 @@ def _with_page(outcome: Outcome, files: Files) -> Outcome:
     job, page = outcome.job, _page_of(outcome.job)
     try:
         span = parse_range(files.range)
-        notes = compare_files(job.source, job.target, page, overwrite=True, max_pixels=files.max_pixels, span=span)
-    except ImageError as error:
+        again = files.overwrite or job.exists
+        notes = compare_files(job.source, job.target, page, overwrite=again, max_pixels=files.max_pixels, span=span)
+    except (ImageError, UsageError) as error:
         return replace(outcome, status="failed", error=str(error))
     return replace(outcome, notes=(*outcome.notes, f"compared in {page}", *notes))
 
@@ -151,7 +152,8 @@ def _tell(console: Console, tally: Tally, outcome: Outcome) -> None:
     if outcome.data is not None:
         console.data(outcome.data)
     elif console.as_json:
-        target: Path | None = None if outcome.error else job.target
+        there = not outcome.error or outcome.digest is not None  # a result may be there whose page could not be made
+        target: Path | None = job.target if there and outcome.status != "unused" else None
         error, notes = outcome.error and with_flags(outcome.error), [with_flags(note) for note in outcome.notes]
         fields = {"status": outcome.status, "error": error, "notes": notes, "seconds": outcome.seconds}
         fields |= {"digest": outcome.digest, "engine": outcome.by or None}

@@ -75,15 +75,18 @@ class Tally:
             self.console.note(f"{total} pictures: {parts or 'none done'}, in {_span(time.monotonic() - self.began)}")
         if self.counts["failed"] and total > 1 and not self.files.dry_run:
             self.console.error(f"{self.counts['failed']} of {total} pictures failed")
-        if stopped and rest:
-            how = (
-                "the same command goes on"
-                if self.files.resume or self.files.skip_existing
-                else ("the same command with --skip-existing goes on")
-            )
-            self.console.error(f"interrupted with {rest} of {total} pictures left; {how}")
+        if rest and (stopped or self.files.fail_fast):
+            how = "stopped at the failure" if self.counts["failed"] and not stopped else "interrupted"
+            self.console.error(f"{how} with {rest} of {total} pictures left; {self._onward()}")
         elif stopped:
             self.console.error("interrupted, with all pictures done")
+
+    def _onward(self) -> str:
+        """Return how to go on."""
+        if self.files.overwrite:
+            return "with --resume in place of --overwrite the same command goes on"
+        given = self.files.resume or self.files.skip_existing or self.files.dry_run
+        return "the same command goes on" if given else "the same command with --skip-existing goes on"
 
 
 def _span(seconds: float) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 import irflow_cli.errors
 from irflow_cli.batch.plan import STREAM, Files, Job
-from irflow_cli.batch.run import Progress, work_through
+from irflow_cli.batch.run import Progress, dry_run, work_through
 from irflow_cli.batch.store import Outcome, Store
 from irflow_cli.errors import CheckpointError, ImageError, IrflowError, require
 from irflow_cli.runtime import extras
@@ -78,14 +78,15 @@ def restore_on_ray(
     before = Store(files, identity, opaque=False)
     todo: list[Job] = []
     count = 0
-    for job in jobs:
-        outcome = before.dry_run(job)
+    for outcome in dry_run(before, jobs, files, stop):
         if outcome.status == "planned" and not files.dry_run:
-            todo.append(job)
+            todo.append(outcome.job)
             continue
         count += 1
         yield outcome
-    if not todo:
+        if files.fail_fast and outcome.status == "failed":
+            return
+    if not todo or (stop and stop.is_set()):
         return
     named = settings.checkpoint
     if named and Path(named).is_file():

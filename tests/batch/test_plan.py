@@ -293,3 +293,24 @@ def test_results_in_a_folder_among_the_pictures_are_no_input(degrade, album: Pat
         assert degrade(album, "-o", album / "results", "-r", "--overwrite").code == 0
     made = {path.relative_to(album / "results") for path in (album / "results").rglob("*.png")}
     assert made == {path.relative_to(album) for path in album.rglob("*.png") if "results" not in path.parts}
+
+
+@pytest.mark.parametrize("option", [(), ("--skip-existing",), ("--resume",), ("-n", "--skip-existing")])
+def test_a_folder_is_not_its_own_output(option: tuple, degrade, picture_file, tmp_path: Path) -> None:
+    picture_file("in/a.png", 20, 20)
+    done = degrade(tmp_path / "in", "-o", tmp_path / "in", *option)
+    assert (done.code, "is an input; give another output" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("in", "-o", "out", "--suffix", ".x", "--name-template", "{stem}{ext}"),
+        ("-", "--suffix", ".x"),
+        ("-", "--name-template", "a.png"),
+    ],
+)
+def test_names_without_a_place_are_refused(given: tuple, degrade, picture_file, tmp_path: Path) -> None:
+    picture_file("in/a.png", 20, 20)
+    done = degrade(*(tmp_path / name if name in ("in", "out") else name for name in given))
+    assert (done.code, "leave " in done.err, done.err.count("\n")) == (2, True, 1)

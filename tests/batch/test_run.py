@@ -265,3 +265,10 @@ def test_a_result_written_after_one_that_could_not_be_is_told(
     done = degrade(tmp_path / "in", tmp_path / "out")
     assert (done.code, done.err.splitlines()[-1]) == (5, "irflow: no room")
     assert [Path(line).name for line in done.out.splitlines()] == ["0.png", "2.png"] == below(tmp_path / "out")
+
+
+def test_a_dry_run_ends_at_a_failure_if_asked(degrade, picture_file, tmp_path: Path) -> None:
+    given = (tmp_path / "gone.png", tmp_path / "lost.png", picture_file("a.png", 20, 20), "-o", tmp_path / "out", "-n")
+    assert degrade(*given).err.count("irflow: ") == 2
+    done = degrade(*given, "--fail-fast")
+    assert (done.code, done.out, done.err.count("irflow: ")) == (1, "", 2), done.err  # the failure, and how to go on

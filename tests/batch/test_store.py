@@ -195,3 +195,9 @@ def test_clocks_that_differ_change_nothing(degrade, album: Path, tmp_path: Path,
         os.utime(path, (other - 1000, other - 1000))
     statuses = {Path(row["input"]).name: row["status"] for row in map(json.loads, degrade(*command).out.splitlines())}
     assert statuses == {"a.png": "done", "b.jpg": "skipped"}
+
+
+def test_a_file_called_so_is_no_standard_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("-").touch()
+    assert batch.is_result(Path("./-").absolute()) and not batch.is_result(batch.STREAM)

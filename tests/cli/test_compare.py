@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from drawn import save, scene
 from PIL import Image
 
+from irflow_cli.errors import UsageError
 from irflow_cli.services import compare
 
 
@@ -170,3 +172,17 @@ def test_a_page_that_cannot_be_made_is_one_failure_of_a_batch(
     assert done.code == 1 and "2 pictures: 1 done, 1 failed" in done.err
     assert "a.png: cannot be put into a page as JPEG" in done.err
     assert [page.name for page in (tmp_path / "in").glob("*.html")] == ["b.derain.png.compare.html"]
+
+
+def test_a_page_that_cannot_be_made_leaves_its_result(
+    restore: Callable, picture_file: Callable, tmp_path: Path, monkeypatch
+) -> None:
+    def compare_files(*_given: object, **_options: object) -> tuple[str, ...]:
+        raise UsageError("page exists; use another output")
+
+    picture_file("in/a.png", 24, 32)
+    monkeypatch.setattr(compare, "compare_files", compare_files)
+    done = restore(tmp_path / "in", "--compare", "--json")
+    [told] = [json.loads(line) for line in done.out.splitlines()]
+    assert (done.code, told["status"], told["output"]) == (1, "failed", str(tmp_path / "in" / "a.derain.png"))
+    assert (tmp_path / "in" / "a.derain.png").exists()

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from irflow_cli.cli.config import OF_FOLDERS, _without_place
+
 pytestmark = pytest.mark.usefixtures("in_project")
 
 
@@ -135,3 +137,19 @@ def test_a_file_is_blamed_for_its_own_values(
     file.write_text(text)
     done = irflow("restore", picture_file("in.png"), *typed, "--quiet")
     assert (done.code, f"irflow: {file}: " in done.err) == (code, blamed), done.err
+    assert str(file) in done.err
+
+
+@pytest.mark.parametrize(("output", "left"), [("out.png", ""), ("out", "suffix, format")])
+def test_defaults_without_a_place_are_passed_over_and_not_told(output: str, left: str, irflow, picture_file, tmp_path) -> None:
+    (tmp_path / "project" / "irflow.toml").write_text('format = "webp"\nsuffix = ".x"\n')
+    done = irflow("degrade", picture_file("in.png"), "--kind", "noise", "-o", output)
+    assert (done.code, f"irflow.toml: {left or 'none for this command'}\n" in done.err) == (0, True), done.err
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [({"output": None, "inputs": ["-"]}, {"format"}), ({"output": Path("-")}, {"format"}), ({"output": Path("a.png")}, set())],
+)
+def test_what_goes_to_one_place_has_no_name_to_make(given: dict, left: set) -> None:
+    assert OF_FOLDERS - _without_place(given) == left

@@ -44,3 +44,17 @@ def test_no_bar_is_drawn_where_there_is_no_terminal(capsys) -> None:
     with Console().progress("work", 2) as update:
         update(1.0, "half")
     assert capsys.readouterr() == ("", "")
+
+
+def test_details_speak_of_options_as_they_are_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    Console(verbose=True).detail("`name_template` is meant")
+    assert capsys.readouterr().err == "--name-template is meant\n"
+
+
+def test_names_on_the_bar_are_shown_as_they_are(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setenv("TERM", "xterm")
+    with Console().progress("irflow", 2) as show:
+        show(1, "IMG [edited]\x1b]0;evil.jpg")
+    told = capsys.readouterr().err
+    assert "IMG [edited]" in told and "\x1b]0;" not in told

@@ -85,3 +85,26 @@ def test_an_error_that_ends_a_batch_comes_with_the_count_and_how_to_go_on(
     assert written >= 3 and f"5 pictures: {written} done, in" in count
     assert f"{5 - written} of 5 pictures left; the same command with --skip-existing goes on" in rest
     assert "no room" in error
+
+
+def test_a_run_that_ends_at_a_failure_says_what_is_left(degrade, picture_file, tmp_path: Path) -> None:
+    for name in "abcdefgh":
+        picture_file(f"in/{name}.png", 20, 20)
+    (tmp_path / "in" / "b.png").write_bytes(b"no picture")
+    done = degrade(tmp_path / "in", "-o", tmp_path / "out", "--fail-fast")
+    left = 8 - 1 - len(below(tmp_path / "out"))
+    said = f"stopped at the failure with {left} of 8 pictures left; the same command with --skip-existing goes on"
+    assert (done.code, said in done.err) == (1, True), done.err
+
+
+@pytest.mark.parametrize(
+    ("options", "way"),
+    [
+        ({}, "the same command with --skip-existing goes on"),
+        ({"resume": True}, "the same command goes on"),
+        ({"overwrite": True}, "with --resume in place of --overwrite the same command goes on"),
+    ],
+)
+def test_the_way_on_is_one_that_can_be_gone(options: dict, way: str, capsys: pytest.CaptureFixture[str]) -> None:
+    Tally(Console(), [Job(Path("a.png"), Path("b.png"))], Files(("in",), **options)).close(stopped=True)
+    assert f"1 of 1 pictures left; {way}\n" in capsys.readouterr().err
