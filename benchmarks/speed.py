@@ -172,7 +172,7 @@ def training(data: Path, rain_layers: Path | None, repeats: int = 12) -> Iterato
     and the median share of the bare loop's, all measured in turn."""
     device = torch.device("cpu")
     request = TrainRequest(data, Path("unused"), "derain", minutes=1, rain_layers=rain_layers)
-    corpus, _ = load_corpus(data, request.crop, device)
+    corpus, *_ = load_corpus(data, request.crop, device)
     steps: dict[str, Callable[[], object]] = {}
     for precision in ("fp32", "auto"):
         steps[precision] = whole_step(replace(request, precision=precision), corpus)

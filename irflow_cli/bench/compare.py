@@ -14,7 +14,7 @@ from irflow_cli.bench.records import Key, Record, label_of, other_machine, read_
 from irflow_cli.errors import UsageError
 
 DRAWS = 20000  # of the bootstrap
-FEWEST = 8  # pictures, below which an interval means nothing
+FEWEST, TOO_FEW = 8, "too few"  # pictures, below which an interval means nothing, and the verdict then
 RELATIVE = {"nfe": 0.01, "seconds_per_mp": 0.10, "peak_mib": 0.10}  # costs change in shares, and by so much from run to run
 
 
@@ -112,7 +112,7 @@ def _change(label: str, metric: str, differences: np.ndarray, miss: float) -> Ch
     band = RELATIVE.get(metric, 0.5 * 10.0 ** -METRICS[metric].digits)
     up, down = low > band, high < -band
     verdict = "same" if not (up or down) else "better" if up == METRICS[metric].higher else "worse"
-    return Change(label, metric, mean, low, high, len(differences), verdict if len(differences) >= FEWEST else "too few")
+    return Change(label, metric, mean, low, high, len(differences), verdict if len(differences) >= FEWEST else TOO_FEW)
 
 
 def bootstrap(values: np.ndarray, miss: float = 0.05) -> tuple[float, float]:

@@ -23,7 +23,7 @@ from irflow_cli.images.decode import read_picture
 from irflow_cli.images.find import find_pictures
 from irflow_cli.images.picture import Picture
 from irflow_cli.tensors import tensor_of
-from irflow_cli.training.pairs import enlarged_to, find_pairs
+from irflow_cli.training.pairs import ROLE, enlarged_to, find_pairs, matched
 
 # (clean folder, degraded folder), as the public sets are laid out. The first that is there counts.
 PAIRED = (
@@ -50,7 +50,6 @@ CLEAN = (
     "val",
     "test",
 )
-ROLE = re.compile(r"(?i)(?<![a-z0-9])(norain|rainy|rain|clean|degraded|gt|in|input|target|hr)(?![a-z])[-_ ]?")
 DEGRADED = {"rainy", "rain", "degraded", "in", "input"}  # those of ROLE that tell the degraded picture
 DEGRADED_FOLDER = re.compile(r"(?i)(noisy|noise|.*[-_]?LR([-_].*)?$)")
 LOW_RESOLUTION = re.compile(r"(?i)[-_](LR|bicubic|nearest|glasner|kim|SRCNN|ScSR|SelfEx\w*|x[2348])$")
@@ -166,29 +165,11 @@ def _pairs(folder: Path) -> tuple[Sample, ...]:
         return tuple(Sample(name, *pair[:2], pair.enlarged) for name, pair in sorted(zip(names, pairs, strict=True)))
     if sides is None:
         raise UsageError(f"{folder} has no clean/ and degraded/; for clean pictures give `degrade` KIND:SEVERITY")
-    (clean_root, clean), (degraded_root, _) = sides
+    (clean_root, clean), (degraded_root, degraded) = sides
     if not clean:
         raise NothingToDo(f"no pictures below {clean_root}")
-    names, others = (_keyed(side.paths, side.root, plain=False) for side in sides)
-    if set(names) != set(others):
-        names, others = (_keyed(side.paths, side.root, plain=True) for side in sides)
-    for found, partners, place in ((names, others, degraded_root), (others, names, clean_root)):
-        for key, paths in found.items():
-            if len(paths) > 1:
-                raise UsageError(f"{paths[0]} and {paths[1]} are one name; a picture has one partner")
-            if key not in partners:
-                raise UsageError(f"{paths[0].name} has no partner in {place}; pairs share one name")
-    return tuple(Sample(key, names[key][0], others[key][0]) for key in sorted(names))
-
-
-def _keyed(paths: list[Path], root: Path, *, plain: bool) -> dict[str, list[Path]]:
-    """Return the paths by name, with `plain` without what tells rainy from clean (`norain-1`, `0_clean`, `X2/norain-1x2`)."""
-    found: dict[str, list[Path]] = {}
-    for path in paths:
-        name = _name(path, root)
-        bare = ROLE.sub("", re.sub(r"^X2/(.*)x2$", r"\1", name)).strip("-_ ")
-        found.setdefault((bare or name) if plain else name, []).append(path)
-    return found
+    pairs = matched((clean_root, clean), (degraded_root, degraded))
+    return tuple(Sample(name, *pair) for name, pair in pairs.items())
 
 
 def _name(path: Path, root: Path) -> str:

@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -105,7 +105,7 @@ def measure_speed(
         subject = Subject(velocity_of(engine), prior.net, prior.device, engine.dtype)
     else:
         restorer = Restorer(settings)
-        engine = restorer.engine
+        engine, settings = restorer.engine, replace(settings, steps=restorer.steps)
         subject = Subject(engine, restorer.net, restorer.device, engine.dtype)
     for note in engine.remarks():
         tell(note)
@@ -203,7 +203,8 @@ def size_facts(settings: RestoreSettings, sizes: tuple[float, ...]) -> Iterator[
             ]
             took, peaks = zip(*runs, strict=True)
             seconds.append(float(np.median(took)))
-            where = f"{command_of(settings.task)}, {size:g} MP JPEG"
+            steps = f" in {settings.steps} step{'s' * (settings.steps > 1)}" if settings.steps else ""
+            where = f"{command_of(settings.task)}{steps}, {size:g} MP JPEG"
             yield _fact(where, list(took), "s")
             yield _fact(where, [one / size for one in took], "s/MP")
             yield _fact(where, list(peaks), "MiB above torch")
@@ -232,12 +233,13 @@ def whole_command(settings: RestoreSettings, source: Path, target: Path) -> tupl
 
 
 def measured_command(options: list[str]) -> tuple[float, float]:
-    """Return (seconds after torch's start-up, peak MiB above the bare interpreter with torch) of `irflow` with these options.
+    """Return (seconds after torch's start-up, peak MiB above the bare interpreter with torch) of `irflow` with these options;
+    files of defaults are not read.
 
     Raises DeviceError when the command fails.
     """
     done = subprocess.run(
-        [sys.executable, "-c", PROBE, str(torch.get_num_threads()), *options],
+        [sys.executable, "-c", PROBE, str(torch.get_num_threads()), "--no-config", *options],
         capture_output=True,
         text=True,
         check=False,

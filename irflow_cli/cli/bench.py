@@ -25,7 +25,7 @@ from irflow_cli.cli.options import (
     typed,
 )
 from irflow_cli.engines.settings import RestoreSettings
-from irflow_cli.errors import UsageError
+from irflow_cli.errors import UsageError, require
 from irflow_cli.tasks import RESTORED
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
@@ -185,7 +185,9 @@ def bench(
         precision=precision,
     )
     if speed is not None:
-        return _speed(console, settings, speed)
+        several = "steps" in typed(context)
+        require(not several or len(sweep.steps) == 1, "`steps` is one number beside `speed`; the task's own without it")
+        return _speed(console, settings if several else replace(settings, steps=None), speed)
     if data is None:
         raise UsageError("DATA is missing: a folder of pairs, or of clean pictures with --degrade")
     names = _list(methods, "--methods", str)
@@ -249,7 +251,7 @@ def _bench(console: Console, request: BenchRequest) -> int:
 
 
 def _compare(console: Console, old: Path, new: Path) -> int:
-    from irflow_cli.bench.compare import RELATIVE, compare, lost
+    from irflow_cli.bench.compare import FEWEST, RELATIVE, TOO_FEW, compare, lost
     from irflow_cli.bench.records import markdown, other_machine, read_environment
 
     changes, gone = compare(old, new), lost(old, new)
@@ -265,9 +267,14 @@ def _compare(console: Console, old: Path, new: Path) -> int:
         console.error(line)
     if others := other_machine(read_environment(old), read_environment(new)):
         console.note(f"made with other {' and '.join(others)}; time and memory are not compared")
-    console.note(f"intervals of all {len(changes)} changes hold together with 95 % confidence")
-    console.note(f"{worse} metrics of quality got worse" if worse else "no metric of quality got worse")
-    return 1 if worse or gone else 0
+    few = sum(change.verdict == TOO_FEW for change in changes)
+    if few:
+        console.error(f"{few} of {len(changes)} changes are of fewer than {FEWEST} pictures, which tells nothing; measure more")
+    if few < len(changes):
+        console.note(f"intervals of all {len(changes)} changes hold together with 95 % confidence")
+        others = " of those that could be told" if few else ""
+        console.note(f"{worse} metrics of quality got worse" if worse else f"no metric of quality{others} got worse")
+    return 1 if worse or gone or few == len(changes) else 0
 
 
 def _speed(console: Console, settings: RestoreSettings, sizes: str) -> int:

@@ -11,6 +11,7 @@ import typer
 from irflow_cli.cli.config import Command
 from irflow_cli.cli.console import Console
 from irflow_cli.cli.options import AsJson, Overwrite, Quiet, among, checkpoints, choice
+from irflow_cli.errors import IrflowError
 
 models = typer.Typer(invoke_without_command=True, rich_markup_mode=None)
 
@@ -124,9 +125,14 @@ def remove_models(names: Annotated[list[str], typer.Argument(help="Names in the 
     """
     from irflow_cli.services.models import remove_checkpoint
 
+    console, codes = Console(), [0]
     for name in names:
-        Console().result(str(remove_checkpoint(name)))
-    return 0
+        try:
+            console.result(str(remove_checkpoint(name)))
+        except IrflowError as error:
+            console.error(str(error))
+            codes.append(error.exit_code)
+    return max(codes)
 
 
 @models.command("path", cls=Command)
@@ -152,7 +158,9 @@ def convert_model(
     ] = None,
     task: Annotated[Optional[str], typer.Option(help="What an IR-Flow network was trained for.")] = None,
     sigma_max: Annotated[Optional[float], typer.Option(help="The noise it was trained on, 0-255.")] = None,
-    order: Annotated[str, choice("bgr", "rgb", help="Channels that an IR-Flow network was shown.")] = "bgr",
+    order: Annotated[
+        Optional[str], choice("bgr", "rgb", help="Channels that an IR-Flow network was shown.", show_default="bgr")
+    ] = None,
     size: Annotated[Optional[int], typer.Option(help="Side of the pictures of a prior.")] = None,
     licence: Annotated[str, typer.Option(help="Licence of the weights, for the record.")] = "that of its authors",
     overwrite: Overwrite = False,

@@ -131,7 +131,7 @@ def train(
             if standing.psnr is not None:
                 console.note(f"{line}  {standing.eta / 60:.0f} min left")
 
-        result = run(request, report)
+        result = run(request, report, console.note)
     if is_first():
         console.note(f"best validation PSNR {result.psnr:.2f} dB after {result.iterations} iterations")
         console.result(str(result.checkpoint))

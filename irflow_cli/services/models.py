@@ -70,15 +70,15 @@ class ConvertRequest:
     """A third-party file of weights, and what it does not say of itself.
 
     output: None for a .safetensors file beside it. task, sigma_max (0-255 scale): what the network was trained for; a flow
-    prior has neither. order: of the channels it was shown. size: side of the pictures of a prior, None to read it from its
-    levels.
+    prior has neither. order: of the channels that a network of IR-Flow was shown, None for bgr, its authors' own. size: side of
+    the pictures of a prior, None to read it from its levels.
     """
 
     source: Path
     output: Path | None = None
     task: str | None = None
     sigma_max: float | None = None
-    order: str = "bgr"
+    order: str | None = None
     size: int | None = None
     licence: str = "that of its authors"
     overwrite: bool = False
@@ -126,7 +126,12 @@ def verify_checkpoints(names: list[str]) -> Iterator[Verified]:
     manifest = shipped_folder() / "manifest.toml"
     entries = tomllib.loads(manifest.read_text()).values() if manifest.is_file() else ()
     shipped = {shipped_folder() / entry["file"]: entry["sha256"] for entry in entries}
-    for path in [resolve(name) for name in names] or known_checkpoints():
+    for name in names or known_checkpoints():
+        try:
+            path = name if isinstance(name, Path) else resolve(name)
+        except CheckpointError as error:
+            yield Verified(Path(str(name)), None, str(error))
+            continue
         origin = origin_of(path)
         yield _verify(path, origin.sha256 if origin else shipped.get(path))
 
@@ -137,8 +142,10 @@ def remove_checkpoint(name: str) -> Path:
     if not path.is_file() and (shipped_folder() / path.name).is_file():
         raise UsageError(f"{path.stem} ships with irflow and is not in the cache; it stays")
     remains = [part_path(path), *rejected_paths(path)]
+    if not (path.exists() or any(other.exists() for other in remains)):
+        raise CheckpointError(f"there is no {path.stem} in the cache; `irflow models list` shows what there is")
     try:
-        path.unlink(missing_ok=any(other.exists() for other in remains))
+        path.unlink(missing_ok=True)
         for other in (origin_path(path), *remains):
             other.unlink(missing_ok=True)
     except OSError as error:
@@ -224,6 +231,9 @@ def _task_of(third_party: ThirdParty, request: ConvertRequest) -> str:
 def _spec_of(third_party: ThirdParty, request: ConvertRequest) -> Spec:
     """Return the spec of a converted network with what cannot be read from its weights, or raise UsageError."""
     spec = third_party.spec
+    for name in ("order", "size"):
+        known = name in spec.unstated or getattr(request, name) is None
+        require(known, f"`{name}` has no meaning for {third_party.family.title}; leave it out")
     given = {name: value for name in spec.unstated if (value := getattr(request, name)) is not None}
     spec = replace(spec, **given)
     try:

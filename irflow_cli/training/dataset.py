@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -78,12 +79,30 @@ class Corpus:
         return self.pixels[begin + channels * plane + row * width + column].float() / 255
 
 
-def load_corpus(folder: Path, crop: int, device: torch.device) -> tuple[Corpus, Corpus]:
-    """Return the pictures below `folder` as (training, validation).
+class Corpora(NamedTuple):
+    """The pictures of a folder. small: how many are smaller than a crop, and left out; apart: whether those for validation
+    are not trained on, too."""
+
+    training: Corpus
+    validation: Corpus
+    small: int
+    apart: bool
+
+    def notes(self, crop: int) -> Iterator[str]:
+        """Yield what to tell the user of them."""
+        if self.small:
+            some = "a picture" if self.small == 1 else f"{self.small} pictures"
+            yield f"left out {some} with less than {crop} pixels one way; `crop` may be lower"
+        if not self.apart:
+            yield "one scene alone, and none to hold out: the validation PSNR is of a picture that is trained on"
+
+
+def load_corpus(folder: Path, crop: int, device: torch.device) -> Corpora:
+    """Return the pictures below `folder`, for training and for validation.
 
     A folder in one of the LAYOUTS of `pairs`, such as `clean/` and `degraded/`, holds pairs. One picture in twenty, chosen by
     its name, is kept for validation and never trained on. Clean pictures are added at the smaller SCALES that still hold a
-    crop. Raises NothingToDo without pictures, UsageError for pairs that do not match and pictures smaller than a crop.
+    crop. Raises NothingToDo without pictures, UsageError for pairs that do not match and where no picture holds a crop.
     """
     paired = has_pairs(folder)
     found = find_pairs(folder) if paired else [Pair(path, path, path.stem) for path in find_pictures(folder)]
@@ -91,9 +110,11 @@ def load_corpus(folder: Path, crop: int, device: torch.device) -> tuple[Corpus, 
         raise NothingToDo(f"no pictures below {folder}; training needs a folder of clean photographs")
     training: list[tuple[str, list[Tensor]]] = []
     held_out: list[Tensor] = []
+    small = 0
     versions = _pair if paired else _sizes
     with ThreadPoolExecutor(available_cores()) as pool:
         for pair, tensors in zip(found, pool.map(lambda pair: _fitting(versions(pair), crop), found), strict=True):
+            small += not tensors
             if _is_held_out(pair.group):
                 held_out += tensors[:1]
             elif tensors:
@@ -105,7 +126,8 @@ def load_corpus(folder: Path, crop: int, device: torch.device) -> tuple[Corpus, 
     if not training:
         raise UsageError(f"no picture below {folder} is at least {crop} pixels wide and high; lower `crop`")
     every = [tensor for _, tensors in training for tensor in tensors]
-    return Corpus.of(every, paired, device), Corpus.of(held_out or every[:1], paired, device)
+    corpora = (Corpus.of(pictures, paired, device) for pictures in (every, held_out or every[:1]))
+    return Corpora(*corpora, small, bool(held_out))
 
 
 def load_rain_layers(folder: Path, size: int = 480) -> Tensor:

@@ -51,8 +51,14 @@ class TrainResult:
     interrupted: int | None
 
 
-def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambda progress: None) -> TrainResult:
+def train(
+    request: TrainRequest,
+    report: Callable[[TrainProgress], None] = lambda progress: None,
+    tell: Callable[[str], None] = lambda note: None,
+) -> TrainResult:
     """Train a network for a task and return what came of it; files go to `request.out` (STATE, BEST, LAST, LOG).
+
+    report: gets where the run stands, every few seconds; tell: what to tell the user of the pictures.
 
     Every iteration's data depend on the seed and its number alone, so a run that is interrupted and resumed ends with
     the same bits on the CPU as one that was not. SIGINT, SIGTERM and SIGHUP save and end the run. Raises UsageError for
@@ -63,21 +69,28 @@ def train(request: TrainRequest, report: Callable[[TrainProgress], None] = lambd
     check(request)
     group, device = join_group(choose_device(request.device))
     with group:
-        return _trained(request, report, group, device)
+        return _trained(request, report, tell, group, device)
 
 
 def _trained(
-    request: TrainRequest, report: Callable[[TrainProgress], None], group: ProcessGroup, device: torch.device
+    request: TrainRequest,
+    report: Callable[[TrainProgress], None],
+    tell: Callable[[str], None],
+    group: ProcessGroup,
+    device: torch.device,
 ) -> TrainResult:
     """Do what `train` says, as one of a group."""
     if (taken := taken_in(request.out)) and not request.resume:
         with _alone_in(request.out, group):  # which says it better where the run that made it is still at work
             raise UsageError(f"{taken} exists; give another `output`, or use `resume` to go on with the run in {request.out}")
-    training, held_out = load_corpus(request.data, request.crop, device)
+    corpora = load_corpus(request.data, request.crop, device)
+    training, held_out = corpora.training, corpora.validation
     if training.paired and task_of(request.task).prior:
         raise UsageError(
             f"{request.data} holds pairs; a prior is trained on clean pictures alone: give {request.data / 'clean'}"
         )
+    for note in corpora.notes(request.crop) if group.first else ():
+        tell(note)
     layers = load_layers(request, device)
     run, sampler = Run(request, device, group), Sampler(request, training, layers, group)
     forward = forward_of(request, run.net, device)

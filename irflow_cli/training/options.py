@@ -198,6 +198,7 @@ def check(request: TrainRequest) -> None:
     often = request.consistency_every != TrainRequest.consistency_every
     require(request.consistency > 0 or not often, "`consistency_every` has no meaning where `consistency` is 0; leave it out")
     require(
-        not task_of(request.task).prior or not (often or request.at_start != TrainRequest.at_start),
-        "`at_start` and `consistency_every` have no meaning for a prior; leave them out",
+        not task_of(request.task).prior
+        or not (often or request.at_start != TrainRequest.at_start or request.consistency not in (0, TrainRequest.consistency)),
+        "`at_start`, `consistency` and `consistency_every` have no meaning for a prior; leave them out",
     )

@@ -34,6 +34,10 @@ class Origin:
         return cls({**told, **counted}, parent.licence)
 
     @classmethod
-    def kept(cls, card: Card) -> Origin:
-        """Return the origin of a run that goes on, by the card in its state."""
-        return cls({name: card.trained[name] for name in TOLD if name in card.trained}, card.licence)
+    def kept(cls, card: Card, data: Path) -> Origin:
+        """Return the origin of a run that goes on, by the card in its state, on `data`, which may be others than before."""
+        told = {name: card.trained[name] for name in TOLD if name in card.trained}
+        if card.trained.get("data", data.name) != data.name:
+            before = card.trained.get("pictures") or f"those of {card.trained['data']}"
+            told["pictures"] = f"{before}; then those of {data.name}"
+        return cls(told, card.licence)

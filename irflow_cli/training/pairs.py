@@ -14,6 +14,8 @@ from PIL import Image
 from irflow_cli.errors import UsageError
 from irflow_cli.images.find import find_pictures
 
+Side = tuple[Path, list[Path]]  # a half of a set of pairs: the folder from which names are counted, and the pictures
+ROLE = re.compile(r"(?i)(?<![a-z0-9])(norain|rainy|rain|clean|degraded|gt|in|input|target|hr)(?![a-z])[-_ ]?")
 DEPTH = 3  # folders below the one that is given in which pairs are looked for: a set, its half, a scene
 
 
@@ -61,22 +63,64 @@ def has_pairs(folder: Path) -> bool:
 
 def find_pairs(folder: Path) -> list[Pair]:
     """Return the pairs below `folder`, sorted by the clean picture's path, then the degraded one's; empty where there is none
-    of the LAYOUTS. Raises UsageError for a clean picture without a degraded one, and for two where names are equal."""
+    of the LAYOUTS. Raises UsageError for a picture without a partner, on either side, and for two where names are equal."""
     layout, places = _places(folder) or (LAYOUTS[0], [])
     pairs: list[Pair] = []
     for place in places:
-        partners: dict[str, list[Path]] = {}
-        root = place / layout.degraded
-        for path in find_pictures(root):
-            name = re.sub(f"{layout.added}$", "", path.stem) if layout.added else path.stem
-            partners.setdefault((path.relative_to(root).parent / name).as_posix(), []).append(path)
-        for clean in find_pictures(place / layout.clean):
-            found = partners.get(clean.relative_to(place / layout.clean).with_suffix("").as_posix(), [])
-            if not found or (len(found) > 1 and not layout.added):
-                raise UsageError(f"{clean.name} has {len(found)} partners in {root}; pairs share one file name")
+        for clean, degraded in _partners(place / layout.clean, place / layout.degraded, layout.added):
             group = clean.stem if len(places) == 1 else place.relative_to(folder).as_posix()  # frames of a scene are alike
-            pairs += [Pair(clean, path, group, layout.enlarged) for path in found]
-    return pairs
+            pairs.append(Pair(clean, degraded, group, layout.enlarged))
+    return sorted(pairs)
+
+
+def _partners(clean: Path, degraded: Path, added: str) -> list[tuple[Path, Path]]:
+    """Return the pairs of two folders. added: see Layout."""
+    sides = find_pictures(clean), find_pictures(degraded)
+    if not added:
+        return list(matched((clean, sides[0]), (degraded, sides[1])).values())
+    names = keyed(clean, sides[0], plain=False)
+    several: dict[str, list[Path]] = {}
+    for path in sides[1]:
+        several.setdefault(re.sub(f"{added}$", "", _name(path, degraded)), []).append(path)
+    _check_partners(names, several, degraded)
+    _check_partners(several, names, clean)
+    return [(names[key][0], path) for key, paths in several.items() for path in paths]
+
+
+def matched(clean: Side, degraded: Side) -> dict[str, tuple[Path, Path]]:
+    """Return the pairs of pictures that share one name, by that: as they are called, else without what tells rainy from clean.
+    Raises UsageError for a picture that has no partner, or two, on either side."""
+    for plain in (False, True):
+        names, others = (keyed(*side, plain=plain) for side in (clean, degraded))
+        if set(names) == set(others):
+            break
+    for found, partners, place in ((names, others, degraded[0]), (others, names, clean[0])):
+        for paths in found.values():
+            if len(paths) > 1:
+                raise UsageError(f"{paths[0]} and {paths[1]} are one name; a picture has one partner")
+        _check_partners(found, partners, place)
+    return {key: (names[key][0], others[key][0]) for key in sorted(names)}
+
+
+def _check_partners(found: dict[str, list[Path]], partners: dict[str, list[Path]], place: Path) -> None:
+    """Raise UsageError for a picture without a partner in a place."""
+    for key, paths in found.items():
+        if key not in partners:
+            raise UsageError(f"{paths[0].name} has no partner in {place}; pairs share one name")
+
+
+def keyed(root: Path, paths: list[Path], *, plain: bool) -> dict[str, list[Path]]:
+    """Return the paths by name, with `plain` without what tells rainy from clean (`norain-1`, `0_clean`, `X2/norain-1x2`)."""
+    found: dict[str, list[Path]] = {}
+    for path in paths:
+        name = _name(path, root)
+        bare = ROLE.sub("", re.sub(r"^X2/(.*)x2$", r"\1", name)).strip("-_ ")
+        found.setdefault((bare or name) if plain else name, []).append(path)
+    return found
+
+
+def _name(path: Path, root: Path) -> str:
+    return path.relative_to(root).with_suffix("").as_posix()
 
 
 def enlarged_to(degraded: np.ndarray, clean: np.ndarray) -> np.ndarray:

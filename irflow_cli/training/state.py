@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors import SafetensorError
@@ -47,7 +47,7 @@ def load_state(run: Run, path: Path, request: TrainRequest) -> None:
             note = json.loads(file.metadata()["run"])
             card = Card.from_json(file.metadata()["irflow"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        _same_options(request, card.trained["recipe"])
+        _same_options(request, card.trained)
         try:
             run.net.load_state_dict(_below(tensors, "net."))
         except RuntimeError:
@@ -62,7 +62,7 @@ def load_state(run: Run, path: Path, request: TrainRequest) -> None:
                     like = torch.empty_like(parameter) if moved.ndim else moved
                     owner[parameter].state[parameter][key] = like.copy_(moved)
         run.iteration, run.seconds, run.best = note["iteration"], note["seconds"], note["best"]
-    run.origin = Origin.kept(card)
+    run.origin = Origin.kept(card, request.data)
 
 
 @contextmanager
@@ -87,8 +87,14 @@ def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
 
 
-def _same_options(request: TrainRequest, begun: dict[str, object]) -> None:
-    """Raise UsageError where the request has other options than the run was begun with."""
+def _same_options(request: TrainRequest, trained: dict[str, Any]) -> None:
+    """Raise UsageError where the request has other options than the run was begun with, as its card says."""
+    begun, layers = trained.get("recipe", {}), trained.get("rain_layers")
+    if layers is not None and layers != (request.rain_layers is not None):
+        way = "give them again" if layers else "leave them out"
+        raise UsageError(f"`rain_layers`: {request.out} was begun with{'' if layers else 'out'} them; {way}")
+    if request.init and trained.get("started_from", request.init) is None:
+        raise UsageError(f"`init`: {request.out} was begun with a network from scratch; leave it out")
     for key, value in begun.items():
         if key not in FREE and getattr(request, key, value) != value:
             raise UsageError(f"{request.out} was begun with `{key}` {value}, and goes on with that alone")

@@ -176,3 +176,9 @@ def test_compare_tells_what_is_gone(irflow, pairs, bench, tmp_path) -> None:
     new.write_text("".join(json.dumps(record) + "\n" for record in records))
     gone = irflow("bench", "--compare", old, new)
     assert (gone.code, "derain, 2 steps has no metrics of 1 pictures, such as one" in gone.err) == (1, True)
+
+
+def test_what_is_too_few_to_tell_is_not_called_as_good(irflow, tmp_path: Path) -> None:
+    old, new = results(tmp_path / "old.jsonl", count=3), results(tmp_path / "new.jsonl", gain=-10, count=3)
+    done = irflow("bench", "--compare", old, new)
+    assert (done.code, "which tells nothing; measure more" in done.err, "got worse" in done.err) == (1, True, False), done.err

@@ -79,3 +79,27 @@ def test_speed_says_what_computes_the_network_and_why(tiny_checkpoint, monkeypat
 def broken(loaded, precision):
     """Stand for an engine that fails."""
     raise RuntimeError("no luck today")
+
+
+def test_what_is_timed_is_what_people_run(tiny_checkpoint, irflow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[list[str]] = []
+
+    def command(options: list[str]) -> tuple[float, float]:
+        ran.append(options)
+        return 1.0, 1.0
+
+    monkeypatch.setattr(speed, "measured_command", command)
+    for name in ("network_facts", "batch_facts", "folder_facts"):
+        monkeypatch.setattr(speed, name, lambda *_: ())
+    usual = ("bench", "--speed", "0.01", "--checkpoint", tiny_checkpoint("derain"), "--device", "cpu")
+    assert "restore in 2 steps, 0.01 MP JPEG" in irflow(*usual).out
+    assert "restore in 1 step, 0.01 MP JPEG" in irflow(*usual, "--steps", "1").out
+    assert [options[options.index("--steps") + 1] for options in ran[-1:]] == ["1"]
+    done = irflow(*usual, "--steps", "1,4")
+    assert (done.code, "--steps is one number beside --speed" in done.err) == (2, True)
+
+
+def test_files_of_defaults_change_no_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "irflow.toml").write_text("no_such_option = 1")  # which any command would refuse
+    monkeypatch.chdir(tmp_path)
+    assert speed.measured_command(["models", "list"])[0] > 0

@@ -110,6 +110,10 @@ def test_what_was_begun_or_set_aside_can_be_removed_too(cache: Path, irflow) -> 
     assert irflow("models", "rm", "rain").code == 0
     assert [path.name for path in cache.iterdir()] == ["rainy.safetensors"]
     assert irflow("models", "rm", "rain").code == 4
+    done = irflow("models", "rm", "missing", "rainy")  # one name does not stop the others
+    assert (done.code, "`irflow models list` shows what there is" in done.err, list(cache.iterdir())) == (4, True, [])
+    done = irflow("models", "verify", "missing", "derain")
+    assert (done.code, done.err.count("\n"), done.out.startswith("derain\t")) == (4, 1, True)
 
 
 def test_the_hub_is_reached_through_its_endpoint(cache: Path, server: Server, irflow, monkeypatch) -> None:

@@ -205,6 +205,8 @@ def test_what_weights_do_not_say_is_asked_for(saved, tmp_path: Path) -> None:
         (official, {"task": "derain", "order": "cmyk"}, "order"),
         (prior, {"task": "derain"}, "`task`"),
         (prior, {"size": 1}, "size"),
+        (prior, {"order": "rgb"}, "`order` has no meaning"),
+        (official, {"task": "derain", "size": 128}, "`size` has no meaning"),
     ):
         with pytest.raises(UsageError, match=match):
             convert_checkpoint(ConvertRequest(source, **options))

@@ -17,7 +17,7 @@ from irflow_cli.training.options import TrainRequest
 
 
 def test_held_out_pictures_are_never_trained_on(photographs: Path) -> None:
-    training, held_out = load_corpus(photographs, 24, torch.device("cpu"))
+    training, held_out, *_ = load_corpus(photographs, 24, torch.device("cpu"))
     assert len(held_out)
     whole = {training.picture(index).numpy().tobytes() for index in range(len(training))}
     assert not any(held_out.picture(index).numpy().tobytes() in whole for index in range(len(held_out)))
@@ -41,13 +41,13 @@ def test_pairs_are_cut_alike(tmp_path: Path) -> None:
         for name, pixels in (("clean", scene(40, 50, seed)), ("degraded", 255 - scene(40, 50, seed))):
             (tmp_path / name).mkdir(exist_ok=True)
             Image.fromarray(pixels).save(tmp_path / name / f"{seed}.png")
-    corpus, _ = load_corpus(tmp_path, 16, torch.device("cpu"))
+    corpus, *_ = load_corpus(tmp_path, 16, torch.device("cpu"))
     crops = corpus.batch(6, 16, np.random.default_rng(0))
     assert crops.shape == (6, 6, 16, 16)
     assert torch.allclose(crops[:, :3] + crops[:, 3:], torch.ones(()))
     train(TrainRequest(tmp_path, tmp_path / "run", "derain", spec=TINY, iterations=2, batch=2, crop=16, device="cpu"))
     (tmp_path / "degraded" / "1.png").unlink()
-    with pytest.raises(UsageError, match=r"1\.png has 0 partners"):
+    with pytest.raises(UsageError, match=r"1\.png has no partner in"):
         load_corpus(tmp_path, 16, torch.device("cpu"))
 
 
@@ -66,6 +66,17 @@ def test_holes_of_rain_layers_are_filled(tmp_path: Path) -> None:
 def test_a_picture_held_out_of_a_few_is_trained_on_in_no_size(tmp_path: Path) -> None:
     for level in (40, 120, 200):
         Image.fromarray(np.full((200, 200, 3), level, np.uint8)).save(tmp_path / f"{level}.png")
-    training, held_out = load_corpus(tmp_path, 24, torch.device("cpu"))
+    training, held_out, *_ = load_corpus(tmp_path, 24, torch.device("cpu"))
     seen, kept = ({int(corpus.picture(at)[0, 0, 0]) for at in range(len(corpus))} for corpus in (training, held_out))
     assert len(held_out) == 1 and len(seen) == 2 and not seen & kept and len(training) > len(seen)
+
+
+def test_what_is_too_small_or_alone_is_told(tmp_path: Path) -> None:
+    for name, side in (("a", 40), ("b", 40), ("c", 12)):
+        Image.fromarray(scene(side, side)).save(tmp_path / f"{name}.png")
+    corpora = load_corpus(tmp_path, 24, torch.device("cpu"))
+    assert list(corpora.notes(24)) == ["left out a picture with less than 24 pixels one way; `crop` may be lower"]
+    for name in "bc":
+        (tmp_path / f"{name}.png").unlink()
+    [told] = load_corpus(tmp_path, 24, torch.device("cpu")).notes(24)
+    assert told.startswith("one scene alone, and none to hold out")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from irflow_cli.runtime.checkpoints import Card, load_checkpoint, open_weights, save_checkpoint
+from irflow_cli.runtime.checkpoints import Card, load_checkpoint, open_weights, read_card, save_checkpoint
 from irflow_cli.training.loop import train
-from irflow_cli.training.options import STATE, TrainRequest
+from irflow_cli.training.options import LAST, STATE, TrainRequest
 
 
 def test_a_card_tells_where_its_run_began(request_: TrainRequest, tmp_path: Path) -> None:
@@ -34,3 +35,11 @@ def test_weights_that_began_as_others_keep_their_licence_and_pictures(request_: 
     found = load_checkpoint(train(second).checkpoint).card
     assert (found.licence, found.trained["sources"]) == (card.licence, {"bsds": 9})
     assert found.trained["pictures"] == "9 photographs of BSDS500; then those of " + request_.data.name
+
+
+def test_a_run_that_goes_on_with_other_pictures_names_both(request_: TrainRequest, tmp_path: Path) -> None:
+    train(request_)
+    shutil.copytree(request_.data, tmp_path / "others")
+    train(replace(request_, data=tmp_path / "others", iterations=request_.iterations + 1, resume=True))
+    told = read_card(request_.out / LAST).trained
+    assert (told["data"], told["pictures"]) == ("others", f"those of {request_.data.name}; then those of others")

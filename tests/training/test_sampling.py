@@ -22,7 +22,7 @@ from irflow_cli.training.sampling import COMPRESSED, GRAIN, PARTS, Part, Sampler
 
 def test_every_task_has_a_source(photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "GRAIN", replace(GRAIN, share=0))
-    corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
+    corpus, *_ = load_corpus(photographs, 24, torch.device("cpu"))
     clean = corpus.batch(48, 24, np.random.default_rng(0))
     assert PARTS.keys() | {"prior"} == TASKS.keys()
     for task in TASKS:
@@ -94,7 +94,7 @@ def test_a_picture_tells_no_level(monkeypatch: pytest.MonkeyPatch, kind: str) ->
 
 def test_pixels_of_a_prior_stand_where_their_times_say(photographs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "ENLARGED", 0)
-    corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
+    corpus, *_ = load_corpus(photographs, 24, torch.device("cpu"))
     clean = corpus.batch(40, 24, np.random.default_rng(0))
     source = draw_source("prior", clean, torch.Generator().manual_seed(1))
     times = source.start.expand(-1, 3, -1, -1)
@@ -113,7 +113,7 @@ def test_pixels_of_a_prior_stand_where_their_times_say(photographs: Path, monkey
 
 
 def test_a_share_of_a_priors_pictures_stands_where_upscaling_begins(photographs: Path) -> None:
-    corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
+    corpus, *_ = load_corpus(photographs, 24, torch.device("cpu"))
     clean = corpus.batch(80, 24, np.random.default_rng(0))
     source = draw_source("prior", clean, torch.Generator().manual_seed(1))
     guesses = round(80 * sources.ENLARGED)
@@ -130,7 +130,7 @@ def test_a_share_of_a_priors_pictures_stands_where_upscaling_begins(photographs:
 
 
 def test_all_pixels_of_the_papers_prior_stand_at_one_time(photographs: Path) -> None:
-    corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
+    corpus, *_ = load_corpus(photographs, 24, torch.device("cpu"))
     request = TrainRequest(photographs, Path(), "prior", batch=400, crop=24, known=0)
     times = draw_batch(request, corpus, None, torch.Generator().manual_seed(1)).start
     assert torch.equal(times.amin((1, 2, 3)), times.amax((1, 2, 3)))
@@ -148,7 +148,7 @@ def test_what_happens_to_a_crop_does_not_hang_on_its_place(photographs: Path, mo
         return real(seed)
 
     monkeypatch.setattr(np.random, "default_rng", noted)
-    corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
+    corpus, *_ = load_corpus(photographs, 24, torch.device("cpu"))
     draw_batch(TrainRequest(photographs, Path(), "derain", batch=64, crop=24), corpus, None, torch.Generator().manual_seed(1))
     crops, parts = drawn.values()
     assert np.abs(np.corrcoef(np.concatenate([crops, parts]))[:4, 4:]).max() < 0.5
@@ -156,7 +156,7 @@ def test_what_happens_to_a_crop_does_not_hang_on_its_place(photographs: Path, mo
 
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_batches_belong_to_the_number_of_their_iteration(photographs: Path, accumulate: int) -> None:
-    corpus, _ = load_corpus(photographs, 24, torch.device("cpu"))
+    corpus, *_ = load_corpus(photographs, 24, torch.device("cpu"))
     request = TrainRequest(photographs, Path(), "denoise", batch=3, crop=24, prefetch=4, accumulate=accumulate)
 
     def batches(iterations: range) -> list[bytes]:

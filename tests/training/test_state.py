@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from drawn import save, scene
 from safetensors.torch import load_file
 
 from irflow_cli.errors import CheckpointError, UsageError
@@ -74,3 +75,19 @@ def test_weights_without_a_recipe_are_no_state(request_: TrainRequest, tiny_chec
     (request_.out / STATE).write_bytes(tiny_checkpoint("denoise").read_bytes())
     with pytest.raises(CheckpointError, match="not the state of a run"):
         options_of_run(request_.out, None)
+
+
+def test_a_run_with_layers_of_rain_goes_on_with_them(request_: TrainRequest, tmp_path: Path) -> None:
+    (tmp_path / "layers").mkdir()
+    save(tmp_path / "layers" / "a.png", scene(40, 40))
+    rainy = replace(request_, task="derain", out=tmp_path / "rain", rain_layers=tmp_path / "layers", iterations=2)
+    train(rainy)
+    with pytest.raises(UsageError, match=r"`rain_layers`.*was begun with them; give them again"):
+        train(replace(rainy, resume=True, rain_layers=None, iterations=3))
+    assert train(replace(rainy, resume=True, iterations=3)).iterations == 3
+    dry = replace(rainy, out=tmp_path / "dry", rain_layers=None)
+    train(dry)
+    with pytest.raises(UsageError, match=r"`rain_layers`.*was begun without them; leave them out"):
+        train(replace(dry, resume=True, rain_layers=tmp_path / "layers", iterations=3))
+    with pytest.raises(UsageError, match=r"`init`.*was begun with a network from scratch"):
+        train(replace(dry, resume=True, init="derain", iterations=3))

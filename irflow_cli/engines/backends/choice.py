@@ -153,7 +153,8 @@ def open_engine(checkpoint: Checkpoint, device: torch.device, engine: str = "aut
         if engine not in ("auto", "torch") or precision == "int8":
             what = f"`engine` {engine}" if engine != "auto" else f"`precision` {precision}"
             raise UsageError(f"{what} works on the processor; use `device` cpu, or `engine` torch")
-        return _by_torch(loaded, precision_name(choose_precision(precision, device)))
+        usual = precision if spec.trainable or precision != "auto" else "fp32"
+        return _by_torch(loaded, precision_name(choose_precision(usual, device)))
     if not spec.trainable:
         return _by_torch(loaded, precision if precision in PRECISIONS else "fp32", (THEIRS,) if _others(engine) else ())
     return Engine(loaded, partial(_choose, loaded, engine, precision))

@@ -259,7 +259,7 @@ def test_a_network_that_finds_nothing_to_take_out_is_judged_in_grey_levels() -> 
     assert (found.refused, 0 < found.difference < 0.01) == (None, True)
 
 
-def test_third_party_networks_run_in_torch_and_it_is_said_once() -> None:
+def test_third_party_networks_run_in_torch_and_it_is_said_once(monkeypatch: pytest.MonkeyPatch) -> None:
     net = build(PRIOR).eval()
     known = Checkpoint(net, Card("prior", PRIOR, predicts="velocity", digest="0"), Path("theirs"))
     for name in ("auto", installed("onnxruntime")):
@@ -269,6 +269,11 @@ def test_third_party_networks_run_in_torch_and_it_is_said_once() -> None:
         assert engine.remarks() == ()
     assert open_engine(known, CPU, "torch", "bf16").precision == "bf16"
     assert open_engine(known, CPU, "torch").remarks() == ()
+    monkeypatch.setattr(choice, "choose_precision", lambda precision, device: "fp16" if precision == "auto" else precision)
+    monkeypatch.setattr(choice, "precision_name", str)
+    gpu = torch.device("meta")
+    asked = {precision: open_engine(known, gpu, precision=precision).precision for precision in ("auto", "bf16")}
+    assert asked == {"auto": "fp32", "bf16": "bf16"}
 
 
 def test_int8_is_refused_where_it_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
