@@ -176,7 +176,7 @@ class Inpainter:
         if own.pixels.shape[:2] != inside.shape:
             raise UsageError(f"`mask` is {inside.shape}, the picture {own.pixels.shape[:2]} (rows, columns)")
         hole = spread_hole(inside, dilate, feather)
-        known = ~inside if hole.weight is None else hole.weight < 1
+        known = ~hole.inside if hole.weight is None else hole.weight < 1
         check_kind("seed", seed, "int | None")
         seed = self.engine.prior.settings.seed if seed is None else seed
         return back(self.engine.fill(finite(own, known), hole, seed))

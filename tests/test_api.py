@@ -66,6 +66,9 @@ def test_what_is_no_number_is_refused_but_where_it_is_missing(prior) -> None:
     mask[4:8, 4:9] = True
     picture[mask] = np.nan
     assert np.isfinite(irflow_cli.inpaint(picture, mask, checkpoint=prior)).all()
+    less = np.zeros_like(mask)
+    less[6, 6] = True  # the rest is within its reach
+    assert np.isfinite(irflow_cli.inpaint(picture, less, dilate=4, checkpoint=prior)).all()
     picture[15, 3] = np.inf
     for work in (
         lambda: irflow_cli.inpaint(picture, mask, checkpoint=prior),

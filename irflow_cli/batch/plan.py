@@ -60,7 +60,7 @@ class Files:
         from irflow_cli.images.span import parse_range  # which loads numpy
 
         parse_range(self.range)
-        _part(self.shard)
+        part_of(self.shard)
         chosen = [name for name in ("overwrite", "skip_existing", "resume") if getattr(self, name)]
         names = " and ".join(f"`{name}`" for name in chosen)
         require(self.format is None or self.kind is not None, f"`format` is one of {', '.join(SPELLINGS)}; got {self.format!r}")
@@ -203,7 +203,7 @@ def _planned(files: Files, samples: int, masks_of: Pairing, apart: Path | None) 
     return planned
 
 
-def _part(shard: str | None) -> tuple[int, int]:
+def part_of(shard: str | None) -> tuple[int, int]:
     """Return which part of how many, counted from 1. Raises UsageError."""
     match = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", shard or "1/1")
     part, parts = (int(match[1]), int(match[2])) if match else (0, 0)
@@ -214,7 +214,7 @@ def _part(shard: str | None) -> tuple[int, int]:
 def _shard(jobs: list[Job], shard: str | None) -> list[Job]:
     """Return a shard's share of jobs. It hangs on the names of results alone, so that no two shards write one file, and each
     finds its own again, whatever has been done meanwhile."""
-    part, parts = _part(shard)
+    part, parts = part_of(shard)
 
     def place(job: Job) -> int:
         return int.from_bytes(hashlib.sha256(os.fsencode(job.target)).digest()[:8], "big") % parts

@@ -16,7 +16,7 @@ from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import UsageError
 
 # What may be typed beside --raw; other options would do nothing there.
-KNOWN = {"inputs", "output", "raw", "max_pixels", "quiet", "verbose", *(field.name for field in fields(RestoreSettings))}
+KNOWN = {"inputs", "output", "raw", "max_pixels", "quiet", *(field.name for field in fields(RestoreSettings))}
 
 
 def check_typed(context: typer.Context) -> None:

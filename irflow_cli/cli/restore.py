@@ -19,7 +19,6 @@ from irflow_cli.cli.options import (
     Inputs,
     Output,
     Quiet,
-    Seed,
     Suffix,
     Verbose,
     checkpoints,
@@ -96,7 +95,9 @@ def restore(
     device: Device = DEFAULTS.device,
     engine: Engine = DEFAULTS.engine,
     precision: EnginePrecision = DEFAULTS.precision,
-    seed: Seed = DEFAULTS.seed,
+    seed: Annotated[
+        int, typer.Option(help="Seed of what is drawn: something is for grey pictures with --method prior alone.")
+    ] = DEFAULTS.seed,
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on for ever: restore what comes into the folders. Ctrl-C ends it.")
     ] = False,

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from irflow_cli.engines.crops import Crop, crops_of, groups_of
 from irflow_cli.engines.exemplar import enough_around, exemplar_fill
-from irflow_cli.engines.holes import Hole
+from irflow_cli.engines.grey import grey_of
+from irflow_cli.engines.holes import Hole, distance_to
 from irflow_cli.engines.prior import Prior
 from irflow_cli.engines.pyramid import Level, halvings_of, reach_of
 from irflow_cli.engines.settings import FILLING, FULL_SCALE, SamplerSettings, Schedule
@@ -30,6 +31,17 @@ from irflow_cli.seeds import seed_of
 from irflow_cli.tensors import array_of, tensor_of
 
 ONE_STEP = Schedule("pixelwise", 1)  # from nothing: the mean of all pictures that agree with what is known
+LARGE, FAR = 0.6, 4  # share of a picture, and pixels from what is known, beyond which the filling is mostly made up
+
+
+def remarks_on(picture: Picture, hole: Hole, hint: str = "") -> tuple[str, ...]:
+    """Return what to tell the user of a picture and its hole. hint: what else to say of a hole that takes most of it."""
+    notes, share = (), float(hole.inside.mean())
+    if picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1):
+        notes += ("it has values beyond 0 to 1; what is filled in stays between",)
+    if LARGE < share < 1 and np.median(distance_to(~hole.inside)[hole.inside]) > FAR:
+        notes += (f"{share:.0%} of it is missing; what is filled in is mostly made up{hint}",)
+    return notes
 
 
 class Inpainter:
@@ -53,7 +65,7 @@ class Inpainter:
         if hole.inside.all():
             raise ImageError("all of it is missing: there is nothing to fill it from; is the mask the other way round?")
         pixels, missing = picture.pixels.copy(), hole.inside.copy()
-        grey = _is_grey(pixels, missing)
+        grey = pixels.ndim == 2 or grey_of(picture, ~missing) is not None
         self._copy_parts(pixels, missing, grey, seed, progress)
         crops = crops_of(missing)
         done, area = 0, sum(crop.inside.size for crop in crops)
@@ -164,16 +176,6 @@ def _faded(old: np.ndarray, new: np.ndarray, hole: Hole) -> np.ndarray:
         mixed = before + weight * (new[edge] - before)
         new[edge] = mixed if old.dtype.kind == "f" else as_depth(mixed / top, old.dtype)
     return new
-
-
-def _is_grey(pixels: np.ndarray, missing: np.ndarray) -> bool:
-    """Return whether a picture's known pixels have no colour."""
-    if pixels.ndim == 2:
-        return True
-    some = ~missing[::16]
-    if (pixels[::16, :, :2][some] != pixels[::16, :, 1:][some]).any():  # most pictures have, and all would take long
-        return False
-    return bool((pixels[..., :2] == pixels[..., 1:]).all(2)[~missing].all())
 
 
 def _put(pixels: np.ndarray, filling: np.ndarray, inside: np.ndarray, grey: bool) -> None:

@@ -14,7 +14,7 @@ from irflow_cli.engines.settings import SamplerSettings, Schedule
 from irflow_cli.engines.tiling import SMALLEST, windowed
 from irflow_cli.engines.views import mean_of_views, view_of
 from irflow_cli.errors import CheckpointError, DeviceError, ImageError, UsageError
-from irflow_cli.flow.guided import CORRECTED, DIFFERENTIATED, GUIDED, Guidance
+from irflow_cli.flow.guided import CORRECTED, DIFFERENTIATED, GUIDED, WEIGHTED, Guidance
 from irflow_cli.flow.observations import Observation, normal_noise
 from irflow_cli.flow.paths import interpolate
 from irflow_cli.flow.samplers import Trajectory, Velocity
@@ -75,6 +75,8 @@ class Prior:
             raise UsageError(
                 f"`corrections` has no meaning for {self.schedule.sampler}; leave it out, or use `sampler` restora"
             )
+        if settings.weight is not None and self.schedule.sampler not in WEIGHTED:
+            raise UsageError(f"`weight` has no meaning for {self.schedule.sampler}; leave it out, or use `sampler` bridge")
         if settings.corrections and self.schedule.steps < 2:
             raise UsageError("`corrections` come between steps, and there is one; raise `steps` or leave them out")
         known = self.net.contract.size

@@ -35,6 +35,12 @@ def check(scale: int, operator: str) -> None:
         raise UsageError(f"unknown `operator` {operator!r}; there are {', '.join(OPERATORS)}")
 
 
+def remarks_on(picture: Picture) -> tuple[str, ...]:
+    """Return what to tell the user of a picture that is enlarged."""
+    beyond = picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1)
+    return ("values beyond 0 to 1 were clipped",) if beyond else ()
+
+
 class Upscaler:
     """A prior, loaded once, that enlarges pictures."""
 

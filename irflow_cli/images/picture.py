@@ -54,6 +54,10 @@ class Picture:
         """Return the seed of draws that hang on the picture's content and the seed given, and not on its name or place."""
         return seed_of(given, np.ascontiguousarray(self.pixels).tobytes())
 
+    def opaque(self) -> Picture:
+        """Return the same picture without transparency."""
+        return replace(self, alpha=None, span=self.span and self.span.opaque()) if self.alpha is not None else self
+
     def with_pixels(self, pixels: np.ndarray) -> Picture:
         """Return the same picture, alpha, tags and coding with other pixels of the same shape and type."""
         return replace(self, pixels=pixels)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
@@ -47,6 +47,11 @@ class Span:
         low, high = self._ends(pixels)
         counted = (pixels.astype(np.float64) * (high - low) + low).astype(self.raw.dtype)
         return np.where(pixels == self.unit(), self.raw, counted) if pixels.shape == self.raw.shape else counted
+
+    def opaque(self) -> Span:
+        """Return how the file would count without transparency, the last of its channels."""
+        colours = self.raw[..., 0] if self.raw.shape[2] == 2 else self.raw[..., :3]
+        return replace(self, raw=colours, clear=None)
 
     def _ends(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return black and white of each channel of pixels."""

@@ -144,16 +144,20 @@ class Inpaint:
     def check(self, engines: Engines) -> None:
         """Raise UsageError for settings that make no sense."""
         from irflow_cli.engines.holes import check_spread
+        from irflow_cli.engines.settings import FILLING
 
-        self.sampling(engines).check()
+        self.sampling(engines).check(FILLING)
         check_spread(self.dilate, self.feather)
 
     def run(self, engines: Engines, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         """Return the picture with its hole filled, and notes for the person."""
         from irflow_cli.engines.holes import spread_hole
+        from irflow_cli.engines.inpainter import remarks_on
 
         hole = spread_hole(self.bits.inside(self.size), self.dilate, self.feather)
-        return engines.inpainter(self.sampling(engines)).fill(picture, hole, self.seed, progress), ()
+        engine = engines.inpainter(self.sampling(engines))
+        filled = engine.fill(picture, hole, self.seed, progress)
+        return filled, (*remarks_on(picture, hole), *engine.prior.engine.remarks())
 
     def words(self, source: str, mask: str) -> Words:
         """Return the command and its options."""
@@ -189,15 +193,19 @@ class Upscale:
 
     def check(self, engines: Engines) -> None:
         """Raise UsageError for settings that make no sense."""
+        from irflow_cli.engines.settings import ENLARGING
         from irflow_cli.engines.upscaler import check
 
-        self.sampling(engines).check()
+        self.sampling(engines).check(ENLARGING)
         check(self.scale, self.operator)
 
     def run(self, engines: Engines, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         """Return the picture enlarged, and notes for the person."""
+        from irflow_cli.engines.upscaler import remarks_on
+
         engine = engines.upscaler(self.sampling(engines), self.scale, self.operator)
-        return engine.enlarge(picture, engines.max_pixels, progress), ()
+        enlarged = engine.enlarge(picture, engines.max_pixels, progress)
+        return enlarged, (*remarks_on(picture), *engine.prior.engine.remarks())
 
     def words(self, source: str, mask: str) -> Words:
         """Return the command and its options."""

@@ -89,7 +89,7 @@ def make_page(pictures: Shown, names: tuple[str, str]) -> tuple[bytes, tuple[str
         after=sources[1],
     )
     notes = ("the page shows them as JPEG of high quality, for they are large",) if lossy else ()
-    return page.encode(), notes
+    return page.encode(), (*notes, *(_unseen(pictures) if lossy else ()))
 
 
 def make_side(pictures: Shown, kind: str) -> tuple[bytes, tuple[str, ...]]:
@@ -105,7 +105,7 @@ def make_side(pictures: Shown, kind: str) -> tuple[bytes, tuple[str, ...]]:
         Image.fromarray(canvas[..., 0] if grey else canvas).save(buffer, kind, **options[kind], **profile)
     except (OSError, ValueError) as error:
         raise UsageError(f"two such pictures side by side cannot be written as {kind} ({error}); use .png or .html") from None
-    return buffer.getvalue(), notes
+    return buffer.getvalue(), (*notes, *_unseen(pictures))
 
 
 def make_flip(pictures: Shown, names: tuple[str, str]) -> tuple[bytes, tuple[str, ...]]:
@@ -122,7 +122,14 @@ def make_flip(pictures: Shown, names: tuple[str, str]) -> tuple[bytes, tuple[str
     buffer = io.BytesIO()
     before.save(buffer, "GIF", save_all=True, append_images=[after], duration=FLIP_MS, loop=0, optimize=False)
     small = (f"a GIF is made {FLIP_SIDE} pixels large at most; a page (.html) shows every pixel",) if scale < 1 else ()
-    return buffer.getvalue(), ("a GIF has 256 colours a picture; a page (.html) has all", *small)
+    profiles = ("a GIF has no colour profile; a page (.html) has",) if any(picture.tags.icc for picture in pictures) else ()
+    notes = ("a GIF has 256 colours a picture; a page (.html) has all", *small, *profiles, *_unseen(pictures))
+    return buffer.getvalue(), notes
+
+
+def _unseen(pictures: Shown) -> tuple[str, ...]:
+    """Return a note where pictures have transparency that is not shown."""
+    return ("transparency is not shown",) if any(picture.alpha is not None for picture in pictures) else ()
 
 
 def _of_one_size(pictures: Shown) -> tuple[np.ndarray, np.ndarray]:

@@ -8,21 +8,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 import irflow_cli
-from irflow_cli.batch.plan import STREAM, Files, Job, plan
+from irflow_cli.batch.plan import STREAM, Files, Job, part_of, plan
 from irflow_cli.batch.run import Operation, Progress, work_through
 from irflow_cli.batch.store import Outcome, recoded
-from irflow_cli.engines.holes import distance_to
-from irflow_cli.engines.inpainter import Inpainter
+from irflow_cli.engines.inpainter import Inpainter, remarks_on
 from irflow_cli.engines.settings import FILLING, SamplerSettings
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
 from irflow_cli.images.span import parse_range
 from irflow_cli.services.masks import MaskSettings, hole_of
 
-LARGE, FAR = 0.6, 4  # share of a picture, and pixels from what is known, beyond which the filling is mostly made up
+UNUSED = "this mask is unused: no picture has its name"
 
 
 @dataclass(frozen=True)
@@ -60,26 +57,33 @@ def inpaint_files(
     """Fill every picture of a request and yield what became of each. Raises before any work if it makes no sense."""
     jobs = request.plan()
     inpainter = request.inpainter()
-    whole = any(Path(given).is_dir() for given in request.files.inputs)  # not single files out of more
-    spare = request.masks.spare([job.mask for job in jobs], deep=request.files.recursive) if whole else []
-    lost = [Outcome(Job(mask, mask), "unused", notes=("this mask is unused: no picture has its name",)) for mask in spare]
+    lost = [Outcome(Job(mask, mask), "unused", notes=(UNUSED,)) for mask in _unused_masks(request, jobs)]
     span = parse_range(request.files.range)
     masks = replace(request.masks, mask=None)  # a mask's content counts, not its name
 
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         hole = hole_of(request.masks, picture, job.mask, request.files.max_pixels, span)
-        notes, share = recoded(job, request.files, picture), float(hole.inside.mean())
-        if picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1):
-            notes += ("it has values beyond 0 to 1; what is filled in stays between",)
-        if LARGE < share < 1 and np.median(distance_to(~hole.inside)[hole.inside]) > FAR:
-            turned = "; `invert` if black is what is missing" if job.mask and not request.masks.invert else ""
-            notes += (f"{share:.0%} of it is missing; what is filled in is mostly made up{turned}",)
+        turned = "; `invert` if black is what is missing" if job.mask and not request.masks.invert else ""
+        notes = (*recoded(job, request.files, picture), *remarks_on(picture, hole, turned))
         filled = inpainter.fill(picture, hole, request.sampling.seed + job.sample, progress)
         notes += inpainter.prior.engine.remarks()
-        return replace(filled, alpha=None) if request.masks.from_alpha else filled, notes  # nothing is transparent any more
+        return filled.opaque() if request.masks.from_alpha else filled, notes  # nothing is transparent any more
 
     prior = inpainter.prior
     identity = f"inpaint {masks} {prior.settings} {prior.checkpoint.card.to_json()} {irflow_cli.__version__}"
     operation = Operation(work, identity, opaque=request.masks.from_alpha, begin=prior.engine.open)
     done = work_through(jobs, operation, request.files, progress=progress, stop=stop)
     return itertools.chain(lost, done)
+
+
+def _unused_masks(request: InpaintRequest, jobs: list[Job]) -> list[Path]:
+    """Return the masks of a folder that no picture of the folders given has; of several shards the first one tells them."""
+    files = request.files
+    if not any(Path(given).is_dir() for given in files.inputs):  # single files out of more
+        return []
+    if files.shard is not None:
+        if part_of(files.shard)[0] != 1:
+            return []
+        every = replace(files, shard=None, overwrite=True, skip_existing=False, resume=False)
+        jobs = replace(request, files=every).plan()
+    return request.masks.spare([job.mask for job in jobs], deep=files.recursive)

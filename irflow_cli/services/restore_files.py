@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import irflow_cli
 from irflow_cli.batch.plan import Files, Job, plan
@@ -40,7 +40,8 @@ def task_of_checkpoint(checkpoint: str | None) -> str:
 
 
 def identity_of(settings: RestoreSettings, card: Card) -> str:
-    """Return all that determines results beside the pictures."""
+    """Return all that determines results beside the pictures: of the seed, only where something is drawn."""
+    settings = settings if settings.method == "prior" else replace(settings, seed=RestoreSettings.seed)
     return f"{settings} {card.to_json()} {irflow_cli.__version__}"
 
 

@@ -11,7 +11,7 @@ from irflow_cli.batch.plan import Files, Job, plan
 from irflow_cli.batch.run import Operation, Progress, work_through
 from irflow_cli.batch.store import Outcome
 from irflow_cli.engines.settings import ENLARGING, OPERATOR, SCALE, SamplerSettings
-from irflow_cli.engines.upscaler import Upscaler, check
+from irflow_cli.engines.upscaler import Upscaler, check, remarks_on
 from irflow_cli.images.picture import Picture
 
 
@@ -39,8 +39,7 @@ def upscale_files(
     upscaler = Upscaler(request.sampling, request.scale, request.operator)
 
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
-        beyond = picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1)
-        notes = ("values beyond 0 to 1 were clipped",) if beyond else ()
+        notes = remarks_on(picture)
         enlarged = upscaler.enlarge(picture, request.files.max_pixels, progress)
         return enlarged, (*notes, *upscaler.prior.engine.remarks())
 

@@ -156,6 +156,27 @@ def test_masks_of_one_name_and_masks_without_pictures_are_told(inpaint, picture_
     assert (done.code, "both called as a.png is" in done.err) == (2, True)
 
 
+def test_masks_of_other_shards_are_not_called_unused(inpaint, picture_file, mask_file, tmp_path: Path) -> None:
+    for name in "abcd":
+        picture_file(f"in/{name}.png")
+        mask_file(f"m/{name}.png")
+    mask_file("m/zzz.png")
+    given = (tmp_path / "in", "--mask", tmp_path / "m", "-o", tmp_path / "out")
+    told = [inpaint(*given, "--shard", f"{part}/3").err for part in (1, 2, 3)]
+    assert [text.count("unused") for text in told] == [1, 0, 0] and "zzz.png: this mask is unused" in told[0]
+
+
+def test_known_numbers_stay_exact_where_transparency_goes(inpaint, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    pixels = np.random.default_rng(0).random((40, 44, 4)).astype(np.float32) * 255
+    pixels[..., 3] = 255
+    pixels[10:14, 10:20, 3] = 0
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extrasamples=["unassalpha"])
+    assert inpaint(tmp_path / "a.tif", "--mask-from-alpha", "--range", "0..255", "-o", tmp_path / "b.tif").code == 0
+    filled, known = tifffile.imread(tmp_path / "b.tif"), pixels[..., 3] > 0
+    assert np.array_equal(filled[known], pixels[..., :3][known]) and filled.shape == (40, 44, 3)
+
+
 def test_a_mask_is_not_written_over(inpaint, picture_file, mask_file) -> None:
     mask = mask_file()
     done = inpaint(picture_file("a.png"), "--mask", mask, "-o", mask, "--overwrite")

@@ -46,6 +46,7 @@ def test_options_that_mean_nothing_to_frames_are_refused(irflow) -> None:
     named = "--json, --compare, --format, --quality, --runner, --shard, --watch"
     assert f"{named} have no meaning with --raw; leave them out" in done.err
     assert "--resume has no meaning with --raw; leave it out" in irflow(*frames, "-q", "--resume").err
+    assert "--verbose has no meaning with --raw; leave it out" in irflow(*frames, "-v").err
 
 
 def test_frames_may_be_as_large_as_max_pixels_says(irflow, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -287,3 +287,15 @@ def test_presets_are_schedules() -> None:
     assert len({tuple(row) for row in PRESETS.values()}) == 1
     with pytest.raises(UsageError):
         SamplerSettings("paper", steps=0).check()
+
+
+def test_grey_that_a_lossy_format_coloured_a_little_gains_none(tiny_checkpoint) -> None:
+    grey = scene(48, 64)[..., :1].repeat(3, axis=2)
+    grey[::3, ::5, 0] ^= 1  # as decoders of WebP and AVIF leave it
+    inside = np.zeros(grey.shape[:2], bool)
+    inside[20:26, 20:30] = True
+    inpainter = Inpainter(SamplerSettings(checkpoint=str(tiny_checkpoint("prior")), steps=2))
+    filled = inpainter.fill(Picture(grey, None, "WEBP"), spread_hole(inside)).pixels
+    assert np.ptp(filled[inside], axis=1).max() == 0
+    coloured = inpainter.fill(Picture(grey, None, "PNG"), spread_hole(inside)).pixels
+    assert np.ptp(coloured[inside], axis=1).max() > 0

@@ -7,7 +7,7 @@ import torch
 from observed import CLEAN, KNOWN, OBSERVATIONS, SHAPE
 from torch import Tensor
 
-from irflow_cli.flow.guided import CORRECTED, GUIDED, Guidance
+from irflow_cli.flow.guided import CORRECTED, GUIDED, WEIGHTED, Guidance
 from irflow_cli.flow.observations import Observation, masked, normal_noise
 from irflow_cli.flow.paths import interpolate
 from irflow_cli.flow.times import make_times
@@ -98,6 +98,18 @@ def test_calls_are_counted(sampler: str, steps: int, corrections: int) -> None:
     assert trajectory.nfe == field.calls == counts.get(sampler, steps)
     assert trajectory.steps == steps
     assert (sampler in counts) == (sampler in CORRECTED)
+
+
+@pytest.mark.parametrize("sampler", MASKED)
+def test_a_weight_counts_where_it_is_said_to(sampler: str) -> None:
+    def end(weight: float | None) -> torch.Tensor:
+        chance = torch.Generator().manual_seed(2)
+        draw = lambda: torch.rand(SHAPE, generator=chance)  # noqa: E731
+        observation = masked(CLEAN + 0.1 * draw(), KNOWN, 0.1)
+        guide = Guidance(observation, draw, 3, weight=weight)
+        return GUIDED[sampler](blurred, draw(), make_times("uniform", 5).float(), guide).state
+
+    assert (not torch.equal(end(None), end(37.0))) == (sampler in WEIGHTED)
 
 
 def test_the_papers_setting_makes_189_calls() -> None:

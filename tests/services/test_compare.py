@@ -9,12 +9,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from PIL import Image
+from drawn import scene
+from PIL import Image, ImageCms
 
 from irflow_cli.images.formats import FORMATS
 from irflow_cli.images.metadata import Tags
 from irflow_cli.images.picture import Picture
-from irflow_cli.services.compare import EXACT_PIXELS, make_page, make_side
+from irflow_cli.services.compare import EXACT_PIXELS, make_flip, make_page, make_side
 
 
 def test_a_page_holds_pictures_that_are_too_long_for_jpeg() -> None:
@@ -66,3 +67,13 @@ def test_a_page_holds_grey_pictures_with_a_profile_of_greys_as_grey(alpha: np.nd
     found = re.findall(rb'src="data:image/png;base64,([^"]+)"', page)
     with Image.open(io.BytesIO(base64.b64decode(found[0]))) as shown:
         assert (shown.mode, shown.info["icc_profile"]) == (mode, GREYS)
+
+
+def test_what_a_comparison_cannot_show_is_told() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    clear = Picture(scene(20, 30), np.full((20, 30), 9, np.uint8), "PNG", Tags(icc=profile))
+    said = " | ".join(make_flip((clear, clear), ("a", "b"))[1])
+    assert "a GIF has no colour profile" in said and "transparency is not shown" in said
+    assert make_side((clear, clear), "PNG")[1] == ("transparency is not shown",)
+    plain = replace(clear, alpha=None, tags=Tags())
+    assert make_side((plain, plain), "PNG")[1] == () and len(make_flip((plain, plain), ("a", "b"))[1]) == 1

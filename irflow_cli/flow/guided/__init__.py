@@ -18,7 +18,7 @@ from irflow_cli.flow.guided.projecting import bridge_flow, half_quadratic, pixel
 from irflow_cli.flow.guided.replacing import ddnm, denoising_rule, repaint, replacement, restora_flow
 from irflow_cli.flow.samplers import Trajectory, Velocity
 
-__all__ = ["CORRECTED", "DIFFERENTIATED", "GUIDED", "Guidance"]
+__all__ = ["CORRECTED", "DIFFERENTIATED", "GUIDED", "WEIGHTED", "Guidance"]
 
 GUIDED: dict[str, Callable[[Velocity, Tensor, Tensor, Guidance], Trajectory]] = {
     "pixelwise": pixelwise,
@@ -35,4 +35,5 @@ GUIDED: dict[str, Callable[[Velocity, Tensor, Tensor, Guidance], Trajectory]] = 
     "d-flow": d_flow,
 }
 CORRECTED = ("restora", "repaint", "ddnm", "pnp", "flow-priors", "d-flow")  # those for which `corrections` means something
+WEIGHTED = ("ddnm", "bridge", "pnp", "ot-ode", "flow-priors", "d-flow")  # and those for which `weight` does
 DIFFERENTIATED = ("ot-ode", "flow-priors", "d-flow")  # those that take gradients through the field
