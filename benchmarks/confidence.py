@@ -100,12 +100,13 @@ def drops_on(truth: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]
 
 
 def rain_on(truth: Tensor, generator: torch.Generator, layers: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Return a picture (1, 3, H, W) with rain of the kinds that networks are trained on, little more often, and its truth: both
-    with a camera's grain, some of the rainy ones kept as JPEG."""
+    """Return a picture (1, 3, H, W) with rain of the kinds that networks are trained on, two of three lighter than there, and
+    its truth: both with a camera's grain, some of the rainy ones kept as JPEG."""
     parts = [part for part in PARTS["derain"] if part.kind != "clean" and (layers is not None or part.kind != "rain-layers")]
-    lots = torch.rand(3, generator=generator).tolist()
+    lots = torch.rand(4, generator=generator).tolist()
     part = random.Random(lots[0]).choices(parts, [part.share for part in parts])[0]
-    severity = torch.tensor([part.low + (part.high - part.low) * lots[1] ** 1.5])
+    less = min(1.0, 0.1 + 1.35 * lots[3])
+    severity = torch.tensor([less * (part.low + (part.high - part.low) * lots[1] ** 1.5)])
     rainy, noise = applier(part.kind, layers)(truth, severity, generator), grain(truth, generator)
     rainy, truth = ((one + noise).clamp(0, 1) for one in (rainy, truth))
     return (degrade(rainy, "jpeg", 60 * lots[2], generator=generator) if lots[2] < COMPRESSED.share else rainy), truth

@@ -42,6 +42,7 @@ from irflow_cli.tasks import task_of
 from irflow_cli.tensors import array_of, match_dims, tensor_of
 
 TOGETHER = 16  # pictures that share a call at most, where that gains
+BELIEVED = 2.0  # how many times above or below what is found a level that is given may be
 LITTLE = 0.3  # share of a picture that changed, below which little was found
 SOUND = "almost nothing was found to take out; the picture stays as it is"
 
@@ -165,15 +166,21 @@ class Restorer:
     def sigma_of(self, picture: Picture, found: float, phase: Phase | None = None) -> tuple[float | None, tuple[str, ...]]:
         """Return the noise (0-255 scale) to take out, given or estimated, and what to tell the user about it. found: that of
         `noise_of`. phase: that of `mosaic_of`."""
-        limit = self.sigma_limit
-        if limit is None or self.settings.sigma is not None:
-            return self.settings.sigma, ()
+        limit, given = self.sigma_limit, self.settings.sigma
+        if limit is None or given == 0 or (given is not None and not self.ours):
+            return given, ()
         if found > limit:
-            return limit, (f"estimated noise sigma {found:.1f} is more than this network knows; using {limit:g}",)
-        if not self.ours:
-            return found, (f"estimated noise sigma {found:.1f}",)
-        noise = self.noise_seen(picture.pixels, found, phase)
-        return min(limit, level_of(found, noise)), (said_of(noise),)
+            level, said = limit, f"estimated noise sigma {found:.1f} is more than this network knows; using {limit:g}"
+        elif not self.ours:
+            level, said = found, f"estimated noise sigma {found:.1f}"
+        else:
+            noise = self.noise_seen(picture.pixels, found, phase)
+            level, said = min(limit, level_of(found, noise)), said_of(noise)
+        if given is None:
+            return level, (said,)
+        near = min(limit, max(level / BELIEVED, min(given, level * BELIEVED)))
+        told = f"{said}; `sigma` {given:g} counts as {near:.1f} (`strength` takes out more or less)"
+        return near, (told,) if near != given else ()
 
     def noise_seen(self, pixels: np.ndarray, sigma: float, phase: Phase | None = None) -> Noise:
         """Return what the network itself takes for noise in some places of pixels (H, W) or (H, W, 3), given `sigma`, in one
