@@ -126,8 +126,8 @@ def load_corpus(folder: Path, crop: int, device: torch.device) -> Corpora:
     if not training:
         raise UsageError(f"no picture below {folder} is at least {crop} pixels wide and high; lower `crop`")
     every = [tensor for _, tensors in training for tensor in tensors]
-    corpora = (Corpus.of(pictures, paired, device) for pictures in (every, held_out or every[:1]))
-    return Corpora(*corpora, small, bool(held_out))
+    corpora = [Corpus.of(pictures, paired, device) for pictures in (every, held_out or every[:1])]
+    return Corpora(corpora[0], corpora[1], small, bool(held_out))
 
 
 def load_rain_layers(folder: Path, size: int = 480) -> Tensor:
