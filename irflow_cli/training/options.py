@@ -197,8 +197,8 @@ def check(request: TrainRequest) -> None:
     )
     often = request.consistency_every != TrainRequest.consistency_every
     require(request.consistency > 0 or not often, "`consistency_every` has no meaning where `consistency` is 0; leave it out")
+    restoring = often or request.at_start != TrainRequest.at_start or request.consistency not in (0, TrainRequest.consistency)
     require(
-        not task_of(request.task).prior
-        or not (often or request.at_start != TrainRequest.at_start or request.consistency not in (0, TrainRequest.consistency)),
+        not task_of(request.task).prior or not restoring,
         "`at_start`, `consistency` and `consistency_every` have no meaning for a prior; leave them out",
     )

@@ -128,11 +128,8 @@ class Engine:
         with self.choosing:
             again, self.redone = self.redone, 0
             notes, self.notes = self.notes, ()
-        return (
-            (*notes, f"{again} calls of the network overflowed in {self.precision} and were made again in fp32")
-            if again
-            else notes
-        )
+        said = f"{again} calls of the network overflowed in {self.precision} and were made again in fp32"
+        return (*notes, said) if again else notes
 
 
 def open_engine(checkpoint: Checkpoint, device: torch.device, engine: str = "auto", precision: str = "auto") -> Engine:
@@ -148,15 +145,14 @@ def open_engine(checkpoint: Checkpoint, device: torch.device, engine: str = "aut
         whose = f"networks of task {task}" if spec.trainable else "third-party networks"
         raise UsageError(f"`precision` int8 does not go with {whose}; use `precision` auto")
     check(engine, precision)
-    loaded = Loaded(checkpoint, device)
+    loaded, usual = Loaded(checkpoint, device), precision if spec.trainable or precision != "auto" else "fp32"
     if device.type != "cpu":
         if engine not in ("auto", "torch") or precision == "int8":
             what = f"`engine` {engine}" if engine != "auto" else f"`precision` {precision}"
             raise UsageError(f"{what} works on the processor; use `device` cpu, or `engine` torch")
-        usual = precision if spec.trainable or precision != "auto" else "fp32"
         return _by_torch(loaded, precision_name(choose_precision(usual, device)))
     if not spec.trainable:
-        return _by_torch(loaded, precision if precision in PRECISIONS else "fp32", (THEIRS,) if _others(engine) else ())
+        return _by_torch(loaded, usual, (THEIRS,) if _others(engine) else ())
     return Engine(loaded, partial(_choose, loaded, engine, precision))
 
 
