@@ -175,9 +175,8 @@ def check(request: TrainRequest) -> None:
     require(request.consistency_every > 0, "`consistency_every` must be above 0")
     require(request.validate_every > 0, "`validate_every` must be above 0")
     require(request.save_minutes > 0, "`save_minutes` must be above 0")
-    for name in ("known", "guessed"):
-        usual = getattr(request, name) == getattr(TrainRequest, name)
-        require(task_of(request.task).prior or usual, f"`{name}` is of a prior; leave it out")
+    for name in ("known", "guessed") if not task_of(request.task).prior else ():
+        require(getattr(request, name) == getattr(TrainRequest, name), f"`{name}` is of a prior; leave it out")
     require(
         request.known > 0 or request.guessed == TrainRequest.guessed,
         "`guessed` has no meaning where `known` is 0; leave it out",
