@@ -59,7 +59,8 @@ def restore(
         choice(*SAMPLERS, help="restora-denoise goes with --method prior.", show_default="euler"),
     ] = None,
     sigma: Annotated[
-        Optional[float], typer.Option(help="Noise of the picture, 0-255 scale, to 55 (denoise).", show_default="estimated")
+        Optional[float],
+        typer.Option(help="About how much noise there is, 0-255 scale (denoise).", show_default="estimated"),
     ] = None,
     method: Annotated[
         str,

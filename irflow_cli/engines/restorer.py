@@ -42,7 +42,7 @@ from irflow_cli.tasks import task_of
 from irflow_cli.tensors import array_of, match_dims, tensor_of
 
 TOGETHER = 16  # pictures that share a call at most, where that gains
-BELIEVED = 2.0  # how many times above or below what is found a level that is given may be
+BELIEVED = 1.5  # times above or below the noise that is found, as far as a level that is given counts
 LITTLE = 0.3  # share of a picture that changed, below which little was found
 SOUND = "almost nothing was found to take out; the picture stays as it is"
 
@@ -78,6 +78,7 @@ class Restorer:
         self.entry = released_entry if settings.sampler == RELEASED_RULE else noise_entry
         self.sampler = SAMPLERS["euler" if settings.sampler == RELEASED_RULE else settings.sampler or self.task.sampler]
         self.grid = settings.grid or self.task.grid
+        self.believed = BELIEVED
         self.least = self.task.least if self.ours and settings.strength > 0 else None
         once = self.ours and self.steps == 1 and settings.ensemble is None
         self.twice = self.task.twice if once else None
@@ -178,7 +179,7 @@ class Restorer:
             level, said = min(limit, level_of(found, noise)), said_of(noise)
         if given is None:
             return level, (said,)
-        near = min(limit, max(level / BELIEVED, min(given, level * BELIEVED)))
+        near = min(limit, max(level / self.believed, min(given, level * self.believed)))
         told = f"{said}; `sigma` {given:g} counts as {near:.1f} (`strength` takes out more or less)"
         return near, (told,) if near != given else ()
 

@@ -21,7 +21,9 @@ class RestoreSettings:
     """How to restore. None means the task's own default.
 
     method: flow, a network trained for the task, or prior (denoise), one that knows photographs and no task.
-    sigma: noise of the picture on the 0-255 scale (None: estimated). strength: 0 the input, 1 the result, 2 as much again.
+    sigma: noise of the picture on the 0-255 scale (None: estimated); for networks of irflow's a hint, which counts as far as
+    the picture bears it out (`engines.restorer.BELIEVED`); 0: none, whatever is found. strength: 0 the input, 1 the result, 2
+    as much again.
     texture: more steps, where a task has more texture to give by them (denoise). ensemble: mean over the
     eight mirrorings and turns, at eight times the cost; None for two of them where one step takes out strong white
     noise (`TaskSpec.twice`), False for none. tile: pixels, 0 for the whole picture at once, None for auto. batch:

@@ -9,7 +9,7 @@ from observed import CLEAN, SHAPE
 from skimage import data
 
 from irflow_cli.engines.noise import PLACE, Noise, level_of, noise_entry, noise_of, places_of, released_entry, said_of
-from irflow_cli.engines.restorer import Restorer
+from irflow_cli.engines.restorer import BELIEVED, Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.images.picture import Picture
 
@@ -105,3 +105,21 @@ def test_the_level_that_is_found_does_not_hang_on_the_steps() -> None:
         for steps in (1, 8)
     }
     assert len(found) == 1
+
+
+def test_a_level_that_is_given_counts_as_far_as_the_picture_bears_it_out() -> None:
+    noisy = (
+        np.clip(data.astronaut()[:128, 192:320] + np.random.default_rng(0).normal(0, 20, (128, 128, 3)), 0, 255)
+        .round()
+        .astype(np.uint8)
+    )
+    picture, white = Picture(noisy, None, "PNG"), noise_of(noisy)
+
+    def given(sigma: float | None) -> tuple[float | None, tuple[str, ...]]:
+        return Restorer(RestoreSettings("denoise", sigma=sigma, device="cpu", engine="torch")).sigma_of(picture, white)
+
+    found, _ = given(None)
+    assert found is not None and given(20) == (20, ()) and given(0) == (0, ())
+    for sigma, bound in ((2, found / BELIEVED), (50, found * BELIEVED)):
+        level, (said,) = given(sigma)
+        assert level == pytest.approx(bound) and f"`sigma` {sigma} counts as {bound:.1f}" in said

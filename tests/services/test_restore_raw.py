@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pytest
+import torch
 from drawn import scene
 
 from irflow_cli.engines.restorer import Restorer
@@ -31,3 +33,20 @@ def test_frames_are_restored_as_pictures_are(settings: RestoreSettings) -> None:
 def test_sizes_of_frames_that_are_none_are_refused(size: str) -> None:
     with pytest.raises(UsageError, match="`raw` is the size"):
         Frames.of(size)
+
+
+def test_a_level_that_is_given_is_that_of_all_frames(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[float] = []
+
+    def sample(self: Restorer, source: torch.Tensor, sigmas: list[float | None], steps: int) -> torch.Tensor:
+        seen.extend(sigma or 0.0 for sigma in sigmas)
+        return source
+
+    monkeypatch.setattr(Restorer, "_sample", sample)
+    settings = RestoreSettings("denoise", sigma=40, device="cpu", engine="torch")
+    frames = [np.full((64, 64, 3), level, np.uint8).tobytes() for level in (10, 200)]  # without noise
+    list(restore_frames(io.BytesIO(b"".join(frames)), Frames.of("64x64"), settings))
+    assert seen.count(40) == 2
+    seen.clear()
+    Restorer(settings).restore(Picture(np.full((64, 64, 3), 10, np.uint8), None, "PNG"))
+    assert 40 not in seen
