@@ -5,8 +5,9 @@
 Every photograph is taken as it is, and a crop of it with drops or rain; and of one in five a crop with what looks like them
 (parts out of focus; lines of things), wet and dry. The network restores them; that takes most of the time, and goes on where
 it stopped. Then the second network learns which part of each change brings the picture nearest to the truth. Dry pictures in
-which the network changed much are shown more often. One in eight is held out; on those it is scored: blocks of 64 pixels of
-dry pictures that move by half a level, before and after, and the PSNR of wet ones. --rounds: how often all are drawn.
+which the network changed much are shown more often, and wet ones in which it changed little; rainy ones also as a timid network
+would have it, with a part of the change, as it is with real rain. One in eight is held out; on those it is scored: blocks of 64
+pixels of dry pictures that move by half a level, before and after, and the PSNR of wet ones. --rounds: how often all are drawn.
 --sources: what was drawn before, by this network or others. --rain-layers: rain from files, for some of the rainy ones.
 """
 
@@ -43,7 +44,7 @@ from irflow_cli.engines.confidence import SHRINKS, confidence_of, seen_of
 from irflow_cli.engines.evidence import keep_sound
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.find import find_pictures
-from irflow_cli.nets.confidence import CELL, CHANNELS, ConfidenceNet
+from irflow_cli.nets.confidence import CELL, CHANNELS, WIDTH, ConfidenceNet
 from irflow_cli.runtime.checkpoints import load_checkpoint, read_card, save_checkpoint
 from irflow_cli.tasks import TASKS
 from irflow_cli.tensors import array_of, tensor_of
@@ -55,7 +56,8 @@ SIDES = (384, 512)  # of a crop
 SEEN = (96, 128)  # the crop of that which is learned from
 HELD = 8  # one photograph of so many is held out
 BATCH, RATE, DECAY = 8, 2e-3, 0.02
-NEGATIVES = 0.4  # share of a batch without drops
+NEGATIVES = 0.4  # share of a batch without drops or rain
+TIMID = (0.12, 0.8)  # parts of a change that a timid network makes
 LEAST, USUAL = 0.3, 4.0  # changes, 0-255 scale, that do not count, and that count half
 
 
@@ -166,15 +168,32 @@ def files_of(folders: list[Path], held: bool) -> Iterator[tuple[Path, str]]:
             yield path, kind
 
 
-def load(folders: list[Path]) -> list[Drawn]:
-    """Return what was drawn of the photographs that are not held out."""
+def load(folders: list[Path], timid: bool) -> list[Drawn]:
+    """Return what was drawn of the photographs that are not held out. timid: the wet ones also with a part of the change."""
     found = []
     for path, kind in files_of(folders, held=False):
+        wet = KINDS[kind].wet
         with np.load(path) as values:
             for shrunk in SHRINKS:
                 seen, moves = (torch.from_numpy(values[f"{name}{shrunk:g}"]) for name in ("seen", "moves"))
-                found.append(Drawn(seen, moves, KINDS[kind].wet))
+                found.append(Drawn(seen, moves, wet))
+                if wet and timid:
+                    found.append(timid_of(*(values[name] for name in ("degraded", "result", "truth")), shrunk))
     return found
+
+
+def timid_of(degraded: np.ndarray, result: np.ndarray, truth: np.ndarray, shrunk: float) -> Drawn:
+    """Return a wet picture of which a random part of the change was made, of TIMID, mostly a small one."""
+    part = math.exp(random.uniform(*map(math.log, TIMID)))
+    less = np.round(degraded + part * (result.astype(np.float32) - degraded)).astype(np.uint8)
+    seen = seen_of(degraded, less, shrunk=shrunk)[0]
+    moves = moves_of(degraded, less, truth, tuple(side // CELL for side in seen.shape[1:]))
+    return Drawn(seen.half(), torch.from_numpy(moves.astype(np.float32)), True)
+
+
+def size_of(drawn: Drawn) -> Tensor:
+    """Return the size of the change of each cell, 0-255 scale."""
+    return drawn.moves[0].clamp_min(0).sqrt() * 255
 
 
 def part_of(drawn: Drawn) -> Drawn:
@@ -200,13 +219,14 @@ def learn(net: ConfidenceNet, drawn: list[Drawn], minutes: float, rate: float = 
     the size of the change. Return a network of the running average of the weights."""
     averaged = copy.deepcopy(net).requires_grad_(False)
     dry, wet = ([one for one in drawn if one.wet == which] for which in (False, True))
-    changed = [min(30.0, 0.05 + float(one.moves[0].clamp_min(0).sqrt().sum()) * 255 / 20) for one in dry]
+    changed = [min(30.0, 0.05 + float(size_of(one).sum()) / 20) for one in dry]
+    light = [1 / (8 + float(size_of(one).mean())) for one in wet]
     optimiser = torch.optim.AdamW(net.parameters(), rate, weight_decay=DECAY)
     start, iteration, mean = time.monotonic(), 0, 0.0
     while (progress := (time.monotonic() - start) / (60 * minutes)) < 1:
         for group in optimiser.param_groups:
             group["lr"] = rate * min(1, iteration / 100, max(0.01, (1 - progress) / 0.7))
-        chosen = [random.choices(dry, changed)[0] if random.random() < NEGATIVES else random.choice(wet) for _ in range(BATCH)]
+        chosen = [random.choices(*((dry, changed) if random.random() < NEGATIVES else (wet, light)))[0] for _ in range(BATCH)]
         parts = [part_of(one) for one in chosen]
         moves = torch.stack([one.moves for one in parts])
         best, size = (-moves[:, 1] / (moves[:, 0] + 1e-9)).clamp(0, 1), moves[:, 0].clamp_min(0).sqrt() * 255
@@ -260,6 +280,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--sources", nargs="*", type=Path, default=[])
+    parser.add_argument("--width", type=int, default=WIDTH, help="of the second network")
     parser.add_argument("--rain-layers", type=Path)
     parser.add_argument("--pictures", help="what the card is to say of the photographs", default="those of the first network")
     given = parser.parse_args()
@@ -271,13 +292,14 @@ def main() -> None:
     torch.manual_seed(0)
     random.seed(0)
     begun = load_checkpoint(given.init).net.confidence if given.init else None
-    net = (begun or ConfidenceNet()).train().requires_grad_(True)
-    net = learn(net, load([given.work, *given.sources]), given.minutes, given.rate)
+    net = (begun or ConfidenceNet(given.width)).train().requires_grad_(True)
     loaded = load_checkpoint(given.checkpoint)
+    timid = loaded.card.task == "derain"  # drops were learned without
+    net = learn(net, load([given.work, *given.sources], timid), given.minutes, given.rate)
     scores = score(net.eval(), [given.work], loaded.card.task)
     print(scores.replace("; ", "\n"))
     loaded.net.confidence = net.requires_grad_(False)
-    card = replace(loaded.card, spec=replace(loaded.card.spec, confidence=True))  # type: ignore[call-arg]
+    card = replace(loaded.card, spec=replace(loaded.card.spec, confidence=len(net.entry.bias)))  # type: ignore[call-arg]
     trained = {**card.trained, "confidence_minutes": given.minutes, "confidence_pictures": given.pictures}
     save_checkpoint(
         given.out, loaded.net.state_dict(), replace(card, trained=trained, scores={**card.scores, "confidence": scores})

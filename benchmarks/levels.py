@@ -3,8 +3,9 @@
     python benchmarks/levels.py kodak24-four/* --pairs real_noise/
 
 Of the middle of each photograph, SIDE pixels high and wide, with drawn noise of KINDS, and of pairs of real noise. Written for
-each kind: the mean PSNR without a level, and by how much it changes at worst and at best, with the level, of LEVELS, that does
-it. --believed: how many times above or below what is found a level may be, in place of irflow's own limit.
+each kind: the mean PSNR without a level (90 dB where nothing changes), and by how much it changes at worst and at best, with
+the level, of LEVELS, that does it. --believed: how many times above or below what is found a level may be, in place of irflow's
+own limit.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from mosaic import mean_psnr
+from harm import agreement
 
 from irflow_cli.api import Restorer
 from irflow_cli.bench.sets import Case, cases_of, find_samples, pixels_of, unit
@@ -58,7 +59,7 @@ def real(folder: Path) -> Pairs:
 def scores(sets: dict[str, Pairs], sigma: float | None) -> dict[str, float]:
     """Return the mean PSNR of what `denoise` makes of each set, given a level."""
     denoise = Restorer("denoise", sigma=sigma, device="cpu")
-    return {kind: mean_psnr([(denoise(noisy), clean) for noisy, clean in pairs]) for kind, pairs in sets.items()}
+    return {kind: float(np.mean([agreement(denoise(noisy), clean) for noisy, clean in pairs])) for kind, pairs in sets.items()}
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ REVISION = 2  # raised when the same settings lead to other pixels, so that no r
 RESTORED = (4,)  # as REVISION, of what restores whole pictures: since then tiles and weak noise are treated as they are today
 COPIED = (4,)  # the same, of what copies wide parts of holes: since then small objects are copied, too
 BY_TASK = {"derain": (1,), "denoise": (1,)}  # the same, of tasks: of what is sound, and where a mosaic begins
+HEEDED = (1,)  # the same, of a level of noise that is given: since then it counts as far as the picture bears it out
 HALVED = (1,)  # the same, of holes that begin in what is found at half the size: since then it is seen from two places
 LATER: dict[str, object] = {
     **{"method": "flow", "batch": None, "stop": None, "engine": "torch", "exemplar": False, "spared": 0.0},
@@ -107,6 +108,7 @@ def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -
                     determining,
                     *RESTORED,
                     *BY_TASK.get(checkpoint.card.task, ()),
+                    *(HEEDED if chosen.sigma is not None else ()),
                     *filter(None, (restorer.twice, restorer.least and restorer.task.more)),
                 ),
                 about=_about(checkpoint),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 PREDICTIONS = ("residual", "velocity", "clean")  # x_t - x_1, dx/dt, x_1
-LATER = {"time_map", "confidence"}  # entries that checkpoints of before they were thought of do not have, and are False there
+LATER = {"time_map": False, "confidence": 0}  # entries that older checkpoints do not have, and what they are there
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Spec:
     unstated: ClassVar[tuple[str, ...]] = ()  # entries that cannot be read from weights, so that the user of `convert` may
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values. Entries of LATER are left out where they are False, so that older versions can read it."""
+        """Return plain JSON values. Entries of LATER are left out where they say nothing: older versions can read it then."""
         values = {key: value for key, value in asdict(self).items() if value or key not in LATER}
         return {key: list(value) if isinstance(value, tuple) else value for key, value in values.items()}
 
@@ -82,7 +82,7 @@ class Spec:
     def from_dict(cls, values: dict[str, Any]) -> Self:
         """Return the spec of JSON values. Raises ValueError naming the entry that is unknown, missing or out of range."""
         known = {field.name: field for field in fields(cls)}
-        values = {**dict.fromkeys(LATER & set(known), False), **values}
+        values = {**{key: value for key, value in LATER.items() if key in known}, **values}
         if set(values) != set(known):
             raise ValueError(f"network spec has {sorted(values)}, expected {sorted(known)}")
         plain: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}

@@ -34,7 +34,7 @@ def spec_of(values: Any) -> Spec:
 
 def alone(spec: Spec) -> Spec:
     """Return the network of a spec without the second one that says how far to believe it."""
-    return replace(spec, confidence=False) if isinstance(spec, NetSpec) else spec
+    return replace(spec, confidence=0) if isinstance(spec, NetSpec) else spec
 
 
 @overload

@@ -34,7 +34,7 @@ class NetSpec(Spec):
     condition: bool = False
     time_map: bool = False
     embedding: int = 64
-    confidence: bool = False
+    confidence: int = 0
 
     def rules(self) -> dict[str, bool]:
         sizes = (*self.widths, *self.depths, self.channels, self.unshuffle, self.embedding)
@@ -44,7 +44,7 @@ class NetSpec(Spec):
             "sizes": within(sizes, 1, 1024),
             "condition": isinstance(self.condition, bool),
             "time_map": isinstance(self.time_map, bool),
-            "confidence": isinstance(self.confidence, bool),
+            "confidence": within((self.confidence,), 0, 64),
             "embedding": isinstance(self.embedding, int) and self.embedding % 2 == 0,
         }
 
@@ -72,7 +72,7 @@ class UNet(Network):
     up (once at the bottom). With `condition` the degraded picture is a second input beside x_t. With `time_map` the network
     is that of a prior: it takes the time of every pixel, so that parts of the picture may be further on their way than others;
     its input is what the best linear guess makes of x_t, and its output, in units of that guess's error, corrects the guess.
-    With `confidence` a second network lies beside it, which `forward` does not call and training does not move.
+    With `confidence`, its width, a second network lies beside it, which `forward` does not call and training does not move.
     Pictures of any height and width work: they are mirrored up to a multiple of `multiple` and cut back.
     """
 
@@ -101,7 +101,7 @@ class UNet(Network):
         nn.init.zeros_(self.exit.weight)
         nn.init.zeros_(self.exit.bias)  # type: ignore[arg-type]
         if spec.confidence:
-            self.confidence = ConfidenceNet()
+            self.confidence = ConfidenceNet(spec.confidence)
         names = [name for name, _ in self.named_modules() if name in EXACT or name.endswith(".modulation")]
         self.contract = replace(self.contract, exact=tuple(names))
 

@@ -77,10 +77,32 @@ def test_a_network_gets_what_tells_how_far_to_believe_it(made: Path, monkeypatch
     for part in range(2):
         confidence.draw(str(source), made / "photos", work, None, 0, (part, 2))
     assert len(list(work.iterdir())) == len(confidence.KINDS) + 2  # of the second, none has what looks like drops
-    names = ["x", str(source), "--photos", str(made / "photos"), "--work", str(work), "-o", str(out), "--minutes", "0.01"]
+    names = [
+        "x",
+        str(source),
+        "--photos",
+        str(made / "photos"),
+        "--work",
+        str(work),
+        "-o",
+        str(out),
+        "--minutes",
+        "0.01",
+        "--width",
+        "6",
+    ]
     monkeypatch.setattr(sys, "argv", [*names, "--processes", "1"])
     confidence.main()  # draws nothing again
     card = read_card(out)
-    assert card.spec.to_dict() == {**TINY.to_dict(), "confidence": True}
+    assert card.spec.to_dict() == {**TINY.to_dict(), "confidence": 6}
     assert all(f"{kind}: " in card.scores["confidence"] for kind in confidence.KINDS)
     assert Restorer("deraindrop", checkpoint=out, device="cpu")(scene(40, 50)).shape == (40, 50, 3)
+
+
+def test_a_timid_network_makes_a_part_of_the_change_and_is_to_be_believed_all_the_more() -> None:
+    truth = scene(*SIDES)
+    degraded = (truth.astype(float) + 20).clip(0, 255).astype(np.uint8)
+    timid = confidence.timid_of(degraded, truth, truth, 4.0)
+    best = -timid.moves[1] / timid.moves[0].clamp_min(1e-9)
+    size = confidence.size_of(timid)
+    assert timid.wet and bool((best[size > 0.5] > 1).all()) and 0 < float(size.mean()) < 0.85 * 20

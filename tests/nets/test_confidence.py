@@ -12,7 +12,7 @@ from irflow_cli.nets import NetSpec, build
 from irflow_cli.nets.confidence import CELL, CHANNELS, MULTIPLE, ConfidenceNet
 from irflow_cli.runtime.checkpoints import Card, load_checkpoint, save_checkpoint
 
-TINY = NetSpec(widths=(8, 12), depths=(1, 2), embedding=8, confidence=True)
+TINY = NetSpec(widths=(8, 12), depths=(1, 2), embedding=8, confidence=6)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 5), (3, 2)])

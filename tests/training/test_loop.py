@@ -132,7 +132,7 @@ def test_a_run_is_not_overwritten_and_a_missing_one_not_resumed(request_: TrainR
 
 
 def test_a_network_that_is_trained_on_loses_what_told_how_far_to_believe_it(request_: TrainRequest, tmp_path: Path) -> None:
-    spec = replace(TINY, confidence=True)
+    spec = replace(TINY, confidence=6)
     save_checkpoint(tmp_path / "net.safetensors", lively(spec).state_dict(), Card("denoise", spec, 55.0))
     began = replace(request_, init=str(tmp_path / "net.safetensors"), spec=None, iterations=2, validate_every=1)
     assert load_checkpoint(train(began).checkpoint).net.confidence is None
