@@ -108,7 +108,7 @@ def our_methods(settings: RestoreSettings, sweep: Sweep, name: str = "irflow") -
                     determining,
                     *RESTORED,
                     *BY_TASK.get(checkpoint.card.task, ()),
-                    *(HEEDED if chosen.sigma is not None else ()),
+                    *(HEEDED if chosen.sigma is not None and chosen.method == "flow" else ()),
                     *filter(None, (restorer.twice, restorer.least and restorer.task.more)),
                 ),
                 about=_about(checkpoint),
