@@ -178,7 +178,7 @@ def load(folders: list[Path], timid: bool) -> list[Drawn]:
                 seen, moves = (torch.from_numpy(values[f"{name}{shrunk:g}"]) for name in ("seen", "moves"))
                 found.append(Drawn(seen, moves, wet))
                 if wet and timid:
-                    found.append(timid_of(*(values[name] for name in ("degraded", "result", "truth")), shrunk))
+                    found.append(timid_of(values["degraded"], values["result"], values["truth"], shrunk))
     return found
 
 
