@@ -76,7 +76,7 @@ class Prior:
                 f"`corrections` has no meaning for {self.schedule.sampler}; leave it out, or use `sampler` restora"
             )
         if settings.weight is not None and self.schedule.sampler not in WEIGHTED:
-            raise UsageError(f"`weight` has no meaning for {self.schedule.sampler}; leave it out, or use `sampler` bridge")
+            raise UsageError(f"weight has no meaning for {self.schedule.sampler}; leave it out, or use `sampler` bridge")
         if settings.corrections and self.schedule.steps < 2:
             raise UsageError("`corrections` come between steps, and there is one; raise `steps` or leave them out")
         known = self.net.contract.size

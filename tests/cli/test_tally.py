@@ -51,16 +51,6 @@ def test_pictures_left_out_of_a_folder_are_counted_once(irflow, picture_file, tm
     assert irflow("degrade", tmp_path / "in" / "b.gif", "--kind", "noise", "-o", tmp_path / "out").code == 0
 
 
-def test_a_picture_called_as_a_result_whose_own_is_not_there_is_named(irflow, picture_file, tmp_path: Path) -> None:
-    for name in ("in/a", "in/a.noise", "in/a-2.noise", "in/b.noise"):
-        picture_file(f"{name}.png", 20, 20)
-    done = irflow("degrade", tmp_path / "in", "--kind", "noise", "--overwrite")
-    assert done.code == 0 and done.out.split() == [str(tmp_path / "in" / "a.noise.png")]
-    assert done.err.count("left out a file (b.noise.png) called as results are") == 1
-    alone = irflow("degrade", tmp_path / "in", "--kind", "noise", "-o", tmp_path / "out")
-    assert (alone.code, "left out" in alone.err, len(below(tmp_path / "out"))) == (0, False, 4)
-
-
 def test_an_error_that_ends_a_batch_comes_with_the_count_and_how_to_go_on(
     degrade, picture_file, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

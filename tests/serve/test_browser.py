@@ -517,7 +517,8 @@ def test_who_has_no_token_reads_why(chromium: Browser, served: Served) -> None:
 
 
 def test_work_is_cancelled_and_pages_do_not_disturb_each_other(visit: Callable[..., Visit], photos: Path) -> None:
-    Image.fromarray(np.zeros((2400, 2500, 3), np.uint8)).save(photos / "large.png")
+    noise = np.random.default_rng(0).normal(128, 20, (2400, 2500, 1)).clip(0, 255)
+    Image.fromarray(noise.astype(np.uint8).repeat(3, axis=2)).save(photos / "large.png")
     there = sorted(photos.iterdir())
     browser = visit()
     page, other = browser.open(), browser.open()

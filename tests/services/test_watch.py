@@ -19,7 +19,7 @@ import pytest
 from drawn import scene
 from PIL import Image
 
-from irflow_cli.batch import plan as batch
+from irflow_cli.batch import sources as batch
 from irflow_cli.batch.plan import Files, Job
 from irflow_cli.batch.store import Outcome
 from irflow_cli.engines.settings import RestoreSettings
