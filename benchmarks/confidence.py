@@ -111,7 +111,8 @@ def rain_on(truth: Tensor, generator: torch.Generator, layers: Tensor | None) ->
     severity = torch.tensor([less * (part.low + (part.high - part.low) * lots[1] ** 1.5)])
     rainy, noise = applier(part.kind, layers)(truth, severity, generator), grain(truth, generator)
     rainy, truth = ((one + noise).clamp(0, 1) for one in (rainy, truth))
-    return (degrade(rainy, "jpeg", 60 * lots[2], generator=generator) if lots[2] < COMPRESSED.share else rainy), truth
+    stored = COMPRESSED.low + (COMPRESSED.high - COMPRESSED.low) * lots[2] / COMPRESSED.share
+    return (degrade(rainy, "jpeg", stored, generator=generator) if lots[2] < COMPRESSED.share else rainy), truth
 
 
 def drawn_pair(

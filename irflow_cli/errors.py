@@ -34,8 +34,7 @@ class IrflowError(Exception):
     @property
     def field(self) -> str | None:
         """The first setting that the message names."""
-        found = NAMED.search(str(self))
-        return found[1] if found else None
+        return next(iter(self.fields), None)
 
     @property
     def fields(self) -> list[str]:

@@ -69,16 +69,15 @@ def _below(folder: Path, files: Given) -> list[tuple[Path, Path]]:
     pictures = find_pictures(folder, deep=files.recursive)
     if files.output is not None and folder.resolve() in (results := files.output.resolve()).parents:
         pictures = [picture for picture in pictures if results not in picture.resolve().parents]
-    made = _results(folder, files)
+    made = _results(pictures, files)
     return [(picture, folder) for picture in pictures if picture not in made]
 
 
-def _results(folder: Path, files: Given) -> dict[Path, bool]:
-    """Return the pictures in a folder, or below it, that are called as results beside them are, and whether the pictures are
-    there that they were made of."""
+def _results(pictures: list[Path], files: Given) -> dict[Path, bool]:
+    """Return those of a folder's pictures that are called as results beside them are, and whether the pictures are there that
+    they were made of."""
     if files.output is not None or not files.suffix:
         return {}
-    pictures = find_pictures(folder, deep=files.recursive)
     found: dict[Path, bool] = {}
     names = {picture.with_suffix("") for picture in pictures}
     for picture in pictures:
@@ -94,7 +93,8 @@ def left_out(files: Given) -> str | None:
     """Return what to tell of pictures in the folders given that are left out for their names; None where there are none."""
     folders = [Path(name) for name in files.inputs if name != "-" and is_folder(Path(name))]
     others = [path.name for folder in folders for path in find_others(folder, deep=files.recursive)]
-    lone = [path.name for folder in folders for path, made_of in _results(folder, files).items() if not made_of]
+    made = [_results(find_pictures(folder, deep=files.recursive), files) for folder in folders]
+    lone = [path.name for found in made for path, made_of in found.items() if not made_of]
     said = []
     if others:
         said += [f"{_counted(others)} whose names do not end like those taken from a folder"]

@@ -58,7 +58,7 @@ class Loaded(NamedTuple):
     outcome: Outcome | None = None
 
 
-def is_result(target: Path) -> bool:
+def is_taken(target: Path) -> bool:
     """Return whether something is in the place of a result, be it a link to nowhere; never in that of standard output."""
     return target != STREAM and os.path.lexists(target)
 
@@ -86,7 +86,7 @@ class Store:
     def load(self, job: Job) -> Loaded:
         """Return the job's picture, or its outcome when there is nothing to do or nothing that can be done."""
         try:
-            if self.files.skip_existing and is_result(job.target):
+            if self.files.skip_existing and is_taken(job.target):
                 return Loaded(None, outcome=Outcome(job, "skipped"))
             name = "standard input" if job.source == STREAM else str(job.source)
             self._bring(job)
@@ -140,7 +140,7 @@ class Store:
         Raises ImageError where what is there may not be replaced, and IrflowError, which ends the run, where another run has
         put something else there since this one began.
         """
-        if self.files.overwrite or not is_result(job.target):
+        if self.files.overwrite or not is_taken(job.target):
             return None
         manifest = self._manifest(job.target) if self.files.resume else None
         if manifest and not job.exists:
@@ -184,7 +184,7 @@ class Store:
                 return Outcome(job, "failed", str(error), outcome.notes)
             raise IrflowError(f"{error}; {ELSEWHERE}") from None  # it will take none
         except ImageError as error:
-            if self.files.skip_existing and is_result(job.target):  # as of a moment ago, from another run
+            if self.files.skip_existing and is_taken(job.target):  # as of a moment ago, from another run
                 return Outcome(job, "skipped")
             text = str(error)
             return Outcome(job, "failed", text if str(job.target) in text else f"{job.source}: {text}", outcome.notes)
@@ -193,7 +193,7 @@ class Store:
 
     def _there_already(self, job: Job, key: str) -> Outcome | None:
         """Return the outcome of a job whose result is there, also where another run has put it since. Raises as `_made`."""
-        if self.files.skip_existing and is_result(job.target):
+        if self.files.skip_existing and is_taken(job.target):
             return Outcome(job, "skipped")
         made = self._made(job, key)
         return Outcome(job, "skipped", digest=made) if made else None

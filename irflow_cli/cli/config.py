@@ -187,11 +187,10 @@ class Command(TyperCommand):
 
 def _without_place(params: dict[str, Any]) -> set[str]:
     """Return the options that do not go with the one file, or standard output, that a command writes to."""
-    output = params.get("output")
-    if output is None:
-        return {"suffix", "name_template"} if params.get("inputs") == ["-"] else set()
-    one = isinstance(output, Path) and Files((), output).one_file
-    return set(OF_FOLDERS if str(output) != "-" else OF_FOLDERS - {"format"}) if one else set()
+    output = Path("-") if params.get("inputs") == ["-"] and params.get("output") is None else params.get("output")
+    if not (isinstance(output, Path) and Files((), output).one_file):
+        return set()
+    return OF_FOLDERS - {"format"} if str(output) == "-" else OF_FOLDERS
 
 
 def _from_file(context: Any, name: str) -> bool:

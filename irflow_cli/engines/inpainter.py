@@ -37,7 +37,7 @@ LARGE, FAR = 0.6, 4  # share of a picture, and pixels from what is known, beyond
 def remarks_on(picture: Picture, hole: Hole, hint: str = "") -> tuple[str, ...]:
     """Return what to tell the user of a picture and its hole. hint: what else to say of a hole that takes most of it."""
     notes, share = (), float(hole.inside.mean())
-    if picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1):
+    if picture.beyond:
         notes += ("it has values beyond 0 to 1; what is filled in stays between",)
     if LARGE < share < 1 and np.median(distance_to(~hole.inside)[hole.inside]) > FAR:
         notes += (f"{share:.0%} of it is missing; what is filled in is mostly made up{hint}",)

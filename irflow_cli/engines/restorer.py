@@ -78,7 +78,7 @@ class Restorer:
         self.entry = released_entry if settings.sampler == RELEASED_RULE else noise_entry
         self.sampler = SAMPLERS["euler" if settings.sampler == RELEASED_RULE else settings.sampler or self.task.sampler]
         self.grid = settings.grid or self.task.grid
-        self.believed = BELIEVED
+        self.believed: float | None = BELIEVED  # None for a level that counts as it is given
         self.least = self.task.least if self.ours and settings.strength > 0 else None
         once = self.ours and self.steps == 1 and settings.ensemble is None
         self.twice = self.task.twice if once else None
@@ -168,7 +168,7 @@ class Restorer:
         """Return the noise (0-255 scale) to take out, given or estimated, and what to tell the user about it. found: that of
         `noise_of`. phase: that of `mosaic_of`."""
         limit, given = self.sigma_limit, self.settings.sigma
-        if limit is None or given == 0 or (given is not None and not self.ours):
+        if limit is None or given == 0 or (given is not None and not (self.ours and self.believed)):
             return given, ()
         if found > limit:
             level, said = limit, f"estimated noise sigma {found:.1f} is more than this network knows; using {limit:g}"
@@ -177,7 +177,7 @@ class Restorer:
         else:
             noise = self.noise_seen(picture.pixels, found, phase)
             level, said = min(limit, level_of(found, noise)), said_of(noise)
-        if given is None:
+        if given is None or self.believed is None:
             return level, (said,)
         near = min(limit, max(level / self.believed, min(given, level * self.believed)))
         told = f"{said}; `sigma` {given:g} counts as {near:.1f} (`strength` takes out more or less)"

@@ -37,8 +37,7 @@ def check(scale: int, operator: str) -> None:
 
 def remarks_on(picture: Picture) -> tuple[str, ...]:
     """Return what to tell the user of a picture that is enlarged."""
-    beyond = picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1)
-    return ("values beyond 0 to 1 were clipped",) if beyond else ()
+    return ("values beyond 0 to 1 were clipped",) if picture.beyond else ()
 
 
 class Upscaler:

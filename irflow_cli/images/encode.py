@@ -54,7 +54,7 @@ def encode_picture(
     if picture.pixels.dtype.name not in form.dtypes:
         dtype = np.dtype(form.dtypes[-1])
         notes.append(f"{kind} cannot hold {picture.pixels.dtype.name}; written as {dtype.name}")
-        if picture.pixels.dtype.kind == "f" and (picture.pixels.min() < 0 or picture.pixels.max() > 1):
+        if picture.beyond:
             notes.append("values beyond 0 to 1 were clipped")
         alpha = None if picture.alpha is None else as_depth(picture.alpha, dtype)
         picture = replace(picture, pixels=as_depth(picture.pixels, dtype), alpha=alpha)

@@ -40,6 +40,11 @@ class Picture:
         """The value of white: 255, 65535, or 1 for float pixels."""
         return top_of(self.pixels.dtype)
 
+    @property
+    def beyond(self) -> bool:
+        """Whether floating-point pixels lie beyond black and white."""
+        return self.pixels.dtype.kind == "f" and bool(self.pixels.min() < 0 or self.pixels.max() > 1)
+
     def rgb8(self) -> np.ndarray:
         """Return (H, W, 3) uint8, whatever the picture holds."""
         pixels = self.pixels if self.pixels.ndim == 3 else np.repeat(self.pixels[..., None], 3, axis=2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
@@ -44,7 +43,7 @@ def restore_frames(source: BinaryIO, frames: Frames, settings: RestoreSettings) 
     after those before it.
     """
     restorer, count = Restorer(settings), 0
-    restorer.believed = math.inf  # a level that is given is that of all frames: it would flicker if each had its own
+    restorer.believed = None  # a level that is given is that of all frames: it would flicker if each had its own
     together = restorer.batch_size(_picture(bytes(frames.size), frames))
     while True:
         data = _read(source, together * frames.size)

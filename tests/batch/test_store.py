@@ -200,4 +200,4 @@ def test_clocks_that_differ_change_nothing(degrade, album: Path, tmp_path: Path,
 def test_a_file_called_so_is_no_standard_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("-").touch()
-    assert batch.is_result(Path("./-").absolute()) and not batch.is_result(batch.STREAM)
+    assert batch.is_taken(Path("./-").absolute()) and not batch.is_taken(batch.STREAM)
