@@ -36,7 +36,8 @@ NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 MAX_HEADER = 2**21  # bytes; a network of MAX_TENSORS needs as many, ours a twentieth
 MAX_TENSORS, MAX_AXES = 2**14, 8
 LARGEST = 2**32  # bytes of a file of weights; a file on a disk may be a hole of any size
-STORED = (torch.float16, torch.bfloat16, torch.float32, torch.float64)  # types of weights in a file
+STORED = (torch.float8_e4m3fn, torch.float16, torch.bfloat16, torch.float32, torch.float64)  # types of weights in a file
+SECOND = "confidence."  # how the names of a second network's weights begin
 PRIOR = "prior"  # task of a network that knows clean pictures alone; the restoration tasks are in TASKS
 PREDICTS = {
     "residual": tuple(TASKS),
@@ -169,14 +170,15 @@ def load_checkpoint(name: str | Path) -> Checkpoint:
     card, weights = _read(path, weights=True)
     small = next((tensor.dtype for tensor in weights.values() if tensor.dtype not in STORED), None)
     if small is not None:
-        raise CheckpointError(f"{path} holds weights of {small}; irflow reads those of 16 and more bits, save it as float16")
+        raise CheckpointError(f"{path} holds weights of {small}; irflow does not read those, save it as float16")
     digest = digest_of(weights)
     if card.digest not in ("", digest):
         raise CheckpointError(f"{path} is damaged: its weights are not those its header was written for; get it again")
+    weights = {key: tensor.float() for key, tensor in weights.items()}
     if not all(tensor.isfinite().all() for tensor in weights.values()):
         raise CheckpointError(f"{path} holds weights that are no numbers; train it again with a lower `rate`, or get another")
     net = sketch(card.spec)  # without weights of its own: none are drawn, and no default of torch counts
-    net.load_state_dict({key: tensor.float() for key, tensor in weights.items()}, assign=True)
+    net.load_state_dict(weights, assign=True)
     net = net.to(memory_format=torch.channels_last) if net.contract.channels_last else net  # pyright: ignore[reportCallIssue]
     return Checkpoint(net.eval().requires_grad_(False), replace(card, digest=digest), path)
 
@@ -261,7 +263,14 @@ def digest_of(tensors: dict[str, Tensor]) -> str:
 
 
 def save_checkpoint(path: Path, weights: dict[str, Tensor], card: Card, dtype: torch.dtype = torch.float16) -> None:
-    """Write weights as `dtype`, and card to one file, atomically; a file already there is replaced."""
-    kept = {key: tensor.detach().to("cpu", dtype).contiguous() for key, tensor in weights.items()}
+    """Write weights as `dtype`, and card to one file, atomically; a file already there is replaced.
+
+    Of a second network, which says in a few steps how far to believe the first, matrices are written in 8 bits in place of 16.
+    """
+    small = torch.float8_e4m3fn if dtype == torch.float16 else dtype
+    kept = {
+        key: tensor.detach().to("cpu", small if key.startswith(SECOND) and tensor.ndim > 1 else dtype).contiguous()
+        for key, tensor in weights.items()
+    }
     card = replace(card, digest=digest_of(kept))
     write_atomically(path, save(kept, {"irflow": card.to_json()}), overwrite=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from drawn import lively
+from safetensors.torch import load_file
 
 from irflow_cli.nets import NetSpec, build
 from irflow_cli.nets.confidence import CELL, CHANNELS, MULTIPLE, ConfidenceNet
@@ -46,3 +47,14 @@ def test_those_without_are_described_as_before_there_was_one() -> None:
     assert "confidence" not in NetSpec().to_dict()
     assert build(NetSpec(widths=(8,), depths=(1,))).confidence is None
     assert NetSpec.from_dict(TINY.to_dict()) == TINY
+
+
+def test_its_matrices_take_eight_bits_and_those_of_the_first_sixteen(tmp_path: Path) -> None:
+    net, path = lively(TINY), tmp_path / "net.safetensors"
+    save_checkpoint(path, net.state_dict(), Card("deraindrop", TINY))
+    bits = {key: value.dtype.itemsize * 8 for key, value in load_file(path).items() if value.ndim > 1}
+    assert {key: 8 if key.startswith("confidence.") else 16 for key in bits} == bits and set(bits.values()) == {8, 16}
+    loaded, seen = load_checkpoint(path).net.confidence, torch.rand(4, CHANNELS, MULTIPLE, MULTIPLE)
+    assert loaded is not None and net.confidence is not None
+    near = (loaded(seen) - net.confidence(seen)).std() / net.confidence(seen).std()
+    assert 0 < float(near) < 0.1
