@@ -30,6 +30,7 @@ from irflow_cli.images.span import Given, pair_of
 from irflow_cli.kinds import check_kind
 from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
 from irflow_cli.runtime.defaults import usual_defaults
+from irflow_cli.tasks import MAX_PIXELS
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -145,6 +146,7 @@ class Inpainter:
         loaded, name = _given(checkpoint)
         self.range = pair_of(range)
         self.engine = inpainter.Inpainter(SamplerSettings(checkpoint=name, **options), loaded)
+        self.notes: tuple[str, ...] = ()
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -165,7 +167,7 @@ class Inpainter:
 
         mask: (H, W), above half of white, or True, where the picture is missing; as a Pillow image it may have channels, all
         of them equal. dilate: pixels by which the hole grows. feather: pixels around it over which the filling fades into the
-        picture. seed: of this call, None for the option's.
+        picture. seed: of this call, None for the option's. `notes` is then what is worth knowing of the result.
         """
         values = mask_values(mask)
         inside = values if values.dtype == bool else values > top_of(values.dtype) / 2
@@ -179,14 +181,17 @@ class Inpainter:
         known = ~hole.inside if hole.weight is None else hole.weight < 1
         check_kind("seed", seed, "int | None")
         seed = self.engine.prior.settings.seed if seed is None else seed
-        return back(self.engine.fill(finite(own, known), hole, seed))
+        own = finite(own, known)
+        done = self.engine.fill(own, hole, seed)
+        self.notes = (*inpainter.remarks_on(own, hole), *self.engine.prior.engine.remarks())
+        return back(done)
 
 
 class Upscaler:
     """A prior, loaded once, that enlarges pictures `scale` (2, 3 or 4) times as high and wide.
 
     operator: how they were made smaller: "area", each pixel a mean, as files are, or "grid", every n-th pixel. Made smaller
-    again the same way, a result is the picture, to within one of 255 grey levels.
+    again the same way, a result is the picture, to within one of 255 grey levels. max_pixels: those of the largest result.
     """
 
     @usual_defaults()
@@ -195,6 +200,7 @@ class Upscaler:
         scale: int = SCALE,
         *,
         operator: str = OPERATOR,
+        max_pixels: int = MAX_PIXELS,
         checkpoint: AnyCheckpoint = None,
         range: Given = None,
         **options: Unpack[SamplerOptions],
@@ -203,6 +209,8 @@ class Upscaler:
         loaded, name = _given(checkpoint)
         self.range = pair_of(range)
         self.engine = upscaler.Upscaler(SamplerSettings(checkpoint=name, **options), scale, operator, loaded)
+        self.max_pixels = max_pixels
+        self.notes: tuple[str, ...] = ()
 
     @property
     def checkpoint(self) -> Checkpoint:
@@ -211,9 +219,12 @@ class Upscaler:
 
     @usual_defaults()
     def __call__(self, picture: AnyPicture) -> AnyPicture:
-        """Return the picture enlarged; alpha is enlarged by bicubic interpolation."""
+        """Return the picture enlarged; alpha is enlarged by bicubic interpolation. `notes` is then what is worth knowing."""
         own, back = opened(picture, self.range)
-        return back(self.engine.enlarge(finite(own)))
+        own = finite(own)
+        done = self.engine.enlarge(own, self.max_pixels)
+        self.notes = (*upscaler.remarks_on(own), *self.engine.prior.engine.remarks())
+        return back(done)
 
 
 def restore(
@@ -247,12 +258,13 @@ def upscale(
     scale: int = SCALE,
     *,
     operator: str = OPERATOR,
+    max_pixels: int = MAX_PIXELS,
     checkpoint: AnyCheckpoint = None,
     range: Given = None,
     **options: Unpack[SamplerOptions],
 ) -> AnyPicture:
     """Return one picture enlarged; see `Upscaler`."""
-    return Upscaler(scale, operator=operator, checkpoint=checkpoint, range=range, **options)(picture)
+    return Upscaler(scale, operator=operator, max_pixels=max_pixels, checkpoint=checkpoint, range=range, **options)(picture)
 
 
 def _check_names(functions: str, options: Mapping[str, object], known: type) -> None:
@@ -264,7 +276,7 @@ def _check_names(functions: str, options: Mapping[str, object], known: type) -> 
 
 
 def _several(pictures: Sequence[AnyPicture]) -> Sequence[AnyPicture]:
-    """Return pictures. Raises UsageError for one alone, whose rows are none."""
+    """Return pictures. Raises UsageError for a single picture."""
     single = isinstance(pictures, np.ndarray) and (pictures.ndim < 3 or (pictures.ndim == 3 and pictures.shape[2] in (2, 3, 4)))
     if single or isinstance(pictures, (str, bytes)) or not isinstance(pictures, Iterable):
         raise UsageError(f"give a list of pictures, got {'a single one' if single else type(pictures).__name__}")

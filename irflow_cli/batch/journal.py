@@ -44,7 +44,7 @@ class Manifest:
         with contextlib.suppress(OSError):
             manifest._take(read_regular(aside(folder), MOST))
         try:
-            if os.path.islink(path):  # noqa: PTH114 - no where the folder is closed; what is added to a link would go elsewhere
+            if os.path.islink(path):  # noqa: PTH114 - False where the folder is closed; what is added to a link would go elsewhere
                 raise OSError(errno.EINVAL, "a link, and no record is one")
             manifest.read_on()
         except OSError as error:

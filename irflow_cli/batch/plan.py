@@ -62,12 +62,12 @@ class Files:
         parse_range(self.range)
         part_of(self.shard)
         chosen = [name for name in ("overwrite", "skip_existing", "resume") if getattr(self, name)]
-        names = " and ".join(f"`{name}`" for name in chosen)
+        contradicting = " and ".join(f"`{name}`" for name in chosen)
         require(self.format is None or self.kind is not None, f"`format` is one of {', '.join(SPELLINGS)}; got {self.format!r}")
         for name in ("suffix", "name_template"):
             text = getattr(self, name) or ""
             require(text.isprintable(), f"`{name}` {text!r} holds characters that cannot be seen; leave them out")
-        require(len(chosen) < 2, f"{names} contradict each other; give one of them")
+        require(len(chosen) < 2, f"{contradicting} contradict each other; give one of them")
         require(self.max_pixels > 0, f"`max_pixels` must be above 0, got {self.max_pixels}")
         require(
             not (self.name_template and self.one_file),
@@ -150,8 +150,8 @@ def plan(
 
 
 def plan_again(files: Files, taken: dict[Path, Path]) -> tuple[list[Job], dict[Job, str]]:
-    """Return the jobs of a request whose folders have grown since it was planned, in order, and of those that cannot be done
-    why: their results would go where another's does.
+    """Return the jobs of a request whose folders have grown since it was planned, in order, and, for those that cannot
+    be done, the reason: their results would go where another's does.
 
     taken: by place, the picture whose result goes there, from one time to the next: who came first keeps it. Raises
     NothingToDo, and UsageError where nothing can be looked at.

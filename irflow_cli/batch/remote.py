@@ -18,9 +18,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from irflow_cli import extras
 from irflow_cli.errors import ImageError, IrflowError, UsageError
 from irflow_cli.images.formats import SUFFIXES
-from irflow_cli.runtime import extras
 from irflow_cli.runtime.files import write_atomically
 
 PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "memory": "fsspec"}  # by scheme: what reaches its stores

@@ -35,14 +35,16 @@ class Operation:
 
     identity: says all that determines results beside the pictures; a batch that is resumed trusts only what it was made with.
     batched: how pictures that follow each other and are of one size and type are worked on together, where that gains.
-    opaque: results have no transparency, whatever the pictures have. begin: what takes long and is wanted by the first picture,
-    such as engines that have to be timed; a dry run does without. It returns what the work is done by, in words.
+    opaque: results have no transparency, whatever the pictures have. scale: how many times as high and wide they are. begin:
+    what takes long and is wanted by the first picture, such as engines that have to be timed; a dry run does without. It
+    returns what the work is done by, in words.
     """
 
     work: Work
     identity: str
     batched: Batched | None = None
     opaque: bool = False
+    scale: int = 1
     begin: Callable[[], str] = lambda: ""
 
 
@@ -60,7 +62,7 @@ def work_through(
     Raises what ends the run, such as DiskFull, after the outcomes of what has begun. Memory: up to AHEAD pictures waiting on
     either side of the one that is worked on, or of those.
     """
-    store, batched = Store(files, operation.identity, operation.opaque), operation.batched
+    store, batched = Store(files, operation.identity, operation.opaque, operation.scale), operation.batched
     if files.dry_run:
         yield from dry_run(store, jobs, files, stop)
         return
@@ -134,28 +136,33 @@ def _worked(
     writers: ThreadPoolExecutor,
     progress: Progress,
     before: int,
-) -> list[Future[Outcome]]:
-    """Do the work of jobs here, together if there are several, hand their results to the writers, and return their outcomes
-    to come."""
+) -> Iterator[Future[Outcome]]:
+    """Do the work of jobs here, together if there are several, hand each result to the writers, and yield their outcomes to
+    come."""
     began, batched = time.perf_counter(), operation.batched
-    results: list[Finished | Outcome] = []
+    together: list[Finished] = []
     if batched and len(group) > 1:
         pictures = [one.picture.with_pixels(one.picture.pixels.copy()) for _, one in group if one.picture]  # small ones
         with contextlib.suppress(Exception):  # one by one memory may be enough, and only one may fail
-            results += batched.work(pictures, lambda part: progress(before + part * len(group)))
-    if not results:
-        results += [_alone(job, one, operation.work, lambda part: progress(before + part)) for job, one in group]
-    seconds, coming = (time.perf_counter() - began) / len(group), []
-    for (job, loaded), result in zip(group, results, strict=True):
+            together = batched.work(pictures, lambda part: progress(before + part * len(group)))
+    seconds = (time.perf_counter() - began) / len(group)
+    for number, (job, loaded) in enumerate(group):
+        result: Finished | Outcome
+        if together:
+            result = together[number]
+        else:
+            began = time.perf_counter()
+            result = _alone(job, loaded, operation.work, lambda part, done=before + number: progress(done + part))
+            seconds = time.perf_counter() - began
         if isinstance(result, Outcome):
-            coming.append(Future())
-            coming[-1].set_result(result)
+            ended = Future[Outcome]()
+            ended.set_result(result)
+            yield ended
             continue
         (picture, notes), own = result, loaded.picture.notes if loaded.picture else ()
         megapixels = picture.pixels.shape[0] * picture.pixels.shape[1] / 1e6
         outcome = Outcome(job, notes=(*own, *notes), megapixels=megapixels, seconds=seconds, by=by)
-        coming.append(writers.submit(store.store, outcome, picture, loaded.key))
-    return coming
+        yield writers.submit(store.store, outcome, picture, loaded.key)
 
 
 def _alone(job: Job, loaded: Loaded, work: Work, progress: Progress) -> Finished | Outcome:

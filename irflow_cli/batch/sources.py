@@ -43,7 +43,9 @@ def sources_of(files: Given) -> list[tuple[Path, Path]]:
     found: list[tuple[Path, Path]] = []
     for name in names:
         if re.match(r"[a-z][a-z0-9+.-]+://", name, re.IGNORECASE) and not is_there(Path(name)):
-            raise UsageError(f"{name} is an address; irflow reads files, so get the picture first, or pipe it to -")
+            raise UsageError(
+                f"{name} is an address; s3:// and its like are given as inputs, not in a list, others are got first"
+            )
         if not name:
             raise UsageError("a name is empty; give a picture or a folder, . for this one")
         path = Path.cwd() / name if name != "-" and Path(name) == STREAM else Path(name)

@@ -77,8 +77,8 @@ def surprise(job: Job, error: Exception) -> str:
 class Store:
     """Where pictures come from and go to: reads, keeps the manifests, writes."""
 
-    def __init__(self, files: Files, identity: str, opaque: bool) -> None:
-        self.files, self.identity, self.opaque = files, identity, opaque
+    def __init__(self, files: Files, identity: str, opaque: bool = False, scale: int = 1) -> None:
+        self.files, self.identity, self.opaque, self.scale = files, identity, opaque, scale
         self.manifests: dict[Path, Manifest] = {}
         self.begun: dict[Path, list[Path]] = {}  # by folder: what was not whole there before anything was done
         self.lock = threading.Lock()
@@ -99,7 +99,7 @@ class Store:
             picture = decode_picture(data, name, self.files.max_pixels, parse_range(self.files.range))
             try:
                 result = replace(picture, alpha=None) if self.opaque else picture
-                check_encoding(result, _kind_of(job, self.files, picture), self.files.coding)
+                check_encoding(result, _kind_of(job, self.files, picture), self.files.coding, self.scale)
             except ImageError as error:
                 raise ImageError(f"{name}: {error}") from None
             return Loaded(picture, key)

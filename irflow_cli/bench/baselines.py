@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import torch
 
+from irflow_cli import extras
 from irflow_cli.bench.methods import Method, Result, identity_of, in_process, memory
 from irflow_cli.bench.sets import pixels_of, unit
 from irflow_cli.engines.noise import noise_of
@@ -29,7 +30,6 @@ from irflow_cli.images.decode import read_picture
 from irflow_cli.images.encode import encode_picture
 from irflow_cli.images.picture import Picture
 from irflow_cli.regular import digest_regular
-from irflow_cli.runtime import extras
 from irflow_cli.runtime.device import choose_device
 
 TIMEOUT = 600  # seconds a command may take for one picture

@@ -26,7 +26,7 @@ from irflow_cli.engines.tiling import auto_tile
 from irflow_cli.engines.upscaler import Upscaler
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
-from irflow_cli.runtime.checkpoints import Checkpoint, load_checkpoint
+from irflow_cli.runtime.checkpoints import Checkpoint
 
 REVISION = 2  # raised when the same settings lead to other pixels, so that no record of old is taken for one of today
 RESTORED = (4,)  # as REVISION, of what restores whole pictures: since then tiles and weak noise are treated as they are today
@@ -195,6 +195,8 @@ def parse_preset(text: str) -> SamplerSettings:
         return SamplerSettings(text)
     try:
         sampler, steps, *rest = text.split(":")
+        if len(rest) > 3:
+            raise ValueError(text)
         corrections, start = int(rest[0]) if rest else None, float(rest[1]) if len(rest) > 1 else 0.0
         stop = float(rest[2]) if len(rest) > 2 else None
         name, equals, weight = sampler.partition("=")
@@ -230,7 +232,6 @@ def _enlarged(upscaler: Upscaler, pixels: np.ndarray) -> np.ndarray:
 
 def our_checkpoint(path: Path, settings: RestoreSettings, sweep: Sweep) -> list[Method]:
     """Return the methods of another checkpoint of irflow, called by its file's name."""
-    load_checkpoint(path)
     return our_methods(replace(settings, checkpoint=str(path)), sweep, f"irflow {path.stem}")
 
 

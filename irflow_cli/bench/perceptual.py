@@ -18,8 +18,8 @@ import cv2
 import torch
 from torch import Tensor
 
+from irflow_cli import extras
 from irflow_cli.bench.sets import pixels_of
-from irflow_cli.runtime import extras
 
 METRICS = "torchmetrics.functional.image"
 NEEDS = {  # by metric: the module, and what to run where it is not there

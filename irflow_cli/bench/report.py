@@ -13,6 +13,7 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
+from irflow_cli import extras
 from irflow_cli.bench.compare import bootstrap
 from irflow_cli.bench.environment import environment
 from irflow_cli.bench.folder import PAGE, TABLE
@@ -23,7 +24,6 @@ from irflow_cli.bench.records import Record, averages, columns_of, label_of, mar
 from irflow_cli.bench.run import Benchmark
 from irflow_cli.bench.views import view_path
 from irflow_cli.regular import read_regular
-from irflow_cli.runtime import extras
 from irflow_cli.runtime.files import write_atomically
 
 VIEWED = 2**22  # bytes of a kept part of a picture

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import math
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -95,7 +97,9 @@ def _check_task(request: BenchRequest) -> None:
     """Raise UsageError for a task that has no network: it does not ship, and none of one's own is given."""
     task, own = request.settings.task, request.settings.checkpoint or request.baselines or request.commands
     known = [*RESTORED, *MADE]
-    if task not in known and (task_of(task).prior or not own):
+    if task_of(task).prior:
+        raise UsageError("`task`: a prior is measured by inpaint or upscale; give one of them")
+    if task not in known and not own:
         raise UsageError(f"unknown `task` {task!r}; there are {', '.join(known)}; one of your own needs its `checkpoint`")
 
 
@@ -200,6 +204,7 @@ def bench(run: Benchmark, progress: Callable[[float], None] = lambda done: None)
                     yield record
                     progress(len(records))
                 continue
+            ends = {case.degrade: case for case in cases} if sample is run.samples[-1] else {}  # masks share a name
             for case in cases:
                 top, left = worst_part(case)
                 keep_view(request.folder, case, "clean", case.clean[top:, left:])
@@ -217,8 +222,9 @@ def bench(run: Benchmark, progress: Callable[[float], None] = lambda done: None)
                         if record.error is None:
                             sets.add(record.key, name, pixels, case.clean)
                         keep_view(request.folder, case, _file_of(method), pixels[top:, left:])
-                    if sample is run.samples[-1]:
-                        record = _with_set(record, sets.of(record.key, len(run.samples)), bool(sets.names))
+                    if case is ends.get(case.degrade):
+                        count = len(run.samples) * sum(one.degrade == case.degrade for one in cases)
+                        record = _with_set(record, sets.of(record.key, count), bool(sets.names))
                     if pixels is not None:
                         _append(request.store, record)
                     records.append(record)
@@ -266,7 +272,8 @@ def before_of(store: Path) -> Path:
 
 def fresh_store(data: Path, task: str) -> Path:
     """Return where the records of a run go that names no folder: into irflow's cache, in place of those of the run before."""
-    store = own_cache() / "bench" / f"{data.resolve().name}-{task}.jsonl"
+    place = data.resolve()  # folders of one name have a file each
+    store = own_cache() / "bench" / f"{place.name}-{hashlib.sha256(os.fsencode(place)).hexdigest()[:8]}-{task}.jsonl"
     store.unlink(missing_ok=True)
     shutil.rmtree(features_of(store), ignore_errors=True)
     return store

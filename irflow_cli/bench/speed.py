@@ -177,8 +177,9 @@ import sys, time
 from pathlib import Path
 import torch
 
-def memory(entry):  # of this program alone; irflow's own function would load what is to be measured
-    return int(Path("/proc/self/status").read_text().split(f"{entry}:")[1].split()[0]) / 2**10
+def memory(entry):  # of this program alone, where Linux says; irflow's own function would load what is to be measured
+    status = Path("/proc/self/status")
+    return int(status.read_text().split(f"{entry}:")[1].split()[0]) / 2**10 if status.exists() else float("nan")
 
 torch.set_num_threads(int(sys.argv[1]))
 torch.nn.functional.conv2d(torch.rand(1, 4, 8, 8), torch.rand(4, 4, 3, 3))

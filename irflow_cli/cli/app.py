@@ -67,8 +67,8 @@ def root(
 
     Example: irflow restore rainy.jpg --task derain
 
-    Exit codes: 0 done, 1 some pictures failed, 2 usage, 3 nothing to do, 4 checkpoint, 5 device, memory or disk, 130 and
-    143 interrupted. Defaults can be set in irflow.toml (see `irflow config show --help`).
+    Exit codes: 0 done, 1 some pictures failed, 2 usage, 3 nothing to do, 4 checkpoint, 5 device, memory or disk, 129,
+    130 and 143 interrupted. Defaults can be set in irflow.toml (see `irflow config show --help`).
     """
     helping = {"-h", "--help"}.intersection(context.obj or ())  # help comes, whatever a file says
     if no_config or helping:

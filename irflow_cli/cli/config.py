@@ -163,7 +163,8 @@ class Command(TyperCommand):
         quiet = ctx.params.get("quiet", False) and ("quiet" not in values or origins.get((name, "quiet")) in own)
         console = Console(quiet=quiet, verbose=ctx.params.get("verbose", False))
         for key in _without_place(ctx.params) & values.keys() if "output" not in values else ():
-            ctx.params[key] = values.pop(key) and None
+            values.pop(key)
+            ctx.params[key] = None
         for file in files:
             if file.unread:
                 console.error(f"{file.path} is not read: {file.unread}; `irflow --no-config ...` passes it over")

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
 
 from irflow_cli.cli.console import Console
-from irflow_cli.cli.options import AsJson, Output, Quiet, Seed, Suffix, Verbose, choice, either, with_files
+from irflow_cli.cli.options import AsJson, Inputs, Output, Quiet, Seed, Suffix, Verbose, choice, either, with_files
 from irflow_cli.cli.outcomes import carry_out
-from irflow_cli.errors import require
-from irflow_cli.regular import is_there
 
 # ruff: noqa: UP045 - typer reads Optional at run time on Python 3.10
 
@@ -24,14 +21,7 @@ KINDS = (
 
 @with_files
 def degrade(
-    inputs: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="IN... [OUT]",
-            help="Pictures, folders, patterns, @list.txt, or -; last, without --output, a folder or new file for the results.",
-            show_default=False,
-        ),
-    ],
+    inputs: Inputs,
     kind: Annotated[
         str,
         choice(*KINDS, help=f"{either(*KINDS)}.", show_default=False),
@@ -54,17 +44,10 @@ def degrade(
     (overlapping), rain-soft (fine, out of focus or like snow), rain-veil (with mist) and raindrops: 0 to 1. Of jpeg: 100
     minus the quality, so 30 is quality 70.
 
-    Example: irflow degrade clean.png noisy.png --kind noise --severity 25 --seed 1
+    Example: irflow degrade clean.png -o noisy.png --kind noise --severity 25 --seed 1
     """
     from irflow_cli.services.degrade_files import DegradeRequest, degrade_files
 
-    last = Path(inputs[-1])
-    there = is_there(last) and last.is_file()
-    if output is None and len(inputs) == 2:  # which a pattern gives, too
-        require(not there, f"{last} is there; to write over it, or for results in a folder, give `output`")
-    if output is None and len(inputs) > 1 and not there:
-        require(inputs[-1] != "", "the last name is empty; is a variable of the shell unset?")
-        inputs, output = inputs[:-1], last
     request = DegradeRequest(files(inputs, output, suffix, f".{kind}"), kind, severity, seed)
     console = Console(quiet=quiet, verbose=verbose, as_json=as_json)
     return carry_out(console, request, degrade_files)

@@ -230,5 +230,5 @@ def parse_tile(text: str) -> int | None:
     if text == "auto":
         return None
     if not text.isdecimal():
-        raise UsageError(f"--tile is auto, 0 for the whole picture at once, or a number of pixels; got {text!r}")
+        raise UsageError(f"`tile` is auto, 0 for the whole picture at once, or a number of pixels; got {text!r}")
     return int(text)

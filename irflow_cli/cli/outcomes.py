@@ -53,7 +53,7 @@ def carry_out(
     """
     from irflow_cli.services.remote import mirrored
 
-    if console.as_json and str(request.files.output) == "-":
+    if console.as_json and str(request.files.output or request.files.inputs[0]) == "-":
         raise UsageError("--json has no place where the result goes to standard output; leave it out")
     request = mirrored(request)
     mirror = request.files.mirror

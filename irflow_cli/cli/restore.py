@@ -96,9 +96,7 @@ def restore(
     device: Device = DEFAULTS.device,
     engine: Engine = DEFAULTS.engine,
     precision: EnginePrecision = DEFAULTS.precision,
-    seed: Annotated[
-        int, typer.Option(help="Seed of what is drawn: something is for grey pictures with --method prior alone.")
-    ] = DEFAULTS.seed,
+    seed: Annotated[int, typer.Option(help="Seed; used only for grey pictures with --method prior.")] = DEFAULTS.seed,
     watch: Annotated[
         bool, typer.Option("--watch", help="Go on for ever: restore what comes into the folders. Ctrl-C ends it.")
     ] = False,

@@ -45,8 +45,7 @@ def serve(
     try:
         run(ServeSettings(folder, port, read_only, machine, max_pixels), ready)
     except KeyboardInterrupt:
-        console.note("ended")
-        return 130
+        console.note("ended")  # as it is meant to
     return 0
 
 

@@ -34,3 +34,16 @@ def smooth_map(count: int, height: int, width: int, cells: int, generator: torch
     """Return `count` smooth random maps, (count, 1, height, width), of mean 0 and deviation near 1, `cells` bumps across."""
     bumps = torch.randn((count, 1, cells, cells), generator=generator, device=generator.device)
     return F.interpolate(bumps, (height, width), mode="bicubic", align_corners=True)
+
+
+def blurred(picture: Tensor, sigma: Tensor, reach: int) -> Tensor:
+    """Return pictures (B, C, H, W), each after a Gaussian of its own deviation `sigma` (B,) in pixels, which takes in `reach`
+    pixels on each side; 0 leaves it alone."""
+    count, channels, height, width = picture.shape
+    offset = torch.arange(-reach, reach + 1, device=sigma.device, dtype=sigma.dtype)
+    kernel = torch.exp(-0.5 * (offset / sigma.clamp_min(1e-3)[:, None]) ** 2)
+    kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(channels, 0).to(picture)  # (B C, K)
+    planes = F.pad(picture.reshape(1, count * channels, height, width), [reach] * 4, mode="replicate")
+    planes = F.conv2d(planes, kernel[:, None, :, None], groups=count * channels)
+    planes = F.conv2d(planes, kernel[:, None, None, :], groups=count * channels)
+    return planes.reshape(picture.shape)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from irflow_cli.degradations.draw import chance, log_uniform, uniform
+from irflow_cli.degradations.draw import blurred, chance, log_uniform, uniform
 from irflow_cli.degradations.jpeg import RGB, YCC, compress
 from irflow_cli.degradations.noise import demosaicked
 from irflow_cli.tensors import brought
@@ -44,8 +44,8 @@ def photo(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor
     # In the camera colours are smoothed more than brightness.
     ycc = torch.einsum("ij,bjhw->bihw", brought(YCC, x.device, x.dtype), noise)
     smoothed = chance(0.65, count, generator)
-    luma = _blurred(ycc[:, :1], uniform(0.2, 1.0, count, generator) * chance(0.5, count, generator) * smoothed)
-    chroma = _blurred(ycc[:, 1:], uniform(0.3, 2.5, count, generator) * smoothed)
+    luma = blurred(ycc[:, :1], uniform(0.2, 1.0, count, generator) * chance(0.5, count, generator) * smoothed, RADIUS)
+    chroma = blurred(ycc[:, 1:], uniform(0.3, 2.5, count, generator) * smoothed, RADIUS)
     chroma = chroma * _each(1 + smoothed * (uniform(0.5, 1.2, count, generator) - 1))
     noise = torch.einsum("ij,bjhw->bihw", brought(RGB, x.device, x.dtype), torch.cat([luma, chroma], 1))
 
@@ -65,7 +65,7 @@ def grain(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor
     own = torch.randn((count, 3, height, width), generator=generator, device=x.device)
     mix = _each(uniform(0.0, 0.7, count, generator))
     noise = (1 - mix**2).sqrt() * shared + mix * own
-    noise = _blurred(noise, uniform(0.3, 1.6, count, generator))
+    noise = blurred(noise, uniform(0.3, 1.6, count, generator), RADIUS)
     tone = x.clamp(0, 1)
     noise = noise * (0.25 + 4 * tone * (1 - tone)).sqrt()
     return _stored(clean, noise, severity, generator, share=0.6)
@@ -89,19 +89,6 @@ def _colour_matrix(strength: Tensor) -> Tensor:
     spill = brought([[0.3, 0.7, 0.0], [0.5, 0.0, 0.5], [0.0, 0.8, 0.2]], strength.device, strength.dtype)
     eye = torch.eye(3, device=strength.device)
     return eye + strength[:, None, None] * (eye - spill)
-
-
-def _blurred(noise: Tensor, sigma: Tensor) -> Tensor:
-    """Return noise (B, C, H, W) after a Gaussian of its own deviation `sigma` (B,) in pixels; 0 leaves it alone."""
-    count, channels, height, width = noise.shape
-    steps = torch.arange(-RADIUS, RADIUS + 1, device=noise.device, dtype=noise.dtype)
-    kernel = torch.exp(-0.5 * (steps / sigma.clamp_min(1e-3)[:, None]) ** 2)
-    kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(channels, 0)  # (B C, K)
-    flat = noise.reshape(1, count * channels, height, width)
-    flat = F.pad(flat, (RADIUS, RADIUS, RADIUS, RADIUS), mode="replicate")
-    flat = F.conv2d(flat, kernel[:, None, :, None], groups=count * channels)
-    flat = F.conv2d(flat, kernel[:, None, None, :], groups=count * channels)
-    return flat.view(noise.shape)
 
 
 def _enlarged(noise: Tensor, scale: Tensor, generator: torch.Generator) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from irflow_cli.degradations.draw import chance, log_uniform, smooth_map, uniform
+from irflow_cli.degradations.draw import blurred, chance, log_uniform, smooth_map, uniform
 from irflow_cli.degradations.raindrops import out_of_focus
 from irflow_cli.tensors import match_dims
 
@@ -22,15 +22,7 @@ def soften(picture: Tensor, generator: torch.Generator) -> Tensor:
     this goes over the clean picture, before `soft_rain`, and a network learns to take rain from soft pictures without
     sharpening them.
     """
-    count, channels, height, width = picture.shape
-    sigma = uniform(0.3, STRONGEST, count, generator)[:, None]
-    offset = torch.arange(-REACH, REACH + 1, device=generator.device)
-    kernel = torch.exp(-0.5 * (offset / sigma) ** 2)
-    kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(channels, 0).to(picture)
-    planes = F.pad(picture.reshape(1, count * channels, height, width), [REACH] * 4, mode="replicate")
-    planes = F.conv2d(planes, kernel[:, None, :, None], groups=count * channels)
-    planes = F.conv2d(planes, kernel[:, None, None, :], groups=count * channels)
-    return planes.reshape(picture.shape)
+    return blurred(picture, uniform(0.3, STRONGEST, len(picture), generator), REACH)
 
 
 def defocus(picture: Tensor, generator: torch.Generator) -> Tensor:

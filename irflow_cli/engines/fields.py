@@ -12,9 +12,7 @@ from irflow_cli.flow.samplers import Velocity
 from irflow_cli.nets import Network
 from irflow_cli.tensors import match_dims
 
-NEAR_THE_END = (
-    1e-3  # with a time for every pixel, known ones stand at t = 1, where a velocity has no meaning and is kept finite
-)
+NEAR_THE_END = 1e-3  # known pixels of a map of times stand at t = 1, where a velocity has no meaning and is kept finite
 
 
 def _remaining(t: Tensor, like: Tensor) -> Tensor:

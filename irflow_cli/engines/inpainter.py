@@ -30,6 +30,7 @@ from irflow_cli.runtime.checkpoints import Checkpoint
 from irflow_cli.seeds import seed_of
 from irflow_cli.tensors import array_of, tensor_of
 
+COPYING = 0.5  # share of the work that copying is, as progress counts it
 ONE_STEP = Schedule("pixelwise", 1)  # from nothing: the mean of all pictures that agree with what is known
 LARGE, FAR = 0.6, 4  # share of a picture, and pixels from what is known, beyond which the filling is mostly made up
 
@@ -66,7 +67,7 @@ class Inpainter:
             raise ImageError("all of it is missing: there is nothing to fill it from; is the mask the other way round?")
         pixels, missing = picture.pixels.copy(), hole.inside.copy()
         grey = pixels.ndim == 2 or grey_of(picture, ~missing) is not None
-        self._copy_parts(pixels, missing, grey, seed, progress)
+        begun = self._copy_parts(pixels, missing, grey, seed, progress)
         crops = crops_of(missing)
         done, area = 0, sum(crop.inside.size for crop in crops)
         for turn in (list(same) for _, same in itertools.groupby(crops, key=lambda crop: crop.turn)):
@@ -74,7 +75,7 @@ class Inpainter:
                 for crop, filling in zip(group, self._sampled(pixels, missing, group, seed), strict=True):
                     _put(pixels[crop.place], filling, crop.inside, grey)
                     done += crop.inside.size
-                progress(done / area)
+                progress(begun + (1 - begun) * done / area)
             for crop in turn:
                 missing[crop.place][crop.inside] = False
         self.prior.worked += area
@@ -82,11 +83,11 @@ class Inpainter:
 
     def _copy_parts(
         self, pixels: np.ndarray, missing: np.ndarray, grey: bool, seed: int, progress: Callable[[float], None]
-    ) -> None:
+    ) -> float:
         """Copy what the schedule wants copied of a hole (H, W), bool, into a picture's pixels, and leave its seams missing, but
-        for those in grain."""
+        for those in grain. Return the share of the work that is done then."""
         if not self.prior.schedule.exemplar:
-            return
+            return 0.0
         parts = list(copied_parts(missing, pixels))
         for number, part in enumerate(parts):
             lost = missing[part.place]
@@ -100,7 +101,8 @@ class Inpainter:
                 continue
             _put(pixels[part.place], filled.pixels, part.inside, grey)
             missing[part.place] = lost & (~part.inside | filled.seams & ~part.grain)
-            progress(0.5 * (number + 1) / len(parts))
+            progress(COPYING * (number + 1) / len(parts))
+        return COPYING if parts else 0.0
 
     def _guessed(self, seed: int, picture: np.ndarray, known: np.ndarray) -> np.ndarray:
         """Return what a small picture (H, W, 3), float32, known (H, W), bool, in part, may hold where it is missing."""

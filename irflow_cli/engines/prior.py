@@ -76,7 +76,7 @@ class Prior:
                 f"`corrections` has no meaning for {self.schedule.sampler}; leave it out, or use `sampler` restora"
             )
         if settings.weight is not None and self.schedule.sampler not in WEIGHTED:
-            raise UsageError(f"weight has no meaning for {self.schedule.sampler}; leave it out, or use `sampler` bridge")
+            raise UsageError(f"weight has no meaning for {self.schedule.sampler}; leave it out, or sample by bridge")
         if settings.corrections and self.schedule.steps < 2:
             raise UsageError("`corrections` come between steps, and there is one; raise `steps` or leave them out")
         known = self.net.contract.size
@@ -86,10 +86,8 @@ class Prior:
 
     @property
     def draws(self) -> bool:
-        """Whether trajectories of other seeds end elsewhere: one step of `pixelwise` from t = 0 is a mean, and `hqs` draws
-        nothing."""
-        schedule = self.schedule
-        return schedule.sampler != "hqs" and (schedule.sampler, schedule.steps, schedule.start) != ("pixelwise", 1, 0)
+        """Whether trajectories of other seeds end elsewhere."""
+        return self.schedule.draws
 
     def sample(
         self,

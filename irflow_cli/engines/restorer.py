@@ -177,7 +177,7 @@ class Restorer:
         else:
             noise = self.noise_seen(picture.pixels, found, phase)
             level, said = min(limit, level_of(found, noise)), said_of(noise)
-        if given is None or self.believed is None:
+        if given is None or self.believed is None:  # which a type checker cannot know
             return level, (said,)
         near = min(limit, max(level / self.believed, min(given, level * self.believed)))
         told = f"{said}; `sigma` {given:g} counts as {near:.1f} (`strength` takes out more or less)"

@@ -28,8 +28,8 @@ class RestoreSettings:
     eight mirrorings and turns, at eight times the cost; None for two of them where one step takes out strong white
     noise (`TaskSpec.twice`), False for none. tile: pixels, 0 for the whole picture at once, None for auto. batch:
     how many pictures of one size share a call of the network at most, and no more than fill a tile; None for 16, but 1 on a
-    CPU, where a picture's last bits then do not depend on what shares its batch. engine, precision: what computes the network,
-    see `engines.backends`; the variables IRFLOW_ENGINE and IRFLOW_PRECISION, or auto.
+    CPU, where a picture's last bits then do not depend on what shares its batch. device, engine, precision: where and by what
+    the network is computed, see `engines.backends`; the variables IRFLOW_DEVICE, IRFLOW_ENGINE and IRFLOW_PRECISION, or auto.
     """
 
     task: str
@@ -41,7 +41,7 @@ class RestoreSettings:
     ensemble: bool | None = None
     tile: int | None = None
     overlap: int = 32
-    device: str = "auto"
+    device: str = field(default_factory=lambda: os.environ.get("IRFLOW_DEVICE") or "auto")
     engine: str = field(default_factory=lambda: os.environ.get("IRFLOW_ENGINE") or "auto")
     precision: str = field(default_factory=lambda: os.environ.get("IRFLOW_PRECISION") or "auto")
     seed: int = 0
@@ -63,7 +63,9 @@ class RestoreSettings:
     def check(self) -> None:
         """Raise UsageError, in one line, for the first setting that makes no sense."""
         check_kinds(self)
-        if task_of(self.task).prior or (self.task not in TASKS and not self.checkpoint):
+        if task_of(self.task).prior:
+            raise UsageError("`task` prior: a prior is for inpaint and upscale, or for `task` denoise with `method` prior")
+        if self.task not in TASKS and not self.checkpoint:
             own = "" if self.task in TASKS else "; one of your own needs its `checkpoint`"
             raise UsageError(f"unknown `task` {self.task!r}; there are {', '.join(RESTORED)}{own}")
         from irflow_cli.engines import backends
@@ -74,9 +76,7 @@ class RestoreSettings:
         tile = self.tile or 2 * self.overlap
         require(self.method in ("flow", "prior"), f"`method` is flow or prior, got {self.method!r}")
         require(self.method == "flow" or self.task == "denoise", "`method` prior is for `task` denoise; leave it out")
-        require(
-            1 <= (self.steps or 1) <= MOST_STEPS and self.steps != 0, f"`steps` go from 1 to {MOST_STEPS}, got {self.steps}"
-        )
+        require(self.steps is None or 1 <= self.steps <= MOST_STEPS, f"`steps` go from 1 to {MOST_STEPS}, got {self.steps}")
         require(self.grid is None or self.grid in GRIDS, f"unknown `grid` {self.grid!r}; there are {', '.join(GRIDS)}")
         require((self.sampler or "euler") in samplers, f"unknown `sampler` {self.sampler!r}; there are {', '.join(samplers)}")
         require(
@@ -115,7 +115,7 @@ class Schedule:
 
     start: a trajectory begins at time 0 in noise, or later in a guess brought to that time. stop: from there the last step
     goes to the end; None: all steps are equal. pyramid: a deep hole begins in what is found at half the size, and there
-    too, as often as the hole is deep; of a trajectory that begins later this is the guess, which is a cheap one else. still:
+    too, as often as the hole is deep; of a trajectory that begins later this replaces the cheap guess. still:
     a guess is brought to `start` with the mean of the noise, not with a draw. exemplar:
     the wide parts of a hole are copied from the rest of the picture. spared: share of the picture, drawn from the seed, that
     is not copied from then. scattered: the steps where what is missing are single pixels, close to known ones. weight: the
@@ -136,6 +136,12 @@ class Schedule:
     weight: float | None = None
     views: int = 1
 
+    @property
+    def draws(self) -> bool:
+        """Whether trajectories of other seeds end elsewhere: one step of `pixelwise` from t = 0 is a mean, and `hqs` draws
+        nothing."""
+        return self.sampler != "hqs" and (self.sampler, self.steps, self.start) != ("pixelwise", 1, 0)
+
 
 # By what is observed: "pixels" are missing, and the prior knows the time of each; they are, and it does not ("noisy"); only
 # "means" are known, and the prior has learned to enlarge; they are, and it has not ("noisy means").
@@ -143,8 +149,6 @@ PRESETS: dict[str, dict[str, Schedule]] = {
     "fast": {
         "pixels": Schedule("pixelwise", 1),
         "noisy": Schedule("hqs", 4, 0, 0.8),
-        "means": Schedule("hqs", 1, 0, 0.85),
-        "noisy means": Schedule("hqs", 1, 0, 0.9),
     },
     "auto": {
         "pixels": Schedule("pixelwise", 1, pyramid=True, exemplar=True),
@@ -161,7 +165,6 @@ PRESETS: dict[str, dict[str, Schedule]] = {
     "varied": {
         "pixels": Schedule("pixelwise", 4, 0, 0.3, pyramid=True, exemplar=True, spared=0.5),
         "noisy": Schedule("restora", 32, 1, 0.1, exemplar=True, spared=0.5),
-        **dict.fromkeys(("means", "noisy means"), Schedule("restora", 32, 1, 0.1)),
     },
     "texture": {
         "pixels": Schedule("pixelwise", 8, 0, 0.4, pyramid=True),
@@ -182,7 +185,8 @@ ENLARGING = ("auto", "smooth", "texture", "paper")
 @dataclass(frozen=True)
 class SamplerSettings:
     """How to sample. preset: a row of PRESETS, None for the usual one; what else is not None replaces its entry. sigma:
-    noise of what is known, 0-255 scale, that is not to be believed to the last. engine, precision: as in `RestoreSettings`."""
+    noise of what is known, 0-255 scale, that is not to be believed to the last. device, engine, precision: as in
+    `RestoreSettings`."""
 
     preset: str | None = None
     sampler: str | None = None
@@ -192,7 +196,7 @@ class SamplerSettings:
     stop: float | None = None
     weight: float | None = None
     sigma: float = 0.0
-    device: str = "auto"
+    device: str = field(default_factory=lambda: os.environ.get("IRFLOW_DEVICE") or "auto")
     engine: str = field(default_factory=lambda: os.environ.get("IRFLOW_ENGINE") or "auto")
     precision: str = field(default_factory=lambda: os.environ.get("IRFLOW_PRECISION") or "auto")
     seed: int = 0
@@ -223,9 +227,7 @@ class SamplerSettings:
         require(self.preset in (None, *allowed), f"unknown `preset` {self.preset!r}; there are {', '.join(allowed)}")
         known = offered()
         require(self.sampler in (None, *known), f"unknown `sampler` {self.sampler!r}; there are {', '.join(known)}")
-        require(
-            1 <= (self.steps or 1) <= MOST_STEPS and self.steps != 0, f"`steps` go from 1 to {MOST_STEPS}, got {self.steps}"
-        )
+        require(self.steps is None or 1 <= self.steps <= MOST_STEPS, f"`steps` go from 1 to {MOST_STEPS}, got {self.steps}")
         require(0 <= (self.corrections or 0) <= MOST_STEPS, f"`corrections` go from 0 to {MOST_STEPS}, got {self.corrections}")
         require(self.start is None or 0 <= self.start < 1, f"`start` must be from 0 to below 1, got {self.start}")
         require(self.stop is None or 0 < self.stop < 1, f"`stop` must be above 0 and below 1, got {self.stop}")

@@ -10,8 +10,8 @@ VIEWS = 8
 
 
 def view_of(picture: Tensor, view: int) -> Tensor:
-    """Return what lies over a picture, (..., H, W), by `view` quarters turned to the left, from 4 on mirrored before; what has
-    no places, (B,), stays."""
+    """Return a picture, or what lies over it, (..., H, W), turned left by `view` quarters; views 4 to 7 are mirrored first.
+    What has no places, (B,), stays."""
     if picture.ndim < 2 or not view:
         return picture
     return (picture.flip(-1) if view >= 4 else picture).rot90(view % 4, (-2, -1))

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageCms, JpegImagePlugin, PngImagePlugin, UnidentifiedImageError
 
+from irflow_cli import extras
 from irflow_cli.errors import ImageError
 from irflow_cli.images.chatter import caught, damage_of
 from irflow_cli.images.claims import read_file
@@ -117,7 +118,7 @@ def register_heif() -> None:
     try:
         import pillow_heif
     except ImportError:
-        raise ImageError("HEIC needs pillow-heif; run `pip install pillow-heif`") from None
+        raise ImageError(f"HEIC needs pillow-heif; {extras.hint('formats')}") from None
     pillow_heif.register_heif_opener()
 
 

@@ -22,11 +22,12 @@ from irflow_cli.images.unkept import held
 PNG_LEVEL = 2  # of zlib: at 6 photographs get smaller by some 8 hundredths, in four times the time
 
 
-def check_encoding(picture: Picture, kind: str, coding: Coding) -> None:
-    """Raise ImageError for a picture that format `kind` cannot hold, for its transparency or, where asked, without loss."""
+def check_encoding(picture: Picture, kind: str, coding: Coding, scale: int = 1) -> None:
+    """Raise ImageError for a picture, `scale` times as high and wide, that format `kind` cannot hold, for its size, for its
+    transparency or, where asked, without loss."""
     if picture.alpha is not None and not FORMATS[kind].alpha:
         raise ImageError(f"{kind} cannot hold transparency; write PNG or WebP (`format`)")
-    side, most = max(picture.pixels.shape[:2]), FORMATS[kind].side
+    side, most = scale * max(picture.pixels.shape[:2]), FORMATS[kind].side
     if side > most:
         raise ImageError(f"{kind} holds up to {most} pixels a side, not {side}; write PNG or TIFF (`format`)")
     if kind == "HEIF":

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, TiffImagePlugin
 
+from irflow_cli import extras
 from irflow_cli.errors import ImageError
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _opened(data: bytes, name: str) -> Iterator[tifffile.TiffFile]:
     try:
         import tifffile
     except ImportError:
-        raise ImageError(f"{name}: this kind of TIFF needs tifffile; run `pip install tifffile`, or convert it") from None
+        raise ImageError(f"{name}: this kind of TIFF needs tifffile; {extras.hint('formats')}, or convert it") from None
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         yield file
 
@@ -152,7 +153,7 @@ def _by_tifffile(data: bytes, name: str, most: int) -> np.ndarray:
         if "imagecodecs" not in str(error):
             raise
         what = f"its compression {getattr(packed, 'name', packed)}" if packed != 1 else "its depth"
-        raise ImageError(f"{name}: {what} needs imagecodecs; run `pip install imagecodecs`, or convert it") from None
+        raise ImageError(f"{name}: {what} needs imagecodecs; {extras.hint('formats')}, or convert it") from None
     if pixels.dtype == bool:
         pixels = pixels.astype(np.uint8)
     if pixels.dtype.kind == "f":

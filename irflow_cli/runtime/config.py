@@ -28,7 +28,7 @@ MOST = 2**16  # bytes; a file that sets every option has a tenth
 class ConfigFile:
     """A file of defaults.
 
-    own: the user's own, otherwise the project's, which may be a stranger's. values: its tables, empty when it is not there.
+    own: the user's own, otherwise the project's, which may be a stranger's. values: its tables, None when it is not there.
     unread: why it was not read though it is there.
     """
 

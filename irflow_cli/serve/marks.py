@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from irflow_cli.errors import UsageError
+from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.images.picture import Picture
 from irflow_cli.serve.bits import Bits
 from irflow_cli.services.masks import MaskSettings, hole_of
@@ -36,11 +36,14 @@ def near_colour(picture: Picture, point: tuple[int, int], tolerance: int, joined
 
 def bits_of_file(data: bytes, name: str, picture: Picture, max_pixels: int) -> Bits:
     """Return what a mask's file says is missing in a picture, as `irflow inpaint --mask` reads it; grey from the middle on.
-    Raises ImageError for one that does not fit, or is no mask."""
+    One of another size is brought to the picture's. Raises ImageError for one that is no mask."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / (Path(name).name or "mask")
+        file = Path(folder) / "mask"
         file.write_bytes(data)
-        return Bits.of(hole_of(MaskSettings(mask=file, threshold=0.5), picture, file, max_pixels).inside)
+        try:
+            return Bits.of(hole_of(MaskSettings(mask=file, threshold=0.5, resize=True), picture, file, max_pixels).inside)
+        except ImageError as error:
+            raise ImageError(str(error).replace(str(file), name)) from None
 
 
 def mask_file(inside: np.ndarray) -> bytes:

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from irflow_cli import extras
 from irflow_cli.errors import IrflowError, UsageError, require
-from irflow_cli.runtime import extras
 from irflow_cli.serve import OPENED
 from irflow_cli.serve.worker import Worker
 from irflow_cli.tasks import MAX_PIXELS

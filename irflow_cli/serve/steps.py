@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
+from irflow_cli.engines.settings import OPERATOR, SCALE
 from irflow_cli.errors import UsageError
 from irflow_cli.tasks import MAX_PIXELS
 
@@ -175,8 +176,8 @@ class Upscale:
     """Enlarge. operator, preset, seed: as the command's."""
 
     kind: ClassVar[str] = "upscale"
-    scale: int = 2
-    operator: str = "area"
+    scale: int = SCALE
+    operator: str = OPERATOR
     preset: str | None = None
     seed: int = 0
 
@@ -256,7 +257,7 @@ def step_of(asked: dict[str, Any], mask: tuple[Bits, tuple[int, ...]] | None = N
     return made(**given)
 
 
-def proposals_of(step: Step, count: int) -> list[Step]:
+def proposals_of(step: Step, count: int, engines: Engines) -> list[Step]:
     """Return the steps that make so many proposals of one hole, each with its own seed; by `varied`, unless a preset is named,
     for those of the default would be almost one. Raises UsageError as `irflow inpaint --samples` does."""
     if not 1 <= count <= PROPOSALS:
@@ -264,6 +265,8 @@ def proposals_of(step: Step, count: int) -> list[Step]:
     if count == 1 or not isinstance(step, Inpaint):
         return [step]
     step = replace(step, preset=step.preset or "varied")
+    if not step.sampling(engines).schedule("pixels").draws:
+        raise UsageError(f"preset {step.preset} has one result, whatever the seed; for several proposals choose varied")
     return [replace(step, seed=step.seed + number) for number in range(count)]
 
 

@@ -141,7 +141,8 @@ class Studio:
         steps = _steps(asked, (Bits.read(data, size), size) if data else None)
         if not steps:
             raise UsageError("nothing is to be done; choose a task")
-        ways = [[step] for step in proposals_of(steps[0], _whole(asked, "proposals", 1))] if len(steps) == 1 else [steps]
+        count = _whole(asked, "proposals", 1)
+        ways = [steps] if len(steps) > 1 else [[step] for step in proposals_of(steps[0], count, self.engines)]
         for step in (step for way in ways for step in way):
             step.check(self.engines)
         level = _whole(asked, "level", -1)  # which the page shows, if it wants to be sent what a filling changes

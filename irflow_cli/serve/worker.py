@@ -101,10 +101,8 @@ class Worker:
     def _next(self) -> WorkItem | None:
         """Return the next item: the first of a page other than the last one's, if there is one; None at the end."""
         with self.change:
-            last, self.current = (
-                weakref.ref(self.current.owner) if self.current else None,
-                None,
-            )  # while it waits, it holds none
+            last = weakref.ref(self.current.owner) if self.current else None
+            self.current = None  # while it waits, it holds none
             self.change.wait_for(lambda: self.waiting or self.ended)
             if self.ended:
                 return None

@@ -146,7 +146,8 @@ def _profile(pictures: Shown, kind: str) -> tuple[dict[str, bytes], bool, tuple[
     """Return the colour profile of both, as an option of Pillow's, whether it is one of greys, so that a file of format `kind`
     has to be grey, and a note where they have two, or it cannot be kept."""
     before, after = (picture.tags.icc for picture in pictures)
-    notes = () if before == after else ("the two have different colour profiles; that of the second is kept",)
+    kept = "that of the second is kept" if after else "that of the first is left out"
+    notes = () if before == after else (f"the two have different colour profiles; {kept}",)
     if not (after and of_greys(after)):
         return ({"icc_profile": after} if after else {}), False, notes
     if kind not in COLOURED and all(picture.pixels.ndim == 2 for picture in pictures):

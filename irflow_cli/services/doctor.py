@@ -15,6 +15,7 @@ from pathlib import Path
 import torch
 
 import irflow_cli
+from irflow_cli import extras
 from irflow_cli.engines.backends.choice import Trial, tried_before, wanted
 from irflow_cli.engines.backends.store import engines_folder
 from irflow_cli.engines.backends.table import BACKENDS
@@ -23,7 +24,6 @@ from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.engines.tiling import auto_tile
 from irflow_cli.errors import CheckpointError, IrflowError
 from irflow_cli.regular import is_there
-from irflow_cli.runtime import extras
 from irflow_cli.runtime.checkpoints import known_checkpoints, read_card
 from irflow_cli.runtime.config import ConfigFile, config_files
 from irflow_cli.runtime.device import choose_device, choose_precision, memory_of, precision_name

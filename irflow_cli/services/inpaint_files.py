@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import irflow_cli
 from irflow_cli.batch.plan import STREAM, Files, Job, part_of, plan
 from irflow_cli.batch.run import Operation, Progress, work_through
 from irflow_cli.batch.store import Outcome, recoded
@@ -17,6 +16,7 @@ from irflow_cli.engines.settings import FILLING, SamplerSettings
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
 from irflow_cli.images.span import parse_range
+from irflow_cli.services.identity import identity_of
 from irflow_cli.services.masks import MaskSettings, hole_of
 
 UNUSED = "this mask is unused: no picture has its name"
@@ -70,7 +70,8 @@ def inpaint_files(
         return filled.opaque() if request.masks.from_alpha else filled, notes  # nothing is transparent any more
 
     prior = inpainter.prior
-    identity = f"inpaint {masks} {prior.settings} {prior.checkpoint.card.to_json()} {irflow_cli.__version__}"
+    drawn = prior.draws or prior.schedule.exemplar  # what is copied is searched for from the seed on
+    identity = identity_of(f"inpaint {masks}", prior.settings, prior.checkpoint.card, drawn)
     operation = Operation(work, identity, opaque=request.masks.from_alpha, begin=prior.engine.open)
     done = work_through(jobs, operation, request.files, progress=progress, stop=stop)
     return itertools.chain(lost, done)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import irflow_cli
 from irflow_cli.batch.plan import Files, Job, plan
 from irflow_cli.batch.run import Batched, Operation, Progress, work_through
 from irflow_cli.batch.store import Outcome
@@ -14,7 +13,8 @@ from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
-from irflow_cli.runtime.checkpoints import Card, read_card, resolve
+from irflow_cli.runtime.checkpoints import read_card, resolve
+from irflow_cli.services.identity import identity_of
 from irflow_cli.tasks import RESTORED
 
 
@@ -39,16 +39,10 @@ def task_of_checkpoint(checkpoint: str | None) -> str:
     return read_card(resolve(checkpoint)).task
 
 
-def identity_of(settings: RestoreSettings, card: Card) -> str:
-    """Return all that determines results beside the pictures: of the seed, only where something is drawn."""
-    settings = settings if settings.method == "prior" else replace(settings, seed=RestoreSettings.seed)
-    return f"{settings} {card.to_json()} {irflow_cli.__version__}"
-
-
 def restoring(request: RestoreRequest) -> Operation:
     """Return what restores pictures, its network loaded. Raises CheckpointError, DeviceError."""
     restorer = Restorer(request.settings)
-    identity = identity_of(request.settings, restorer.checkpoint.card)
+    identity = identity_of("restore", request.settings, restorer.checkpoint.card, request.settings.method == "prior")
 
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         return restorer.restore(picture, progress)

@@ -17,16 +17,17 @@ from pathlib import Path
 from typing import Any
 
 import irflow_cli.errors
+from irflow_cli import extras
 from irflow_cli.batch.plan import STREAM, Files, Job
 from irflow_cli.batch.run import Progress, dry_run, work_through
 from irflow_cli.batch.store import Outcome, Store
 from irflow_cli.errors import CheckpointError, ImageError, IrflowError, require
-from irflow_cli.runtime import extras
 from irflow_cli.runtime.checkpoints import load_checkpoint
-from irflow_cli.services.restore_files import RestoreRequest, identity_of, restoring
+from irflow_cli.services.identity import identity_of
+from irflow_cli.services.restore_files import RestoreRequest, restoring
 
 BLOCK = 16  # pictures that a worker gets at a time, and does again when it is killed, but for those on record
-ROW = ("input", "output", "status", "kind", "message", "digest", "seconds", "notes", "megapixels", "index")
+ROW = ("input", "output", "status", "kind", "message", "digest", "seconds", "notes", "megapixels", "by", "index")
 ENDED = "ended"  # status of the rows of a block that something is wrong with for the whole run
 
 
@@ -55,10 +56,10 @@ class Worker:
             for index, done in zip(block["index"], work_through(jobs, self.operation, self.files), strict=True):
                 failed = done.status == "failed"  # skipped is what a worker had done that was killed before it answered
                 state = ("failed", ImageError.__name__) if failed else ("done", "")
-                found = (done.error or "", done.digest or "", done.seconds, "\n".join(done.notes), done.megapixels)
+                found = (done.error or "", done.digest or "", done.seconds, "\n".join(done.notes), done.megapixels, done.by)
                 rows.append((str(done.job.source), str(done.job.target), *state, *found, int(index)))
         except IrflowError as error:
-            ended = (ENDED, type(error).__name__, str(error), "", 0.0, "", 0.0)
+            ended = (ENDED, type(error).__name__, str(error), "", 0.0, "", 0.0, "")
             rest = list(zip(jobs, block["index"], strict=True))[len(rows) :]
             rows += [(str(job.source), str(job.target), *ended, int(index)) for job, index in rest]
         return {name: [row[at] for row in rows] for at, name in enumerate(ROW)}
@@ -74,8 +75,8 @@ def restore_on_ray(
     ray = _ray()
     jobs = request.plan()
     card = load_checkpoint(settings.checkpoint or str(settings.trained_for.checkpoint)).card
-    identity = identity_of(settings, card)
-    before = Store(files, identity, opaque=False)
+    identity = identity_of("restore", settings, card, settings.method == "prior")
+    before = Store(files, identity)
     todo: list[Job] = []
     count = 0
     for outcome in dry_run(before, jobs, files, stop):
@@ -102,7 +103,7 @@ def restore_on_ray(
                 raise getattr(irflow_cli.errors, row["kind"], IrflowError)(row["message"])
             notes, said = tuple(filter(None, row["notes"].split("\n"))), (row["message"] or None, row["digest"] or None)
             worked = (row["megapixels"], row["seconds"])
-            outcome = Outcome(todo[row["index"]], row["status"], said[0], notes, None, *worked, digest=said[1])
+            outcome = Outcome(todo[row["index"]], row["status"], said[0], notes, None, *worked, digest=said[1], by=row["by"])
             count += 1
             progress(count)
             yield outcome

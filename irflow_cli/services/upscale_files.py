@@ -6,13 +6,13 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-import irflow_cli
 from irflow_cli.batch.plan import Files, Job, plan
 from irflow_cli.batch.run import Operation, Progress, work_through
 from irflow_cli.batch.store import Outcome
 from irflow_cli.engines.settings import ENLARGING, OPERATOR, SCALE, SamplerSettings
 from irflow_cli.engines.upscaler import Upscaler, check, remarks_on
 from irflow_cli.images.picture import Picture
+from irflow_cli.services.identity import identity_of
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def upscale_files(
         enlarged = upscaler.enlarge(picture, request.files.max_pixels, progress)
         return enlarged, (*notes, *upscaler.prior.engine.remarks())
 
-    digest = upscaler.prior.checkpoint.card.to_json()
-    identity = f"upscale {request.scale} {request.operator} {request.sampling} {digest} {irflow_cli.__version__}"
-    operation = Operation(work, identity, begin=upscaler.prior.engine.open)
+    prior = upscaler.prior
+    identity = identity_of(f"upscale {request.scale} {request.operator}", prior.settings, prior.checkpoint.card, prior.draws)
+    operation = Operation(work, identity, scale=request.scale, begin=prior.engine.open)
     return work_through(jobs, operation, request.files, progress=progress, stop=stop)

@@ -6,9 +6,9 @@ import io
 import json
 from pathlib import Path
 
+from irflow_cli import extras
 from irflow_cli.errors import UsageError, require
 from irflow_cli.regular import open_regular, read_regular
-from irflow_cli.runtime import extras
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.training.record import LOG
 

@@ -123,11 +123,11 @@ def load_corpus(folder: Path, crop: int, device: torch.device) -> Corpora:
     if len(set(groups)) > 1 and not held_out:  # then it is the last, in all its sizes
         held_out = training[groups.index(groups[-1])][1][:1]
         training = [one for one in training if one[0] != groups[-1]]
-    if not training:
+    if not training and not held_out:
         raise UsageError(f"no picture below {folder} is at least {crop} pixels wide and high; lower `crop`")
     every = [tensor for _, tensors in training for tensor in tensors]
-    corpora = [Corpus.of(pictures, paired, device) for pictures in (every, held_out or every[:1])]
-    return Corpora(corpora[0], corpora[1], small, bool(held_out))
+    corpora = [Corpus.of(pictures, paired, device) for pictures in (every or held_out, held_out or every[:1])]
+    return Corpora(corpora[0], corpora[1], small, bool(every and held_out))
 
 
 def load_rain_layers(folder: Path, size: int = 480) -> Tensor:

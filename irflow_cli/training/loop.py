@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import os
 import signal
@@ -105,7 +104,7 @@ def _trained(
                 record.after(loss)
         if group.first:
             record.end(finished=not caught)
-    return TrainResult(request.out / BEST, run.iteration, max(run.best, record.score or 0.0), caught[0] if caught else None)
+    return TrainResult(request.out / BEST, run.iteration, run.best, caught[0] if caught else None)
 
 
 def taken_in(folder: Path) -> Path | None:
@@ -202,7 +201,7 @@ def spec_of_run(request: TrainRequest, start: Checkpoint | None) -> Spec:
 
 
 def forward_of(request: TrainRequest, net: Network, device: torch.device) -> Forward:
-    """Return the network as it is called in training: compiled if `compiled` is set, in the run's precision, float32 out."""
+    """Return the network as it is called in training: compiled if `compile` is set, in the run's precision, float32 out."""
     dtype = choose_training_precision(request.precision, device)
     called = torch.compile(net, dynamic=False) if request.compile else net
 
@@ -230,9 +229,7 @@ def _alone_in(folder: Path, group: ProcessGroup) -> Iterator[None]:
             clear_begun(folder / name, begun_in(folder))
         yield
     finally:
-        lock.release()
-        with contextlib.suppress(OSError):
-            (folder / LOCK).unlink()
+        lock.release()  # its file stays: another run may hold it already
 
 
 @contextmanager

@@ -119,7 +119,8 @@ def unlike(recipe: Card, request: TrainRequest) -> list[str]:
 
 
 def request_of(values: dict[str, Any], given: set[str], *begun: dict[str, Any]) -> TrainRequest:
-    """Return a request of `values`, in which what was not `given` is as the runs `begun` had it, the last first.
+    """Return a request of `values`, in which what was not `given` is as the runs `begun` had it; later ones count before
+    earlier ones.
 
     Raises UsageError when the pictures, the folder of the run or the task is not said.
     """

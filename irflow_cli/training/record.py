@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from irflow_cli import extras
 from irflow_cli.errors import IrflowError, UsageError
 from irflow_cli.regular import append_regular
-from irflow_cli.runtime import extras
 from irflow_cli.runtime.checkpoints import Card, save_checkpoint
 from irflow_cli.runtime.files import writing
 from irflow_cli.tasks import task_of

@@ -198,7 +198,7 @@ def draw_on_path(clean: Tensor, generator: torch.Generator, share: float, holes:
     begins. A share ENLARGED stands where upscaling begins, on the way from the mean of the noise to what `enlarged` makes of
     them; not so with no share at all, which is the papers' prior.
     """
-    clean, _ = _some_grey(clean, generator)
+    clean = _some_grey(clean, generator)
     count, _, height, width = clean.shape
     noise = torch.randn(clean.shape, generator=generator, device=generator.device).to(clean) / 2 + 0.5
     noise = noise[transport_pairing(noise - 0.5, clean - 0.5)]
@@ -245,10 +245,10 @@ def _for_some(
     return pictures.index_copy(0, which, change(pictures[which], generator)) if len(which) else pictures
 
 
-def _some_grey(clean: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return the pictures with a share of GREY_SHARE made grey, and which (B,) are."""
+def _some_grey(clean: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the pictures with a share of GREY_SHARE made grey."""
     grey = chance(GREY_SHARE, len(clean), generator) > 0
-    return torch.where(grey[:, None, None, None].to(clean.device), clean.mean(1, keepdim=True), clean), grey
+    return torch.where(grey[:, None, None, None].to(clean.device), clean.mean(1, keepdim=True), clean)
 
 
 def applier(kind: str, layers: Tensor | None) -> Callable[[Tensor, Tensor, torch.Generator], Tensor]:

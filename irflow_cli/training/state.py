@@ -15,7 +15,7 @@ from torch import Tensor
 
 from irflow_cli.errors import CheckpointError, UsageError
 from irflow_cli.regular import is_there, open_regular
-from irflow_cli.runtime.checkpoints import Card, open_weights
+from irflow_cli.runtime.checkpoints import Card, open_weights, read_card, resolve
 from irflow_cli.runtime.device import out_of_memory
 from irflow_cli.runtime.files import write_atomically
 from irflow_cli.training.options import FREE, LAST, TrainRequest
@@ -93,8 +93,11 @@ def _same_options(request: TrainRequest, trained: dict[str, Any]) -> None:
     if layers is not None and layers != (request.rain_layers is not None):
         way = "give them again" if layers else "leave them out"
         raise UsageError(f"`rain_layers`: {request.out} was begun with{'' if layers else 'out'} them; {way}")
-    if request.init and trained.get("started_from", request.init) is None:
-        raise UsageError(f"`init`: {request.out} was begun with a network from scratch; leave it out")
+    if request.init and (begun_from := trained.get("started_from", "")) != "":
+        if begun_from is None:
+            raise UsageError(f"`init`: {request.out} was begun with a network from scratch; leave it out")
+        if read_card(resolve(request.init)).digest != begun_from:
+            raise UsageError(f"`init`: {request.out} was begun with another network; leave it out")
     for key, value in begun.items():
         if key not in FREE and getattr(request, key, value) != value:
             raise UsageError(f"{request.out} was begun with `{key}` {value}, and goes on with that alone")

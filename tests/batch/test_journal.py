@@ -37,7 +37,7 @@ def test_resume_trusts_only_what_it_can_prove(degrade, album: Path, tmp_path: Pa
     out = tmp_path / "out"
 
     def statuses(*options: object) -> list[str]:
-        return [json.loads(line)["status"] for line in degrade(album, out, "--json", *options).out.splitlines()]
+        return [json.loads(line)["status"] for line in degrade(album, "-o", out, "--json", *options).out.splitlines()]
 
     assert statuses("--resume") == ["done", "done"]
     first = {name: (out / name).read_bytes() for name in ("a.png", "b.jpg")}
@@ -76,33 +76,33 @@ EDITED = {
 @pytest.mark.parametrize("edit", EDITED)
 def test_resume_replaces_only_bytes_that_irflow_wrote(degrade, album: Path, tmp_path: Path, edit: str) -> None:
     out = tmp_path / "out"
-    assert degrade(album, out, "--resume").code == 0
+    assert degrade(album, "-o", out, "--resume").code == 0
     EDITED[edit](out / "a.png")
     edited = (out / "a.png").read_bytes()
-    assert degrade(album, out, "--resume", "--seed", 5).code == 1
+    assert degrade(album, "-o", out, "--resume", "--seed", 5).code == 1
     assert (out / "a.png").read_bytes() == edited
-    assert degrade(album, out, "--overwrite").code == 0
-    assert degrade(album, out, "--resume").code == 0  # what replaced it is on record too
+    assert degrade(album, "-o", out, "--overwrite").code == 0
+    assert degrade(album, "-o", out, "--resume").code == 0  # what replaced it is on record too
 
 
 def test_resume_is_named_only_where_it_can_work(degrade, album: Path, tmp_path: Path) -> None:
     for name, options in (("plain", ()), ("kept", ("--resume",))):
         out = tmp_path / name
-        assert degrade(album, out, *options).code == 0
-        assert "use --overwrite, --skip-existing, --resume or another output" in degrade(album, out).err
+        assert degrade(album, "-o", out, *options).code == 0
+        assert "use --overwrite, --skip-existing, --resume or another output" in degrade(album, "-o", out).err
         (out / "a.png").write_bytes(b"mine")
-        assert "use --overwrite, --skip-existing or another output" in degrade(album, out).err
+        assert "use --overwrite, --skip-existing or another output" in degrade(album, "-o", out).err
 
 
 @pytest.mark.parametrize("first", [(), ("--overwrite",)], ids=["plain", "overwrite"])
 def test_a_run_without_resume_can_be_gone_on_with(degrade, album: Path, tmp_path: Path, first: tuple) -> None:
     out = tmp_path / "out"
-    assert degrade(album / "a.png", out, *first).code == 0
+    assert degrade(album / "a.png", "-o", out, *first).code == 0
     assert below(out) == ["a.png"]  # and nothing beside the results
-    done = degrade(album, out, "--resume", "--json")
+    done = degrade(album, "-o", out, "--resume", "--json")
     assert [json.loads(line)["status"] for line in done.out.splitlines()] == ["skipped", "done"]
     (out / "a.png").write_bytes(b"mine")
-    assert degrade(album, out, "--resume").code == 1
+    assert degrade(album, "-o", out, "--resume").code == 1
     assert (out / "a.png").read_bytes() == b"mine"
 
 
@@ -117,14 +117,14 @@ def test_records_in_the_cache_are_no_burden(degrade, album: Path, tmp_path: Path
         old = place / "batches" / "old.jsonl"
         old.write_text("{}\n")
         os.utime(old, (0, 0))
-    assert degrade(album, tmp_path / "out").code == 0
+    assert degrade(album, "-o", tmp_path / "out").code == 0
     assert not (place / "batches" / "old.jsonl").exists()
 
 
 def test_resume_does_not_replace_what_others_made(degrade, album: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.png").write_text("mine")
-    done = degrade(album, tmp_path / "out", "--resume")
+    done = degrade(album, "-o", tmp_path / "out", "--resume")
     assert done.code == 1
     assert "no record says that irflow made it; move it, or use --overwrite or --skip-existing" in done.err
     assert (tmp_path / "out" / "a.png").read_text() == "mine"
@@ -149,14 +149,14 @@ def test_a_full_disk_stops_a_run_with_a_record_too(degrade, album: Path, tmp_pat
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    done = degrade(album, tmp_path / "out", "--resume")
+    done = degrade(album, "-o", tmp_path / "out", "--resume")
     assert done.code == 5
     assert "make room" in done.err
 
 
 def test_a_record_that_cannot_be_read_is_told(degrade, album: Path, tmp_path: Path) -> None:
     (tmp_path / "out" / NAME).mkdir(parents=True)
-    done = degrade(album, tmp_path / "out", "--resume")
+    done = degrade(album, "-o", tmp_path / "out", "--resume")
     assert done.code == 1
     assert f"{NAME}: Is a directory" in done.err
 

@@ -17,15 +17,15 @@ from irflow_cli.engines.backends import choice
 
 
 def test_folders_are_flat_unless_asked(degrade, album: Path, tmp_path: Path) -> None:
-    assert degrade(album, tmp_path / "flat").code == 0
+    assert degrade(album, "-o", tmp_path / "flat").code == 0
     assert below(tmp_path / "flat") == ["a.png", "b.jpg"]
-    assert degrade(album, tmp_path / "deep", "-r").code == 0
+    assert degrade(album, "-o", tmp_path / "deep", "-r").code == 0
     assert below(tmp_path / "deep") == ["a.png", "b.jpg", "below/c.webp"]
 
 
 def test_a_folder_of_folders_says_how_to_look_below(degrade, picture_file, tmp_path: Path) -> None:
     picture_file("outer/inner/a.png")
-    done = degrade(tmp_path / "outer", tmp_path / "out")
+    done = degrade(tmp_path / "outer", "-o", tmp_path / "out")
     assert (done.code, "-r" in done.err) == (3, True)
 
 
@@ -145,7 +145,7 @@ def test_results_that_exist_can_be_skipped(restore, album: Path) -> None:
 
 def test_a_list_may_come_through_a_pipe(degrade, album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(f"{album / 'a.png'}\n{album / 'b.jpg'}\n"))
-    assert degrade("@-", tmp_path / "out").code == 0
+    assert degrade("@-", "-o", tmp_path / "out").code == 0
     assert below(tmp_path / "out") == ["a.png", "b.jpg"]
 
 
@@ -174,14 +174,14 @@ def test_names_that_cannot_be_followed_are_one_line(restore, tmp_path: Path) -> 
 )
 def test_odd_names_work(degrade, picture_file, tmp_path: Path, name: str) -> None:
     picture_file(f"in/{name}")
-    assert degrade(tmp_path / "in" / name, tmp_path / "out").code == 0
+    assert degrade(tmp_path / "in" / name, "-o", tmp_path / "out").code == 0
     assert below(tmp_path / "out") == [name]
 
 
 def test_a_pattern_that_matches_nothing_is_told(degrade, album: Path, tmp_path: Path) -> None:
-    alone = degrade(tmp_path / "in*" / "*.webp", tmp_path / "out")
+    alone = degrade(tmp_path / "in*" / "*.webp", "-o", tmp_path / "out")
     assert (alone.code, len(alone.err.splitlines())) == (3, 1)
-    beside = degrade("@" + str(tmp_path / "list.txt"), tmp_path / "out") if _list(tmp_path, album) else None
+    beside = degrade("@" + str(tmp_path / "list.txt"), "-o", tmp_path / "out") if _list(tmp_path, album) else None
     assert beside is not None
     assert (beside.code, below(tmp_path / "out")) == (1, ["a.png"])
     assert "*.webp" in beside.err
@@ -195,7 +195,7 @@ def test_pictures_under_rarer_names_are_found(degrade, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     for name in ("a.jfif", "b.JPE"):
         Image.fromarray(scene(20, 20)).save(tmp_path / "in" / name, "JPEG")
-    assert degrade(tmp_path / "in", tmp_path / "out").code == 0
+    assert degrade(tmp_path / "in", "-o", tmp_path / "out").code == 0
     assert below(tmp_path / "out") == ["a.jfif", "b.JPE"]
 
 
@@ -203,7 +203,7 @@ def test_links_and_loops(degrade, album: Path, tmp_path: Path) -> None:
     (album / "loop").symlink_to(album, target_is_directory=True)
     (album / "linked.png").symlink_to(album / "a.png")
     (album / "dangling.png").symlink_to(album / "nothing.png")
-    assert degrade(album, tmp_path / "out", "-r").code == 0
+    assert degrade(album, "-o", tmp_path / "out", "-r").code == 0
     assert below(tmp_path / "out") == ["a.png", "b.jpg", "below/c.webp", "linked.png"]
 
 
@@ -235,7 +235,7 @@ def test_a_suffix_counts_in_another_folder_too(irflow, album: Path, tmp_path: Pa
 
 
 def test_degrade_takes_several_pictures(irflow, album: Path, tmp_path: Path) -> None:
-    assert irflow("degrade", album / "a.png", album / "b.jpg", tmp_path / "out", "--kind", "noise").code == 0
+    assert irflow("degrade", album / "a.png", album / "b.jpg", "-o", tmp_path / "out", "--kind", "noise").code == 0
     assert below(tmp_path / "out") == ["a.png", "b.jpg"]
     assert irflow("degrade", album / "a.png", "--kind", "noise").code == 0
     assert (album / "a.noise.png").exists()
@@ -255,14 +255,14 @@ def test_names_that_say_nothing_are_refused(irflow, album: Path, tmp_path: Path,
 
 def test_a_dry_run_tells_what_is_missing(degrade, album: Path, tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text(f"\ufeff{album / 'a.png'}\n{album / 'gone.png'}\n", encoding="utf-8")
-    done = degrade(f"@{tmp_path / 'list.txt'}", tmp_path / "out", "-n")
+    done = degrade(f"@{tmp_path / 'list.txt'}", "-o", tmp_path / "out", "-n")
     assert (done.code, done.out.splitlines()) == (1, [f"{album / 'a.png'} -> {tmp_path / 'out' / 'a.png'}"])
     assert "gone.png: No such file" in done.err
 
 
 def test_links_that_lead_back_are_one_picture_for_a_pattern(degrade, album: Path, tmp_path: Path) -> None:
     (album / "loop").symlink_to(album, target_is_directory=True)
-    assert degrade(f"{album}/**/*.png", tmp_path / "out").code == 0
+    assert degrade(f"{album}/**/*.png", "-o", tmp_path / "out").code == 0
     assert below(tmp_path / "out") == ["a.png"]
 
 
@@ -280,7 +280,7 @@ def test_a_link_that_leads_nowhere_is_a_result_that_exists(
 ) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.png").symlink_to(tmp_path / "gone.png")
-    done = degrade(album, tmp_path / "out", *options)
+    done = degrade(album, "-o", tmp_path / "out", *options)
     assert (done.code, said in done.err) == (code, True)
     assert (tmp_path / "out" / "a.png").is_symlink() == ("--overwrite" not in options)
     assert (tmp_path / "out" / "b.jpg").exists() == (code < 2)

@@ -60,7 +60,7 @@ def test_whatever_one_picture_raises_is_its_own_failure(
     for name in ("a", "b", "c"):
         picture_file(f"in/{name}.png", 20, 20)
     break_call(monkeypatch, where, 1, surprise("out of the blue"))
-    done = degrade(tmp_path / "in", tmp_path / "out")
+    done = degrade(tmp_path / "in", "-o", tmp_path / "out")
     assert done.code == 1
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a.png", "c.png"]
     assert f"b.png: cannot be worked on ({surprise.__name__}: " in done.err
@@ -72,10 +72,10 @@ def test_fail_fast_stops_and_failures_are_told_once(degrade, tmp_path: Path, pic
         picture_file(f"in/{index}.png")
     for index in (0, 1):
         (tmp_path / "in" / f"{index}.png").write_text("broken")
-    done = degrade(tmp_path / "in", tmp_path / "out", "--fail-fast")
+    done = degrade(tmp_path / "in", "-o", tmp_path / "out", "--fail-fast")
     assert done.code == 1
     assert len(below(tmp_path / "out")) < 4
-    done = degrade(tmp_path / "in", tmp_path / "all")
+    done = degrade(tmp_path / "in", "-o", tmp_path / "all")
     assert done.code == 1
     assert len(below(tmp_path / "all")) == 6
     assert done.err.count("in/1.png") == 1
@@ -126,9 +126,9 @@ def test_pictures_of_one_size_share_calls(
 
 
 def test_verbose_and_quiet(degrade, album: Path, tmp_path: Path) -> None:
-    assert "megapixels in" in degrade(album, tmp_path / "one", "-v").err
-    assert "2 pictures: 2 done" in degrade(album, tmp_path / "two").err
-    assert degrade(album, tmp_path / "three", "-q").err == ""
+    assert "megapixels in" in degrade(album, "-o", tmp_path / "one", "-v").err
+    assert "2 pictures: 2 done" in degrade(album, "-o", tmp_path / "two").err
+    assert degrade(album, "-o", tmp_path / "three", "-q").err == ""
 
 
 def test_what_computes_is_told_to_those_who_ask(irflow, tiny_checkpoint, picture_file, tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_ctrl_c_finishes_the_picture_at_hand(degrade, tmp_path: Path, picture_fi
         return real(*arguments, **options)
 
     monkeypatch.setattr(batch, "encode_picture", encode)
-    done = degrade(tmp_path / "in", tmp_path / "out")
+    done = degrade(tmp_path / "in", "-o", tmp_path / "out")
     assert done.code == 130
     assert 2 <= len(below(tmp_path / "out")) <= 5
     assert all(read_picture(path).pixels.shape == (48, 64, 3) for path in (tmp_path / "out").iterdir())
@@ -166,7 +166,7 @@ def test_a_second_ctrl_c_stops_at_once(degrade, album: Path, tmp_path: Path, mon
             threading.Event().wait(0.01)
 
     monkeypatch.setattr("irflow_cli.services.degrade_files.degrade_picture", work)
-    done = degrade(album, tmp_path / "out")
+    done = degrade(album, "-o", tmp_path / "out")
     assert done.code == 130
     assert not (tmp_path / "out").exists()
 
@@ -176,9 +176,9 @@ def test_a_thousand_files_are_worked_on(degrade, picture_file, tmp_path: Path) -
     (tmp_path / "many").mkdir()
     for index in range(1000):
         (tmp_path / "many" / f"{index}.png").write_bytes(data)
-    assert len(degrade(tmp_path / "many", tmp_path / "out", "-n").out.splitlines()) == 1000
+    assert len(degrade(tmp_path / "many", "-o", tmp_path / "out", "-n").out.splitlines()) == 1000
     (tmp_path / "many" / "500.png").write_bytes(data[:40])
-    done = degrade(tmp_path / "many", tmp_path / "out")
+    done = degrade(tmp_path / "many", "-o", tmp_path / "out")
     assert done.code == 1
     assert len(done.out.splitlines()) == len(list((tmp_path / "out").iterdir())) == 999
     assert "500.png" in done.err
@@ -196,7 +196,7 @@ def test_a_picture_too_large_for_the_memory_does_not_stop_the_others(irflow, tmp
     Image.fromarray(np.zeros((20, 20), np.uint8)).save(tmp_path / "in" / "grey.png")
     Image.fromarray(scene(20, 20)).save(tmp_path / "in" / "other.png")
     monkeypatch.setattr(degrade_files, "degrade_picture", work)
-    done = irflow("degrade", tmp_path / "in", tmp_path / "out", "--kind", "noise")
+    done = irflow("degrade", tmp_path / "in", "-o", tmp_path / "out", "--kind", "noise")
     assert done.code == 1
     assert "grey.png: not enough memory" in done.err
     assert below(tmp_path / "out") == ["other.png"]
@@ -232,7 +232,7 @@ def test_all_that_is_written_is_told_when_an_error_ends_the_run(
     for index in range(6):
         picture_file(f"in/{index}.png")
     break_call(monkeypatch, where, 3, error("it is gone"))
-    done = degrade(tmp_path / "in", tmp_path / "out")
+    done = degrade(tmp_path / "in", "-o", tmp_path / "out")
     assert (done.code, done.err.splitlines()[-1]) == (5, "irflow: it is gone")
     told = [Path(line).name for line in done.out.splitlines()]
     assert told[:3] == ["0.png", "1.png", "2.png"]
@@ -262,7 +262,7 @@ def test_a_result_written_after_one_that_could_not_be_is_told(
     worked = itertools.count()
     monkeypatch.setattr(degrade_files, "degrade_picture", work)
     monkeypatch.setattr(batch, "write_atomically", write)
-    done = degrade(tmp_path / "in", tmp_path / "out")
+    done = degrade(tmp_path / "in", "-o", tmp_path / "out")
     assert (done.code, done.err.splitlines()[-1]) == (5, "irflow: no room")
     assert [Path(line).name for line in done.out.splitlines()] == ["0.png", "2.png"] == below(tmp_path / "out")
 

@@ -31,7 +31,7 @@ def test_an_output_that_takes_no_file_ends_the_run_at_the_first_result(
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     monkeypatch.setattr(tempfile, "mkstemp", closed)
-    done = degrade(album, tmp_path / "out")
+    done = degrade(album, "-o", tmp_path / "out")
     lines = done.err.splitlines()
     assert (done.code, sum("cannot write" in line for line in lines)) == (1, 1)
     assert "Read-only file system; give another --output, or make this one writable" in done.err
@@ -64,7 +64,7 @@ def test_a_closed_folder_within_an_open_output_is_its_pictures_failure(degrade, 
     monkeypatch.setattr(tempfile, "mkstemp", closed)
     shutil.copytree(album / "below", tmp_path / "in" / "below")  # the first of all
     shutil.copytree(album, tmp_path / "in" / "open", ignore=shutil.ignore_patterns("below"))
-    done = degrade(tmp_path / "in", tmp_path / "out", "-r")
+    done = degrade(tmp_path / "in", "-o", tmp_path / "out", "-r")
     assert (done.code, below(tmp_path / "out")) == (1, ["open/a.png", "open/b.jpg"])
 
 
@@ -77,7 +77,7 @@ def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(degrade, tmp_
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
     try:
-        done = degrade(tmp_path / "in", tmp_path / "out")
+        done = degrade(tmp_path / "in", "-o", tmp_path / "out")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert done.code == 5
@@ -87,28 +87,28 @@ def test_a_full_disk_stops_the_run_and_leaves_nothing_half_written(degrade, tmp_
 
 def test_large_pictures_are_refused_by_their_pixels(degrade, picture_file, tmp_path: Path) -> None:
     source = picture_file("in.png", 48, 64)
-    done = degrade(source, tmp_path / "out.png", "--max-pixels", 3000)
+    done = degrade(source, "-o", tmp_path / "out.png", "--max-pixels", 3000)
     assert (done.code, "--max-pixels" in done.err) == (1, True)
-    assert degrade(source, tmp_path / "out.png", "--max-pixels", 3072).code == 0
+    assert degrade(source, "-o", tmp_path / "out.png", "--max-pixels", 3072).code == 0
 
 
 def test_formats_and_quality(degrade, picture_file, tmp_path: Path) -> None:
     source = picture_file("in.png", 64, 64)
     sizes = []
     for quality in (30, 95):
-        assert degrade(source, tmp_path / f"{quality}", "--format", "jpg", "--quality", quality).code == 0
+        assert degrade(source, "-o", tmp_path / f"{quality}", "--format", "jpg", "--quality", quality).code == 0
         sizes.append((tmp_path / f"{quality}" / "in.jpg").stat().st_size)
     assert sizes[0] < sizes[1]
-    assert degrade(source, tmp_path / "webp", "--format", "webp", "--lossless", "--severity", 0).code == 0
+    assert degrade(source, "-o", tmp_path / "webp", "--format", "webp", "--lossless", "--severity", 0).code == 0
     assert np.array_equal(read_picture(tmp_path / "webp" / "in.webp").pixels, read_picture(source).pixels)
-    refused = degrade(source, tmp_path / "avif", "--format", "avif", "--lossless")
+    refused = degrade(source, "-o", tmp_path / "avif", "--format", "avif", "--lossless")
     assert (refused.code, "without loss" in refused.err) == (1, True)
 
 
 def test_a_file_larger_than_any_picture_is_refused_unread(degrade, album: Path, tmp_path: Path) -> None:
     with (album / "huge.png").open("wb") as file:
         file.truncate(2**42)  # of nothing, which takes no room
-    done = degrade(album, tmp_path / "out")
+    done = degrade(album, "-o", tmp_path / "out")
     assert (done.code, below(tmp_path / "out")) == (1, ["a.png", "b.jpg"])
     assert "huge.png: too large a file" in done.err
 
@@ -126,7 +126,7 @@ def test_memory_that_runs_out_while_a_file_is_read_or_written_is_one_failure(
         return real(*arguments, **options)
 
     monkeypatch.setattr(batch, where, once)
-    done = degrade(album, tmp_path / "out")
+    done = degrade(album, "-o", tmp_path / "out")
     assert (done.code, below(tmp_path / "out")) == (1, ["b.jpg"])
     assert "a.png: not enough memory" in done.err
 
@@ -184,7 +184,7 @@ def test_clocks_that_differ_change_nothing(degrade, album: Path, tmp_path: Path,
     other = (year - 1970) * 31_556_952  # seconds of the clock of the machine that wrote the files
     for path in album.iterdir():
         os.utime(path, (other, other))
-    command = (album, tmp_path / "out", "--resume", "--json")
+    command = (album, "-o", tmp_path / "out", "--resume", "--json")
     assert degrade(*command).code == 0
     for path in (tmp_path / "out").iterdir():
         os.utime(path, (other, other))

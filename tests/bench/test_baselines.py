@@ -19,7 +19,7 @@ from results import records_of
 
 from irflow_cli.bench import baselines
 from irflow_cli.errors import ImageError
-from irflow_cli.runtime.extras import hint
+from irflow_cli.extras import hint
 
 LARGE = """
 import subprocess, sys, time

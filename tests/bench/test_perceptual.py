@@ -14,7 +14,7 @@ from drawn import degraded, scene
 from irflow_cli.bench import metrics, perceptual
 from irflow_cli.bench.metrics import METRICS, absent, left_out, measure
 from irflow_cli.bench.sets import unit
-from irflow_cli.runtime.extras import hint
+from irflow_cli.extras import hint
 
 
 def test_missing_backbones_say_where_they_belong_and_nothing_is_downloaded(monkeypatch, tmp_path) -> None:

@@ -93,7 +93,7 @@ def test_shipped_checkpoints_improve_what_they_are_for(task: str, irflow, tmp_pa
     Image.fromarray(photograph).save(clean)
     kind = {"derain": "rain", "denoise": "noise", "deraindrop": "raindrops"}[task]
     degraded, restored = tmp_path / "degraded.png", tmp_path / "restored.png"
-    assert irflow("degrade", clean, degraded, "--kind", kind, "--seed", 3).code == 0
+    assert irflow("degrade", clean, "-o", degraded, "--kind", kind, "--seed", 3).code == 0
     assert irflow("restore", degraded, "--task", task, "--steps", 2, "-o", restored).code == 0
     before, after = (np.abs(read_picture(path).pixels.astype(float) - photograph).mean() for path in (degraded, restored))
     assert after < REMAINS[task] * before
@@ -105,7 +105,7 @@ def test_noise_whose_level_compression_hides_goes_too(kind: str, quality: int, i
     clean, noisy, stored, restored = (tmp_path / name for name in ("clean.png", "noisy.png", "stored.jpg", "restored.png"))
     photograph = data.astronaut()[20:220, 140:340]
     Image.fromarray(photograph).save(clean)
-    assert irflow("degrade", clean, noisy, "--kind", kind, "--severity", 20).code == 0
+    assert irflow("degrade", clean, "-o", noisy, "--kind", kind, "--severity", 20).code == 0
     Image.open(noisy).save(stored, quality=quality, subsampling="4:2:0")
     done = irflow("restore", stored, "--task", "denoise", "-o", restored)
     assert float(re.search(r"about sigma ([0-9.]+)", done.err)[1]) > 5  # an estimate is blind here, the network is not

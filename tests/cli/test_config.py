@@ -39,11 +39,11 @@ def test_flag_variable_project_user_default_in_that_order(irflow, tmp_path: Path
 def test_a_value_that_an_option_does_not_take_is_told_with_its_file(irflow, tmp_path: Path, picture_file) -> None:
     source = picture_file("in.png")
     (tmp_path / "project" / "irflow.toml").write_text('[degrade]\nseverity = "much"\n')
-    done = irflow("degrade", source, tmp_path / "out.png", "--kind", "noise")
+    done = irflow("degrade", source, "-o", tmp_path / "out.png", "--kind", "noise")
     assert (done.code, len(done.err.splitlines())) == (2, 1)
     assert "irflow.toml" in done.err
     assert "--severity" in done.err
-    typed = irflow("degrade", source, tmp_path / "out.png", "--kind", "noise", "--severity", "much")
+    typed = irflow("degrade", source, "-o", tmp_path / "out.png", "--kind", "noise", "--severity", "much")
     assert "irflow.toml" not in typed.err
 
 
@@ -64,9 +64,9 @@ def test_commands_below_others_have_defaults_too(irflow, tmp_path: Path) -> None
 def test_files_can_be_left_unread(irflow, tmp_path: Path, picture_file) -> None:
     source = picture_file("in.png")
     (tmp_path / "project" / "irflow.toml").write_text("dry-run = true\n")
-    assert irflow("degrade", source, tmp_path / "out.png", "--kind", "noise").code == 0
+    assert irflow("degrade", source, "-o", tmp_path / "out.png", "--kind", "noise").code == 0
     assert not (tmp_path / "out.png").exists()
-    assert irflow("--no-config", "degrade", source, tmp_path / "out.png", "--kind", "noise").code == 0
+    assert irflow("--no-config", "degrade", source, "-o", tmp_path / "out.png", "--kind", "noise").code == 0
     assert (tmp_path / "out.png").exists()
 
 

@@ -17,15 +17,15 @@ def test_degrade_is_the_same_for_the_same_seed_and_content(kind: str, irflow, pi
     source = picture_file("clean.png")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "other-name.png").write_bytes(source.read_bytes())
-    assert irflow("degrade", source, tmp_path / "one.png", "--kind", kind, "--seed", 5).code == 0
-    assert irflow("degrade", tmp_path / "folder", tmp_path / "out", "--kind", kind, "--seed", 5).code == 0
+    assert irflow("degrade", source, "-o", tmp_path / "one.png", "--kind", kind, "--seed", 5).code == 0
+    assert irflow("degrade", tmp_path / "folder", "-o", tmp_path / "out", "--kind", kind, "--seed", 5).code == 0
     one = read_picture(tmp_path / "one.png").pixels
     assert np.array_equal(one, read_picture(tmp_path / "out" / "other-name.png").pixels)
     assert not np.array_equal(one, read_picture(source).pixels)
-    assert irflow("degrade", source, tmp_path / "none.png", "--kind", kind, "--severity", 0).code == 0
+    assert irflow("degrade", source, "-o", tmp_path / "none.png", "--kind", kind, "--severity", 0).code == 0
     assert np.array_equal(read_picture(tmp_path / "none.png").pixels, read_picture(source).pixels)
     if kind != "jpeg":
-        irflow("degrade", source, tmp_path / "two.png", "--kind", kind, "--seed", 6)
+        irflow("degrade", source, "-o", tmp_path / "two.png", "--kind", kind, "--seed", 6)
         assert not np.array_equal(one, read_picture(tmp_path / "two.png").pixels)
 
 
@@ -34,7 +34,7 @@ def test_degrade_is_the_same_for_the_same_seed_and_content(kind: str, irflow, pi
     [(("--kind", "magic"), "unknown --kind"), (("--kind", "noise", "--severity", "90"), "--severity")],
 )
 def test_degrade_refuses_what_makes_no_sense(options: tuple[str, ...], message: str, irflow, picture_file) -> None:
-    done = irflow("degrade", picture_file("in.png"), picture_file("in.png").with_name("out.png"), *options)
+    done = irflow("degrade", picture_file("in.png"), *options)
     assert (done.code, len(done.err.splitlines())) == (2, 1)
     assert message in done.err
 
@@ -45,13 +45,10 @@ def test_pictures_of_a_pattern_are_not_written_over(count: int, irflow, picture_
     before = [path.read_bytes() for path in pictures]
     done = irflow("degrade", *pictures, "--kind", "noise", "--overwrite")
     assert [path.read_bytes() for path in pictures] == before
-    if count == 2:
-        assert (done.code, "or for results in a folder, give --output" in done.err) == (2, True)
-    else:
-        assert [Path(line).name for line in done.out.splitlines()] == ["0.noise.png", "1.noise.png", "2.noise.png"]
+    assert [Path(line).name for line in done.out.splitlines()] == [f"{index}.noise.png" for index in range(count)]
 
 
-@pytest.mark.parametrize("output", [("",), ("-o", ""), ("--output=",)])
+@pytest.mark.parametrize("output", [("-o", ""), ("--output=",)])
 def test_an_empty_output_is_not_this_folder(output: tuple[str, ...], irflow, picture_file, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")

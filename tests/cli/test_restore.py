@@ -302,7 +302,7 @@ def test_an_animated_file_is_refused(derain, tmp_path: Path) -> None:
 def test_pictures_in_which_little_is_found_are_told(irflow, tmp_path: Path) -> None:
     clean, wet = scene(256, 256), tmp_path / "wet.png"
     Image.fromarray(clean).save(tmp_path / "clean.png")
-    assert irflow("degrade", tmp_path / "clean.png", wet, "--kind", "rain-heavy").code == 0
+    assert irflow("degrade", tmp_path / "clean.png", "-o", wet, "--kind", "rain-heavy").code == 0
     told = {}
     for name in ("clean", "wet"):
         done = irflow("restore", tmp_path / f"{name}.png", "--task", "derain", "-o", tmp_path / "out.png", "--overwrite")

@@ -148,7 +148,7 @@ def test_damaged_files_in_a_folder_leave_whole_results_or_none(tmp_path: Path, i
             suffix = ENDINGS[name.split("-")[0]]
             (tmp_path / "in" / f"{name}-{index}{suffix}").write_bytes(damaged(data, draw))
     with patience():
-        done = irflow("degrade", tmp_path / "in", tmp_path / "out", "--kind", "noise", "--json")
+        done = irflow("degrade", tmp_path / "in", "-o", tmp_path / "out", "--kind", "noise", "--json")
     told = [json.loads(line) for line in done.out.splitlines()]
     assert done.code == 1
     assert len(told) == 3 * len(FILES)
@@ -171,7 +171,7 @@ torch.set_num_threads(1)
 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 def degrade(folder, *more):
-    return run(["degrade", str(source), str(folder), "--kind", "noise", "--quiet", *more])
+    return run(["degrade", str(source), "-o", str(folder), "--kind", "noise", "--quiet", *more])
 
 def finished():
     return sorted(target.glob("*.png"))
@@ -228,7 +228,7 @@ def test_a_run_that_goes_on_removes_what_a_killed_one_had_begun(tmp_path: Path, 
     begun = [Path(tempfile_name(tmp_path / "out" / name)).name for name in ("a.png", "a.png", "b.png")]
     for name in begun:
         (tmp_path / "out" / name).write_bytes(b"half of it")
-    assert irflow("degrade", source.parent, tmp_path / "out", "--kind", "noise", "--resume").code == 0
+    assert irflow("degrade", source.parent, "-o", tmp_path / "out", "--kind", "noise", "--resume").code == 0
     assert [path.name for path in (tmp_path / "out").glob(".*.part")] == begun[2:]
 
 
@@ -238,7 +238,7 @@ from irflow_cli.cli.app import run
 from irflow_cli.cli.flags import flags
 
 picture, writable, closed, tree, shut = sys.argv[1:]
-assert run(["degrade", picture, writable, "--kind", "noise"]) == 0
+assert run(["degrade", picture, "-o", writable, "--kind", "noise"]) == 0
 flags()  # all is loaded now
 os.chmod(writable, 0o777)
 if os.getuid() == 0:
@@ -246,10 +246,10 @@ if os.getuid() == 0:
     os.setuid(65534)
 os.environ["IRFLOW_CACHE_DIR"] = shut
 assert run(["models", "list"]) == 0
-assert run(["degrade", tree, writable, "--kind", "noise", "-r"]) == 1
-assert run(["degrade", shut + "/a.png", tree + "/b.png", writable, "--kind", "noise", "--overwrite"]) == 1
-assert run(["degrade", picture, shut + "/out", "--kind", "noise"]) == 1
-sys.exit(run(["degrade", picture, closed, "--kind", "noise"]))
+assert run(["degrade", tree, "-o", writable, "--kind", "noise", "-r"]) == 1
+assert run(["degrade", shut + "/a.png", tree + "/b.png", "-o", writable, "--kind", "noise", "--overwrite"]) == 1
+assert run(["degrade", picture, "-o", shut + "/out", "--kind", "noise"]) == 1
+sys.exit(run(["degrade", picture, "-o", closed, "--kind", "noise"]))
 """
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from irflow_cli.runtime.extras import hint
+from irflow_cli.extras import hint
 
 
 def test_what_makes_no_sense_is_said_in_one_line(irflow: Callable, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from irflow_cli.engines.backends.choice import Trial
 from irflow_cli.engines.backends.table import BACKENDS
-from irflow_cli.runtime.extras import hint
+from irflow_cli.extras import hint
 from irflow_cli.services import doctor
 
 

@@ -18,7 +18,7 @@ from drawn import png
 from PIL import Image
 
 from irflow_cli.cli.app import run
-from irflow_cli.runtime.extras import hint
+from irflow_cli.extras import hint
 
 fsspec = pytest.importorskip("fsspec")
 
@@ -189,7 +189,7 @@ def test_a_real_server_of_s3(bucket: Any, tmp_path: Path, capfd: pytest.CaptureF
         bucket.pipe_file(f"photos/in/{name}", png(len(name)))
     (tmp_path / "a.png").write_bytes(png(5))
     assert run(["degrade", "s3://photos/in", "-o", "s3://photos/out", "--kind", "noise", "--seed", "3"]) == 0
-    assert run(["degrade", str(tmp_path / "a.png"), str(tmp_path / "noisy.png"), "--kind", "noise", "--seed", "3"]) == 0
+    assert run(["degrade", str(tmp_path / "a.png"), "-o", str(tmp_path / "noisy.png"), "--kind", "noise", "--seed", "3"]) == 0
     bucket.invalidate_cache()
     assert bucket.find("photos/out") == ["photos/out/a.png", "photos/out/b.png"]
     assert bucket.cat_file("photos/out/a.png") == (tmp_path / "noisy.png").read_bytes()

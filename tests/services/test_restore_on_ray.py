@@ -21,8 +21,8 @@ from irflow_cli.batch.plan import Files
 from irflow_cli.cli.app import run
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import CheckpointError
+from irflow_cli.extras import hint
 from irflow_cli.runtime.checkpoints import load_checkpoint
-from irflow_cli.runtime.extras import hint
 from irflow_cli.services import restore_on_ray as runner
 from irflow_cli.services.restore_files import RestoreRequest, restore_files
 

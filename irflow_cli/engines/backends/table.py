@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 
+from irflow_cli import extras
 from irflow_cli.engines.backends import graph, store
 from irflow_cli.engines.backends.onnxruntime import OnnxRuntime
 from irflow_cli.engines.backends.openvino import OpenVino, capabilities
 from irflow_cli.nets import Network
-from irflow_cli.runtime import extras
 from irflow_cli.runtime.device import PRECISIONS, autocast, bf16_kept_away, has_bf16
 
 if TYPE_CHECKING:

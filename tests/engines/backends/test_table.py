@@ -9,7 +9,7 @@ from loaded import CPU, checkpoint, installed
 from irflow_cli.engines.backends import open_engine
 from irflow_cli.engines.backends.table import BACKENDS, Loaded
 from irflow_cli.errors import UsageError
-from irflow_cli.runtime.extras import hint
+from irflow_cli.extras import hint
 
 
 @pytest.mark.parametrize("changes", [{}, {"condition": True}, {"time_map": True}, {"unshuffle": 2}, {"block": "naf"}], ids=str)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import irflow_cli
-from irflow_cli.runtime import extras
+from irflow_cli import extras
 
 ROOT = Path(irflow_cli.__file__).parent
 
