@@ -13,7 +13,7 @@ from PIL import Image
 
 import irflow_cli
 from irflow_cli import api
-from irflow_cli.errors import UsageError
+from irflow_cli.errors import ImageError, UsageError
 from irflow_cli.runtime.checkpoints import Card, Checkpoint
 
 RNG = np.random.default_rng(0)
@@ -149,6 +149,22 @@ def test_an_object_is_loaded_once_and_called_on_many(tiny_checkpoint) -> None:
     ]
     assert np.array_equal(other[0], other[1])
     assert not np.array_equal(other[0], other[2])
+
+
+def test_what_the_commands_tell_is_in_the_notes(tiny_checkpoint) -> None:
+    beyond, most = scene(20, 24).astype(np.float32) / 255, np.ones((20, 24), bool)
+    beyond[0, 0] = 1.02
+    most[:2] = False
+    fill = irflow_cli.Inpainter(checkpoint=tiny_checkpoint("prior"), preset="fast")
+    fill(beyond, most)
+    assert "it has values beyond 0 to 1; what is filled in stays between" in fill.notes and len(fill.notes) > 1
+    fill(scene(20, 24), ~most)
+    assert not any("beyond" in note for note in fill.notes)
+    enlarge = irflow_cli.Upscaler(2, checkpoint=fill.checkpoint, max_pixels=4 * 20 * 24)
+    enlarge(beyond)
+    assert "values beyond 0 to 1 were clipped" in enlarge.notes
+    with pytest.raises(ImageError, match="more than `max_pixels`"):
+        irflow_cli.upscale(scene(20, 24), 2, checkpoint=fill.checkpoint, max_pixels=4 * 20 * 24 - 1)
 
 
 @pytest.mark.parametrize("pictures", [5, None, "a.png", np.zeros((8, 8)), np.zeros((8, 9, 3)), Image.new("L", (8, 8))])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import os
+import shutil
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -12,6 +15,7 @@ from irflow_cli.bench.metrics import METRICS, Scores, mean_of
 from irflow_cli.errors import UsageError
 from irflow_cli.regular import open_regular, read_regular
 from irflow_cli.runtime.files import write_atomically
+from irflow_cli.runtime.places import own_cache
 
 SCHEMA = 1
 MOST = 2**28  # bytes of a file of records, which is read as a whole
@@ -218,3 +222,22 @@ def markdown(cells: list[list[str]]) -> list[str]:
     """Return a table as lines of Markdown."""
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
     return [lines[0], "|" + "---|" * len(cells[0]), *lines[1:]]
+
+
+def before_of(store: Path) -> Path:
+    """Return the file beside one of results where those stay that are being measured again."""
+    return store.with_suffix(".before.jsonl")
+
+
+def fresh_store(data: Path, task: str) -> Path:
+    """Return where the records of a run go that names no folder: into irflow's cache, in place of those of the run before."""
+    place = data.resolve()  # folders of one name have a file each
+    store = own_cache() / "bench" / f"{place.name}-{hashlib.sha256(os.fsencode(place)).hexdigest()[:8]}-{task}.jsonl"
+    store.unlink(missing_ok=True)
+    shutil.rmtree(features_of(store), ignore_errors=True)
+    return store
+
+
+def features_of(store: Path) -> Path:
+    """Return the folder beside a file of results where what FID and KID need is kept."""
+    return store.with_suffix(".features")

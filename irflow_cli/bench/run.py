@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import math
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +20,8 @@ from irflow_cli.bench.metrics import MISSING, Scores, SetMetrics, doubts, due, l
 from irflow_cli.bench.pairs import check_pairs
 from irflow_cli.bench.records import (
     Record,
+    before_of,
+    features_of,
     joint_environment,
     kept_in,
     label_of,
@@ -39,7 +38,6 @@ from irflow_cli.errors import CheckpointError, ImageError, UsageError, require
 from irflow_cli.regular import append_regular
 from irflow_cli.runtime.checkpoints import read_card
 from irflow_cli.runtime.files import writing
-from irflow_cli.runtime.places import own_cache
 from irflow_cli.tasks import RESTORED, task_of
 
 
@@ -175,8 +173,7 @@ def _network(path: Path, request: BenchRequest, corruptions: tuple[Corruption, .
 
 
 def bench(run: Benchmark, progress: Callable[[float], None] = lambda done: None) -> Iterator[Record]:
-    """Yield a record for the input and one for every method, picture by picture; records that were stored are not measured
-    again.
+    """Yield a record for the input and one for every method, picture by picture; what is stored is not measured again.
 
     A method that fails on a picture is a record with its error. At the end the store holds the records of this run and no
     others, and the date of the last time that something was measured.
@@ -263,25 +260,6 @@ def _with_set(record: Record, metrics: dict[str, float] | None, wanted: bool) ->
         return replace(record, scores=replace(record.scores, **metrics))
     why = "FID and KID need the whole set in one run; remove the old report to have them"
     return replace(record, notes=(*record.notes, why)) if wanted and record.error is None else record
-
-
-def before_of(store: Path) -> Path:
-    """Return the file beside one of results where those stay that are being measured again."""
-    return store.with_suffix(".before.jsonl")
-
-
-def fresh_store(data: Path, task: str) -> Path:
-    """Return where the records of a run go that names no folder: into irflow's cache, in place of those of the run before."""
-    place = data.resolve()  # folders of one name have a file each
-    store = own_cache() / "bench" / f"{place.name}-{hashlib.sha256(os.fsencode(place)).hexdigest()[:8]}-{task}.jsonl"
-    store.unlink(missing_ok=True)
-    shutil.rmtree(features_of(store), ignore_errors=True)
-    return store
-
-
-def features_of(store: Path) -> Path:
-    """Return the folder beside a file of results where what FID and KID need is kept."""
-    return store.with_suffix(".features")
 
 
 def _made_with(request: BenchRequest) -> dict[str, str]:

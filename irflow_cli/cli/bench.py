@@ -210,9 +210,9 @@ def _list(text: str, option: str, kind: Callable[[str], Value]) -> tuple[Value, 
 
 
 def _bench(console: Console, request: BenchRequest) -> int:
-    from irflow_cli.bench.records import gains, label_of, markdown, show, table
+    from irflow_cli.bench.records import fresh_store, gains, label_of, markdown, show, table
     from irflow_cli.bench.report import write_report
-    from irflow_cli.bench.run import anew, fresh_store, prepare
+    from irflow_cli.bench.run import anew, prepare
     from irflow_cli.bench.run import bench as run_bench
 
     run, records, failed = prepare(request), [], 0

@@ -149,6 +149,8 @@ PRESETS: dict[str, dict[str, Schedule]] = {
     "fast": {
         "pixels": Schedule("pixelwise", 1),
         "noisy": Schedule("hqs", 4, 0, 0.8),
+        "means": Schedule("hqs", 1, 0, 0.85),
+        "noisy means": Schedule("hqs", 1, 0, 0.9),
     },
     "auto": {
         "pixels": Schedule("pixelwise", 1, pyramid=True, exemplar=True),
@@ -165,6 +167,7 @@ PRESETS: dict[str, dict[str, Schedule]] = {
     "varied": {
         "pixels": Schedule("pixelwise", 4, 0, 0.3, pyramid=True, exemplar=True, spared=0.5),
         "noisy": Schedule("restora", 32, 1, 0.1, exemplar=True, spared=0.5),
+        **dict.fromkeys(("means", "noisy means"), Schedule("restora", 32, 1, 0.1)),
     },
     "texture": {
         "pixels": Schedule("pixelwise", 8, 0, 0.4, pyramid=True),

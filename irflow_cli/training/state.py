@@ -93,11 +93,19 @@ def _same_options(request: TrainRequest, trained: dict[str, Any]) -> None:
     if layers is not None and layers != (request.rain_layers is not None):
         way = "give them again" if layers else "leave them out"
         raise UsageError(f"`rain_layers`: {request.out} was begun with{'' if layers else 'out'} them; {way}")
-    if request.init and (begun_from := trained.get("started_from", "")) != "":
-        if begun_from is None:
-            raise UsageError(f"`init`: {request.out} was begun with a network from scratch; leave it out")
-        if read_card(resolve(request.init)).digest != begun_from:
-            raise UsageError(f"`init`: {request.out} was begun with another network; leave it out")
+    begun_from = trained.get("started_from", "")
+    if request.init and begun_from is None:
+        raise UsageError(f"`init`: {request.out} was begun with a network from scratch; leave it out")
+    if request.init and begun_from and _digest_of(request.init) not in ("", begun_from):
+        raise UsageError(f"`init`: {request.out} was begun with another network; leave it out")
     for key, value in begun.items():
         if key not in FREE and getattr(request, key, value) != value:
             raise UsageError(f"{request.out} was begun with `{key}` {value}, and goes on with that alone")
+
+
+def _digest_of(checkpoint: str) -> str:
+    """Return the digits of a checkpoint's weights; none where it is gone."""
+    try:
+        return read_card(resolve(checkpoint)).digest
+    except CheckpointError:
+        return ""

@@ -33,6 +33,8 @@ from PIL import Image
         (("--task", "inpaint", "--degrade", "grid:0"), 2, "--degrade of inpaint is one of"),
         (("--task", "inpaint", "--degrade", "thin", "--presets", "magic:3"), 2, "unknown --sampler"),
         (("--task", "inpaint", "--degrade", "thin", "--presets", "slow"), 2, "SAMPLER=WEIGHT:STEPS"),
+        (("--task", "inpaint", "--degrade", "thin", "--presets", "restora:4:1:0:0.5:more"), 2, "SAMPLER=WEIGHT:STEPS"),
+        (("--task", "prior", "--degrade", "noise:25"), 2, "a prior is measured by inpaint or upscale"),
         (("--task", "inpaint", "--degrade", "thin", "--steps", "1,2"), 2, "give inpaint --presets"),
         (("--task", "upscale", "--degrade", "area:2", "--ensemble"), 2, "give upscale --presets"),
         (("--task", "derain", "--presets", "fast"), 2, "give --steps"),

@@ -140,6 +140,12 @@ def test_a_file_is_blamed_for_its_own_values(
     assert str(file) in done.err
 
 
+def test_an_empty_suffix_of_a_file_is_no_suffix_of_one_output(irflow, picture_file, tmp_path: Path) -> None:
+    (tmp_path / "project" / "irflow.toml").write_text('suffix = ""\n')
+    done = irflow("degrade", picture_file("in.png"), "--kind", "noise", "-o", "out.png")
+    assert (done.code, "irflow.toml: none for this command\n" in done.err) == (0, True), done.err
+
+
 @pytest.mark.parametrize(("output", "left"), [("out.png", ""), ("out", "suffix, format")])
 def test_defaults_without_a_place_are_passed_over_and_not_told(output: str, left: str, irflow, picture_file, tmp_path) -> None:
     (tmp_path / "project" / "irflow.toml").write_text('format = "webp"\nsuffix = ".x"\n')

@@ -60,12 +60,14 @@ def test_an_empty_output_is_not_this_folder(output: tuple[str, ...], irflow, pic
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("-", "--json"), "--json has no place where the result goes to standard output"),
         (("-o", "-", "--json"), "--json has no place where the result goes to standard output"),
         (("-o", "b.png", "--suffix", ".x"), "--suffix is added to names in a folder, and b.png is one file; leave it out"),
     ],
 )
 def test_options_that_would_do_nothing_are_told(options: tuple[str, ...], message: str, irflow, picture_file) -> None:
-    done = irflow("degrade", picture_file("a.png"), *options, "--kind", "noise")
+    given = options if options[0] == "-" else (picture_file("a.png"), *options)
+    done = irflow("degrade", *given, "--kind", "noise")
     assert (done.code, done.out) == (2, "")
     assert message in done.err
 

@@ -299,3 +299,11 @@ def test_grey_that_a_lossy_format_coloured_a_little_gains_none(tiny_checkpoint) 
     assert np.ptp(filled[inside], axis=1).max() == 0
     coloured = inpainter.fill(Picture(grey, None, "PNG"), spread_hole(inside)).pixels
     assert np.ptp(coloured[inside], axis=1).max() > 0
+
+
+def test_progress_never_goes_back(tiny_checkpoint) -> None:
+    inside, shares = np.zeros((96, 128), bool), []
+    inside[24:72, 32:96] = True
+    engine = Inpainter(SamplerSettings(checkpoint=str(tiny_checkpoint("prior"))))
+    engine.fill(Picture(scene(96, 128), None, "PNG"), Hole(inside), progress=shares.append)
+    assert shares == sorted(shares) and shares[-1] == 1 and len(shares) > 1 and shares[0] <= 0.5, shares

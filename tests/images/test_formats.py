@@ -42,7 +42,7 @@ def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
 
 def test_heic_says_what_it_needs_when_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
-    with pytest.raises(ImageError, match="pip install pillow-heif"):
+    with pytest.raises(ImageError, match=r"pip install .*formats"):
         read_picture(stored(tmp_path, b"\0\0\0\x18ftypheic" + b"\0" * 40))
 
 

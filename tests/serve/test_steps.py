@@ -15,7 +15,7 @@ from irflow_cli.engines.upscaler import Upscaler
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
 from irflow_cli.serve.bits import Bits
-from irflow_cli.serve.steps import Inpaint, Upscale, proposals_of, step_of
+from irflow_cli.serve.steps import Engines, Inpaint, Upscale, proposals_of, step_of
 from irflow_cli.tasks import MAX_PIXELS
 
 DOT = Bits(0, 0, 1, 1, b"\x80")
@@ -40,11 +40,14 @@ def test_messages_that_make_no_sense_are_refused(asked: dict) -> None:
 
 
 def test_proposals_have_seeds_of_their_own() -> None:
-    assert [step.seed for step in proposals_of(Inpaint(DOT, seed=5), 3)] == [5, 6, 7]  # type: ignore[attr-defined]
-    assert {step.preset for step in proposals_of(Inpaint(DOT), 2)} == {"varied"}  # type: ignore[attr-defined]
-    assert proposals_of(Inpaint(DOT), 1) == [Inpaint(DOT)]
-    with pytest.raises(UsageError):
-        proposals_of(Inpaint(DOT), 9)
+    engines = Engines()
+    assert [step.seed for step in proposals_of(Inpaint(DOT, seed=5), 3, engines)] == [5, 6, 7]  # type: ignore[attr-defined]
+    assert {step.preset for step in proposals_of(Inpaint(DOT), 2, engines)} == {"varied"}  # type: ignore[attr-defined]
+    assert proposals_of(Inpaint(DOT), 1, engines) == [Inpaint(DOT)]
+    with pytest.raises(UsageError, match="from 1 to 8"):
+        proposals_of(Inpaint(DOT), 9, engines)
+    with pytest.raises(UsageError, match="preset smooth has one result, whatever the seed"):
+        proposals_of(Inpaint(DOT, preset="smooth"), 2, engines)
 
 
 class Machine:

@@ -69,6 +69,15 @@ def test_a_page_holds_grey_pictures_with_a_profile_of_greys_as_grey(alpha: np.nd
         assert (shown.mode, shown.info["icc_profile"]) == (mode, GREYS)
 
 
+def test_of_two_profiles_it_is_told_which_is_kept() -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    plain, tagged = (Picture(scene(20, 30), None, "PNG", Tags(icc=icc)) for icc in (None, profile))
+    for pictures, told in (((tagged, plain), "that of the first is left out"), ((plain, tagged), "that of the second is kept")):
+        data, notes = make_side(pictures, "PNG")
+        assert any(note.endswith(told) for note in notes)
+        assert ("icc_profile" in Image.open(io.BytesIO(data)).info) == (pictures[1] is tagged)
+
+
 def test_what_a_comparison_cannot_show_is_told() -> None:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     clear = Picture(scene(20, 30), np.full((20, 30), 9, np.uint8), "PNG", Tags(icc=profile))

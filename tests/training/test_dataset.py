@@ -11,7 +11,7 @@ from drawn import TINY, scene
 from PIL import Image
 
 from irflow_cli.errors import UsageError
-from irflow_cli.training.dataset import Corpus, load_corpus, load_rain_layers
+from irflow_cli.training.dataset import Corpus, _is_held_out, load_corpus, load_rain_layers
 from irflow_cli.training.loop import train
 from irflow_cli.training.options import TrainRequest
 
@@ -80,3 +80,6 @@ def test_what_is_too_small_or_alone_is_told(tmp_path: Path) -> None:
         (tmp_path / f"{name}.png").unlink()
     [told] = load_corpus(tmp_path, 24, torch.device("cpu")).notes(24)
     assert told.startswith("one scene alone, and none to hold out")
+    (tmp_path / "a.png").rename(tmp_path / f"{next(name for name in map(str, range(999)) if _is_held_out(name))}.png")
+    alone = load_corpus(tmp_path, 24, torch.device("cpu"))
+    assert len(alone.training) == 1 and list(alone.notes(24)) == [told]

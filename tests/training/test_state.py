@@ -45,6 +45,8 @@ def test_a_run_begun_with_a_network_resumes_without_it(request_: TrainRequest, t
     begun = replace(request_, out=tmp_path / "other", spec=None, init=str(request_.out / BEST), iterations=2)
     train(begun)
     assert train(replace(begun, init=None, resume=True, iterations=3)).iterations == 3
+    with pytest.raises(UsageError, match=r"`init`.*was begun with another network"):
+        train(replace(begun, init="derain", resume=True, iterations=3))
     gone = str(tmp_path / "gone.safetensors")
     assert train(replace(begun, init=gone, resume=True, iterations=4)).iterations == 4
     state = load_file(begun.out / STATE)
