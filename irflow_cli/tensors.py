@@ -23,7 +23,7 @@ def match_dims(values: Tensor | float, like: Tensor) -> Tensor:
     return values.reshape(-1, *[1] * (like.ndim - 1))
 
 
-def brought(values: Any, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
+def to_device(values: Any, device: torch.device, dtype: torch.dtype | None = None) -> Tensor:
     """Return values, numbers or a tensor or an array on the host, as a tensor on a device.
 
     The host does not wait for a GPU's copy. An Apple GPU is waited for: it may read the values after they are gone.

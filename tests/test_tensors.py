@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from irflow_cli.tensors import array_of, brought, check_image, luma, match_dims, tensor_of
+from irflow_cli.tensors import array_of, check_image, luma, match_dims, tensor_of, to_device
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3), (2, 5, 7, 4)])
@@ -21,10 +21,10 @@ def test_arrays_become_tensors_and_come_back_over_the_same_memory(shape: tuple[i
 
 def test_values_come_to_a_device_in_a_type() -> None:
     for values in ([1.5, 2], np.array([1.5, 2]), torch.tensor([1.5, 2])):
-        there = brought(values, torch.device("cpu"), torch.bfloat16)
+        there = to_device(values, torch.device("cpu"), torch.bfloat16)
         assert there.dtype == torch.bfloat16
         assert there.tolist() == [1.5, 2]
-    assert brought([1, 2], torch.device("cpu")).dtype == torch.int64
+    assert to_device([1, 2], torch.device("cpu")).dtype == torch.int64
 
 
 def test_numbers_fit_a_batch_or_are_refused() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from irflow_cli.tensors import brought
+from irflow_cli.tensors import to_device
 
 # Tables K.1 and K.2 of ITU-T T.81, which libjpeg scales by the quality.
 LUMA = (
@@ -54,22 +54,22 @@ def compress(image: Tensor, quality: Tensor, halved: Tensor) -> Tensor:
     scale = torch.where(quality < 50, (5000 / quality).floor(), 200 - 2 * quality)
     if image.shape[1] == 1:
         return _coded(padded, LUMA, scale)[..., :height, :width] / 255
-    ycc = torch.einsum("ij,bjhw->bihw", brought(YCC, image.device, image.dtype), padded).round()
+    ycc = torch.einsum("ij,bjhw->bihw", to_device(YCC, image.device, image.dtype), padded).round()
     luma, chroma = _coded(ycc[:, :1], LUMA, scale), (ycc[:, 1:] + 128).clamp(0, 255)
     full = _coded(chroma, CHROMA, scale)
     half = _coded(F.avg_pool2d(chroma, 2).round(), CHROMA, scale)
     half = F.interpolate(half, scale_factor=2, mode="bilinear", align_corners=False).round()
     chroma = torch.where(halved[:, None, None, None], half, full) - 128
-    rgb = torch.einsum("ij,bjhw->bihw", brought(RGB, image.device, image.dtype), torch.cat([luma, chroma], 1))
+    rgb = torch.einsum("ij,bjhw->bihw", to_device(RGB, image.device, image.dtype), torch.cat([luma, chroma], 1))
     return rgb.round().clamp(0, 255)[..., :height, :width] / 255
 
 
 def _coded(plane: Tensor, table: tuple[tuple[int, ...], ...], scale: Tensor) -> Tensor:
     """Return planes (B, C, H, W) on the 0-255 scale, sides multiples of 8, after the blocks' coefficients were rounded."""
     count, channels, height, width = plane.shape
-    steps = ((brought(table, plane.device, plane.dtype) * scale[:, None, None] + 50) / 100).floor().clamp(1, 255)  # (B, 8, 8)
+    steps = ((to_device(table, plane.device, plane.dtype) * scale[:, None, None] + 50) / 100).floor().clamp(1, 255)  # (B, 8, 8)
     steps = steps[:, None, None, :, None, :]
-    basis = brought(_cosines(), plane.device, plane.dtype)
+    basis = to_device(_cosines(), plane.device, plane.dtype)
     blocks = (plane - 128).view(count, channels, height // 8, 8, width // 8, 8)
     coefficients = torch.einsum("ki,bcyixj,lj->bcykxl", basis, blocks, basis)
     coefficients = (coefficients / steps).round() * steps

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from irflow_cli.degradations.draw import noise_like
-from irflow_cli.tensors import brought, match_dims
+from irflow_cli.tensors import match_dims, to_device
 
 
 def gaussian(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor:
@@ -51,6 +51,6 @@ def demosaicked(noise: Tensor) -> Tensor:
     seen[:, 0, ::2, ::2] = seen[:, 1, ::2, 1::2] = seen[:, 1, 1::2, ::2] = seen[:, 2, 1::2, 1::2] = 1
     sparse = torch.tensor([[1.0, 2, 1], [2, 4, 2], [1, 2, 1]]) / 4
     dense = torch.tensor([[0.0, 1, 0], [1, 4, 1], [0, 1, 0]]) / 4
-    kernels = brought(torch.stack([sparse, dense, sparse])[:, None], noise.device, noise.dtype)
+    kernels = to_device(torch.stack([sparse, dense, sparse])[:, None], noise.device, noise.dtype)
     deviation = [[[0.75]], [[0.625**0.5]], [[0.75]]]  # of the mean over a pattern's four pixels
-    return F.conv2d(noise * seen, kernels, padding=1, groups=3) / brought(deviation, noise.device, noise.dtype)
+    return F.conv2d(noise * seen, kernels, padding=1, groups=3) / to_device(deviation, noise.device, noise.dtype)

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from irflow_cli.degradations.draw import blurred, chance, log_uniform, uniform
 from irflow_cli.degradations.jpeg import RGB, YCC, compress
 from irflow_cli.degradations.noise import demosaicked
-from irflow_cli.tensors import brought
+from irflow_cli.tensors import to_device
 
 RADIUS = 7  # pixels that a smoothing of the noise reaches
 
@@ -42,12 +42,12 @@ def photo(clean: Tensor, severity: Tensor, generator: torch.Generator) -> Tensor
     noise = noise / (gamma * torch.maximum(x, foot) ** (gamma - 1))
 
     # In the camera colours are smoothed more than brightness.
-    ycc = torch.einsum("ij,bjhw->bihw", brought(YCC, x.device, x.dtype), noise)
+    ycc = torch.einsum("ij,bjhw->bihw", to_device(YCC, x.device, x.dtype), noise)
     smoothed = chance(0.65, count, generator)
     luma = blurred(ycc[:, :1], uniform(0.2, 1.0, count, generator) * chance(0.5, count, generator) * smoothed, RADIUS)
     chroma = blurred(ycc[:, 1:], uniform(0.3, 2.5, count, generator) * smoothed, RADIUS)
     chroma = chroma * _each(1 + smoothed * (uniform(0.5, 1.2, count, generator) - 1))
-    noise = torch.einsum("ij,bjhw->bihw", brought(RGB, x.device, x.dtype), torch.cat([luma, chroma], 1))
+    noise = torch.einsum("ij,bjhw->bihw", to_device(RGB, x.device, x.dtype), torch.cat([luma, chroma], 1))
 
     noise = _enlarged(noise, 1 + chance(0.4, count, generator) * (log_uniform(1, 2.4, count, generator) - 1), generator)
     return _stored(clean, noise, severity, generator, share=0.75)
@@ -86,7 +86,7 @@ def _stored(clean: Tensor, noise: Tensor, severity: Tensor, generator: torch.Gen
 
 def _colour_matrix(strength: Tensor) -> Tensor:
     """Return matrices (B, 3, 3) whose rows sum to one, which make colours purer the larger `strength` (B,) is."""
-    spill = brought([[0.3, 0.7, 0.0], [0.5, 0.0, 0.5], [0.0, 0.8, 0.2]], strength.device, strength.dtype)
+    spill = to_device([[0.3, 0.7, 0.0], [0.5, 0.0, 0.5], [0.0, 0.8, 0.2]], strength.device, strength.dtype)
     eye = torch.eye(3, device=strength.device)
     return eye + strength[:, None, None] * (eye - spill)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from irflow_cli.degradations.draw import chance, log_uniform, smooth_map, uniform
-from irflow_cli.tensors import brought, match_dims
+from irflow_cli.tensors import match_dims, to_device
 
 DIRECTIONS = 3  # layers of one picture, each with a direction, a length and a width of its own
 
@@ -53,7 +53,7 @@ def draw_look(looks: tuple[Look, ...], count: int, generator: torch.Generator) -
     device = generator.device
     logs = [name not in ("blur", "tilt", "spread", "patchy") for name in Look._fields]
     ranges = [[[math.log(end) if log else end for end in pair] for pair, log in zip(look, logs, strict=True)] for look in looks]
-    low, high = brought(ranges, device).unbind(2)
+    low, high = to_device(ranges, device).unbind(2)
     chosen = torch.randint(len(looks), (count,), generator=generator, device=device)
     share = torch.rand((count, len(logs)), generator=generator, device=device)
     values = torch.lerp(low[chosen], high[chosen], share).unbind(1)

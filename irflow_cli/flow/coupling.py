@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from irflow_cli.tensors import brought
+from irflow_cli.tensors import to_device
 
 GROUP = 16  # pictures among which pairs are sought; even
 SWEEPS = 2  # times that every two of a group are compared
@@ -43,5 +43,5 @@ def _rounds(device: torch.device) -> list[Tensor]:
     for turn in range(last):
         ring = (2 * turn - torch.arange(last)) % last  # the place that is its own partner plays the last one
         ring[turn] = last
-        rounds.append(brought(torch.cat([ring, torch.tensor([turn])]), device))
+        rounds.append(to_device(torch.cat([ring, torch.tensor([turn])]), device))
     return rounds

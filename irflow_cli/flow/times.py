@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from irflow_cli.tensors import brought
+from irflow_cli.tensors import to_device
 
 # IR-Flow's released few-step grids, written there as tau = 1 - t: {1, .2, 0}, {1, .2, .1, 0}, {1, .5, .25, .05, 0}.
 RELEASED = {2: (0.0, 0.8, 1.0), 3: (0.0, 0.8, 0.9, 1.0), 4: (0.0, 0.5, 0.75, 0.95, 1.0)}
@@ -42,7 +42,7 @@ def make_times(grid: str, steps: int, start: Tensor | float = 0.0, stop: float |
         return torch.cat([start + (stop - start) * GRIDS[grid](steps - 1), torch.ones(1, dtype=torch.float64)])
     unit = GRIDS[grid](steps)
     start = start if isinstance(start, Tensor) else torch.tensor(start, dtype=unit.dtype)
-    unit = brought(unit.reshape(-1, *[1] * start.ndim), start.device, start.dtype)
+    unit = to_device(unit.reshape(-1, *[1] * start.ndim), start.device, start.dtype)
     times = start + (1 - start) * unit
     times[-1] = 1.0
     return times

@@ -26,7 +26,7 @@ SAMPLE = 16  # pixels of a side of the corner by which it is found what a lossle
 
 
 @dataclass(frozen=True)
-class Wish:
+class SaveOptions:
     """How a result is to be stored. format: as --format, None for the photograph's own."""
 
     format: str | None = None
@@ -56,7 +56,7 @@ class Pass:
     kind: str | None
 
 
-def passes(name: str, steps: Sequence[Step], wish: Wish, depth: str = "uint8") -> list[Pass]:
+def passes(name: str, steps: Sequence[Step], options: SaveOptions, depth: str = "uint8") -> list[Pass]:
     """Return the commands that do steps to a file, whose results lie beside it; depth: of its pixels."""
     found = []
     for number, step in enumerate(steps):
@@ -68,7 +68,7 @@ def passes(name: str, steps: Sequence[Step], wish: Wish, depth: str = "uint8") -
             wanted = None if FORMATS[kind].exact == "always" else between
         else:
             first = PurePosixPath(found[0].source if found else name).suffix
-            wanted = SPELLINGS[wish.format] if wish.format else SUFFIXES.get(first.lower(), "PNG")
+            wanted = SPELLINGS[options.format] if options.format else SUFFIXES.get(first.lower(), "PNG")
         ending = own if wanted in (None, kind) else ENDINGS[wanted or kind]
         named = None if wanted in (None, kind) else ending[1:]
         target = str(path.with_name(f"{path.stem}{step.suffix}{ending}"))
@@ -82,34 +82,34 @@ def mask_of(name: str) -> str:
     return str(PurePosixPath(name).with_suffix("")) + ".mask.png"
 
 
-def command(todo: Sequence[Pass], wish: Wish, engines: Engines, shown: dict[str, str]) -> str:
+def command(todo: Sequence[Pass], options: SaveOptions, engines: Engines, shown: dict[str, str]) -> str:
     """Return the line that does the passes in a shell. shown: names as one would type them, where they are others."""
     lines = []
     for number, one in enumerate(todo):
         source, mask = shown.get(one.source, one.source), shown.get(one.mask, one.mask)
         words = ["irflow", *one.step.words(source, mask), *(["--format", one.kind] if one.kind else [])]
         last = number == len(todo) - 1
-        lines.append(shlex.join([*words, *(wish.words() if last else []), *engines.words()]))
+        lines.append(shlex.join([*words, *(options.words() if last else []), *engines.words()]))
     return " && \\\n".join(lines)
 
 
-def file_of(photo: Photo, version: Version, wish: Wish) -> tuple[str, bytes, tuple[str, ...]]:
+def file_of(photo: Photo, version: Version, options: SaveOptions) -> tuple[str, bytes, tuple[str, ...]]:
     """Return a result's name beside the photograph, the bytes of its file, and what got lost on the way.
 
     Raises UsageError for a photograph to which nothing was done, ImageError for formats that cannot hold the result."""
-    wish.check()
+    options.check()
     if not version.steps:
         raise UsageError("nothing was done to it yet; restore, inpaint or upscale it first")
-    todo = passes(photo.name, version.steps, wish, version.picture.pixels.dtype.name)
+    todo = passes(photo.name, version.steps, options, version.picture.pixels.dtype.name)
     picture = version.picture
     if len(todo) > 1:
         picture = as_stored(picture, photo.versions[0].picture, SUFFIXES[PurePosixPath(todo[-1].source).suffix.lower()])
     kind = SUFFIXES[PurePosixPath(todo[-1].target).suffix.lower()]
-    data, notes = encode_picture(picture, kind, wish.coding)
+    data, notes = encode_picture(picture, kind, options.coding)
     if any(isinstance(one.step, Inpaint) for one in todo):
         from irflow_cli.batch.store import recoded  # which loads torch
 
-        notes += recoded(Job(Path(todo[-1].source), Path(todo[-1].target)), Files((), coding=wish.coding), picture)
+        notes += recoded(Job(Path(todo[-1].source), Path(todo[-1].target)), Files((), coding=options.coding), picture)
     return todo[-1].target, data, notes
 
 

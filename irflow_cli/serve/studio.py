@@ -116,7 +116,7 @@ class Studio:
         _, photo, version = self.version(asked)
         size = version.picture.pixels.shape[:2]
         png = mask_file(Bits.read(data, size).inside(size))
-        done = saving.passes(photo.name, version.steps, _wish(asked))
+        done = saving.passes(photo.name, version.steps, _save_options(asked))
         name = self._beside(photo, saving.mask_of(done[-1].target if done else photo.name))
         if not asked.get("beside"):
             return _bytes(png, "image/png", PurePosixPath(name).name)
@@ -127,7 +127,7 @@ class Studio:
         """Write the masks of all steps that have one beside the photograph, so that the command finds them."""
         _, photo, version = self.version(asked)
         written = []
-        for one in saving.passes(photo.name, version.steps, _wish(asked)):
+        for one in saving.passes(photo.name, version.steps, _save_options(asked)):
             if isinstance(one.step, Inpaint):
                 png = mask_file(one.step.bits.inside(one.step.size))
                 written.append(self._write(self._beside(photo, one.mask), png, asked))
@@ -169,25 +169,25 @@ class Studio:
     def command(self, asked: Json, data: bytes) -> Json:
         """Return the line of the command that does what was done to a version, and `steps` after it."""
         _, photo, version = self.version(asked)
-        wish = _wish(asked)
-        wish.check()
+        options = _save_options(asked)
+        options.check()
         nothing = Bits(0, 0, 1, 1, b"\0"), (1, 1)
         steps = [*version.steps, *_steps(asked, nothing)]
-        todo = saving.passes(photo.name, steps, wish, version.picture.pixels.dtype.name)
+        todo = saving.passes(photo.name, steps, options, version.picture.pixels.dtype.name)
         names = {name for one in todo for name in (one.source, one.mask, one.target)}
         shown = {} if photo.dropped else {name: self.folder.shown(name) for name in names}
-        return {"command": saving.command(todo, wish, self.engines, shown)}
+        return {"command": saving.command(todo, options, self.engines, shown)}
 
     def save(self, asked: Json, data: bytes) -> Json:
         """Write a version beside the photograph; one that was dropped, into the folder."""
         _, photo, version = self.version(asked)
-        name, content, notes = saving.file_of(photo, version, _wish(asked))
+        name, content, notes = saving.file_of(photo, version, _save_options(asked))
         return {"path": self._write(self._beside(photo, name), content, asked), "notes": [in_words(note) for note in notes]}
 
     def download(self, asked: Json, data: bytes) -> Response:
         """Return a version as a file."""
         _, photo, version = self.version(asked)
-        name, content, _ = saving.file_of(photo, version, _wish(asked))
+        name, content, _ = saving.file_of(photo, version, _save_options(asked))
         return _bytes(content, "application/octet-stream", PurePosixPath(name).name)
 
     def _beside(self, photo: Photo, name: str) -> str:
@@ -215,12 +215,12 @@ def _steps(asked: Json, mask: tuple[Bits, tuple[int, ...]] | None) -> list[Step]
     return [step_of(one, mask) for one in wanted]
 
 
-def _wish(asked: Json) -> saving.Wish:
+def _save_options(asked: Json) -> saving.SaveOptions:
     quality, kind = asked.get("quality"), asked.get("format")
     if not (quality is None or (isinstance(quality, int) and not isinstance(quality, bool))):
         raise UsageError(f"quality is no number: {quality!r}")
     coding = Coding(quality, bool(asked.get("lossless")), str(asked.get("metadata") or "keep"))
-    return saving.Wish(str(kind) if kind else None, coding)
+    return saving.SaveOptions(str(kind) if kind else None, coding)
 
 
 def _whole(asked: Json, name: str, usual: int | None = None) -> int:

@@ -18,7 +18,7 @@ from irflow_cli.errors import NothingToDo, UsageError
 from irflow_cli.images.decode import read_picture
 from irflow_cli.images.find import find_pictures
 from irflow_cli.runtime.device import available_cores
-from irflow_cli.tensors import brought
+from irflow_cli.tensors import to_device
 from irflow_cli.training.pairs import Pair, enlarged_to, find_pairs, has_pairs
 
 SCALES = (1.0, 0.6, 0.35)  # every picture is also there smaller, so that texture comes in several sizes
@@ -66,7 +66,7 @@ class Corpus:
         top, left = (down * (height - crop + 1)).astype(int), (right * (width - crop + 1)).astype(int)
         quarter, mirrored = np.divmod((turn * 8).astype(int), 2)
         drawn = torch.from_numpy(np.stack([first + top * width + left, width, height * width, mirrored, quarter], 1))
-        drawn = brought(drawn, self.pixels.device)
+        drawn = to_device(drawn, self.pixels.device)
         begin, width, plane, mirrored, quarter = drawn[:, :, None, None, None].unbind(1)
         line = torch.arange(crop, device=self.pixels.device)
         row, column = line[:, None].expand(crop, crop), line.expand(crop, crop)

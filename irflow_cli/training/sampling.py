@@ -22,7 +22,7 @@ from irflow_cli.degradations.soften import soften
 from irflow_cli.flow.coupling import transport_pairing
 from irflow_cli.seeds import seed_of
 from irflow_cli.tasks import task_of
-from irflow_cli.tensors import brought
+from irflow_cli.tensors import to_device
 from irflow_cli.training.dataset import Corpus, load_rain_layers
 from irflow_cli.training.distributed import ProcessGroup
 from irflow_cli.training.known import draw_known, hole_pool
@@ -142,7 +142,7 @@ def draw_source(
         degraded.append(worse.expand_as(pictures))
         targets.append(target.expand_as(pictures))
         start.append(level)
-    order = brought(random.permutation(count), clean.device)  # not by kind
+    order = to_device(random.permutation(count), clean.device)  # not by kind
     stored, quality = (torch.cat(one) for one in zip(*files, strict=True))
     worse, target = torch.cat(degraded), torch.cat(targets)
     worse = torch.where(stored[:, None, None, None], compress(worse, quality, stored), worse)
@@ -241,7 +241,7 @@ def _for_some(
     generator: torch.Generator,
 ) -> Tensor:
     """Return the pictures with a random `share` of them changed."""
-    which = brought(np.flatnonzero(random.random(len(pictures)) < share), pictures.device)
+    which = to_device(np.flatnonzero(random.random(len(pictures)) < share), pictures.device)
     return pictures.index_copy(0, which, change(pictures[which], generator)) if len(which) else pictures
 
 
