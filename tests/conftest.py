@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -129,11 +130,20 @@ def irflow(capsys: pytest.CaptureFixture[str]) -> Callable[..., Finished]:
     return call
 
 
+@pytest.fixture(scope="session")
+def _caches(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return folders that are not there yet, one a test: cheaper than `mktemp`, which looks at all that are there."""
+    folder = tmp_path_factory.mktemp("caches")
+    return (folder / str(number) for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def _cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _cache(_caches: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what commands put into the user's cache out of it."""
     monkeypatch.setenv("IRFLOW_DEBUG", "1")  # a fault is one, however well it is reported
-    monkeypatch.setenv("IRFLOW_CACHE_DIR", str(tmp_path_factory.mktemp("cache")))
+    folder = next(_caches)
+    folder.mkdir()
+    monkeypatch.setenv("IRFLOW_CACHE_DIR", str(folder))
 
 
 @pytest.fixture

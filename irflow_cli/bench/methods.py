@@ -147,7 +147,7 @@ def prior_methods(
     settings: RestoreSettings, presets: tuple[str, ...], corruptions: tuple[Corruption, ...], name: str = "irflow"
 ) -> list[Method]:
     """Return a method for every preset of a prior, for the task inpaint or upscale. Raises as `Prior` does."""
-    found = []
+    found, checkpoint = [], None  # loaded once
     for preset in presets:
         chosen = replace(
             parse_preset(preset),
@@ -158,11 +158,12 @@ def prior_methods(
             sigma=settings.sigma or 0.0,
         )
         if settings.task == "inpaint":
-            inpainter = Inpainter(chosen)
+            inpainter = Inpainter(chosen, checkpoint)
             prior, work = inpainter.prior, partial(_filled, inpainter)
         else:
-            upscaler = Upscaler(chosen, int(corruptions[0].severity), corruptions[0].name.partition(":")[0])
+            upscaler = Upscaler(chosen, int(corruptions[0].severity), corruptions[0].name.partition(":")[0], checkpoint)
             prior, work = upscaler.prior, partial(_enlarged, upscaler)
+        checkpoint = prior.checkpoint
         determining = _settings_of(replace(chosen, checkpoint=None, device=str(prior.device), **computed_by(prior.engine)))
         found.append(
             Method(

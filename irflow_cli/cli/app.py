@@ -45,6 +45,12 @@ def command_line(*names: str) -> typer.Typer:
     return line
 
 
+@functools.cache
+def group_of(*names: str) -> Any:
+    """Return the `command_line` as click knows it, which takes a while to build."""
+    return typer.main.get_command(command_line(*names))
+
+
 def _asked(arguments: list[str]) -> tuple[str, ...]:
     """Return the command that is asked for, for `command_line`; nothing where that is none of COMMANDS, and all may be needed.
     Before a command there are flags only."""
@@ -74,7 +80,7 @@ def root(
     if no_config or helping:
         return
     try:
-        context.default_map = default_map(context, lambda: typer.main.get_command(command_line()))
+        context.default_map = default_map(context, group_of)
     except UsageError:
         if context.invoked_subcommand != "config":  # which shows what is wrong in the files
             raise
@@ -121,7 +127,7 @@ def run(arguments: list[str]) -> int:
     keep_freed()
     try:
         check_place()
-        return command_line(*_asked(arguments))(arguments, prog_name="irflow", standalone_mode=False, obj=arguments) or 0
+        return group_of(*_asked(arguments))(arguments, prog_name="irflow", standalone_mode=False, obj=arguments) or 0
     except IrflowError as error:
         Console().error(str(error))
         return error.exit_code

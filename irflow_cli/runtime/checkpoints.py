@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import functools
 import hashlib
 import json
 import os
@@ -189,13 +190,19 @@ def sketch(spec: Spec) -> Network:
         return build(spec)
 
 
+@functools.lru_cache(8)
+def _shapes_of(spec: Spec) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of the weights that the network of a spec has."""
+    return {key: tuple(tensor.shape) for key, tensor in sketch(spec).state_dict().items()}
+
+
 def misfits(spec: Spec, shapes: dict[str, tuple[int, ...] | None]) -> list[str]:
     """Return the names of tensors that the network of `spec` and those of `shapes` do not have in common, or in another shape;
     None is the shape of what are no weights, but whole numbers.
 
     The network is only sketched, not made: a header that asks for a gigantic one costs nothing.
     """
-    expected = {key: tuple(tensor.shape) for key, tensor in sketch(spec).state_dict().items()}
+    expected = _shapes_of(spec)
     return sorted(key for key in expected.keys() | shapes.keys() if expected.get(key) != shapes.get(key))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
 import signal
@@ -229,7 +230,9 @@ def _alone_in(folder: Path, group: ProcessGroup) -> Iterator[None]:
             clear_begun(folder / name, begun_in(folder))
         yield
     finally:
-        lock.release()  # its file stays: another run may hold it already
+        with contextlib.suppress(OSError):
+            (folder / LOCK).unlink()  # while it is held: afterwards it may be another run's
+        lock.release()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from irflow_cli.bench import speed
+from irflow_cli.cli.app import run
 from irflow_cli.engines.backends.table import BACKENDS
 from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
@@ -54,9 +55,16 @@ def test_the_speed_of_a_prior_is_that_of_its_commands(task: str, tiny_checkpoint
     monkeypatch.setattr(speed, "CONVOLUTIONS", ((4, 8),))
     monkeypatch.setattr(speed, "TILES", (32,))
     monkeypatch.setattr(speed, "AGAIN", 1)
+    commands = []
+
+    def measured(options: list[str]) -> tuple[float, float]:
+        commands.append(run(["--no-config", *options]))
+        return 1.0, 1.0
+
+    monkeypatch.setattr(speed, "measured_command", measured)
     done = irflow("bench", "--task", task, "--speed", "0.01", "--checkpoint", tiny_checkpoint("prior"), "--device", "cpu")
     assert done.code == 0, done.err
-    assert f"{task}, 0.01 MP JPEG" in done.out
+    assert f"{task}, 0.01 MP JPEG" in done.out and set(commands) == {0}
     assert "network, 32 x 32" in done.out
     assert "folder" not in done.out
     spare = irflow("bench", "--task", task, "--speed", "0.01", "--steps", 2)

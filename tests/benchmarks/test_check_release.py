@@ -11,10 +11,13 @@ import pytest
 def test_a_version_without_an_entry_and_a_page_that_was_edited_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check_release.irflow_cli, "__version__", "99.0")
     monkeypatch.setattr(check_release.speed, "on_page", lambda: {"amd-epyc": "edited"})
-    monkeypatch.setattr(check_release, "page_problems", lambda root, name: [f"{name} is old"])  # which takes half a minute
+    monkeypatch.setattr(check_release, "page_problems", lambda root, name: [f"{name} is old"])
+    monkeypatch.setattr(check_release, "outdated", lambda *given: "a method")
     found = check_release.problems()
     assert found[0] == "CHANGELOG.md has no entry for 99.0"
     assert any("tables of speed" in problem for problem in found)
+    old = [problem for problem in found if "a method of" in problem and "was measured with other weights or code" in problem]
+    assert len(old) == sum(map(len, check_release.SUITES.values()))
     assert found[-len(check_release.PAGES) :] == [f"{name} is old" for name in check_release.PAGES]
 
 

@@ -91,7 +91,7 @@ def test_a_day_on_a_processor_checks_trains_brings_all_back_and_ships(
     photos: Path, layers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script("pack").pack(photos, layers, tmp_path / "pack", None, [])
-    day = ["--device", "cpu", "--tiny", "--only", "deraindrop", "--first", "--minutes", "0.75", "--stop-seconds", "2"]
+    day = ["--device", "cpu", "--tiny", "--only", "deraindrop", "--first", "--minutes", "0.5", "--stop-seconds", "2"]
     out, places = tmp_path / "out", ["--out", tmp_path / "out", "--work", tmp_path / "work"]
     command = [sys.executable, SCRIPTS / "train.py", tmp_path / "pack", *places, *day]
     ended = subprocess.run(command, capture_output=True, text=True, timeout=120)

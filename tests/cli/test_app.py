@@ -39,21 +39,21 @@ def test_a_command_loads_no_other() -> None:
 WORK = """
 import sys
 from irflow_cli.cli.app import run
-code = run(sys.argv[1:])
-sys.exit(code or "sympy" in sys.modules or "torch._dynamo" in sys.modules)
+for command in ("restore --task derain", "inpaint --mask-box 4,4,8,8", "upscale"):
+    code = run([*command.split(), sys.argv[1], "--device", "cpu"])
+    assert code == 0 and not {"sympy", "torch._dynamo"} & sys.modules.keys(), command
 """
 
 
-@pytest.mark.parametrize("command", [("restore", "--task", "derain"), ("inpaint", "--mask-box", "4,4,8,8"), ("upscale",)])
-def test_no_work_loads_the_compiler_of_torch(command: tuple[str, ...], picture_file: Callable[..., Path]) -> None:
+def test_no_work_loads_the_compiler_of_torch(picture_file: Callable[..., Path]) -> None:
     """It takes seconds and a hundred megabytes, and comes with innocent things such as a linspace on the meta device."""
-    arguments = [command[0], str(picture_file("a.png")), *command[1:], "--device", "cpu"]
-    done = subprocess.run([sys.executable, "-c", WORK, *arguments], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", WORK, str(picture_file("a.png"))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes")
-@pytest.mark.parametrize("arguments", ["models list", "--help", "restore --help", "--version"])
+@pytest.mark.parametrize("arguments", ["models list", "--help"])
 def test_a_reader_that_is_gone_ends_the_command(arguments: str) -> None:
     command = f"{sys.executable} -m irflow_cli {arguments} | true; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=True)

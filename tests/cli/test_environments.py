@@ -74,7 +74,7 @@ import errno, json, os, sys
 import torch
 import irflow_cli.bench.run, irflow_cli.services.compare, irflow_cli.services.models  # once for all, which is quicker
 import irflow_cli.services.degrade_files, irflow_cli.services.restore_files, irflow_cli.services.inpaint_files
-from irflow_cli.cli.app import main
+from irflow_cli.cli.app import main, run
 
 torch.set_num_threads(1)
 commands, environments, words = json.loads(sys.argv[1])
@@ -83,6 +83,13 @@ def refuse(number):
     def refused(*values, **more):
         raise OSError(number, os.strerror(number))
     return refused
+
+told = os.dup(1)
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+for command in ("restore", "inpaint", "upscale", "degrade", "compare", "bench", "models list", "config show"):  # loads the rest
+    given = (words.get(word, word.replace("OUT", os.path.abspath(f"warm-{command}"))) for word in commands[command][0])
+    run([*command.split(), *given])
+os.dup2(told, 1)
 
 for place, setup in enumerate(environments.values()):
     for command, (given, _) in commands.items():

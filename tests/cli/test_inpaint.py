@@ -32,9 +32,15 @@ def deep(path: Path, grey: bool, alpha: bool) -> None:
     cv2.imwrite(str(path), pixels)
 
 
-@pytest.mark.parametrize("kind", ["rgb8", "grey8", "rgba8", "rgb16", "grey16", "rgba16"])
 @pytest.mark.parametrize(
-    "options", [(), ("--mask-dilate", 3), ("--mask-feather", 4), ("--mask-dilate", 2, "--mask-feather", 3)]
+    ("kind", "options"),
+    [
+        *(
+            (kind, ("--mask-dilate", 2, "--mask-feather", 3))
+            for kind in ("rgb8", "grey8", "rgba8", "rgb16", "grey16", "rgba16")
+        ),
+        *(("rgb8", options) for options in ((), ("--mask-dilate", 3), ("--mask-feather", 4))),
+    ],
 )
 def test_pixels_outside_the_hole_are_those_of_the_file(
     inpaint, mask_file, tmp_path: Path, kind: str, options: tuple[object, ...]

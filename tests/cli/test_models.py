@@ -16,8 +16,6 @@ from third_party import OFFICIAL, PRIOR, numbers, official_shapes, prior_shapes
 from irflow_cli.runtime import download
 from irflow_cli.runtime.checkpoints import shipped_folder
 
-COMMANDS = ("list", "show", "pull", "verify", "rm", "path", "convert")
-
 
 @pytest.fixture
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -72,15 +70,6 @@ def test_what_cannot_be_converted_is_one_line(official: Path, irflow) -> None:
 @pytest.mark.parametrize("group", ["models", "config"])
 def test_groups_of_commands_have_an_example_too(group: str, irflow) -> None:
     assert f"Example: irflow {group} " in irflow(group, "--help").out
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_every_command_has_help_with_an_example_and_knows_its_options(command: str, irflow) -> None:
-    done = irflow("models", command, "--help")
-    assert done.code == 0
-    assert f"Example: irflow models {command}" in done.out
-    wrong = irflow("models", command, "--no-such-option")
-    assert (wrong.code, wrong.out, len(wrong.err.splitlines())) == (2, "", 1)
 
 
 def test_pulled_listed_verified_used_removed(cache: Path, server: Server, irflow, picture_file) -> None:

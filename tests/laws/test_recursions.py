@@ -210,7 +210,7 @@ def test_ot_ode_in_many_steps(power: float, sigma: float) -> None:
     """For the prior that its guess of the spread is right for, that of the source itself, constant gamma is the posterior.
     gamma_t is too where nothing is noisy; else what is left of the source's deviation is an integral, and another number."""
     case = replace(drawn(3, "some", sigma), mean=np.full(PIXELS, 0.5), covariance=0.25 * np.eye(PIXELS))
-    mean, covariance = law_of("ot-ode", case, np.linspace(0, 1, 1001).tolist(), weight=power)
+    mean, covariance = law_of("ot-ode", case, np.linspace(0, 1, 501).tolist(), weight=power)
     ratio, known = (sigma / case.spread) ** 2, np.diag(case.projector) > 0
     nodes, weights = np.polynomial.legendre.leggauss(200)
     t = (nodes + 1) / 2

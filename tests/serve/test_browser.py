@@ -517,7 +517,7 @@ def test_who_has_no_token_reads_why(chromium: Browser, served: Served) -> None:
 
 
 def test_work_is_cancelled_and_pages_do_not_disturb_each_other(visit: Callable[..., Visit], photos: Path) -> None:
-    noise = np.random.default_rng(0).normal(128, 20, (2400, 2500, 1)).clip(0, 255)
+    noise = np.random.default_rng(0).normal(128, 20, (1200, 1250, 1)).clip(0, 255)
     Image.fromarray(noise.astype(np.uint8).repeat(3, axis=2)).save(photos / "large.png")
     there = sorted(photos.iterdir())
     browser = visit()
@@ -568,9 +568,7 @@ def test_24_megapixels_are_painted_on_filled_and_saved(visit: Callable[..., Visi
     page.click("[data-view=difference]")
     page.click("#changed summary")
     shows(page.locator("#changed-text"), "of the pixels changed")
-    line = command(page)
     save_both(page, photos / "large.inpaint.jpg")
-    same_by_command(line, photos / "large.inpaint.jpg")
 
 
 DROP = """(bytes) => {

@@ -56,6 +56,7 @@ def test_doctor_names_what_an_extra_lacks(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_doctor_tells_of_a_cache_that_takes_no_files(irflow, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctor, "_timed_tile", lambda device: doctor.Finding("speed", ""))
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("IRFLOW_CACHE_DIR", str(tmp_path / "file"))
     done = irflow("doctor", "--json")
@@ -65,6 +66,7 @@ def test_doctor_tells_of_a_cache_that_takes_no_files(irflow, monkeypatch: pytest
 
 
 def test_doctor_tells_of_a_disk_without_room_for_the_cache(irflow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_timed_tile", lambda device: doctor.Finding("speed", ""))
     monkeypatch.setattr("shutil.disk_usage", lambda place: SimpleNamespace(free=2**20))
     done = irflow("doctor", "--json")
     lines = [line for line in map(json.loads, done.out.splitlines()) if line["topic"] == "cache"]
