@@ -35,7 +35,7 @@ def _to_a_reader() -> Iterator[None]:
 
 def _plain(text: str) -> str:
     """Return text without what steers a terminal: names and contents of files may be a stranger's."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else ascii(letter)[1:-1] for letter in text)
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else ascii(letter)[1:-1] for letter in text)
 
 
 class Console:
@@ -48,7 +48,7 @@ class Console:
     def result(self, text: str, **values: Any) -> None:
         """Print one result: `text`, or as JSON the values."""
         line = json.dumps({"schema": SCHEMA, **values}, default=str) if self.as_json else text
-        line = self.named(line)
+        line = _plain(self.named(line)) if sys.stdout.isatty() else self.named(line)  # a name may steer a terminal
         with _to_a_reader():
             try:
                 sys.stdout.write(line + "\n")

@@ -9,6 +9,7 @@ from pathlib import Path
 from irflow_cli.errors import ImageError, IrflowError
 from irflow_cli.images.claims import read_file
 from irflow_cli.images.formats import SUFFIXES
+from irflow_cli.regular import is_there
 from irflow_cli.runtime.files import write_atomically
 
 
@@ -53,7 +54,8 @@ class Folder:
 
     def shown(self, name: str) -> str:
         """Return a name below this folder as one would type it where the server was started."""
-        return os.path.normpath(self.given / name)
+        shown = os.path.normpath(self.given / name)
+        return f"./{shown}" if shown.startswith("-") else shown  # else it would be an option
 
     def list(self, name: str = "") -> list[Entry]:
         """Return the folders and the pictures in a folder, folders first, each in the order of the names."""
@@ -88,7 +90,7 @@ class Folder:
         path = self.place(name)
         if path.suffix.lower() not in SUFFIXES:
             raise Forbidden(f"{name}: does not end like a picture")
-        if path.exists() and not overwrite:
+        if is_there(path) and not overwrite:
             raise Taken(f"{name} exists; choose to replace it, or download the result")
         write_atomically(path, data, overwrite=overwrite)
         return path

@@ -239,7 +239,7 @@ def step_of(asked: dict[str, Any], mask: tuple[Bits, tuple[int, ...]] | None = N
     """Return the step that a page's message asks for; fields that are missing or None have their default. mask: that of an
     inpaint, and its size. Raises UsageError for messages that are no such."""
     kind = asked.get("kind")
-    if kind not in FIELDS:
+    if not isinstance(kind, str) or kind not in FIELDS:
         raise UsageError(f"unknown kind of work {kind!r}; there are {', '.join(FIELDS)}")
     made, fields = FIELDS[kind]
     given = {name: value for name, value in asked.items() if name != "kind" and value is not None}

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from irflow_cli.errors import UsageError
 from irflow_cli.images.decode import decode_picture
+from irflow_cli.images.find import may_be_file
 from irflow_cli.images.formats import Coding
 from irflow_cli.serve import saving
 from irflow_cli.serve.bits import Bits
@@ -61,7 +62,7 @@ class Studio:
         path = str(asked.get("path", ""))
         opened = self._opened(asked, path, self.folder.read(path, self.lobby.max_pixels), dropped=False)
         mask = saving.mask_of(path)
-        return {**opened, "mask": mask if self.folder.place(mask).is_file() else None}
+        return {**opened, "mask": mask if may_be_file(self.folder.place(mask)) else None}
 
     def drop(self, asked: Json, data: bytes) -> Json:
         """Open a picture that was dropped on the page."""

@@ -89,7 +89,7 @@ def make_page(pictures: Shown, names: tuple[str, str]) -> tuple[bytes, tuple[str
         after=sources[1],
     )
     notes = ("the page shows them as JPEG of high quality, for they are large",) if lossy else ()
-    return page.encode(), (*notes, *(_unseen(pictures) if lossy else ()))
+    return page.encode(errors="replace"), (*notes, *(_unseen(pictures) if lossy else ()))
 
 
 def make_side(pictures: Shown, kind: str) -> tuple[bytes, tuple[str, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -168,7 +169,7 @@ def _fitting(versions: list[np.ndarray], crop: int) -> list[Tensor]:
 
 
 def _is_held_out(name: str) -> bool:
-    return hashlib.sha256(name.encode()).digest()[0] % 20 == 0
+    return hashlib.sha256(os.fsencode(name)).digest()[0] % 20 == 0
 
 
 def _sizes(pair: Pair) -> list[np.ndarray]:

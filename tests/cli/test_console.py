@@ -58,3 +58,11 @@ def test_names_on_the_bar_are_shown_as_they_are(monkeypatch: pytest.MonkeyPatch,
         show(1, "IMG [edited]\x1b]0;evil.jpg")
     told = capsys.readouterr().err
     assert "IMG [edited]" in told and "\x1b]0;" not in told
+
+
+def test_a_result_does_not_steer_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    Console().result("a\x1b[31m.png\tb")
+    assert capsys.readouterr().out == "a\x1b[31m.png\tb\n"  # another program reads it
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    Console().result("a\x1b[31m.png\tb")
+    assert capsys.readouterr().out == "a\\x1b[31m.png\tb\n"

@@ -82,3 +82,14 @@ def test_writing_keeps_to_the_rules(photos: Path) -> None:
     assert (photos / "a.png").read_bytes() == before and not (photos / "new.png").exists()
     assert Folder(photos).write("below/new.png", b"new").read_bytes() == b"new"
     assert Folder(photos).write("a.png", b"new", overwrite=True).read_bytes() == b"new"
+
+
+def test_a_name_that_begins_like_an_option_is_shown_as_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Folder(Path()).shown("-o.png") == "./-o.png"
+    assert Folder(Path()).shown("a.png") == "a.png"
+
+
+def test_a_name_too_long_for_the_disk_is_one_line(photos: Path) -> None:
+    with pytest.raises(ImageError, match="name"):
+        Folder(photos).write("y" * 300 + ".png", b"a")

@@ -25,6 +25,7 @@ DOT = Bits(0, 0, 1, 1, b"\x80")
     "asked",
     [
         {"kind": "train"},
+        {"kind": []},
         {"kind": "restore"},
         {"kind": "restore", "task": "derain", "device": "cuda"},
         {"kind": "restore", "task": "derain", "steps": "1"},

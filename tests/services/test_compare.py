@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import re
 from dataclasses import replace
 
@@ -67,6 +68,12 @@ def test_a_page_holds_grey_pictures_with_a_profile_of_greys_as_grey(alpha: np.nd
     found = re.findall(rb'src="data:image/png;base64,([^"]+)"', page)
     with Image.open(io.BytesIO(base64.b64decode(found[0]))) as shown:
         assert (shown.mode, shown.info["icc_profile"]) == (mode, GREYS)
+
+
+def test_a_page_is_made_of_names_in_another_encoding() -> None:
+    picture = Picture(scene(20, 30), None, "PNG")
+    page, _ = make_page((picture, picture), (os.fsdecode(b"latin\xe9.png"), "b.png"))
+    assert b"latin?.png" in page
 
 
 def test_of_two_profiles_it_is_told_which_is_kept() -> None:

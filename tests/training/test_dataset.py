@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +71,13 @@ def test_a_picture_held_out_of_a_few_is_trained_on_in_no_size(tmp_path: Path) ->
     training, held_out, *_ = load_corpus(tmp_path, 24, torch.device("cpu"))
     seen, kept = ({int(corpus.picture(at)[0, 0, 0]) for at in range(len(corpus))} for corpus in (training, held_out))
     assert len(held_out) == 1 and len(seen) == 2 and not seen & kept and len(training) > len(seen)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are texts elsewhere")
+def test_a_name_in_another_encoding_is_a_name(tmp_path: Path) -> None:
+    for name in (b"latin\xe9.png", b"b.png"):
+        Image.fromarray(scene(40, 40)).save(tmp_path / os.fsdecode(name))
+    assert len(load_corpus(tmp_path, 24, torch.device("cpu")).training) == 2  # one picture, at two sizes
 
 
 def test_what_is_too_small_or_alone_is_told(tmp_path: Path) -> None:
