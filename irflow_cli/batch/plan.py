@@ -247,7 +247,7 @@ def _check_folders(jobs: list[Job]) -> None:
     for folder in dict.fromkeys(job.target.parent for job in jobs if job.target != STREAM):
         there = next((path for path in (folder, *folder.parents) if is_there(path)), folder)
         if not is_folder(there):
-            raise UsageError(f"{there} is a file, and no folder can be in its place; give another output")
+            raise UsageError(f"{there} is no folder, and none can be in its place; give another output")
 
 
 def _check_targets(jobs: list[Job], files: Files) -> None:

@@ -99,7 +99,7 @@ def left_out(files: Given) -> str | None:
     lone = [path.name for found in made for path, made_of in found.items() if not made_of]
     said = []
     if others:
-        said += [f"{_counted(others)} whose names do not end like those taken from a folder"]
+        said += [f"{_counted(others)} of kinds that are not taken from a folder"]
     if lone:
         said += [f"{_counted(lone)} called as results are, though what they would be made of is not there"]
     return f"left out {', and '.join(said)}; to try them, give their names" if said else None

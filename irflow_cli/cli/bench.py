@@ -140,7 +140,8 @@ def bench(
     compare: Annotated[
         Optional[tuple[Path, Path]],
         typer.Option(
-            help="Say what got better or worse from OLD to NEW results (.jsonl); exit 1 if quality did.", metavar="OLD NEW"
+            help="What got better or worse from OLD to NEW results (.jsonl); exit 1 if quality did, or too few pictures tell.",
+            metavar="OLD NEW",
         ),
     ] = None,
     device: Device = DEFAULTS.settings.device,

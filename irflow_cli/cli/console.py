@@ -48,7 +48,9 @@ class Console:
     def result(self, text: str, **values: Any) -> None:
         """Print one result: `text`, or as JSON the values."""
         line = json.dumps({"schema": SCHEMA, **values}, default=str) if self.as_json else text
-        line = _plain(self.named(line)) if sys.stdout.isatty() else self.named(line)  # a name may steer a terminal
+        line = self.named(line)
+        if sys.stdout is not None and sys.stdout.isatty():  # which a name may steer
+            line = _plain(line)
         with _to_a_reader():
             try:
                 sys.stdout.write(line + "\n")

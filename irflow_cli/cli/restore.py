@@ -117,8 +117,8 @@ def restore(
 ) -> int:
     """Take rain, noise or raindrops out of photographs.
 
-    Results lie beside the inputs unless --output says otherwise. A file is replaced only with --overwrite; --resume makes
-    results of its own again whose picture or settings have changed.
+    Results lie beside the inputs unless --output says otherwise. A file is replaced only with --overwrite; --resume
+    replaces its own results whose picture or settings have changed.
 
     A network of your own does what it was trained for: --checkpoint mine.safetensors, without --task.
 

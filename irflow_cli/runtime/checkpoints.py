@@ -36,6 +36,7 @@ SCHEMA = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 MAX_HEADER = 2**21  # bytes; a network of MAX_TENSORS needs as many, ours a twentieth
 MAX_TENSORS, MAX_AXES = 2**14, 8
+PYTORCH = (b"PK\x03\x04", b"\x80\x02\x8a\n")  # how files of torch.save begin, today and in old versions
 LARGEST = 2**32  # bytes of a file of weights; a file on a disk may be a hole of any size
 STORED = (torch.float8_e4m3fn, torch.float16, torch.bfloat16, torch.float32, torch.float64)  # types of weights in a file
 SECOND = "confidence."  # how the names of a second network's weights begin
@@ -244,9 +245,12 @@ def open_weights(path: Path) -> safe_open:
     than the file, has too many tensors or tensors of too many axes: the reader takes hundreds of bytes for each byte of it.
     """
     with open_regular(path) as file:
-        length, size = int.from_bytes(file.read(8), "little"), os.fstat(file.fileno()).st_size
+        head, size = file.read(8), os.fstat(file.fileno()).st_size
+        length = int.from_bytes(head, "little")
         if size > LARGEST:
             raise CheckpointError(f"{path} has {size / 2**20:.0f} MiB, more than any checkpoint here; it is not opened")
+        if head.startswith(PYTORCH):
+            raise CheckpointError(f"{path} is a file of PyTorch's; `irflow models convert` reads the weights it knows")
         if length > min(MAX_HEADER, size - 8):
             raise CheckpointError(f"{path} is damaged or no safetensors file (its header claims {length} bytes); get it again")
         try:

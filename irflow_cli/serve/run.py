@@ -137,7 +137,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
         listener.listen()
     except OSError as error:
         listener.close()
-        raise UsageError(f"port {port} is not to be had ({error.strerror}); give another `port`, or 0 for any") from None
+        raise UsageError(f"port {port} cannot be used ({error.strerror}); give another `port`, or 0 for any") from None
     try:
         yield listener
     finally:

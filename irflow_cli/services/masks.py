@@ -232,5 +232,5 @@ def _numbers(text: str) -> tuple[int, int, int, int]:
     right = len(parts) == 4 and all(re.fullmatch("[0-9]{1,9}", part) for part in parts)
     x, y, width, height = map(int, parts) if right else (0, 0, 0, 0)
     if not (width and height):
-        raise UsageError(f"`box` is x,y,width,height in whole pixels, none negative, got {text[:80]!r}")
+        raise UsageError(f"`box` is x,y,width,height in whole pixels, x and y from 0, the sizes from 1, got {text[:80]!r}")
     return x, y, width, height

@@ -45,7 +45,7 @@ def _widen(name: str, old: nn.Conv2d | nn.Linear, new: nn.Conv2d | nn.Linear, pa
     after = new.weight.transpose(0, 1) if transposed else new.weight
     outputs, inputs = (after.shape[axis] - before.shape[axis] for axis in (0, 1))
     if outputs < 0 or inputs < 0 or before.shape[2:] != after.shape[2:]:
-        raise CheckpointError(f"the network to begin with is larger in {name}; it cannot grow into the new one")
+        raise CheckpointError(f"the network to begin with is larger in {name}; leave `size` out, or begin with a smaller one")
     for part in range(parts):
         rows, there = _group(before.shape[0], parts, part), _group(after.shape[0], parts, part, before.shape[0] // parts)
         after[there, : before.shape[1]] = before[rows]

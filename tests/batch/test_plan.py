@@ -248,7 +248,7 @@ def test_names_that_say_nothing_are_refused(irflow, album: Path, tmp_path: Path,
     (tmp_path / "plain").write_text("a file")
     for more in ((), ("-n",)):
         done = irflow("degrade", "a.png", "-o", tmp_path / "plain" / "out", "--kind", "noise", *more)
-        assert (done.code, "is a file" in done.err) == (2, True)
+        assert (done.code, "is no folder" in done.err) == (2, True)
     (album / "-").mkdir()
     assert irflow("degrade", "./-", "--kind", "noise").code == 3  # a folder without pictures, and no stream
 

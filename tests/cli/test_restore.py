@@ -237,7 +237,7 @@ CHECKS: dict[str, tuple[tuple[str, ...], int, str]] = {
     "input as output": (("good.png", "-o", "good.png", "--overwrite"), 2, "input"),
     "two into one": (("good.png", "folder/good.png", "-o", "out"), 2, "both"),
     "many into a file": (("good.png", "folder/good.png", "-o", "out.png"), 2, "folder"),
-    "unwritable output": (("good.png", "-o", "text.png/out.png"), 2, "no folder can be in its place"),
+    "unwritable output": (("good.png", "-o", "text.png/out.png"), 2, "none can be in its place"),
 }
 
 

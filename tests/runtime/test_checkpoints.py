@@ -143,6 +143,13 @@ def test_a_card_survives_its_header(good: Path) -> None:
     assert Card.from_json(card.to_json()) == card
 
 
+@pytest.mark.parametrize("old", [False, True])
+def test_weights_as_torch_saves_them_are_told_from_damage(old: bool, tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(3)}, tmp_path / "net.pth", _use_new_zipfile_serialization=not old)
+    with pytest.raises(CheckpointError, match="a file of PyTorch's; `irflow models convert`"):
+        load_checkpoint(tmp_path / "net.pth")
+
+
 @pytest.mark.parametrize("length", [2**23, 2**40, 2**64 - 1])
 def test_a_huge_header_is_refused_unread(length: int, good: Path, tmp_path: Path) -> None:
     path = tmp_path / "huge.safetensors"
