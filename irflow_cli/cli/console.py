@@ -49,9 +49,9 @@ class Console:
         """Print one result: `text`, or as JSON the values."""
         line = json.dumps({"schema": SCHEMA, **values}, default=str) if self.as_json else text
         line = self.named(line)
-        if sys.stdout is not None and sys.stdout.isatty():  # which a name may steer
-            line = _plain(line)
         with _to_a_reader():
+            if sys.stdout.isatty():  # which a name may steer
+                line = _plain(line)
             try:
                 sys.stdout.write(line + "\n")
             except UnicodeEncodeError:  # a file's name in another encoding than the terminal's
