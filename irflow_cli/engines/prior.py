@@ -84,11 +84,6 @@ class Prior:
         self.windows = window, shared, self.net.contract.multiple
         self.evaluated = self.worked = 0  # pixels that the network saw, each time it did; pixels that were worked on
 
-    @property
-    def draws(self) -> bool:
-        """Whether trajectories of other seeds end elsewhere."""
-        return self.schedule.draws
-
     def sample(
         self,
         observation: Observation,

@@ -177,8 +177,9 @@ class Restorer:
         else:
             noise = self.noise_seen(picture.pixels, found, phase)
             level, said = min(limit, level_of(found, noise)), said_of(noise)
-        if given is None or self.believed is None:  # which a type checker cannot know
+        if given is None:
             return level, (said,)
+        assert self.believed is not None  # else it went back at once
         near = min(limit, max(level / self.believed, min(given, level * self.believed)))
         told = f"{said}; `sigma` {given:g} counts as {near:.1f} (`strength` takes out more or less)"
         return near, (told,) if near != given else ()

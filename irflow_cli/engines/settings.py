@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from irflow_cli.errors import UsageError, require
 from irflow_cli.kinds import check_kinds
@@ -14,6 +15,11 @@ FULL_SCALE = 255.0  # of the scale on which noise is given
 MOST_STEPS = 10_000  # and corrections; a hundred times what the slowest published sampler takes
 RELEASED_RULE = "restora-denoise"  # a sampler of the prior: Euler's, begun where Restora-Flow's released code begins
 SCALE, OPERATOR = 2, "area"  # how much `upscale` enlarges, and how its pictures were made smaller
+
+
+def _auto_or(variable: str) -> Any:
+    """Return a field whose default is the value of a variable of the environment, or, where that is empty, too, auto."""
+    return field(default_factory=lambda: os.environ.get(variable) or "auto")
 
 
 @dataclass(frozen=True)
@@ -41,9 +47,9 @@ class RestoreSettings:
     ensemble: bool | None = None
     tile: int | None = None
     overlap: int = 32
-    device: str = field(default_factory=lambda: os.environ.get("IRFLOW_DEVICE") or "auto")
-    engine: str = field(default_factory=lambda: os.environ.get("IRFLOW_ENGINE") or "auto")
-    precision: str = field(default_factory=lambda: os.environ.get("IRFLOW_PRECISION") or "auto")
+    device: str = _auto_or("IRFLOW_DEVICE")
+    engine: str = _auto_or("IRFLOW_ENGINE")
+    precision: str = _auto_or("IRFLOW_PRECISION")
     seed: int = 0
     checkpoint: str | None = None
     method: str = "flow"
@@ -199,9 +205,9 @@ class SamplerSettings:
     stop: float | None = None
     weight: float | None = None
     sigma: float = 0.0
-    device: str = field(default_factory=lambda: os.environ.get("IRFLOW_DEVICE") or "auto")
-    engine: str = field(default_factory=lambda: os.environ.get("IRFLOW_ENGINE") or "auto")
-    precision: str = field(default_factory=lambda: os.environ.get("IRFLOW_PRECISION") or "auto")
+    device: str = _auto_or("IRFLOW_DEVICE")
+    engine: str = _auto_or("IRFLOW_ENGINE")
+    precision: str = _auto_or("IRFLOW_PRECISION")
     seed: int = 0
     checkpoint: str | None = None
 

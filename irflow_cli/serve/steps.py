@@ -7,14 +7,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from irflow_cli.engines.settings import OPERATOR, SCALE
+from irflow_cli.engines.settings import ENLARGING, FILLING, OPERATOR, SCALE, RestoreSettings, SamplerSettings
 from irflow_cli.errors import UsageError
 from irflow_cli.tasks import MAX_PIXELS
 
 if TYPE_CHECKING:
     from irflow_cli.engines.inpainter import Inpainter
     from irflow_cli.engines.restorer import Restorer
-    from irflow_cli.engines.settings import RestoreSettings, SamplerSettings
     from irflow_cli.engines.upscaler import Upscaler
     from irflow_cli.images.picture import Picture
     from irflow_cli.serve.bits import Bits
@@ -102,8 +101,6 @@ class Restore:
 
     def settings(self, engines: Engines) -> RestoreSettings:
         """Return the engine's settings."""
-        from irflow_cli.engines.settings import RestoreSettings
-
         return RestoreSettings(self.task, self.steps, sigma=self.sigma, strength=self.strength, **engines.machine)
 
     def check(self, engines: Engines) -> None:
@@ -138,14 +135,11 @@ class Inpaint:
 
     def sampling(self, engines: Engines) -> SamplerSettings:
         """Return the engine's settings; each call gets the seed instead, so that proposals share a network."""
-        from irflow_cli.engines.settings import SamplerSettings
-
         return SamplerSettings(self.preset, **engines.machine)
 
     def check(self, engines: Engines) -> None:
         """Raise UsageError for settings that make no sense."""
         from irflow_cli.engines.holes import check_spread
-        from irflow_cli.engines.settings import FILLING
 
         self.sampling(engines).check(FILLING)
         check_spread(self.dilate, self.feather)
@@ -188,13 +182,10 @@ class Upscale:
 
     def sampling(self, engines: Engines) -> SamplerSettings:
         """Return the engine's settings."""
-        from irflow_cli.engines.settings import SamplerSettings
-
         return SamplerSettings(self.preset, seed=self.seed, **engines.machine)
 
     def check(self, engines: Engines) -> None:
         """Raise UsageError for settings that make no sense."""
-        from irflow_cli.engines.settings import ENLARGING
         from irflow_cli.engines.upscaler import check
 
         self.sampling(engines).check(ENLARGING)

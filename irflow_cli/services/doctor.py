@@ -57,7 +57,7 @@ class Finding:
 
 def examine(*, timed: bool = True) -> list[Finding]:
     """Return what there is to say about this machine; `timed` runs a tile through the network."""
-    device = os.environ.get("IRFLOW_DEVICE") or "auto"  # as commands read it: an empty one is none
+    device = RestoreSettings("derain").device
     system = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
     found = [
         Finding("irflow", f"{irflow_cli.__version__}, {system}"),

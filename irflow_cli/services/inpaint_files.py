@@ -46,7 +46,7 @@ class InpaintRequest:
         of the default would be almost one. Raises UsageError for samplers with one result, and as `Prior` does."""
         several = self.samples > 1
         found = Inpainter(replace(self.sampling, preset=self.sampling.preset or ("varied" if several else None)))
-        if several and not found.prior.draws:
+        if several and not found.prior.schedule.draws:
             raise UsageError("this sampler has one result, whatever the seed; for several `samples` use `preset` varied")
         return found
 
@@ -70,7 +70,7 @@ def inpaint_files(
         return filled.opaque() if request.masks.from_alpha else filled, notes  # nothing is transparent any more
 
     prior = inpainter.prior
-    drawn = prior.draws or prior.schedule.exemplar  # what is copied is searched for from the seed on
+    drawn = prior.schedule.draws or prior.schedule.exemplar  # what is copied is searched for from the seed on
     identity = identity_of(f"inpaint {masks}", prior.settings, prior.checkpoint.card, drawn)
     operation = Operation(work, identity, opaque=request.masks.from_alpha, begin=prior.engine.open)
     done = work_through(jobs, operation, request.files, progress=progress, stop=stop)

@@ -13,7 +13,7 @@ from irflow_cli.engines.restorer import Restorer
 from irflow_cli.engines.settings import RestoreSettings
 from irflow_cli.errors import UsageError
 from irflow_cli.images.picture import Picture
-from irflow_cli.runtime.checkpoints import read_card, resolve
+from irflow_cli.runtime.checkpoints import Card, read_card, resolve
 from irflow_cli.services.identity import identity_of
 from irflow_cli.tasks import RESTORED
 
@@ -39,10 +39,15 @@ def task_of_checkpoint(checkpoint: str | None) -> str:
     return read_card(resolve(checkpoint)).task
 
 
+def identity_of_restored(settings: RestoreSettings, card: Card) -> str:
+    """Return all that determines results beside the pictures."""
+    return identity_of("restore", settings, card, drawn=settings.method == "prior")
+
+
 def restoring(request: RestoreRequest) -> Operation:
     """Return what restores pictures, its network loaded. Raises CheckpointError, DeviceError."""
     restorer = Restorer(request.settings)
-    identity = identity_of("restore", request.settings, restorer.checkpoint.card, request.settings.method == "prior")
+    identity = identity_of_restored(request.settings, restorer.checkpoint.card)
 
     def work(job: Job, picture: Picture, progress: Progress) -> tuple[Picture, tuple[str, ...]]:
         return restorer.restore(picture, progress)

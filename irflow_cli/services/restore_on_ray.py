@@ -23,8 +23,7 @@ from irflow_cli.batch.run import Progress, dry_run, work_through
 from irflow_cli.batch.store import Outcome, Store
 from irflow_cli.errors import CheckpointError, ImageError, IrflowError, require
 from irflow_cli.runtime.checkpoints import load_checkpoint
-from irflow_cli.services.identity import identity_of
-from irflow_cli.services.restore_files import RestoreRequest, restoring
+from irflow_cli.services.restore_files import RestoreRequest, identity_of_restored, restoring
 
 BLOCK = 16  # pictures that a worker gets at a time, and does again when it is killed, but for those on record
 ROW = ("input", "output", "status", "kind", "message", "digest", "seconds", "notes", "megapixels", "by", "index")
@@ -75,7 +74,7 @@ def restore_on_ray(
     ray = _ray()
     jobs = request.plan()
     card = load_checkpoint(settings.checkpoint or str(settings.trained_for.checkpoint)).card
-    identity = identity_of("restore", settings, card, settings.method == "prior")
+    identity = identity_of_restored(settings, card)
     before = Store(files, identity)
     todo: list[Job] = []
     count = 0

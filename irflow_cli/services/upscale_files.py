@@ -44,6 +44,7 @@ def upscale_files(
         return enlarged, (*notes, *upscaler.prior.engine.remarks())
 
     prior = upscaler.prior
-    identity = identity_of(f"upscale {request.scale} {request.operator}", prior.settings, prior.checkpoint.card, prior.draws)
+    enlarged = f"upscale {request.scale} {request.operator}"
+    identity = identity_of(enlarged, prior.settings, prior.checkpoint.card, prior.schedule.draws)
     operation = Operation(work, identity, scale=request.scale, begin=prior.engine.open)
     return work_through(jobs, operation, request.files, progress=progress, stop=stop)
